@@ -1,0 +1,61 @@
+/* One reader before jansson, and the two ways to write.
+ *
+ * Text from files and from the network goes through roll_json_read, which accepts a dialect and gives minified strict
+ * JSON (RFC 8259) with number tokens, member order and strings untouched. That text is what is sent and hashed; values
+ * for looking at are made from it by jansson. json_dumps is never used (it spells 0.1 as 0.10000000000000001). */
+#ifndef ROLLBOOK_JSON_H
+#define ROLLBOOK_JSON_H
+
+#include <glib.h>
+#include <jansson.h>
+
+#include "rollbook/error.h"
+
+enum roll_dialect {
+    ROLL_JSON_STRICT, /* RFC 8259; duplicate names: the last one wins */
+    ROLL_JSON_ARM,    /* what ARM's reader takes: comments, trailing commas, raw line breaks and tabs in strings, BOM,
+                         unquoted and single-quoted names, single-quoted strings, .25, +1, hexadecimal */
+    ROLL_JSON_PLAN,   /* comments, trailing commas, BOM; duplicate names are refused */
+};
+
+#define ROLL_JSON_MAX_DEPTH 100
+#define ROLL_JSON_MAX_BYTES (64u << 20)
+
+/* Minifies. ROLL_E_SYNTAX says `line L, column C: …` (1-based, columns in bytes); ROLL_E_LIMIT for depth and size.
+ * Invalid UTF-8, lone surrogates and control characters (STRICT, PLAN) are syntax errors; NUL in a string is. */
+struct roll_error *roll_json_read(const char *text, size_t size, enum roll_dialect dialect,
+                                  GString **ret_strict) ROLL_CHECKED;
+
+/* roll_json_read and jansson: a new reference. Any JSON value at the top. Integers beyond int64 become reals in the
+ * value; the text keeps them. */
+struct roll_error *roll_json_parse(const char *text, size_t size, enum roll_dialect dialect,
+                                   json_t **ret_value) ROLL_CHECKED;
+
+/* Where a value (or, if it is a member, its name) stands in the original text: 1-based line and column, by RFC 6901
+ * pointer. The nearest existing ancestor if the pointer leads nowhere. Scans the text; meant for error messages. */
+void roll_json_where(const char *text, size_t size, enum roll_dialect dialect, const char *pointer,
+                     int *ret_line, int *ret_column);
+
+/* Canonical JSON for hashing: UTF-8, keys sorted by byte, no white space, shortest escapes, integers within +-2^53.
+ * ROLL_E_INVALID for reals, larger integers, and keys or strings that are not UTF-8. */
+struct roll_error *roll_json_canonical(const json_t *value, GString **ret_text) ROLL_CHECKED;
+
+/* Compact text with member order kept and reals in their shortest exact spelling (always with '.' or 'e'). */
+void roll_json_write(const json_t *value, GString *out);
+/* The same, two blanks of indentation, for people. */
+void roll_json_write_pretty(const json_t *value, GString *out);
+/* A JSON string literal with quotes; text must be valid UTF-8. */
+void roll_json_write_string(const char *text, size_t size, GString *out);
+
+/* Lookup without regard to ASCII case; exact spelling first. Borrowed, NULL if absent or not an object. */
+json_t *roll_json_get_nocase(const json_t *object, const char *name);
+
+/* Borrowed text of a string member, or NULL when it is absent or no string. */
+const char *roll_json_get_string(const json_t *object, const char *name);
+
+static inline void roll_json_auto(json_t **owner)
+{
+    json_decref(*owner);
+}
+
+#endif

@@ -1,0 +1,42 @@
+# Compiler flags and build switches, in one place. roll_flags carries them to every target.
+option(ROLL_TESTING "compile the test clock and the fault points in (never for an installed binary)" OFF)
+option(ROLL_WERROR "treat warnings as errors" OFF)
+option(ROLL_SANITIZE "AddressSanitizer and UndefinedBehaviorSanitizer" OFF)
+option(ROLL_FUZZ "build the libFuzzer targets (clang)" OFF)
+
+set(CMAKE_C_STANDARD 17)
+set(CMAKE_C_STANDARD_REQUIRED ON)
+set(CMAKE_C_EXTENSIONS ON)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+if(NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE RelWithDebInfo)
+endif()
+
+find_program(ROLL_CCACHE ccache)
+if(ROLL_CCACHE AND NOT CMAKE_C_COMPILER_LAUNCHER)
+  set(CMAKE_C_COMPILER_LAUNCHER ${ROLL_CCACHE})
+endif()
+
+add_library(roll_flags INTERFACE)
+target_compile_definitions(roll_flags INTERFACE _GNU_SOURCE ROLL_VERSION="${PROJECT_VERSION}")
+target_compile_options(roll_flags INTERFACE
+  -Wall -Wextra -Wshadow -Wpointer-arith -Wcast-qual -Wstrict-prototypes -Wmissing-prototypes
+  -Wwrite-strings -Wformat=2 -Wundef -Wvla -Wno-missing-field-initializers
+  -fno-strict-aliasing -fstack-protector-strong)
+target_link_options(roll_flags INTERFACE -pie -Wl,-z,relro,-z,now)
+if(ROLL_TESTING)
+  target_compile_definitions(roll_flags INTERFACE ROLL_TESTING=1)
+endif()
+if(CMAKE_BUILD_TYPE STREQUAL "Debug")
+  target_compile_definitions(roll_flags INTERFACE ROLL_DEBUG=1)
+else()
+  target_compile_options(roll_flags INTERFACE -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
+endif()
+if(ROLL_WERROR)
+  target_compile_options(roll_flags INTERFACE -Werror)
+endif()
+if(ROLL_SANITIZE)
+  target_compile_options(roll_flags INTERFACE -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  target_link_options(roll_flags INTERFACE -fsanitize=address,undefined)
+endif()
