@@ -1,0 +1,215 @@
+/* The ledger: append-only, hash-chained events; content-addressed objects; projections that can be rebuilt.
+ *
+ * One SQLite file, state/ledger.db. The log is the truth and the lock: appending names the head that it follows, and a
+ * faster writer makes it ROLL_E_CONFLICT. Every append is durable on return (synchronous=FULL). Projections are written
+ * in the same transaction. See DESIGN section 4. */
+#ifndef ROLLBOOK_LEDGER_H
+#define ROLLBOOK_LEDGER_H
+
+#include "rollbook/events.h"
+
+struct roll_ledger;
+
+enum roll_ledger_mode { ROLL_LEDGER_READ, ROLL_LEDGER_WRITE, ROLL_LEDGER_CREATE };
+
+/* state_dir: the folder (0700, with a .gitignore of `*`; made by CREATE). READ without a file: ROLL_E_NOT_FOUND.
+ * Migrations run in WRITE and CREATE; READ of an older file migrates too if it can, else refuses clearly.
+ * Errors: READ_ONLY, LOCKED, FOREIGN, TOO_NEW, DAMAGED, NO_SPACE, IO; none damages anything. Symbolic links in place of
+ * the file or folder are refused (ROLL_E_FOREIGN). */
+struct roll_error *roll_ledger_open(const char *state_dir, enum roll_ledger_mode mode, struct roll_ledger **ret_ledger) ROLL_CHECKED;
+void roll_ledger_close(struct roll_ledger *ledger);
+ROLL_AUTO_DEFINE(ledger, struct roll_ledger, roll_ledger_close)
+
+/* This copy of the ledger: a random UUID made with the file; tags deployments (roll-ledger is the ledger's, made with the
+ * first event and carried by export; replica is this file's). Borrowed. */
+const char *roll_ledger_id(struct roll_ledger *ledger);
+const char *roll_ledger_replica(struct roll_ledger *ledger);
+
+/* Changes whenever another connection committed (PRAGMA data_version). */
+struct roll_error *roll_ledger_data_version(struct roll_ledger *ledger, int64_t *ret_version) ROLL_CHECKED;
+
+/* ---- append ------------------------------------------------------------------------------------------------------- */
+
+struct roll_head {
+    int64_t seq; /* 0: empty */
+    char hash[ROLL_HEX_SIZE]; /* 64 zeros when empty */
+};
+struct roll_error *roll_ledger_head(struct roll_ledger *ledger, const char *stream, struct roll_head *ret_head) ROLL_CHECKED;
+
+struct roll_draft {
+    const char *stream;
+    enum roll_event_kind kind;
+    const void *body; /* struct of the kind, borrowed */
+};
+struct roll_object {
+    const void *data; /* borrowed */
+    size_t size;      /* at most 64 MiB */
+};
+struct roll_expect {
+    const char *stream;
+    struct roll_head head;
+};
+
+/* Appends drafts in order, in one transaction, with the objects that they name (also those that are there already need
+ * not be given). Every stream of a draft must be in expects; a stream whose head moved gives ROLL_E_CONFLICT, as do
+ * streams in expects without drafts (they were decided on). at: 0 for the clock; it is raised to the previous event's
+ * time of the stream if that is later. An object that is named and neither given nor stored: ROLL_E_INVALID.
+ * ret_heads: n_expects new heads, or NULL. Nothing is changed on error. */
+struct roll_error *roll_ledger_append(struct roll_ledger *ledger, const struct roll_actor *actor, int64_t at,
+                                      const struct roll_expect *expects, size_t n_expects,
+                                      const struct roll_draft *drafts, size_t n_drafts,
+                                      const struct roll_object *objects, size_t n_objects,
+                                      struct roll_head *ret_heads) ROLL_CHECKED;
+
+/* Objects that no event names are dropped by nobody; use roll_ledger_append to store them. */
+struct roll_error *roll_ledger_object(struct roll_ledger *ledger, const char *digest, GString **ret_data) ROLL_CHECKED;
+struct roll_error *roll_ledger_object_json(struct roll_ledger *ledger, const char *digest, json_t **ret_value) ROLL_CHECKED;
+bool roll_ledger_has_object(struct roll_ledger *ledger, const char *digest);
+
+/* ---- read --------------------------------------------------------------------------------------------------------- */
+
+/* Callbacks return an error to stop (it is handed on); the row is borrowed for the call. */
+typedef struct roll_error *(*roll_event_fn)(void *user, const struct roll_event *event);
+struct roll_error *roll_ledger_events(struct roll_ledger *ledger, const char *stream, int64_t from_seq, roll_event_fn fn, void *user) ROLL_CHECKED;
+struct roll_error *roll_ledger_event(struct roll_ledger *ledger, const char *stream, int64_t seq, struct roll_event **ret_event) ROLL_CHECKED;
+/* Names of all streams, sorted; g_strfreev. */
+struct roll_error *roll_ledger_streams(struct roll_ledger *ledger, char ***ret_streams) ROLL_CHECKED;
+
+/* ---- projections (borrowed rows; all text may be NULL where "or NULL" is said) ------------------------------------- */
+
+struct roll_release_row {
+    const char *service, *version, *manifest, *commit, *base; /* commit, base or NULL */
+    int64_t seq, at, data_version, data_floor;                 /* data_version: its own or inherited */
+    const char *verdict;   /* "good", "bad" or NULL: `roll mark`, service-wide */
+    const char *fixed_by;  /* or NULL */
+    const char *reason;    /* of the mark, or NULL */
+};
+typedef struct roll_error *(*roll_release_fn)(void *user, const struct roll_release_row *row);
+/* Newest first (by sequence). */
+struct roll_error *roll_ledger_releases(struct roll_ledger *ledger, const char *service, roll_release_fn fn, void *user) ROLL_CHECKED;
+/* ROLL_E_NOT_FOUND. */
+struct roll_error *roll_ledger_release(struct roll_ledger *ledger, const char *service, const char *version, roll_release_fn fn, void *user) ROLL_CHECKED;
+
+struct roll_environment_row {
+    const char *stream;            /* shop/prod */
+    const char *live;              /* version that all clean targets hold; NULL when mixed or none */
+    int64_t live_rollout;          /* that made it so, 0 */
+    int64_t since;                 /* UTC ms of that rollout's end, 0 */
+    int64_t clean, dirty;          /* numbers of targets; one never deployed to counts in neither */
+    bool mixed;
+    const char *last_good;         /* version of the last rollout that succeeded, or NULL */
+    const char *previous;          /* the live version before `live`, or NULL */
+    bool hold, hold_by_person;     /* a back's (or automatic) hold, a person's hold; both may stand */
+    const char *hold_reason;       /* or NULL */
+    int64_t hold_rollout;          /* the back that set it, 0 */
+    int64_t open_rollout;          /* a rollout without an end, 0 */
+    int64_t last_rollout;          /* newest requested one, 0 */
+    const char *last_state;        /* its state, or NULL */
+    int64_t debts;                 /* open ones */
+    bool unknown;                  /* the stream holds an event of unknown kind */
+};
+typedef struct roll_error *(*roll_environment_fn)(void *user, const struct roll_environment_row *row);
+/* stream NULL: all, sorted. A stream that is not there: no call. */
+struct roll_error *roll_ledger_environments(struct roll_ledger *ledger, const char *stream, roll_environment_fn fn, void *user) ROLL_CHECKED;
+
+struct roll_target_row {
+    const char *target;
+    const char *release;        /* that it holds; NULL: dirty or never */
+    int64_t rollout, since;     /* that put it there */
+    bool dirty;                 /* its last rollout did not succeed there */
+    int64_t dirty_rollout;      /* that one, 0 */
+    int64_t floor;              /* data floor, 0 */
+    const char *accepted_release;          /* of the last step that ARM accepted, or NULL */
+    int64_t accepted_rollout;              /* 0 */
+};
+typedef struct roll_error *(*roll_target_fn)(void *user, const struct roll_target_row *row);
+/* target NULL: all, sorted by name. */
+struct roll_error *roll_ledger_targets(struct roll_ledger *ledger, const char *stream, const char *target, roll_target_fn fn, void *user) ROLL_CHECKED;
+
+/* What succeeded on a target, newest first: for the choice of a back's goal, and for --at. */
+struct roll_success_row {
+    const char *target, *release;
+    int64_t rollout, at; /* UTC ms of its success on the target */
+    bool adopted;
+};
+typedef struct roll_error *(*roll_success_fn)(void *user, const struct roll_success_row *row);
+/* target NULL: rows of the whole environment, a row per rollout that succeeded as a whole. */
+struct roll_error *roll_ledger_successes(struct roll_ledger *ledger, const char *stream, const char *target, roll_success_fn fn, void *user) ROLL_CHECKED;
+
+/* Versions that are bad here: env marks (a back's) and service marks. *ret_where: "here", "service" or NULL. */
+struct roll_error *roll_ledger_bad(struct roll_ledger *ledger, const char *stream, const char *version, const char **ret_where) ROLL_CHECKED;
+
+struct roll_rollout_row {
+    const char *stream;
+    int64_t number;               /* sequence number of rollout.requested */
+    const char *hash;             /* of that event */
+    const char *lane, *kind, *release, *from, *reason, *order; /* release, from, reason or NULL */
+    const char *state;            /* requested, waiting, running, verifying, succeeded, failed, … */
+    const char *end_reason;       /* or NULL */
+    const char *proved, *claimed; /* actor; or NULL */
+    int64_t requested_at, ended_at; /* 0: not ended */
+    int64_t targets, succeeded, failed;
+    int64_t cause, supersedes, superseded_by;
+    bool partial;
+    const char *driver, *host;    /* of the last claim, or NULL */
+    int64_t claim_until;
+    bool detached;
+};
+typedef struct roll_error *(*roll_rollout_fn)(void *user, const struct roll_rollout_row *row);
+struct roll_rollout_query {
+    const char *stream;  /* SERVICE/ENV, or NULL: all */
+    const char *service; /* or NULL */
+    int64_t number;      /* one, or 0 */
+    int limit;           /* 0: no limit */
+};
+/* Newest first by time of request. */
+struct roll_error *roll_ledger_rollouts(struct roll_ledger *ledger, const struct roll_rollout_query *query, roll_rollout_fn fn, void *user) ROLL_CHECKED;
+
+/* The steps of a rollout: last intent and outcome per target and step. */
+struct roll_step_row {
+    const char *target;
+    int64_t step, attempt;
+    const char *release;
+    const char *outcome; /* NULL: intended, not known yet */
+    bool accepted;
+    int64_t intended_at, ended_at, arm_at, duration_ms, resources;
+    const char *code, *message, *result; /* or NULL */
+};
+typedef struct roll_error *(*roll_step_fn)(void *user, const struct roll_step_row *row);
+struct roll_error *roll_ledger_steps(struct roll_ledger *ledger, const char *stream, int64_t rollout, roll_step_fn fn, void *user) ROLL_CHECKED;
+
+/* ---- whole-ledger commands ---------------------------------------------------------------------------------------- */
+
+struct roll_verify_options {
+    const char *head; /* "STREAM@SEQ:HASH" or a bare hash that must be the hash of some event; or NULL */
+};
+struct roll_verify_report {
+    int64_t streams, events, objects, redacted;
+    char *first_bad; /* owned: names stream, sequence and what is wrong, or NULL when all is well */
+};
+/* Recomputes chain, exact bytes, objects, and that projections equal a rebuild. Damage is a report, not an error. */
+struct roll_error *roll_ledger_verify(struct roll_ledger *ledger, const struct roll_verify_options *options, struct roll_verify_report *ret_report) ROLL_CHECKED;
+void roll_verify_report_clear(struct roll_verify_report *report);
+
+/* Drops the projections and folds all events again. ret_equal: they were equal before. */
+struct roll_error *roll_ledger_rebuild(struct roll_ledger *ledger, bool *ret_equal) ROLL_CHECKED;
+
+/* JSON Lines, as DESIGN section 4 says; objects before the event that names them. write gets whole lines. */
+struct roll_error *roll_ledger_export(struct roll_ledger *ledger, struct roll_error *(*write)(void *user, const char *line, size_t size), void *user) ROLL_CHECKED;
+/* read gives the next line without its end, *ret_line NULL at the end. Only extends streams whose known part is equal:
+ * ROLL_E_CONFLICT else; ROLL_E_DAMAGED for a broken chain. All or nothing. */
+struct roll_error *roll_ledger_import(struct roll_ledger *ledger, struct roll_error *(*read)(void *user, const char **ret_line, size_t *ret_size), void *user, int64_t *ret_events) ROLL_CHECKED;
+
+/* Replaces the object's content by a tombstone that verify accepts, and appends object.redacted to every stream that
+ * names it. ROLL_E_NOT_FOUND. */
+struct roll_error *roll_ledger_redact(struct roll_ledger *ledger, const struct roll_actor *actor, const char *digest, const char *reason) ROLL_CHECKED;
+
+/* ---- driver locks: state/run/ROLLOUT.lock ------------------------------------------------------------------------- */
+
+struct roll_lock;
+/* *ret_lock NULL and no error: held by a living process of this replica. Released when closed or when the process ends. */
+struct roll_error *roll_ledger_lock(struct roll_ledger *ledger, const char *stream, int64_t rollout, struct roll_lock **ret_lock) ROLL_CHECKED;
+void roll_lock_free(struct roll_lock *lock);
+ROLL_AUTO_DEFINE(lock, struct roll_lock, roll_lock_free)
+
+#endif
