@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #define ROLL_CHECKED __attribute__((warn_unused_result))
-#define ROLL_PRINTF(format, first) __attribute__((format(printf, format, first)))
+#define ROLL_PRINTF(at, first) __attribute__((format(printf, at, first)))
 
 #define roll_auto(name) __attribute__((cleanup(roll_##name##_auto)))
 #define ROLL_AUTO_DEFINE(name, type, free_function)                                                \
