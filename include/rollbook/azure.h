@@ -1,0 +1,141 @@
+/* Azure Resource Manager and what surrounds it, as calls with callbacks on the loop.
+ *
+ * Source of every rule: the REST reference (sections in the .c files). A call gives exactly one reply. Tokens are fetched
+ * when first needed, kept in memory only, and never leave the plan's cloud. */
+#ifndef ROLLBOOK_AZURE_H
+#define ROLLBOOK_AZURE_H
+
+#include <jansson.h>
+
+#include "rollbook/http.h"
+#include "rollbook/template.h"
+
+/* ---- clouds ------------------------------------------------------------------------------------------------------- */
+
+struct roll_cloud {
+    char *name;      /* public, usgovernment, china, sandbox, or the custom URL */
+    char *arm;       /* https://management.azure.com, no slash at the end */
+    char *audience;  /* scope of the token without /.default */
+    char *login;     /* https://login.microsoftonline.com */
+    char *key_vault; /* suffix: vault.azure.net */
+    char *storage;   /* suffix: core.windows.net */
+    char *registry;  /* suffix: azurecr.io */
+    bool sandbox;    /* plain http on loopback, static token */
+};
+/* By name of DESIGN section 12. For "sandbox", arm_url is where it listens. Custom clouds read /metadata/endpoints on
+ * first use (issue 4); until then an https URL serves as ARM endpoint with the public login. */
+struct roll_error *roll_cloud_new(const char *name, const char *arm_url, struct roll_cloud **ret_cloud) ROLL_CHECKED;
+void roll_cloud_free(struct roll_cloud *cloud);
+ROLL_AUTO_DEFINE(cloud, struct roll_cloud, roll_cloud_free)
+
+/* ---- credentials -------------------------------------------------------------------------------------------------- */
+
+/* One for each (cloud, tenant, kind). kind: NULL for the chain of DefaultAzureCredential, or "environment", "cli", … Those
+ * that are not built yet are named in a clear error. For a sandbox: a static token. */
+struct roll_credential;
+struct roll_error *roll_credential_new(struct roll_loop *loop, const struct roll_cloud *cloud, const char *tenant,
+                                       const char *kind, struct roll_credential **ret_credential) ROLL_CHECKED;
+void roll_credential_free(struct roll_credential *credential);
+ROLL_AUTO_DEFINE(credential, struct roll_credential, roll_credential_free)
+
+/* Starts fetching early (while the ledger is read). */
+void roll_credential_prefetch(struct roll_credential *credential);
+/* fn is called once: token borrowed, or err (borrowed) says what was tried. audience NULL: ARM. */
+typedef void (*roll_token_fn)(void *user, const struct roll_secret *token, const struct roll_error *err);
+void roll_credential_token(struct roll_credential *credential, const char *audience, roll_token_fn fn, void *user);
+/* Who the token says that we are (name or app id, object id, tenant), once there is one; NULL before. Borrowed. */
+const char *roll_credential_actor(const struct roll_credential *credential);
+
+/* Who asks, by the pipeline's or the local environment's word; never proof. Owned by the caller. */
+char *roll_claimed_actor(void);
+
+/* ---- scopes and deployments --------------------------------------------------------------------------------------- */
+
+struct roll_arm_scope {
+    enum roll_scope_kind kind;
+    const char *subscription;
+    const char *resource_group;
+    const char *management_group;
+};
+/* `/subscriptions/S/resourceGroups/G`, … ; "" for the tenant. Segments are percent-encoded. */
+char *roll_arm_scope_path(const struct roll_arm_scope *scope);
+
+enum roll_arm_outcome {
+    ROLL_ARM_OK,        /* 2xx, or a terminal state of an operation */
+    ROLL_ARM_NOT_FOUND, /* 404; code tells which (DeploymentNotFound, ResourceGroupNotFound, …) */
+    ROLL_ARM_BUSY,      /* DeploymentActive, AnotherOperationInProgress, …: not accepted now, may be later */
+    ROLL_ARM_THROTTLED, /* 429: not accepted */
+    ROLL_ARM_REFUSED,   /* another definite no */
+    ROLL_ARM_UNSENT,    /* never reached ARM */
+    ROLL_ARM_LOST,      /* unknown: it may have been accepted */
+    ROLL_ARM_NO_TOKEN,  /* no credential; nothing was sent */
+};
+
+struct roll_arm_reply {
+    enum roll_arm_outcome outcome;
+    int status;
+    json_t *body;               /* borrowed, NULL when there is none or it is no JSON */
+    const char *code, *message; /* innermost error, or NULL. Borrowed */
+    const char *error_json;     /* the whole error as ARM gave it (canonical where possible), or NULL */
+    const char *state;          /* provisioningState or the operation's status, or NULL */
+    const char *correlation_id; /* of the deployment, else of the reply; or NULL */
+    const char *poll_url;       /* where to poll, byte for byte, or NULL */
+    int64_t arm_at;             /* properties.timestamp, UTC ms, 0 */
+    int64_t duration_ms;        /* properties.duration, 0 */
+    int64_t retry_after_ms;     /* -1: none */
+    int64_t server_date_ms;     /* 0: none */
+};
+typedef void (*roll_arm_fn)(void *user, const struct roll_arm_reply *reply);
+
+/* Is this state final? Without regard to case: Succeeded, Failed, Canceled. Everything else is "still running". */
+bool roll_arm_state_is_final(const char *state);
+
+struct roll_arm;
+/* cloud and credential are borrowed and must outlive it. */
+struct roll_arm *roll_arm_new(struct roll_loop *loop, const struct roll_cloud *cloud, struct roll_credential *credential);
+void roll_arm_free(struct roll_arm *arm);
+ROLL_AUTO_DEFINE(arm, struct roll_arm, roll_arm_free)
+
+/* PUT of a deployment. template_text: strict JSON as recorded; parameters_text: the map {name: {value|reference}};
+ * tags: {name: text} or NULL; location only outside resource groups. Mode is Incremental always. Never repeated here. */
+struct roll_arm_deployment {
+    struct roll_arm_scope scope;
+    const char *name;
+    const char *correlation_id;
+    const char *location;
+    const char *template_text;
+    const char *parameters_text;
+    const json_t *tags;
+};
+void roll_arm_put(struct roll_arm *arm, const struct roll_arm_deployment *deployment, roll_arm_fn fn, void *user);
+void roll_arm_what_if(struct roll_arm *arm, const struct roll_arm_deployment *deployment, roll_arm_fn fn, void *user); /* polls to its end; body: {"changes":…} */
+void roll_arm_validate(struct roll_arm *arm, const struct roll_arm_deployment *deployment, roll_arm_fn fn, void *user);
+
+/* Reads (retried; paced by the read budget of their subscription). */
+void roll_arm_get(struct roll_arm *arm, const struct roll_arm_scope *scope, const char *name, roll_arm_fn fn, void *user);
+/* One poll: of poll_url, or of the deployment when NULL. state is set; NOT_FOUND with DeploymentNotFound is transient, the
+ * caller bounds it. A URL that refuses the connection: UNSENT, then poll by name. */
+void roll_arm_poll(struct roll_arm *arm, const struct roll_arm_scope *scope, const char *name, const char *poll_url, roll_arm_fn fn, void *user);
+void roll_arm_cancel(struct roll_arm *arm, const struct roll_arm_scope *scope, const char *name, roll_arm_fn fn, void *user);
+/* All pages; body: {"value": [...]}. */
+void roll_arm_list(struct roll_arm *arm, const struct roll_arm_scope *scope, int top, roll_arm_fn fn, void *user);
+/* All pages, nested deployments followed (at most depth 5, 2,000 operations); body: {"value":[operations]}; code, message:
+ * the innermost cause of a failure, with `resource` in error_json. */
+void roll_arm_operations(struct roll_arm *arm, const struct roll_arm_scope *scope, const char *name, roll_arm_fn fn, void *user);
+
+/* Resource groups, generic resources, actions. */
+void roll_arm_group_get(struct roll_arm *arm, const char *subscription, const char *group, roll_arm_fn fn, void *user);
+void roll_arm_group_put(struct roll_arm *arm, const char *subscription, const char *group, const char *location, const json_t *tags, roll_arm_fn fn, void *user);
+void roll_arm_resource_get(struct roll_arm *arm, const char *resource_id, const char *api_version, roll_arm_fn fn, void *user);
+void roll_arm_action(struct roll_arm *arm, const char *resource_id_and_action, const char *api_version, const char *body_text, const char *correlation_id, roll_arm_fn fn, void *user);
+
+/* Innermost cause of an error body (nested details, JSON inside text). New strings; NULL when there is none. */
+void roll_arm_error_leaf(const json_t *body, char **ret_code, char **ret_message);
+
+/* What to do next for a known code (REST reference 7.2), one sentence, static; NULL when unknown. */
+const char *roll_arm_advice(const char *code);
+
+/* Artifact at a registry: the digest of name:tag (HEAD manifest, anonymous or token exchange). Reply body {"digest":…}. */
+void roll_registry_digest(struct roll_loop *loop, struct roll_credential *credential, const char *name, const char *tag, roll_arm_fn fn, void *user);
+
+#endif
