@@ -1,0 +1,139 @@
+/* Workspaces and plans: find, read, check, as C structs (DESIGN section 12).
+ *
+ * plans/plan.schema.json is embedded and is itself the checker. A plan that is not valid gives ROLL_E_PLAN whose message
+ * has all findings, a line each: `plans/shop.json:12:5: expected …`. Everything is owned by the plan and immutable. */
+#ifndef ROLLBOOK_PLAN_H
+#define ROLLBOOK_PLAN_H
+
+#include <glib.h>
+#include <jansson.h>
+
+#include "rollbook/template.h"
+
+/* ---- workspace ---------------------------------------------------------------------------------------------------- */
+
+struct roll_workspace {
+    char *root;       /* absolute, no slash at the end */
+    char *state_dir;  /* ROOT/state */
+    char **plans;     /* paths of plan files, absolute, sorted; NULL-terminated */
+};
+/* From dir (NULL: current) upwards: a folder whose plans/ holds a plan (a *.json with "service") or ledger.json.
+ * ROLL_E_NOT_FOUND. */
+struct roll_error *roll_workspace_find(const char *dir, struct roll_workspace **ret_workspace) ROLL_CHECKED;
+void roll_workspace_free(struct roll_workspace *workspace);
+ROLL_AUTO_DEFINE(workspace, struct roll_workspace, roll_workspace_free)
+
+/* ---- plan --------------------------------------------------------------------------------------------------------- */
+
+enum roll_lane { ROLL_LANE_RELEASE, ROLL_LANE_HOTFIX, ROLL_LANE_ROLLBACK, ROLL_LANE_COUNT };
+extern const char *const roll_lane_names[ROLL_LANE_COUNT]; /* "release", "hotfix", "rollback" */
+
+struct roll_plan_artifact {
+    char *name;
+    char *kind;      /* image, blob, package, gallery-image */
+    char *reference; /* the plan's `name`: repository or URL, may hold {version}, {commit} */
+    char *tag;       /* pattern, or NULL */
+    char *parameter; /* template parameter that takes the reference */
+};
+
+struct roll_plan_target {
+    char *name;
+    enum roll_scope_kind scope;
+    char *cloud, *tenant, *subscription, *credential; /* own or inherited; tenant, credential or NULL */
+    char *resource_group, *management_group;          /* or NULL */
+    char *location;                                   /* or NULL */
+    char *apply;                                      /* deployment, stack */
+    char *deployment_name;                            /* fixed by the plan, or NULL */
+    json_t *parameters;                               /* {name: value | {"reference":…}}, or NULL */
+    json_t *labels;                                   /* or NULL */
+};
+
+struct roll_plan_step { /* an ARM POST action after the deployment */
+    char *action;       /* Microsoft.Web/sites/web-{target}/slotsswap */
+    char *api_version;
+    json_t *body;       /* or NULL */
+    bool skip_on_back;  /* "onBack": "skip" */
+};
+
+enum roll_health_kind { ROLL_HEALTH_HTTP, ROLL_HEALTH_COMMAND, ROLL_HEALTH_ALERTS };
+struct roll_plan_health {
+    enum roll_health_kind kind;
+    char *url;          /* HTTP; {target}, {environment}, {service}, {version} are replaced */
+    int expect;         /* status, default 200 */
+    char **command;     /* COMMAND: argument vector */
+    char **severities;  /* ALERTS */
+    int64_t within_ms;  /* keep trying so long; default 5 min */
+    int64_t every_ms;   /* default 5 s */
+};
+
+struct roll_plan_lane {
+    bool declared;
+    char **roles;      /* who may request; empty: anybody */
+    json_t *approvals; /* [{"role","count"}], or NULL */
+    char **gates, **deferred, **overrides;
+    int64_t due_ms;
+    char *credential;  /* or NULL */
+};
+
+struct roll_plan_environment {
+    char *name;
+    char *cloud;
+    char *tenant, *subscription, *credential;
+    char *after;             /* environment that must have had it, or NULL */
+    int64_t after_bake_ms;
+    GPtrArray *targets;      /* struct roll_plan_target *, in the plan's order */
+    GPtrArray *rings;        /* GStrv each: names of targets; what no ring names comes last, as one ring */
+    int64_t bake_ms, hotfix_bake_ms;
+    int max_parallel;        /* default 50 */
+    int max_failures;        /* default 0 */
+    bool back_on_failure;    /* "onFailure": "back" */
+    GPtrArray *steps;        /* struct roll_plan_step * */
+    GPtrArray *health;       /* struct roll_plan_health * */
+    char **keep, **prune;
+    struct roll_plan_lane lanes[ROLL_LANE_COUNT];
+    bool has_lanes;
+    json_t *windows, *freezes; /* as written, checked by the schema; or NULL */
+    int64_t resume_within_ms;  /* default 1 h */
+};
+
+struct roll_plan {
+    char *service;
+    char *path;  /* absolute */
+    char *text;  /* strict, minified: the governing plan as recorded */
+    char *repository, *template_path, *parameters_path; /* repository absolute; parameters_path or NULL, a pattern */
+    GPtrArray *artifacts;    /* struct roll_plan_artifact * */
+    char **sticky;
+    int64_t data_version, data_floor; /* 0: not declared */
+    GPtrArray *environments; /* struct roll_plan_environment * */
+    json_t *value;           /* the whole plan, for what is looked at by later rooms: roles, gates, schedule, notify, needs */
+    int retain;
+};
+
+/* Reads and checks one plan file. */
+struct roll_error *roll_plan_read(const char *path, struct roll_plan **ret_plan) ROLL_CHECKED;
+void roll_plan_free(struct roll_plan *plan);
+ROLL_AUTO_DEFINE(plan, struct roll_plan, roll_plan_free)
+
+/* The plan of a service; name NULL: the only one. ROLL_E_NOT_FOUND names the services that there are. */
+struct roll_error *roll_workspace_plan(const struct roll_workspace *workspace, const char *service, struct roll_plan **ret_plan) ROLL_CHECKED;
+
+/* "prod" or "shop/prod" to a plan and one of its environments (borrowed from the plan). With several services "prod" alone
+ * must be unique. ROLL_E_NOT_FOUND names the nearest, and all that there are. */
+struct roll_error *roll_workspace_environment(const struct roll_workspace *workspace, const char *name, struct roll_plan **ret_plan,
+                                              const struct roll_plan_environment **ret_environment) ROLL_CHECKED;
+
+const struct roll_plan_environment *roll_plan_environment_find(const struct roll_plan *plan, const char *name);
+const struct roll_plan_target *roll_plan_target_find(const struct roll_plan_environment *environment, const char *name);
+
+/* The ring of a target, from 0. */
+int roll_plan_ring(const struct roll_plan_environment *environment, const char *target);
+int roll_plan_ring_count(const struct roll_plan_environment *environment);
+
+/* Replaces {name} by values: names and values alternate, the list ends with NULL. `{{` is a brace. Unknown names:
+ * ROLL_E_PLAN. Owned. */
+struct roll_error *roll_plan_fill(const char *pattern, char **ret_text, ...) ROLL_CHECKED __attribute__((sentinel));
+
+/* The embedded schema's text (for editors and `roll init`). */
+const char *roll_plan_schema(size_t *ret_size);
+
+#endif

@@ -1,0 +1,146 @@
+/* Releases: make a snapshot, choose targets, compare two (DESIGN sections 5 and 6).
+ *
+ * A manifest is canonical JSON, an object of the ledger; its SHA-256 is the release's identity. An order says what one
+ * rollout does to each target; it is an object too, and together with events it is all that a rollout needs: neither git
+ * nor today's plan is looked at again. */
+#ifndef ROLLBOOK_RELEASE_H
+#define ROLLBOOK_RELEASE_H
+
+#include "rollbook/azure.h"
+#include "rollbook/git.h"
+#include "rollbook/ledger.h"
+#include "rollbook/plan.h"
+
+/* ---- making a release --------------------------------------------------------------------------------------------- */
+
+struct roll_release_options {
+    const char *ref;                  /* NULL: HEAD */
+    const char *version;              /* NULL: from git */
+    const char *const *artifacts;     /* "web=…@sha256:…" or "web=@1.4.1", NULL-terminated, or NULL */
+    const char *base;                 /* hotfix: version that it is made from */
+    bool from_base;                   /* hotfix without --ref: template and parameters of base, only artifacts change */
+    const char *commit;               /* --commit of such a hotfix, or NULL */
+    bool allow_dirty;
+    const char *const *overrides;     /* "secret-scan:NAME", … or NULL */
+};
+
+/* An object to be appended with the event. */
+struct roll_blob {
+    char digest[ROLL_HEX_SIZE];
+    GString *data; /* owned */
+};
+
+struct roll_release {
+    char *service, *version;
+    char digest[ROLL_HEX_SIZE]; /* of the manifest */
+    json_t *manifest;           /* owned */
+    GPtrArray *blobs;           /* struct roll_blob *: manifest, template, linked templates, parameters; empty if recorded */
+    bool recorded;              /* the same content is in the ledger already under this version */
+    char **notes;               /* for the person: deployer(), unpinnable defaults, dirty tree, … */
+};
+void roll_release_free(struct roll_release *release);
+ROLL_AUTO_DEFINE(release, struct roll_release, roll_release_free)
+
+/* Reads git, plan and registries (through loop; may be NULL when no tag has to be resolved); writes nothing. Refusals:
+ * dirty tree (REFUSED), artifact without digest, plain secret, missing parameter, template errors, version reuse with other
+ * content (CONFLICT). */
+struct roll_error *roll_release_make(const struct roll_plan *plan, struct roll_ledger *ledger, struct roll_loop *loop,
+                                     const struct roll_release_options *options, struct roll_release **ret_release) ROLL_CHECKED;
+/* Appends release.made with its objects; does nothing for a recorded one. Reads again on conflict. */
+struct roll_error *roll_release_record(struct roll_ledger *ledger, const struct roll_actor *actor, const struct roll_release *release) ROLL_CHECKED;
+/* From the ledger, by version. ROLL_E_NOT_FOUND names the nearest. */
+struct roll_error *roll_release_load(struct roll_ledger *ledger, const char *service, const char *version, struct roll_release **ret_release) ROLL_CHECKED;
+
+/* ---- orders ------------------------------------------------------------------------------------------------------- */
+
+struct roll_order_target {
+    char *name;
+    int ring;
+    char *release, *manifest;      /* version and digest */
+    char *template_digest, *parameters_digest; /* what is sent; parameters after sticky values */
+    enum roll_scope_kind scope;
+    char *cloud, *tenant, *subscription, *credential, *resource_group, *management_group, *location; /* or NULL */
+    char *apply;                   /* deployment, stack */
+    char *deployment_name;         /* fixed by the plan, or NULL: derived */
+    char *had;                     /* version that it held, or NULL */
+    int64_t floor;                 /* data floor that the first intent raises it to */
+    bool create_group;             /* lane release with a location */
+    GPtrArray *steps;              /* struct roll_plan_step *: actions after the deployment, names filled in */
+};
+
+struct roll_order {
+    char *service, *environment;
+    enum roll_lane lane;
+    char *kind;                    /* out, hotfix, back, forward */
+    GPtrArray *targets;            /* struct roll_order_target *, by ring, then by the plan's order */
+    int rings;                     /* 1 for lane rollback */
+    int max_parallel, max_failures;
+    int64_t bake_ms;
+    bool health_reports_only;      /* lane rollback */
+    GPtrArray *health;             /* struct roll_plan_health * */
+    bool back_on_failure;
+};
+struct roll_order *roll_order_new(void);
+void roll_order_free(struct roll_order *order);
+ROLL_AUTO_DEFINE(order, struct roll_order, roll_order_free)
+struct roll_error *roll_order_write(const struct roll_order *order, GString **ret_text) ROLL_CHECKED; /* canonical JSON */
+struct roll_error *roll_order_read(const char *text, size_t size, struct roll_order **ret_order) ROLL_CHECKED;
+
+/* ---- choosing ----------------------------------------------------------------------------------------------------- */
+
+struct roll_choice_options {
+    const char *release;           /* out: --release; back, forward: --to; NULL: the default */
+    int64_t at;                    /* back --at, UTC ms; 0 */
+    int steps;                     /* back --steps; 0 */
+    const char *const *targets;    /* --target, or NULL */
+    int ring;                      /* --ring, -1: all */
+    bool no_sticky, include_new, bad, secrets_current, recreate_groups;
+    const char *const *overrides;  /* "order", "hold", …, or NULL */
+};
+
+/* What would be requested. Pure decision on ledger and plan; nothing is written. */
+struct roll_choice {
+    struct roll_order *order;
+    struct roll_rollout_requested request; /* complete but for order digest and plan; its strings are owned */
+    GPtrArray *blobs;              /* struct roll_blob *: parameters that sticky values made new */
+    char **skipped;                /* "1.1.0: marked bad here (rollout 7)", … */
+    char **notes;                  /* differences from today's plan, targets left out, sticky values, dropped hotfix, … */
+    struct roll_head head;         /* of the environment's stream that it was decided on */
+};
+void roll_choice_free(struct roll_choice *choice);
+ROLL_AUTO_DEFINE(choice, struct roll_choice, roll_choice_free)
+
+/* Each returns ROLL_E_NOTHING when no target needs a step; REFUSED, NOT_FOUND with the reason and, in the error's detail,
+ * {"next": [commands]} where DESIGN names one. git may be NULL (back and forward never need it; out uses it for ancestry
+ * and, when it cannot, says so in notes). */
+struct roll_error *roll_choose_out(const struct roll_plan *plan, const struct roll_plan_environment *environment, struct roll_ledger *ledger,
+                                   struct roll_git *git, const struct roll_choice_options *options, struct roll_choice **ret_choice) ROLL_CHECKED;
+struct roll_error *roll_choose_hotfix(const struct roll_plan *plan, const struct roll_plan_environment *environment, struct roll_ledger *ledger,
+                                      struct roll_git *git, const struct roll_choice_options *options, struct roll_choice **ret_choice) ROLL_CHECKED;
+struct roll_error *roll_choose_back(const struct roll_plan *plan, const struct roll_plan_environment *environment, struct roll_ledger *ledger,
+                                    const struct roll_choice_options *options, struct roll_choice **ret_choice) ROLL_CHECKED;
+struct roll_error *roll_choose_forward(const struct roll_plan *plan, const struct roll_plan_environment *environment, struct roll_ledger *ledger,
+                                       struct roll_git *git, const struct roll_choice_options *options, struct roll_choice **ret_choice) ROLL_CHECKED;
+/* After a failure with onFailure back: the touched targets of rollout return to what each had, or to its newest eligible
+ * one. */
+struct roll_error *roll_choose_auto_back(struct roll_ledger *ledger, const char *stream, int64_t rollout, const struct roll_order *failed,
+                                         struct roll_choice **ret_choice) ROLL_CHECKED;
+
+/* The release that `out` without --release would take, when `after` names an environment: newest that succeeded and baked
+ * there, not bad. ROLL_E_NOT_FOUND. Owned version. */
+struct roll_error *roll_choose_promoted(const struct roll_plan *plan, const struct roll_plan_environment *environment, struct roll_ledger *ledger, char **ret_version) ROLL_CHECKED;
+
+/* ---- comparing ---------------------------------------------------------------------------------------------------- */
+
+/* Offline expansion of one target of a release: array of resources. New reference. */
+struct roll_error *roll_release_resources(struct roll_ledger *ledger, const struct roll_order_target *target, json_t **ret_resources) ROLL_CHECKED;
+/* Differences between what a target holds (had; nothing when NULL) and what the order would put. As roll_template_compare. */
+struct roll_error *roll_order_diff(struct roll_ledger *ledger, const struct roll_order *order, const struct roll_order_target *target, json_t **ret_changes) ROLL_CHECKED;
+/* Two releases of a service in an environment: {"target": changes}. */
+struct roll_error *roll_release_diff(struct roll_ledger *ledger, const char *service, const char *environment, const char *a, const char *b, json_t **ret_diff) ROLL_CHECKED;
+
+/* Resources that deployments after the goal put on a target and the goal does not have: [{"id","release"}]. From recorded
+ * step results. New reference. */
+struct roll_error *roll_release_leftovers(struct roll_ledger *ledger, const char *stream, const struct roll_order_target *target, json_t **ret_leftovers) ROLL_CHECKED;
+
+#endif
