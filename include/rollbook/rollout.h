@@ -1,0 +1,204 @@
+/* Rollouts: the pure machine that decides, and the driver that performs (DESIGN section 6).
+ *
+ * The machine has no clock, socket, file or random number inside. Inputs: roll_machine_fold (durable facts) and
+ * roll_machine_observe (volatile ones). Output: roll_machine_next, called until it gives nothing, names what is newly due;
+ * every action has an id that the driver answers once by an observation. The same machine runs in production, in
+ * --dry-run and in the simulator (tests/sim). */
+#ifndef ROLLBOOK_ROLLOUT_H
+#define ROLLBOOK_ROLLOUT_H
+
+#include "rollbook/release.h"
+
+/* ---- names that follow from the ledger ------------------------------------------------------------------------------ */
+
+/* correlation: UUID from SHA-256 of (hash of rollout.requested, target, step, attempt); name: roll-SERVICE-ENV-DIGITS, the
+ * UUID's first twelve hex digits. Whoever takes over derives the same. Owned name. */
+char *roll_step_name(const char *service, const char *environment, const char *request_hash, const char *target,
+                     int64_t step, int64_t attempt, char ret_correlation[ROLL_UUID_SIZE]);
+
+/* ---- the machine ---------------------------------------------------------------------------------------------------- */
+
+#define ROLL_CLAIM_MS (5 * 60 * 1000)       /* a claim's length */
+#define ROLL_CLAIM_RENEW_MS (2 * 60 * 1000) /* renewed when this much is left, while something is under way */
+#define ROLL_FENCE_MS (10 * 1000)           /* no PUT later than this after the driver's last append (boot clock) */
+#define ROLL_ABSENT_MS (30 * 1000)          /* another driver's intent that ARM does not know counts as never arrived */
+#define ROLL_NOT_FOUND_MS (5 * 60 * 1000)   /* DeploymentNotFound on a poll is transient so long */
+#define ROLL_CANCEL_WAIT_MS (5 * 60 * 1000) /* a superseded deployment is waited for so long */
+
+enum roll_machine_mode {
+    ROLL_MACHINE_DRIVE,  /* new PUTs allowed */
+    ROLL_MACHINE_SETTLE, /* GET what was intended and record it; PUT nothing, cancel nothing */
+};
+
+struct roll_machine_options {
+    const char *stream;  /* SERVICE/ENVIRONMENT */
+    const char *driver;  /* UUID of this process's claim */
+    const char *host;
+    enum roll_machine_mode mode;
+    bool take;           /* resume --take: a standing claim of another driver is taken over */
+    bool gone;           /* that driver is known to be gone (its lock could be had) */
+};
+
+struct roll_machine;
+struct roll_machine *roll_machine_new(const struct roll_machine_options *options); /* texts are copied */
+void roll_machine_free(struct roll_machine *machine);
+ROLL_AUTO_DEFINE(machine, struct roll_machine, roll_machine_free)
+
+/* The order of a rollout whose events will be folded. Needed before its rollout.requested is folded; the machine's own
+ * rollout is added last. order is borrowed and must outlive the machine. */
+void roll_machine_add(struct roll_machine *machine, int64_t rollout, const struct roll_order *order);
+
+/* A new rollout that is not yet in the ledger: the first action appends rollout.superseded (if it supersedes),
+ * rollout.requested, rollout.claimed and the first intents together. request and order are borrowed and must outlive the
+ * machine; order_text is the object. blobs (struct roll_blob *, borrowed, or NULL) go with the first append. */
+void roll_machine_request(struct roll_machine *machine, const struct roll_rollout_requested *request,
+                          const struct roll_order *order, const GPtrArray *blobs);
+
+/* Durable facts in order of their sequence, each exactly once: from the ledger at the start, after an append or a conflict.
+ * Events of other rollouts and kinds are ignored, except rollout.superseded and an unknown kind (which stops). */
+void roll_machine_fold(struct roll_machine *machine, const struct roll_event *event);
+
+enum roll_action_kind {
+    ROLL_ACTION_APPEND,      /* drafts and blobs; answered by APPENDED, CONFLICT or APPEND_FAILED */
+    ROLL_ACTION_PUT,         /* the step's request: deployment, or ARM action; answered by REPLY */
+    ROLL_ACTION_GET,         /* the deployment by name; answered by REPLY */
+    ROLL_ACTION_POLL,        /* its operation status; answered by REPLY */
+    ROLL_ACTION_CANCEL,      /* answered by REPLY */
+    ROLL_ACTION_EXPLAIN,     /* operations of a failed one, for the innermost cause; answered by REPLY */
+    ROLL_ACTION_PROBE,       /* one try of a health check; answered by PROBED */
+    ROLL_ACTION_DECIDE_BACK, /* the rollout failed and onFailure is back; answered by BACK */
+    ROLL_ACTION_DONE,        /* nothing follows; not answered */
+};
+
+/* How the machine ended. */
+enum roll_machine_end {
+    ROLL_END_NONE,
+    ROLL_END_SUCCEEDED,
+    ROLL_END_FAILED,
+    ROLL_END_FAILED_BACK,  /* failed, and the automatic back `next_rollout` was requested and claimed by this driver */
+    ROLL_END_CANCELLED,
+    ROLL_END_SUPERSEDED,
+    ROLL_END_ENDED,        /* it had ended already */
+    ROLL_END_SETTLED,      /* mode SETTLE: every intent has its outcome, or another driver is at work */
+    ROLL_END_DETACHED,     /* signal or end of the wait */
+    ROLL_END_CONFLICT,     /* the first append met another writer: decide again */
+    ROLL_END_FENCED,       /* another driver took over */
+    ROLL_END_UNKNOWN_KIND, /* made by a newer program */
+    ROLL_END_ERROR,        /* an append failed */
+};
+
+/* Everything is borrowed until the next call of the machine. */
+struct roll_action {
+    uint64_t id;
+    enum roll_action_kind kind;
+    int64_t rollout;            /* 0: the new one, before it has a number */
+    const char *request_hash;   /* of that rollout */
+    const struct roll_order_target *target;
+    int64_t step, attempt;
+    const struct roll_plan_health *check; /* PROBE */
+    const struct roll_draft *drafts;      /* APPEND */
+    size_t n_drafts;
+    const struct roll_blob *const *blobs; /* APPEND */
+    size_t n_blobs;
+    enum roll_machine_end end;            /* DONE */
+    int64_t next_rollout;                 /* DONE with FAILED_BACK */
+};
+
+enum roll_observation_kind {
+    ROLL_SAW_APPENDED,      /* durable; its events have been folded before this */
+    ROLL_SAW_CONFLICT,      /* nothing was appended; what others appended has been folded before this */
+    ROLL_SAW_APPEND_FAILED, /* nothing was appended (disk full, …) */
+    ROLL_SAW_REPLY,
+    ROLL_SAW_PROBED,
+    ROLL_SAW_BACK,
+    ROLL_SAW_DETACH,        /* id 0: signal, or the person stops waiting */
+};
+
+struct roll_observation {
+    uint64_t id;
+    enum roll_observation_kind kind;
+    /* REPLY */
+    enum roll_arm_outcome outcome;
+    const char *state;          /* or NULL */
+    const char *correlation_id; /* of the deployment found, or NULL */
+    const char *code, *message; /* or NULL */
+    int64_t arm_at, duration_ms, resources;
+    int64_t retry_after_ms;     /* -1: none */
+    struct roll_blob *result;   /* owned by the machine from here; or NULL */
+    /* PROBED */
+    bool healthy;               /* message says why not */
+    /* BACK: owned by the machine from here; NULL: no back is possible, message says why */
+    struct roll_choice *choice;
+};
+
+/* wall_ms and boot_ms: what the clocks say now (UTC; boot clock). */
+void roll_machine_observe(struct roll_machine *machine, const struct roll_observation *observation, int64_t wall_ms, int64_t boot_ms);
+
+/* False when nothing is due now; then *ret_wake_boot_ms is when to call again (INT64_MAX: only after an input). */
+bool roll_machine_next(struct roll_machine *machine, int64_t wall_ms, int64_t boot_ms, struct roll_action *ret_action, int64_t *ret_wake_boot_ms);
+
+/* For progress and for tests. */
+enum roll_target_state { ROLL_TARGET_WAITING, ROLL_TARGET_RUNNING, ROLL_TARGET_CANCELLING, ROLL_TARGET_CHECKING, ROLL_TARGET_SUCCEEDED, ROLL_TARGET_FAILED, ROLL_TARGET_SKIPPED };
+struct roll_machine_view {
+    int64_t rollout;      /* 0 before the first append */
+    const char *state;    /* requested, running, verifying, … */
+    int ring, rings;
+    size_t counts[ROLL_TARGET_SKIPPED + 1];
+    int64_t until_boot_ms; /* end of a bake, 0 */
+};
+void roll_machine_view(const struct roll_machine *machine, struct roll_machine_view *ret_view);
+enum roll_target_state roll_machine_target_state(const struct roll_machine *machine, size_t index);
+
+/* ---- step drivers: how a step is sent --------------------------------------------------------------------------------- */
+
+struct roll_send; /* driver.c */
+/* One row for each way to apply: "deployment", "stack" (issue 8), "action"; others fit later. */
+struct roll_step_driver {
+    const char *apply;
+    bool cancellable;
+    void (*put)(struct roll_send *send, const struct roll_action *action);
+    void (*get)(struct roll_send *send, const struct roll_action *action);
+    void (*poll)(struct roll_send *send, const struct roll_action *action);
+    void (*cancel)(struct roll_send *send, const struct roll_action *action);
+    void (*explain)(struct roll_send *send, const struct roll_action *action);
+};
+/* NULL when it is not built. */
+const struct roll_step_driver *roll_step_driver_find(const char *apply, int64_t step);
+
+/* ---- the driver ------------------------------------------------------------------------------------------------------- */
+
+/* What the person sees; every member may be NULL. Called from the loop. */
+struct roll_listener {
+    void *user;
+    void (*changed)(void *user, const struct roll_machine *machine, const struct roll_order *order); /* something moved */
+    void (*event)(void *user, const struct roll_event *event);                                       /* it is durable */
+    void (*notice)(void *user, const char *text); /* waiting for a cancelled deployment, throttled, another driver, … */
+};
+
+struct roll_driver_options {
+    struct roll_ledger *ledger;
+    struct roll_loop *loop;
+    const char *state_dir;      /* for the sandbox */
+    struct roll_actor actor;    /* proved may be NULL: it is filled from the token once there is one */
+    const struct roll_listener *listener; /* or NULL */
+    int64_t timeout_ms;         /* of the wait, 0: none */
+    bool no_wait;               /* detach as soon as every first PUT is accepted */
+    bool take;
+};
+
+struct roll_outcome {
+    enum roll_machine_end end;
+    int64_t rollout, back;      /* back: the automatic one, 0 */
+    enum roll_machine_end back_end;
+};
+
+/* Requests and drives what was chosen. ROLL_E_CONFLICT: decide again (nothing was written). */
+struct roll_error *roll_rollout_start(const struct roll_driver_options *options, const struct roll_choice *choice, struct roll_outcome *ret_outcome) ROLL_CHECKED;
+/* Goes on with an open rollout. ROLL_E_CONFLICT when a living driver holds it and take is not set. */
+struct roll_error *roll_rollout_resume(const struct roll_driver_options *options, const char *stream, int64_t rollout, struct roll_outcome *ret_outcome) ROLL_CHECKED;
+/* Records what became of intents without outcome, if their driver is gone; PUTs nothing. Nothing to settle: at once. */
+struct roll_error *roll_rollout_settle(const struct roll_driver_options *options, const char *stream, struct roll_outcome *ret_outcome) ROLL_CHECKED;
+/* Appends rollout.cancelling and drives to the end (or leaves it to the living driver and waits). */
+struct roll_error *roll_rollout_cancel(const struct roll_driver_options *options, const char *stream, int64_t rollout, const char *reason, struct roll_outcome *ret_outcome) ROLL_CHECKED;
+
+#endif
