@@ -29,7 +29,8 @@ void roll_commit_clear(struct roll_commit *commit);
 struct roll_error *roll_git_resolve(struct roll_git *git, const char *ref, struct roll_commit *ret_commit) ROLL_CHECKED;
 
 /* A file's bytes at a commit. path is relative to the repository's root, '/' separated, without '..'; symbolic links
- * inside the repository are followed up to 8 times, never out of it. At most max_bytes (ROLL_E_LIMIT). */
+ * inside the repository are followed up to 8 times (ROLL_E_LIMIT), never out of it (ROLL_E_INVALID, as a path that is
+ * absolute or holds '..'). At most max_bytes (ROLL_E_LIMIT). Submodules are not read. */
 struct roll_error *roll_git_read(struct roll_git *git, const char *commit, const char *path, size_t max_bytes, GString **ret_data) ROLL_CHECKED;
 
 /* Whether the work tree or index differs from HEAD (untracked files do not count, submodules neither). *ret_path: one
@@ -39,7 +40,8 @@ struct roll_error *roll_git_dirty(struct roll_git *git, char **ret_path) ROLL_CH
 /* The commit's tag without a leading v (an annotated one first), else `git describe --tags --always`. Owned. */
 struct roll_error *roll_git_version(struct roll_git *git, const char *commit, char **ret_version) ROLL_CHECKED;
 
-/* Is ancestor contained in commit (equal counts)? A commit that is not in this repository: ROLL_E_NOT_FOUND. */
+/* Is ancestor contained in commit (equal counts)? A commit that is not in this repository: ROLL_E_NOT_FOUND. A shallow
+ * clone whose history ends before an answer: ROLL_E_GIT, never a guess. */
 struct roll_error *roll_git_contains(struct roll_git *git, const char *commit, const char *ancestor, bool *ret_contained) ROLL_CHECKED;
 
 /* Commits reachable from `to` and not from `from` (NULL: all), newest first, at most limit. */
@@ -47,7 +49,8 @@ struct roll_error *roll_git_changes(struct roll_git *git, const char *from, cons
                                     struct roll_error *(*fn)(void *user, const struct roll_commit *commit), void *user) ROLL_CHECKED;
 
 /* Whether some commit of descendant has the same patch-id as commit (a cherry-pick of it). Searches what descendant has
- * and commit has not, at most 1,000 commits. */
+ * and commit has not, at most 1,000 commits. Paths and modes must be equal too, and binary files byte by byte. True when
+ * descendant contains commit; a merge or an empty commit has no patch of its own. */
 struct roll_error *roll_git_has_patch(struct roll_git *git, const char *descendant, const char *commit, bool *ret_has) ROLL_CHECKED;
 
 #endif
