@@ -1,0 +1,61 @@
+/* Shared by the files of module release; nobody outside includes it. */
+#ifndef ROLL_RELEASE_INTERNAL_H
+#define ROLL_RELEASE_INTERNAL_H
+
+#include "rollbook/json.h"
+#include "rollbook/release.h"
+
+/* ---- blob.c
+ * -------------------------------------------------------------------------------------------------------
+ */
+
+/* data is consumed. */
+struct roll_blob *release_blob_take(GString *data);
+void release_blob_free(struct roll_blob *blob);
+/* An array that owns blobs. */
+GPtrArray *release_blobs_new(void);
+/* Adds data (consumed) unless its digest is there; the digest is borrowed from the array. */
+const char *release_blobs_add_take(GPtrArray *blobs, GString *data);
+/* An object that is about to be stored (blobs, may be NULL) or is stored. New reference. */
+struct roll_error *release_object_json(struct roll_ledger *ledger, const GPtrArray *blobs,
+                                       const char *digest, json_t **ret_value) ROLL_CHECKED;
+struct roll_error *release_object_text(struct roll_ledger *ledger, const GPtrArray *blobs,
+                                       const char *digest, GString **ret_text) ROLL_CHECKED;
+
+/* ---- refuse.c
+ * -----------------------------------------------------------------------------------------------------
+ */
+
+/* Sets the detail {"next": [commands]}; the list ends with NULL, each command is owned by the call
+ * and freed. */
+struct roll_error *release_error_next(struct roll_error *err, ...) ROLL_CHECKED
+    __attribute__((sentinel));
+/* Does the list hold "KIND" or, with a name, "KIND:NAME"? */
+bool release_overridden(const char *const *overrides, const char *kind, const char *name);
+/* "a, b and 3 more": at most `limit` names. Owned. */
+char *release_join_names(const GPtrArray *names, guint limit);
+/* The commands that name an environment are given its whole name: it is right in every workspace.
+ * Owned. */
+char *release_stream_name(const char *service, const char *environment);
+
+/* ---- order_parts.c
+ * ------------------------------------------------------------------------------------------------
+ */
+
+void release_step_free(struct roll_plan_step *step);
+void release_health_free(struct roll_plan_health *health);
+struct roll_plan_health *release_health_copy(const struct roll_plan_health *health);
+json_t *release_steps_write(const GPtrArray *steps);
+json_t *release_health_write(const GPtrArray *health);
+/* value: array or NULL. The array owns its elements. */
+struct roll_error *release_steps_read(const json_t *value, GPtrArray **ret_steps) ROLL_CHECKED;
+struct roll_error *release_health_read(const json_t *value, GPtrArray **ret_health) ROLL_CHECKED;
+struct roll_order_target *release_order_target_new(void);
+void release_order_target_free(struct roll_order_target *target);
+
+extern const char *const release_scope_names[]; /* by enum roll_scope_kind, NULL at the end */
+/* ROLL_E_INVALID for an unknown name. */
+struct roll_error *release_scope_find(const char *name, enum roll_scope_kind *ret_kind)
+    ROLL_CHECKED;
+
+#endif
