@@ -37,6 +37,8 @@ struct roll_machine_options {
     enum roll_machine_mode mode;
     bool take;           /* resume --take: a standing claim of another driver is taken over */
     bool gone;           /* that driver is known to be gone (its lock could be had) */
+    int64_t head;        /* sequence number of the stream's last event now; folding raises it. The number of a new rollout
+                            follows from it, so it is the head that the first append expects. */
 };
 
 struct roll_machine;
@@ -49,8 +51,9 @@ ROLL_AUTO_DEFINE(machine, struct roll_machine, roll_machine_free)
 void roll_machine_add(struct roll_machine *machine, int64_t rollout, const struct roll_order *order);
 
 /* A new rollout that is not yet in the ledger: the first action appends rollout.superseded (if it supersedes),
- * rollout.requested, rollout.claimed and the first intents together. request and order are borrowed and must outlive the
- * machine; order_text is the object. blobs (struct roll_blob *, borrowed, or NULL) go with the first append. */
+ * rollout.requested, rollout.claimed and the first intents together. request (its order digest set), order and blobs
+ * (struct roll_blob *, the order's text among them; or NULL) are borrowed and must outlive the machine; the blobs go with
+ * the first append. */
 void roll_machine_request(struct roll_machine *machine, const struct roll_rollout_requested *request,
                           const struct roll_order *order, const GPtrArray *blobs);
 
@@ -79,10 +82,10 @@ enum roll_machine_end {
     ROLL_END_CANCELLED,
     ROLL_END_SUPERSEDED,
     ROLL_END_ENDED,        /* it had ended already */
-    ROLL_END_SETTLED,      /* mode SETTLE: every intent has its outcome, or another driver is at work */
+    ROLL_END_SETTLED,      /* mode SETTLE: what could be known of every intent is recorded */
     ROLL_END_DETACHED,     /* signal or end of the wait */
     ROLL_END_CONFLICT,     /* the first append met another writer: decide again */
-    ROLL_END_FENCED,       /* another driver took over */
+    ROLL_END_FENCED,       /* another driver is at work, or took over */
     ROLL_END_UNKNOWN_KIND, /* made by a newer program */
     ROLL_END_ERROR,        /* an append failed */
 };
@@ -127,7 +130,8 @@ struct roll_observation {
     struct roll_blob *result;   /* owned by the machine from here; or NULL */
     /* PROBED */
     bool healthy;               /* message says why not */
-    /* BACK: owned by the machine from here; NULL: no back is possible, message says why */
+    /* BACK: owned by the machine from here, its request's order digest set and the order's text among its blobs;
+     * NULL: no back is possible, message says why */
     struct roll_choice *choice;
 };
 
