@@ -1,0 +1,60 @@
+/* What people see: tables, trees of text, JSON, live progress. The only module beside cli that writes to stdout.
+ *
+ * Text that came from elsewhere is made safe (text.h) here and nowhere else. */
+#ifndef ROLLBOOK_REPORT_H
+#define ROLLBOOK_REPORT_H
+
+#include <stdio.h>
+
+#include "rollbook/rollout.h"
+
+/* Where output goes and what it may use. */
+struct roll_screen {
+    FILE *file;
+    bool terminal;
+    bool color;
+    int width; /* columns */
+};
+/* color: a terminal, without NO_COLOR, TERM other than dumb, and not forbidden. */
+struct roll_screen roll_screen_new(FILE *file, bool allow_color);
+
+enum roll_paint { ROLL_PLAIN, ROLL_BOLD, ROLL_DIM, ROLL_GOOD, ROLL_BAD, ROLL_WARN };
+/* Appends text in a colour, or plainly. */
+void roll_paint(const struct roll_screen *screen, enum roll_paint paint, const char *text, GString *out);
+
+/* ---- tables: aligned columns, two blanks between, no lines; the last column is not padded ----------------------------- */
+
+struct roll_table;
+struct roll_table *roll_table_new(const char *const *headings); /* NULL-terminated; NULL: none */
+void roll_table_free(struct roll_table *table);
+ROLL_AUTO_DEFINE(table, struct roll_table, roll_table_free)
+/* One cell after the other; NULL shows as '-'. The text is made safe. */
+void roll_table_cell(struct roll_table *table, enum roll_paint paint, const char *text);
+void roll_table_cell_take(struct roll_table *table, enum roll_paint paint, char *text);
+void roll_table_row(struct roll_table *table); /* ends the row */
+void roll_table_print(const struct roll_table *table, const struct roll_screen *screen);
+
+/* ---- other forms ------------------------------------------------------------------------------------------------------ */
+
+/* One JSON document and a line feed. */
+void roll_report_json(const struct roll_screen *screen, const json_t *value);
+
+/* Changes of roll_template_compare, grouped by resource: + create, ~ modify, - delete. Returns their number. */
+size_t roll_report_changes(const struct roll_screen *screen, const json_t *changes, int indent);
+
+/* Times for people: `2026-11-21 09:30 UTC`; and how long ago: `3 min ago`. Owned. */
+char *roll_report_time(int64_t unix_ms);
+char *roll_report_ago(int64_t unix_ms, int64_t now_ms);
+
+/* ---- live progress ------------------------------------------------------------------------------------------------------ */
+
+/* A listener for the driver: on a terminal a line per target (at most 20, then sums), redrawn; else plain lines, one per
+ * durable outcome. */
+struct roll_progress;
+struct roll_progress *roll_progress_new(const struct roll_screen *screen, const char *stream, bool quiet);
+const struct roll_listener *roll_progress_listener(struct roll_progress *progress);
+void roll_progress_end(struct roll_progress *progress); /* leaves the last state on the screen */
+void roll_progress_free(struct roll_progress *progress);
+ROLL_AUTO_DEFINE(progress, struct roll_progress, roll_progress_free)
+
+#endif

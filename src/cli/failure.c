@@ -1,0 +1,83 @@
+/* An error for the person: what failed, why (innermost words, correlation id), and what to type
+ * next. */
+#include "app.h"
+
+#include <string.h>
+
+#include "rollbook/json.h"
+#include "rollbook/text.h"
+
+static void write_safe(const char *text, bool keep_lines, GString *out)
+{
+    roll_text_safe(text, strlen(text), keep_lines, out);
+}
+
+static void write_chain(const struct roll_screen *screen, const struct roll_error *err,
+                        GString *out)
+{
+    roll_paint(screen, ROLL_BAD, "error", out);
+    g_string_append(out, ": ");
+    write_safe(err->message, true, out);
+    g_string_append_c(out, '\n');
+    for (const struct roll_error *cause = err->cause; cause; cause = cause->cause) {
+        g_string_append(out, "  because: ");
+        write_safe(cause->message, true, out);
+        g_string_append_c(out, '\n');
+    }
+}
+
+/* detail {"next": [commands]} is written by the modules that know; a cause's detail counts too. */
+static void write_next(const struct roll_error *err, GString *out)
+{
+    for (; err; err = err->cause) {
+        roll_auto(json) json_t *detail = err->detail ? json_loads(err->detail, 0, NULL) : NULL;
+        const json_t *next = json_object_get(detail, "next");
+        const char *correlation = roll_json_get_string(detail, "correlationId");
+        const char *advice = roll_arm_advice(roll_json_get_string(detail, "code"));
+        size_t index;
+        json_t *line;
+
+        if (correlation)
+            g_string_append_printf(out, "  correlation id: %s\n", correlation);
+        if (advice)
+            g_string_append_printf(out, "  %s\n", advice);
+        json_array_foreach (next, index, line) {
+            g_string_append(out, index == 0 ? "next: " : "      ");
+            write_safe(json_string_value(line) ? json_string_value(line) : "", false, out);
+            g_string_append_c(out, '\n');
+        }
+    }
+}
+
+static const char *general_advice(const struct roll_app *app, enum roll_code code)
+{
+    switch (code) {
+    case ROLL_E_USAGE:
+        return app->command ? NULL : "next: roll help\n";
+    case ROLL_E_DAMAGED:
+        return "next: roll ledger verify\n";
+    case ROLL_E_TOO_NEW:
+        return "next: use the newest roll that has worked in this workspace\n";
+    case ROLL_E_LOCKED:
+        return "next: try again; another roll is writing\n";
+    default:
+        return NULL;
+    }
+}
+
+void roll_print_error(struct roll_app *app, const struct roll_error *err)
+{
+    g_autoptr(GString) out = g_string_new(NULL);
+    const char *advice = general_advice(app, err->code);
+
+    write_chain(&app->err, err, out);
+    write_next(err, out);
+    if (advice && !strstr(out->str, "next: "))
+        g_string_append(out, advice);
+    if (err->code == ROLL_E_USAGE && app->command)
+        g_string_append_printf(out, "next: roll help %s%s%s\n",
+                               app->parent ? app->parent->name : "", app->parent ? " " : "",
+                               app->command->name);
+    fflush(app->out.file);
+    fwrite(out->str, 1, out->len, app->err.file);
+}

@@ -1,0 +1,240 @@
+/* Live progress: on a terminal a few lines that are redrawn, elsewhere one line per durable
+ * outcome.
+ *
+ * What is shown comes from the machine (states) and from events (outcomes), never from guesses. */
+#include "rollbook/report.h"
+
+#include <string.h>
+
+#include "rollbook/text.h"
+#include "rollbook/time.h"
+
+enum { MAX_LINES = 20, REDRAW_MS = 100 };
+
+struct roll_progress {
+    struct roll_listener listener;
+    struct roll_screen screen;
+    char *stream;
+    bool quiet;
+    int drawn; /* lines on the screen that will be redrawn */
+    int64_t drawn_boot_ms;
+    GHashTable *started; /* target name -> boot ms, boxed */
+    GHashTable *detail;  /* target name -> text that stays beside its state */
+    GString *last;       /* the last frame, to be left on the screen at the end */
+};
+
+static const struct {
+    const char *sign, *text;
+    enum roll_paint paint;
+} target_faces[] = {
+    [ROLL_TARGET_WAITING] = {"·", "waiting", ROLL_DIM},
+    [ROLL_TARGET_RUNNING] = {"▸", "deploying", ROLL_PLAIN},
+    [ROLL_TARGET_CANCELLING] = {"▸", "cancelling what ran before", ROLL_WARN},
+    [ROLL_TARGET_CHECKING] = {"▸", "checking health", ROLL_PLAIN},
+    [ROLL_TARGET_SUCCEEDED] = {"✓", "done", ROLL_GOOD},
+    [ROLL_TARGET_FAILED] = {"✗", "failed", ROLL_BAD},
+    [ROLL_TARGET_SKIPPED] = {"·", "skipped", ROLL_DIM},
+};
+
+static void erase(struct roll_progress *progress)
+{
+    if (progress->drawn > 0)
+        fprintf(progress->screen.file, "\033[%dA\033[J", progress->drawn);
+    progress->drawn = 0;
+}
+
+static int name_width(const struct roll_order *order)
+{
+    int width = 0;
+
+    for (guint i = 0; i < order->targets->len; i++) {
+        const struct roll_order_target *target = g_ptr_array_index(order->targets, i);
+        width = MAX(width, roll_text_width(target->name));
+    }
+    return width;
+}
+
+static void write_elapsed(struct roll_progress *progress, const char *target, GString *out)
+{
+    const int64_t *started = g_hash_table_lookup(progress->started, target);
+
+    if (started) {
+        g_string_append(out, "  ");
+        roll_duration_write((roll_boot_ms() - *started) / 1000 * 1000, out);
+    }
+}
+
+static void write_target(struct roll_progress *progress, const struct roll_order_target *target,
+                         enum roll_target_state state, int width, GString *out)
+{
+    const char *detail = g_hash_table_lookup(progress->detail, target->name);
+
+    g_string_append(out, "  ");
+    roll_paint(&progress->screen, target_faces[state].paint, target_faces[state].sign, out);
+    g_string_append_printf(out, " %s%*s  ", target->name, width - roll_text_width(target->name),
+                           "");
+    roll_paint(&progress->screen, target_faces[state].paint, target_faces[state].text, out);
+    if (detail)
+        g_string_append_printf(out, "  %s", detail);
+    else if (state == ROLL_TARGET_RUNNING || state == ROLL_TARGET_CHECKING ||
+             state == ROLL_TARGET_CANCELLING)
+        write_elapsed(progress, target->name, out);
+    g_string_append_c(out, '\n');
+}
+
+/* Beyond a screenful only sums and what needs eyes: the failed and the running ones. */
+static void write_sums(const struct roll_machine_view *view, GString *out)
+{
+    g_string_append_printf(out, "  %zu waiting, %zu deploying, %zu done, %zu failed\n",
+                           view->counts[ROLL_TARGET_WAITING],
+                           view->counts[ROLL_TARGET_RUNNING] + view->counts[ROLL_TARGET_CHECKING] +
+                               view->counts[ROLL_TARGET_CANCELLING],
+                           view->counts[ROLL_TARGET_SUCCEEDED], view->counts[ROLL_TARGET_FAILED]);
+}
+
+static void write_frame(struct roll_progress *progress, const struct roll_machine *machine,
+                        const struct roll_order *order, GString *out)
+{
+    struct roll_machine_view view;
+    bool many = order->targets->len > MAX_LINES;
+    int width = many ? 12 : name_width(order);
+    int lines = 0;
+
+    roll_machine_view(machine, &view);
+    if (many)
+        write_sums(&view, out);
+    for (guint i = 0; i < order->targets->len && lines < MAX_LINES; i++) {
+        enum roll_target_state state = roll_machine_target_state(machine, i);
+        if (many && state != ROLL_TARGET_FAILED && state != ROLL_TARGET_RUNNING)
+            continue;
+        write_target(progress, g_ptr_array_index(order->targets, i), state, width, out);
+        lines++;
+    }
+    if (view.until_boot_ms > roll_boot_ms()) {
+        g_string_append(out, "  baking, ");
+        roll_duration_write((view.until_boot_ms - roll_boot_ms()) / 1000 * 1000, out);
+        g_string_append(out, " left\n");
+    }
+}
+
+static void note_started(struct roll_progress *progress, const struct roll_machine *machine,
+                         const struct roll_order *order)
+{
+    for (guint i = 0; i < order->targets->len && i < MAX_LINES; i++) {
+        const struct roll_order_target *target = g_ptr_array_index(order->targets, i);
+        if (roll_machine_target_state(machine, i) != ROLL_TARGET_WAITING &&
+            !g_hash_table_contains(progress->started, target->name)) {
+            int64_t *now = g_new(int64_t, 1);
+            *now = roll_boot_ms();
+            g_hash_table_insert(progress->started, g_strdup(target->name), now);
+        }
+    }
+}
+
+static void changed(void *user, const struct roll_machine *machine, const struct roll_order *order)
+{
+    struct roll_progress *progress = user;
+    int64_t now = roll_boot_ms();
+
+    if (progress->quiet || !progress->screen.terminal)
+        return;
+    note_started(progress, machine, order);
+    g_string_truncate(progress->last, 0);
+    write_frame(progress, machine, order, progress->last);
+    if (now - progress->drawn_boot_ms < REDRAW_MS && progress->drawn > 0)
+        return;
+    erase(progress);
+    fputs(progress->last->str, progress->screen.file);
+    for (const char *at = progress->last->str; (at = strchr(at, '\n')); at++)
+        progress->drawn++;
+    fflush(progress->screen.file);
+    progress->drawn_boot_ms = now;
+}
+
+static char *outcome_text(const struct roll_step_ended *ended)
+{
+    GString *text = g_string_new(NULL);
+
+    if (ended->duration_ms > 0)
+        roll_duration_write(ended->duration_ms, text);
+    if (ended->code) {
+        g_string_append_printf(text, "%s%s", text->len ? "  " : "", ended->code);
+        if (ended->message)
+            g_string_append_printf(text, ": %s", ended->message);
+    }
+    GString *safe = g_string_new(NULL);
+    roll_text_safe(text->str, text->len, false, safe);
+    g_string_free(text, TRUE);
+    return g_string_free(safe, FALSE);
+}
+
+static void event(void *user, const struct roll_event *event)
+{
+    struct roll_progress *progress = user;
+    const struct roll_step_ended *ended = roll_event_body(event, step_ended);
+
+    if (!ended || progress->quiet || (!ended->last && !ended->code))
+        return;
+    char *text = outcome_text(ended);
+    if (!progress->screen.terminal) {
+        fprintf(progress->screen.file, "  %s  %s%s%s\n", ended->target, ended->outcome,
+                *text ? "  " : "", text);
+        fflush(progress->screen.file);
+    }
+    g_hash_table_replace(progress->detail, g_strdup(ended->target), text);
+}
+
+static void notice(void *user, const char *text)
+{
+    struct roll_progress *progress = user;
+    g_autoptr(GString) safe = g_string_new(NULL);
+
+    if (progress->quiet)
+        return;
+    erase(progress);
+    roll_text_safe(text, strlen(text), false, safe);
+    fprintf(progress->screen.file, "  %s\n", safe->str);
+    fflush(progress->screen.file);
+}
+
+struct roll_progress *roll_progress_new(const struct roll_screen *screen, const char *stream,
+                                        bool quiet)
+{
+    struct roll_progress *progress = g_new0(struct roll_progress, 1);
+
+    progress->screen = *screen;
+    progress->stream = g_strdup(stream);
+    progress->quiet = quiet;
+    progress->started = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    progress->detail = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    progress->last = g_string_new(NULL);
+    progress->listener = (struct roll_listener){
+        .user = progress, .changed = changed, .event = event, .notice = notice};
+    return progress;
+}
+
+const struct roll_listener *roll_progress_listener(struct roll_progress *progress)
+{
+    return &progress->listener;
+}
+
+void roll_progress_end(struct roll_progress *progress)
+{
+    if (progress->quiet || !progress->screen.terminal)
+        return;
+    erase(progress);
+    fputs(progress->last->str, progress->screen.file);
+    fflush(progress->screen.file);
+    g_string_truncate(progress->last, 0);
+}
+
+void roll_progress_free(struct roll_progress *progress)
+{
+    if (!progress)
+        return;
+    g_hash_table_unref(progress->started);
+    g_hash_table_unref(progress->detail);
+    g_string_free(progress->last, TRUE);
+    g_free(progress->stream);
+    g_free(progress);
+}

@@ -1,0 +1,121 @@
+/* JSON, differences and times in the forms that people and scripts read. */
+#include "rollbook/report.h"
+
+#include <string.h>
+
+#include "rollbook/json.h"
+#include "rollbook/text.h"
+#include "rollbook/time.h"
+
+void roll_report_json(const struct roll_screen *screen, const json_t *value)
+{
+    g_autoptr(GString) text = g_string_new(NULL);
+
+    roll_json_write_pretty(value, text);
+    g_string_append_c(text, '\n');
+    fwrite(text->str, 1, text->len, screen->file);
+}
+
+char *roll_report_time(int64_t unix_ms)
+{
+    g_autoptr(GDateTime) time = g_date_time_new_from_unix_utc(unix_ms / 1000);
+
+    return time ? g_date_time_format(time, "%Y-%m-%d %H:%M UTC") : g_strdup("-");
+}
+
+char *roll_report_ago(int64_t unix_ms, int64_t now_ms)
+{
+    GString *text = g_string_new(NULL);
+
+    if (now_ms - unix_ms < 1000) {
+        g_string_append(text, "just now");
+    } else {
+        roll_duration_write((now_ms - unix_ms) / 1000 * 1000, text);
+        g_string_append(text, " ago");
+    }
+    return g_string_free(text, FALSE);
+}
+
+struct change_style {
+    const char *name, *sign;
+    enum roll_paint paint;
+};
+
+static const struct change_style *change_style(const json_t *change)
+{
+    static const struct change_style styles[] = {
+        {"create", "+", ROLL_GOOD},
+        {"delete", "-", ROLL_BAD},
+        {"modify", "~", ROLL_WARN},
+    };
+    const char *name = roll_json_get_string(change, "change");
+
+    for (size_t i = 0; i + 1 < G_N_ELEMENTS(styles); i++)
+        if (name && strcmp(styles[i].name, name) == 0)
+            return &styles[i];
+    return &styles[G_N_ELEMENTS(styles) - 1];
+}
+
+/* A value on one line, cut where it would push the rest off the screen. */
+static void write_value(const json_t *value, GString *out)
+{
+    enum { MAX_SHOWN = 100 };
+    g_autoptr(GString) text = g_string_new(NULL);
+
+    roll_json_write(value, text);
+    if (text->len > MAX_SHOWN) {
+        const char *end = g_utf8_find_prev_char(text->str, text->str + MAX_SHOWN);
+        g_string_truncate(text, end ? (gsize)(end - text->str) : 0);
+        g_string_append(text, "…");
+    }
+    roll_text_safe(text->str, text->len, false, out);
+}
+
+static void write_property(const struct roll_screen *screen, const json_t *property, int indent,
+                           GString *out)
+{
+    const struct change_style *style = change_style(property);
+    const json_t *before = json_object_get(property, "before");
+    const json_t *after = json_object_get(property, "after");
+    const char *path = roll_json_get_string(property, "path");
+
+    g_string_append_printf(out, "%*s", indent, "");
+    roll_paint(screen, style->paint, style->sign, out);
+    g_string_append_c(out, ' ');
+    roll_text_safe(path ? path : "", path ? strlen(path) : 0, false, out);
+    g_string_append(out, ": ");
+    if (before)
+        write_value(before, out);
+    if (before && after)
+        g_string_append(out, " → ");
+    if (after)
+        write_value(after, out);
+    g_string_append_c(out, '\n');
+}
+
+size_t roll_report_changes(const struct roll_screen *screen, const json_t *changes, int indent)
+{
+    g_autoptr(GString) out = g_string_new(NULL);
+    size_t index;
+    json_t *change;
+
+    json_array_foreach (changes, index, change) {
+        const struct change_style *style = change_style(change);
+        const char *type = roll_json_get_string(change, "type");
+        const char *name = roll_json_get_string(change, "name");
+        size_t at;
+        json_t *property;
+
+        g_string_append_printf(out, "%*s", indent, "");
+        roll_paint(screen, style->paint, style->sign, out);
+        g_string_append_c(out, ' ');
+        roll_text_safe(type ? type : "", type ? strlen(type) : 0, false, out);
+        g_string_append_c(out, ' ');
+        roll_text_safe(name ? name : "", name ? strlen(name) : 0, false, out);
+        g_string_append_c(out, '\n');
+        json_array_foreach (json_object_get(change, "properties"), at, property)
+            write_property(screen, property, indent + 4, out);
+    }
+    fwrite(out->str, 1, out->len, screen->file);
+    return json_array_size(changes);
+}
