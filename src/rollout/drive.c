@@ -1,0 +1,481 @@
+/* Starting, resuming, settling and cancelling rollouts: a machine is built from the ledger, given
+ * to the driver, and run to its end. */
+#include "driver.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "rollbook/time.h"
+
+/* ---- signals and the end of the wait
+ * ------------------------------------------------------------------------------------- */
+
+static void on_signal(void *user, int signal_number)
+{
+    struct roll_driver *driver = user;
+
+    (void)signal_number;
+    roll_driver_detach(driver);
+    roll_driver_pump(driver);
+}
+
+static void on_timeout(void *user)
+{
+    struct roll_driver *driver = user;
+
+    roll_driver_notice(driver, "the wait is over; the deployment goes on in Azure");
+    roll_driver_detach(driver);
+    roll_driver_pump(driver);
+}
+
+/* ---- life
+ * ----------------------------------------------------------------------------------------------------------------
+ */
+
+static void order_free(void *order)
+{
+    roll_order_free(order);
+}
+
+static void driver_clear(struct roll_driver *driver)
+{
+    roll_machine_free(driver->machine);
+    if (driver->sends)
+        g_hash_table_unref(driver->sends);
+    if (driver->poll_urls)
+        g_hash_table_unref(driver->poll_urls);
+    if (driver->orders)
+        g_ptr_array_unref(driver->orders);
+    roll_links_free(driver->links);
+    roll_lock_free(driver->lock);
+    g_free(driver->actor.proved);
+    g_free(driver->actor.claimed);
+    g_free(driver->stream);
+    g_free(driver->service);
+    g_free(driver->environment);
+    g_free(driver->host);
+    roll_error_free(driver->err);
+}
+
+static void driver_init(struct roll_driver *driver, const struct roll_driver_options *options,
+                        const char *stream)
+{
+    const char *slash = strchr(stream, '/');
+
+    *driver = (struct roll_driver){.options = options};
+    driver->stream = g_strdup(stream);
+    driver->service = slash ? g_strndup(stream, (gsize)(slash - stream)) : g_strdup(stream);
+    driver->environment = g_strdup(slash ? slash + 1 : "");
+    driver->actor.proved = g_strdup(options->actor.proved);
+    driver->actor.claimed = g_strdup(options->actor.claimed);
+    driver->links = roll_links_new(options->loop, options->state_dir);
+    driver->orders = g_ptr_array_new_with_free_func(order_free);
+    driver->poll_urls = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    driver->sends = g_hash_table_new_full(NULL, NULL, send_free, NULL);
+    driver->host =
+        g_strdup_printf("%s:%.8s", g_get_host_name(), roll_ledger_replica(options->ledger));
+    roll_uuid_random(driver->driver_id);
+}
+
+/* ---- rebuilding a machine from the ledger
+ * ---------------------------------------------------------------------------------- */
+
+struct known {
+    int64_t number, supersedes;
+    char *order, *host, *state;
+    int64_t claim_until, ended_at;
+};
+
+static void known_clear(struct known *known)
+{
+    g_free(known->order);
+    g_free(known->host);
+    g_free(known->state);
+}
+
+static struct roll_error *take_row(void *user, const struct roll_rollout_row *row)
+{
+    struct known *known = user;
+
+    known->number = row->number;
+    known->supersedes = row->supersedes;
+    known->order = g_strdup(row->order);
+    known->host = g_strdup(row->host);
+    known->state = g_strdup(row->state);
+    known->claim_until = row->claim_until;
+    known->ended_at = row->ended_at;
+    return NULL;
+}
+
+static struct roll_error *look_up(struct roll_driver *driver, int64_t rollout,
+                                  struct known *ret_known)
+{
+    struct roll_rollout_query query = {.stream = driver->stream, .number = rollout, .limit = 1};
+
+    *ret_known = (struct known){0};
+    ROLL_TRY(roll_ledger_rollouts(driver->options->ledger, &query, take_row, ret_known));
+    if (!ret_known->number)
+        return roll_error_new(ROLL_E_NOT_FOUND, "there is no rollout '%s#%" PRId64 "'",
+                              driver->stream, rollout);
+    return NULL;
+}
+
+static struct roll_error *read_order(struct roll_driver *driver, const char *digest,
+                                     const struct roll_order **ret_order)
+{
+    g_autoptr(GString) text = NULL;
+    struct roll_order *order = NULL;
+
+    ROLL_TRY(roll_ledger_object(driver->options->ledger, digest, &text));
+    ROLL_TRY(roll_order_read(text->str, text->len, &order));
+    g_ptr_array_add(driver->orders, order);
+    *ret_order = order;
+    return NULL;
+}
+
+/* The oldest first: what a rollout took the place of may still have deployments under way. */
+static struct roll_error *add_rollouts(struct roll_driver *driver, int64_t rollout, int depth,
+                                       int64_t *ret_first)
+{
+    enum { MAX_CHAIN = 8 };
+    struct known known;
+    const struct roll_order *order = NULL;
+    struct roll_error *err = look_up(driver, rollout, &known);
+
+    if (!err && known.supersedes && depth < MAX_CHAIN)
+        err = add_rollouts(driver, known.supersedes, depth + 1, ret_first);
+    if (!err)
+        err = read_order(driver, known.order, &order);
+    if (!err) {
+        roll_machine_add(driver->machine, rollout, order);
+        driver->order = order;
+        *ret_first = MIN(*ret_first, rollout);
+    }
+    known_clear(&known);
+    return err;
+}
+
+static void machine_new(struct roll_driver *driver, enum roll_machine_mode mode, bool gone)
+{
+    struct roll_machine_options machine = {
+        .stream = driver->stream,
+        .driver = driver->driver_id,
+        .host = driver->host,
+        .mode = mode,
+        .take = driver->options->take,
+        .gone = gone,
+    };
+
+    roll_machine_free(driver->machine);
+    driver->machine = roll_machine_new(&machine);
+}
+
+/* Folds the stream from an event on; what lies before is not this machine's. */
+static struct roll_error *fold_from(struct roll_driver *driver, int64_t first)
+{
+    struct roll_head head;
+
+    if (first == INT64_MAX) {
+        ROLL_TRY(roll_ledger_head(driver->options->ledger, driver->stream, &head));
+        driver->head = head;
+        return NULL;
+    }
+    driver->head = (struct roll_head){.seq = first - 1};
+    driver->replaying = true;
+    struct roll_error *err = roll_driver_catch_up(driver);
+    driver->replaying = false;
+    return err;
+}
+
+/* ---- running
+ * ------------------------------------------------------------------------------------------------------------------
+ */
+
+struct token_wait {
+    struct roll_driver *driver;
+    struct roll_credential *credential;
+    struct roll_error *err;
+    bool done;
+};
+
+static void token_seen(void *user, const struct roll_secret *token, const struct roll_error *err)
+{
+    struct token_wait *wait = user;
+
+    if (!token)
+        wait->err = roll_error_new(ROLL_E_CREDENTIAL, "%s", err ? err->message : "no token");
+    wait->done = true;
+    roll_loop_stop(wait->driver->options->loop);
+}
+
+/* Who we are is in the token; it is asked for before the first event names us, and before anything
+ * is recorded. */
+static struct roll_error *prove(struct roll_driver *driver)
+{
+    const struct roll_order_target *first = g_ptr_array_index(driver->order->targets, 0);
+    struct token_wait wait = {.driver = driver};
+
+    ROLL_TRY(roll_links_get(driver->links, first, NULL, &wait.credential));
+    if (driver->actor.proved)
+        return NULL;
+    roll_credential_token(wait.credential, NULL, token_seen, &wait);
+    while (!wait.done)
+        ROLL_TRY(roll_loop_run(driver->options->loop));
+    if (wait.err)
+        return wait.err;
+    driver->actor.proved = g_strdup(roll_credential_actor(wait.credential));
+    return NULL;
+}
+
+/* An append that failed is worth more than what the machine made of it. */
+static struct roll_error *run(struct roll_driver *driver)
+{
+    unsigned timeout = 0;
+
+    driver->outcome.end = ROLL_END_NONE;
+    ROLL_TRY(roll_loop_signals(driver->options->loop, on_signal, driver));
+    ROLL_TRY(roll_ledger_data_version(driver->options->ledger, &driver->data_version));
+    if (driver->options->timeout_ms > 0)
+        timeout = roll_loop_timer(driver->options->loop,
+                                  roll_boot_ms() + driver->options->timeout_ms, on_timeout, driver);
+    roll_driver_pump(driver);
+    while (driver->outcome.end == ROLL_END_NONE && !driver->err)
+        ROLL_TRY(roll_loop_run(driver->options->loop));
+    if (timeout)
+        roll_loop_cancel_timer(driver->options->loop, timeout);
+    roll_driver_changed(driver);
+    return g_steal_pointer(&driver->err);
+}
+
+/* The automatic back is a rollout of its own, requested and claimed already: it is driven to its
+ * end too. */
+static struct roll_error *run_back(struct roll_driver *driver, struct roll_outcome *outcome)
+{
+    int64_t first = INT64_MAX;
+
+    roll_driver_notice(driver, "rolling back what was touched");
+    machine_new(driver, ROLL_MACHINE_DRIVE, false);
+    ROLL_TRY(add_rollouts(driver, outcome->back, 0, &first));
+    ROLL_TRY(fold_from(driver, first));
+    ROLL_TRY(run(driver));
+    outcome->back_end = driver->outcome.end;
+    return NULL;
+}
+
+static struct roll_error *run_to_end(struct roll_driver *driver, struct roll_outcome *ret_outcome)
+{
+    struct roll_machine_view view;
+
+    ROLL_TRY(run(driver));
+    roll_machine_view(driver->machine, &view);
+    driver->outcome.rollout = view.rollout;
+    *ret_outcome = driver->outcome;
+    if (ret_outcome->end == ROLL_END_FAILED_BACK && ret_outcome->back)
+        return run_back(driver, ret_outcome);
+    return NULL;
+}
+
+static struct roll_error *start(struct roll_driver *driver, const struct roll_choice *choice,
+                                struct roll_outcome *ret_outcome)
+{
+    int64_t first = INT64_MAX;
+
+    driver->order = choice->order;
+    ROLL_TRY(prove(driver));
+    machine_new(driver, ROLL_MACHINE_DRIVE, false);
+    if (choice->request.supersedes)
+        ROLL_TRY(add_rollouts(driver, choice->request.supersedes, 0, &first));
+    driver->order = choice->order;
+    ROLL_TRY(fold_from(driver, first));
+    if (driver->head.seq != choice->head.seq)
+        return roll_error_new(ROLL_E_CONFLICT, "'%s' has moved on since this was decided",
+                              driver->stream);
+    roll_machine_request(driver->machine, &choice->request, choice->order, choice->blobs);
+    ROLL_TRY(run_to_end(driver, ret_outcome));
+    if (ret_outcome->end == ROLL_END_CONFLICT)
+        return roll_error_new(ROLL_E_CONFLICT, "'%s' has moved on since this was decided",
+                              driver->stream);
+    return NULL;
+}
+
+struct roll_error *roll_rollout_start(const struct roll_driver_options *options,
+                                      const struct roll_choice *choice,
+                                      struct roll_outcome *ret_outcome)
+{
+    struct roll_driver driver;
+    g_autofree char *stream =
+        g_strdup_printf("%s/%s", choice->order->service, choice->order->environment);
+    struct roll_error *err;
+
+    driver_init(&driver, options, stream);
+    err = start(&driver, choice, ret_outcome);
+    driver_clear(&driver);
+    return err;
+}
+
+/* On this replica the lock tells whether the driver lives; elsewhere only its claim does. */
+static struct roll_error *take_lock(struct roll_driver *driver, const struct known *known,
+                                    bool *ret_gone, bool *ret_alive)
+{
+    bool here = g_strcmp0(known->host, driver->host) == 0;
+
+    ROLL_TRY(
+        roll_ledger_lock(driver->options->ledger, driver->stream, known->number, &driver->lock));
+    *ret_alive = driver->lock == NULL;
+    *ret_gone = driver->lock != NULL && (here || !known->host);
+    return NULL;
+}
+
+static struct roll_error *go_on(struct roll_driver *driver, const struct known *known,
+                                enum roll_machine_mode mode, bool gone,
+                                struct roll_outcome *ret_outcome)
+{
+    int64_t first = INT64_MAX;
+
+    machine_new(driver, mode, gone);
+    ROLL_TRY(add_rollouts(driver, known->number, 0, &first));
+    ROLL_TRY(prove(driver));
+    ROLL_TRY(fold_from(driver, first));
+    return run_to_end(driver, ret_outcome);
+}
+
+static struct roll_error *living_driver(const struct roll_driver *driver, const struct known *known)
+{
+    return roll_error_detail(roll_error_new(ROLL_E_CONFLICT,
+                                            "'%s#%" PRId64 "' is driven by a living process",
+                                            driver->stream, known->number),
+                             "{\"next\":[\"roll status\"]}");
+}
+
+static struct roll_error *resume(struct roll_driver *driver, int64_t rollout,
+                                 struct roll_outcome *ret_outcome)
+{
+    struct known known;
+    bool gone = false, alive = false;
+    struct roll_error *err = look_up(driver, rollout, &known);
+
+    if (!err)
+        err = take_lock(driver, &known, &gone, &alive);
+    if (!err && alive)
+        err = living_driver(driver, &known);
+    if (!err)
+        err = go_on(driver, &known, ROLL_MACHINE_DRIVE, gone, ret_outcome);
+    if (!err && ret_outcome->end == ROLL_END_FENCED)
+        err = living_driver(driver, &known);
+    known_clear(&known);
+    return err;
+}
+
+struct roll_error *roll_rollout_resume(const struct roll_driver_options *options,
+                                       const char *stream, int64_t rollout,
+                                       struct roll_outcome *ret_outcome)
+{
+    struct roll_driver driver;
+    struct roll_error *err;
+
+    driver_init(&driver, options, stream);
+    err = resume(&driver, rollout, ret_outcome);
+    driver_clear(&driver);
+    return err;
+}
+
+struct open_rollout {
+    int64_t number;
+};
+
+static struct roll_error *see_open(void *user, const struct roll_environment_row *row)
+{
+    struct open_rollout *open = user;
+
+    open->number = row->open_rollout;
+    return NULL;
+}
+
+static struct roll_error *settle(struct roll_driver *driver, struct roll_outcome *ret_outcome)
+{
+    struct open_rollout open = {0};
+    struct known known = {0};
+    bool gone = false, alive = false;
+    struct roll_error *err;
+
+    ROLL_TRY(roll_ledger_environments(driver->options->ledger, driver->stream, see_open, &open));
+    *ret_outcome = (struct roll_outcome){.end = ROLL_END_SETTLED, .rollout = open.number};
+    if (!open.number)
+        return NULL;
+    err = look_up(driver, open.number, &known);
+    if (!err)
+        err = take_lock(driver, &known, &gone, &alive);
+    if (!err && !alive && (gone || known.claim_until < roll_now_ms()))
+        err = go_on(driver, &known, ROLL_MACHINE_SETTLE, gone, ret_outcome);
+    known_clear(&known);
+    return err;
+}
+
+struct roll_error *roll_rollout_settle(const struct roll_driver_options *options,
+                                       const char *stream, struct roll_outcome *ret_outcome)
+{
+    struct roll_driver driver;
+    struct roll_error *err;
+
+    driver_init(&driver, options, stream);
+    err = settle(&driver, ret_outcome);
+    driver_clear(&driver);
+    return err;
+}
+
+static struct roll_error *request_cancel(struct roll_driver *driver, int64_t rollout,
+                                         const char *reason)
+{
+    struct roll_rollout_cancelling body = {.rollout = rollout};
+    struct roll_draft draft = {
+        .stream = driver->stream, .kind = ROLL_EVENT_rollout_cancelling, .body = &body};
+    g_autofree char *copy = g_strdup(reason);
+    struct roll_error *err;
+
+    body.reason = copy;
+    for (int tries = 0; tries < 20; tries++) {
+        struct roll_expect expect = {.stream = driver->stream};
+        ROLL_TRY(roll_ledger_head(driver->options->ledger, driver->stream, &expect.head));
+        err = roll_ledger_append(driver->options->ledger, &driver->actor, 0, &expect, 1, &draft, 1,
+                                 NULL, 0, NULL);
+        if (roll_error_code(err) != ROLL_E_CONFLICT)
+            return err;
+        roll_error_free(err);
+    }
+    return roll_error_new(ROLL_E_CONFLICT, "'%s' is being written to all the time", driver->stream);
+}
+
+static struct roll_error *cancel(struct roll_driver *driver, int64_t rollout, const char *reason,
+                                 struct roll_outcome *ret_outcome)
+{
+    struct known known;
+    bool gone = false, alive = false;
+    struct roll_error *err = look_up(driver, rollout, &known);
+
+    if (!err && known.ended_at)
+        err = roll_error_new(ROLL_E_NOTHING, "'%s#%" PRId64 "' has ended already: %s",
+                             driver->stream, rollout, known.state);
+    if (!err)
+        err = request_cancel(driver, rollout, reason);
+    if (!err)
+        err = take_lock(driver, &known, &gone, &alive);
+    if (!err && alive)
+        *ret_outcome = (struct roll_outcome){.end = ROLL_END_DETACHED, .rollout = rollout};
+    else if (!err)
+        err = go_on(driver, &known, ROLL_MACHINE_DRIVE, gone, ret_outcome);
+    known_clear(&known);
+    return err;
+}
+
+struct roll_error *roll_rollout_cancel(const struct roll_driver_options *options,
+                                       const char *stream, int64_t rollout, const char *reason,
+                                       struct roll_outcome *ret_outcome)
+{
+    struct roll_driver driver;
+    struct roll_error *err;
+
+    driver_init(&driver, options, stream);
+    err = cancel(&driver, rollout, reason, ret_outcome);
+    driver_clear(&driver);
+    return err;
+}

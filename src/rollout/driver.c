@@ -1,0 +1,400 @@
+/* The driver: performs what the machine asks for, and tells it what happened.
+ *
+ * Appends are synchronous (the machine waits for them anyway); everything else is a callback on the
+ * loop. Each input is followed by roll_driver_pump(), which drains roll_machine_next. Callbacks of
+ * the loop never run inside roll_driver_pump(). */
+#include "driver.h"
+
+#include <string.h>
+
+#include "rollbook/fault.h"
+#include "rollbook/json.h"
+#include "rollbook/log.h"
+#include "rollbook/time.h"
+
+enum { WATCH_MS = 500 };
+
+/* ---- telling the listener
+ * -------------------------------------------------------------------------------------------- */
+
+void roll_driver_changed(struct roll_driver *driver)
+{
+    const struct roll_listener *listener = driver->options->listener;
+
+    if (listener && listener->changed && driver->machine && driver->order)
+        listener->changed(listener->user, driver->machine, driver->order);
+}
+
+void roll_driver_notice(struct roll_driver *driver, const char *text)
+{
+    const struct roll_listener *listener = driver->options->listener;
+
+    if (listener && listener->notice)
+        listener->notice(listener->user, text);
+}
+
+/* ---- durable facts
+ * ---------------------------------------------------------------------------------------------------
+ */
+
+static struct roll_error *fold_event(void *user, const struct roll_event *event)
+{
+    struct roll_driver *driver = user;
+    const struct roll_listener *listener = driver->options->listener;
+
+    roll_machine_fold(driver->machine, event);
+    driver->head.seq = event->seq;
+    memcpy(driver->head.hash, event->hash, sizeof(event->hash));
+    if (listener && listener->event && !driver->replaying)
+        listener->event(listener->user, event);
+    return NULL;
+}
+
+/* Folds what was appended since, by this driver or by others. */
+struct roll_error *roll_driver_catch_up(struct roll_driver *driver)
+{
+    return roll_ledger_events(driver->options->ledger, driver->stream, driver->head.seq + 1,
+                              fold_event, driver);
+}
+
+static void observe(struct roll_driver *driver, const struct roll_observation *observation)
+{
+    roll_machine_observe(driver->machine, observation, roll_now_ms(), roll_boot_ms());
+}
+
+/* ---- appending
+ * -------------------------------------------------------------------------------------------------------
+ */
+
+/* The lock of a rollout that is about to be requested is taken before its event can be seen. */
+static struct roll_error *lock_requested(struct roll_driver *driver,
+                                         const struct roll_action *action)
+{
+    for (size_t i = 0; i < action->n_drafts; i++) {
+        if (action->drafts[i].kind != ROLL_EVENT_rollout_requested)
+            continue;
+        roll_lock_free(driver->lock);
+        driver->lock = NULL;
+        return roll_ledger_lock(driver->options->ledger, driver->stream,
+                                driver->head.seq + 1 + (int64_t)i, &driver->lock);
+    }
+    return NULL;
+}
+
+static GArray *objects_of(const struct roll_action *action)
+{
+    GArray *objects = g_array_new(FALSE, FALSE, sizeof(struct roll_object));
+
+    for (size_t i = 0; i < action->n_blobs; i++) {
+        struct roll_object object = {action->blobs[i]->data->str, action->blobs[i]->data->len};
+        g_array_append_val(objects, object);
+    }
+    return objects;
+}
+
+static void perform_append(struct roll_driver *driver, const struct roll_action *action)
+{
+    struct roll_expect expect = {.stream = driver->stream, .head = driver->head};
+    g_autoptr(GArray) objects = objects_of(action);
+    struct roll_observation seen = {.id = action->id, .kind = ROLL_SAW_APPENDED};
+    struct roll_error *err = lock_requested(driver, action);
+    struct roll_error *read_err;
+
+    roll_fault("before-append");
+    if (!err)
+        err = roll_ledger_append(driver->options->ledger, &driver->actor, 0, &expect, 1,
+                                 action->drafts, action->n_drafts,
+                                 (const struct roll_object *)(const void *)objects->data,
+                                 objects->len, NULL);
+    roll_fault("after-append");
+    if (err)
+        seen.kind =
+            roll_error_code(err) == ROLL_E_CONFLICT ? ROLL_SAW_CONFLICT : ROLL_SAW_APPEND_FAILED;
+    read_err = roll_driver_catch_up(driver);
+    if (read_err) {
+        seen.kind = ROLL_SAW_APPEND_FAILED;
+        err = roll_error_join(err, read_err);
+    }
+    if (seen.kind == ROLL_SAW_APPEND_FAILED)
+        driver->err = roll_error_join(driver->err, err);
+    else
+        roll_error_free(err);
+    observe(driver, &seen);
+}
+
+/* ---- requests
+ * --------------------------------------------------------------------------------------------------------
+ */
+
+static void send_free(void *item)
+{
+    struct roll_send *send = item;
+
+    g_free(send->name);
+    g_free(send);
+}
+
+static void keep_poll_url(struct roll_send *send, const struct roll_arm_reply *reply)
+{
+    if (reply->poll_url && send->name)
+        g_hash_table_replace(send->driver->poll_urls, g_strdup(send->name),
+                             g_strdup(reply->poll_url));
+}
+
+static void count_put(struct roll_send *send, bool accepted)
+{
+    if (send->kind != ROLL_ACTION_PUT)
+        return;
+    send->driver->puts_under_way--;
+    if (accepted)
+        send->driver->puts_accepted++;
+}
+
+static void finish(struct roll_send *send, const struct roll_observation *seen)
+{
+    struct roll_driver *driver = send->driver;
+
+    observe(driver, seen);
+    g_hash_table_remove(driver->sends, send);
+    roll_driver_pump(driver);
+}
+
+void roll_send_reply(struct roll_send *send, const struct roll_arm_reply *reply,
+                     struct roll_blob *result_take)
+{
+    struct roll_observation seen = {
+        .id = send->id,
+        .kind = ROLL_SAW_REPLY,
+        .outcome = reply->outcome,
+        .state = reply->state,
+        .correlation_id = reply->correlation_id,
+        .code = reply->code,
+        .message = reply->message,
+        .arm_at = reply->arm_at,
+        .duration_ms = reply->duration_ms,
+        .resources = roll_result_resources(reply),
+        .retry_after_ms = reply->retry_after_ms,
+        .result = result_take,
+    };
+
+    keep_poll_url(send, reply);
+    count_put(send, reply->outcome == ROLL_ARM_OK);
+    if (reply->outcome == ROLL_ARM_THROTTLED)
+        roll_driver_notice(send->driver, "ARM asks to slow down (429); waiting as it says");
+    finish(send, &seen);
+}
+
+void roll_send_refuse(struct roll_send *send, const char *code, struct roll_error *err_take)
+{
+    struct roll_arm_reply reply = {.outcome = ROLL_ARM_REFUSED,
+                                   .code = code,
+                                   .message = err_take->message,
+                                   .retry_after_ms = -1};
+
+    roll_send_reply(send, &reply, NULL);
+    roll_error_free(err_take);
+}
+
+void roll_send_probed(struct roll_send *send, bool healthy, const char *message)
+{
+    struct roll_observation seen = {
+        .id = send->id, .kind = ROLL_SAW_PROBED, .healthy = healthy, .message = message};
+
+    finish(send, &seen);
+}
+
+static struct roll_send *send_new(struct roll_driver *driver, const struct roll_action *action)
+{
+    struct roll_send *send = g_new0(struct roll_send, 1);
+
+    send->driver = driver;
+    send->id = action->id;
+    send->kind = action->kind;
+    send->rollout = action->rollout;
+    send->step = action->step;
+    send->attempt = action->attempt;
+    send->target = action->target;
+    send->check = action->check;
+    send->name =
+        roll_step_name(driver->service, driver->environment, action->request_hash,
+                       action->target->name, action->step, action->attempt, send->correlation_id);
+    if (action->target->deployment_name && action->step == 0) {
+        g_free(send->name);
+        send->name = g_strdup(action->target->deployment_name);
+    }
+    g_hash_table_add(driver->sends, send);
+    return send;
+}
+
+/* A reply that is made here must not arrive inside roll_driver_pump(): it is delivered by the loop.
+ */
+struct late {
+    struct roll_send *send;
+    struct roll_error *err;
+    const char *code;
+};
+
+static void late_refuse(void *user)
+{
+    struct late *late = user;
+
+    if (late->send->kind == ROLL_ACTION_PROBE) {
+        roll_send_probed(late->send, false, late->err->message);
+        roll_error_free(late->err);
+    } else {
+        roll_send_refuse(late->send, late->code, late->err);
+    }
+    g_free(late);
+}
+
+static void refuse_later(struct roll_send *send, const char *code, struct roll_error *err)
+{
+    struct late *late = g_new0(struct late, 1);
+
+    *late = (struct late){send, err, code};
+    roll_loop_timer(send->driver->options->loop, roll_boot_ms(), late_refuse, late);
+}
+
+static void perform_send(struct roll_driver *driver, const struct roll_action *action)
+{
+    struct roll_send *send = send_new(driver, action);
+    const struct roll_step_driver *how = roll_step_driver_find(action->target->apply, action->step);
+    struct roll_error *err = roll_links_get(driver->links, action->target, &send->arm, NULL);
+
+    if (action->kind == ROLL_ACTION_PUT)
+        driver->puts_under_way++;
+    if (!err && !how)
+        err = roll_error_new(ROLL_E_INVALID, "'apply' %s is not built in this version",
+                             action->target->apply);
+    if (err) {
+        refuse_later(send, "NoWayToApply", err);
+        return;
+    }
+    switch (action->kind) {
+    case ROLL_ACTION_PUT:
+        how->put(send, action);
+        break;
+    case ROLL_ACTION_GET:
+        how->get(send, action);
+        break;
+    case ROLL_ACTION_POLL:
+        how->poll(send, action);
+        break;
+    case ROLL_ACTION_CANCEL:
+        how->cancel(send, action);
+        break;
+    default:
+        how->explain(send, action);
+        break;
+    }
+}
+
+/* ---- deciding on an automatic back
+ * ------------------------------------------------------------------------------------- */
+
+static void perform_decide_back(struct roll_driver *driver, const struct roll_action *action)
+{
+    struct roll_observation seen = {.id = action->id, .kind = ROLL_SAW_BACK};
+    struct roll_error *err = roll_choose_auto_back(driver->options->ledger, driver->stream,
+                                                   action->rollout, driver->order, &seen.choice);
+
+    seen.message = err ? err->message : NULL;
+    observe(driver, &seen);
+    roll_error_free(err);
+}
+
+/* ---- the pump
+ * ----------------------------------------------------------------------------------------------------------
+ */
+
+static void wake(void *user)
+{
+    struct roll_driver *driver = user;
+    int64_t version = 0;
+    struct roll_error *err;
+
+    driver->timer = 0;
+    err = roll_ledger_data_version(driver->options->ledger, &version);
+    if (!err && version != driver->data_version) {
+        driver->data_version = version;
+        err = roll_driver_catch_up(driver);
+    }
+    if (err) {
+        roll_log(ROLL_LOG_VERBOSE, "the ledger could not be read just now: %s", err->message);
+        roll_error_free(err);
+    }
+    roll_driver_pump(driver);
+}
+
+static void set_timer(struct roll_driver *driver, int64_t wake_boot_ms)
+{
+    int64_t latest = roll_boot_ms() + WATCH_MS;
+
+    if (driver->timer)
+        roll_loop_cancel_timer(driver->options->loop, driver->timer);
+    driver->timer = roll_loop_timer(driver->options->loop, MIN(wake_boot_ms, latest), wake, driver);
+}
+
+static void end(struct roll_driver *driver, const struct roll_action *action)
+{
+    if (driver->timer)
+        roll_loop_cancel_timer(driver->options->loop, driver->timer);
+    driver->timer = 0;
+    driver->outcome.end = action->end;
+    driver->outcome.back = action->next_rollout;
+    roll_loop_stop(driver->options->loop);
+}
+
+static bool perform(struct roll_driver *driver, const struct roll_action *action)
+{
+    switch (action->kind) {
+    case ROLL_ACTION_APPEND:
+        perform_append(driver, action);
+        return true;
+    case ROLL_ACTION_PROBE: {
+        struct roll_send *send = send_new(driver, action);
+        roll_probe(send);
+        return true;
+    }
+    case ROLL_ACTION_DECIDE_BACK:
+        perform_decide_back(driver, action);
+        return true;
+    case ROLL_ACTION_DONE:
+        end(driver, action);
+        return false;
+    default:
+        perform_send(driver, action);
+        return true;
+    }
+}
+
+void roll_driver_detach(struct roll_driver *driver)
+{
+    struct roll_observation seen = {.kind = ROLL_SAW_DETACH};
+
+    if (driver->detaching)
+        return;
+    driver->detaching = true;
+    observe(driver, &seen);
+}
+
+void roll_driver_pump(struct roll_driver *driver)
+{
+    struct roll_action action;
+    int64_t wake_boot_ms = INT64_MAX;
+
+    if (driver->outcome.end != ROLL_END_NONE)
+        return;
+    for (;;) {
+        while (roll_machine_next(driver->machine, roll_now_ms(), roll_boot_ms(), &action,
+                                 &wake_boot_ms))
+            if (!perform(driver, &action))
+                return;
+        if (!driver->options->no_wait || driver->detaching || driver->puts_accepted == 0 ||
+            driver->puts_under_way > 0)
+            break;
+        roll_driver_detach(driver);
+    }
+    roll_driver_changed(driver);
+    set_timer(driver, wake_boot_ms);
+}

@@ -1,0 +1,95 @@
+/* The driver's rooms: driver.c turns the machine's actions into effects and their results into
+ * observations; links.c keeps the connections; send.c knows how a step is sent; result.c what is
+ * kept of an answer. */
+#ifndef ROLL_ROLLOUT_DRIVER_H
+#define ROLL_ROLLOUT_DRIVER_H
+
+#include "rollbook/http.h"
+#include "rollbook/rollout.h"
+#include "rollbook/sandbox.h"
+
+/* ---- links.c: one client for each (cloud, tenant, credential)
+ * ------------------------------------------------------- */
+
+struct roll_links;
+struct roll_links *roll_links_new(struct roll_loop *loop, const char *state_dir);
+void roll_links_free(struct roll_links *links);
+/* Borrowed until roll_links_free. */
+struct roll_error *roll_links_get(struct roll_links *links, const struct roll_order_target *target,
+                                  struct roll_arm **ret_arm,
+                                  struct roll_credential **ret_credential) ROLL_CHECKED;
+
+/* ---- driver.c
+ * -------------------------------------------------------------------------------------------------------
+ */
+
+struct roll_driver {
+    const struct roll_driver_options *options;
+    struct roll_actor actor; /* owned */
+    struct roll_links *links;
+    char *stream, *service, *environment; /* owned */
+    char driver_id[ROLL_UUID_SIZE];
+    char *host;            /* owned */
+    struct roll_head head; /* all events up to here are folded */
+    struct roll_machine *machine;
+    const struct roll_order *order; /* of the driven rollout */
+    GPtrArray *orders; /* owned struct roll_order * of every rollout that the machine knows */
+    struct roll_lock *lock;
+    GHashTable *poll_urls; /* deployment name -> URL */
+    GHashTable *sends;     /* struct roll_send *, those under way */
+    unsigned timer;
+    int64_t data_version;
+    size_t puts_under_way, puts_accepted;
+    bool detaching;
+    bool replaying;         /* old events are folded: the listener knows them */
+    struct roll_error *err; /* that ended the driver, owned */
+    struct roll_outcome outcome;
+};
+
+/* One action under way. */
+struct roll_send {
+    struct roll_driver *driver;
+    uint64_t id;
+    enum roll_action_kind kind;
+    int64_t rollout, step, attempt;
+    const struct roll_order_target *target;
+    const struct roll_plan_health *check;
+    struct roll_arm *arm;
+    char *name; /* of the deployment, owned */
+    char correlation_id[ROLL_UUID_SIZE];
+};
+
+/* Drains the machine. Called after every input. */
+void roll_driver_pump(struct roll_driver *driver);
+/* Folds what was appended since, by this driver or by others. */
+struct roll_error *roll_driver_catch_up(struct roll_driver *driver) ROLL_CHECKED;
+/* Lets go; ARM goes on. Once only. */
+void roll_driver_detach(struct roll_driver *driver);
+void roll_driver_notice(struct roll_driver *driver, const char *text);
+void roll_driver_changed(struct roll_driver *driver);
+
+/* Answers the action and goes on. Frees send. */
+void roll_send_reply(struct roll_send *send, const struct roll_arm_reply *reply,
+                     struct roll_blob *result_take);
+void roll_send_refuse(struct roll_send *send, const char *code, struct roll_error *err_take);
+void roll_send_probed(struct roll_send *send, bool healthy, const char *message);
+
+/* ---- probe.c
+ * --------------------------------------------------------------------------------------------------------
+ */
+
+/* One try of a health check; answers by roll_send_probed. */
+void roll_probe(struct roll_send *send);
+
+/* ---- result.c
+ * -------------------------------------------------------------------------------------------------------
+ */
+
+/* What is kept of a finished deployment: resources, outputs that may be stored, ARM's error. NULL
+ * when there is nothing. */
+struct roll_blob *roll_result_blob(struct roll_ledger *ledger,
+                                   const struct roll_order_target *target,
+                                   const struct roll_arm_reply *reply);
+int64_t roll_result_resources(const struct roll_arm_reply *reply);
+
+#endif

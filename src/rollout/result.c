@@ -1,0 +1,72 @@
+/* What the ledger keeps of a deployment's answer. Secrets never: an output of secure type, or one
+ * whose expression reads keys or a secure parameter, is left out. */
+#include "driver.h"
+
+#include "rollbook/json.h"
+
+static json_t *storable_outputs(struct roll_ledger *ledger, const struct roll_order_target *target,
+                                json_t *outputs)
+{
+    roll_auto(template) struct roll_template *tmpl = NULL;
+    g_autoptr(GString) text = NULL;
+    struct roll_error *err = roll_ledger_object(ledger, target->template_digest, &text);
+    json_t *kept = json_object();
+    const char *name;
+    json_t *value;
+
+    if (!err)
+        err = roll_template_read(text->str, text->len, NULL, &tmpl);
+    json_object_foreach (outputs, name, value) {
+        if (tmpl && !roll_template_output_is_secret(tmpl, name))
+            json_object_set(kept, name, value);
+    }
+    roll_error_free(
+        err); /* without the template nothing is known to be harmless: nothing is kept */
+    return kept;
+}
+
+static json_t *resource_ids(const json_t *properties)
+{
+    json_t *ids = json_array();
+    size_t index;
+    json_t *resource;
+
+    json_array_foreach (json_object_get(properties, "outputResources"), index, resource) {
+        json_t *id = json_object_get(resource, "id");
+        if (json_is_string(id))
+            json_array_append(ids, id);
+    }
+    return ids;
+}
+
+int64_t roll_result_resources(const struct roll_arm_reply *reply)
+{
+    return (int64_t)json_array_size(
+        json_object_get(json_object_get(reply->body, "properties"), "outputResources"));
+}
+
+struct roll_blob *roll_result_blob(struct roll_ledger *ledger,
+                                   const struct roll_order_target *target,
+                                   const struct roll_arm_reply *reply)
+{
+    const json_t *properties = json_object_get(reply->body, "properties");
+    json_t *outputs = json_object_get(properties, "outputs");
+    roll_auto(json) json_t *result = json_object();
+    struct roll_blob *blob;
+
+    if (json_array_size(json_object_get(properties, "outputResources")) > 0)
+        json_object_set_new(result, "outputResources", resource_ids(properties));
+    if (json_object_size(outputs) > 0)
+        json_object_set_new(result, "outputs", storable_outputs(ledger, target, outputs));
+    if (reply->error_json) {
+        json_t *error = json_loads(reply->error_json, JSON_DECODE_ANY, NULL);
+        json_object_set_new(result, "error", error ? error : json_string(reply->error_json));
+    }
+    if (json_object_size(result) == 0)
+        return NULL;
+    blob = g_new0(struct roll_blob, 1);
+    blob->data = g_string_new(NULL);
+    roll_json_write(result, blob->data);
+    roll_sha256_hex(blob->data->str, blob->data->len, blob->digest);
+    return blob;
+}
