@@ -71,7 +71,7 @@ static void driver_init(struct roll_driver *driver, const struct roll_driver_opt
     driver->links = roll_links_new(options->loop, options->state_dir);
     driver->orders = g_ptr_array_new_with_free_func(order_free);
     driver->poll_urls = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
-    driver->sends = g_hash_table_new_full(NULL, NULL, send_free, NULL);
+    driver->sends = g_hash_table_new_full(NULL, NULL, roll_send_free, NULL);
     driver->host =
         g_strdup_printf("%s:%.8s", g_get_host_name(), roll_ledger_replica(options->ledger));
     roll_uuid_random(driver->driver_id);

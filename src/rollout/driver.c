@@ -126,7 +126,7 @@ static void perform_append(struct roll_driver *driver, const struct roll_action 
  * --------------------------------------------------------------------------------------------------------
  */
 
-static void send_free(void *item)
+void roll_send_free(void *item)
 {
     struct roll_send *send = item;
 

@@ -68,6 +68,7 @@ void roll_driver_detach(struct roll_driver *driver);
 void roll_driver_notice(struct roll_driver *driver, const char *text);
 void roll_driver_changed(struct roll_driver *driver);
 
+void roll_send_free(void *send);
 /* Answers the action and goes on. Frees send. */
 void roll_send_reply(struct roll_send *send, const struct roll_arm_reply *reply,
                      struct roll_blob *result_take);
