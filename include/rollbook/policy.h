@@ -1,0 +1,56 @@
+/* What a lane may do: roles, and the gates of DESIGN section 7 as one table. Decides on facts that
+ * it is given; reads nothing, writes nothing. */
+#ifndef ROLLBOOK_POLICY_H
+#define ROLLBOOK_POLICY_H
+
+#include "rollbook/release.h"
+
+enum roll_gate {
+    ROLL_GATE_ROLE,
+    ROLL_GATE_APPROVAL,
+    ROLL_GATE_CHECK, /* scan reports and commands */
+    ROLL_GATE_WINDOW,
+    ROLL_GATE_FREEZE,
+    ROLL_GATE_HOLD,
+    ROLL_GATE_AFTER, /* the predecessor environment */
+    ROLL_GATE_ORDER, /* ancestry */
+    ROLL_GATE_HOTFIX,
+    ROLL_GATE_OVERDUE,
+    ROLL_GATE_FLOOR,
+    ROLL_GATE_RINGS,
+    ROLL_GATE_BAKE,
+    ROLL_GATE_HEALTH,
+    ROLL_GATE_COUNT
+};
+
+enum roll_gate_rule {
+    ROLL_RULE_NONE, /* does not apply; that it did not is recorded */
+    ROLL_RULE_APPLIES,
+    ROLL_RULE_PLANNED,  /* as far as the plan says so for this lane */
+    ROLL_RULE_REPORTED, /* looked at and shown, never in the way */
+};
+
+/* The table. */
+enum roll_gate_rule roll_policy_rule(enum roll_lane lane, enum roll_gate gate);
+/* The word of --override and of messages: "role", "approval", "window", … */
+const char *roll_gate_name(enum roll_gate gate);
+
+/* Who asks. proved: what the token says; in the sandbox nobody is proved and the claimed name
+ * counts. */
+struct roll_requester {
+    const struct roll_actor *actor;
+    bool sandbox;
+    const char *const *overrides; /* KIND or KIND:NAME, NULL-terminated, or NULL */
+    const char *reason;           /* or NULL */
+};
+
+/* May this requester start a rollout in this lane now? ROLL_E_REFUSED says which gate, who may, and
+ * how to override where the plan allows it. ret_overrides: what has to be recorded
+ * ([{"kind","name"?,"reason"}]), a new reference or NULL. A gate that the plan asks for and that
+ * this version cannot evaluate is not passed. */
+struct roll_error *roll_policy_check(const struct roll_plan *plan,
+                                     const struct roll_plan_environment *environment,
+                                     enum roll_lane lane, const struct roll_requester *requester,
+                                     json_t **ret_overrides) ROLL_CHECKED;
+
+#endif

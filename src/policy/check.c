@@ -1,0 +1,177 @@
+/* Roles and gates of one request. */
+#include "rollbook/policy.h"
+
+#include <string.h>
+
+struct check {
+    const struct roll_plan *plan;
+    const struct roll_plan_environment *environment;
+    const struct roll_plan_lane *rules;
+    enum roll_lane lane;
+    const struct roll_requester *requester;
+    json_t *recorded;
+};
+
+/* A person or application is a blank-separated word of what the token says, so that
+ * "alice@contoso.com (…)" is found. */
+static bool names_member(const char *actor, const char *member)
+{
+    g_auto(GStrv) words = NULL;
+
+    if (!actor)
+        return false;
+    words = g_strsplit_set(actor, " ,()", -1);
+    for (char **word = words; *word; word++)
+        if (g_ascii_strcasecmp(*word, member) == 0)
+            return true;
+    return false;
+}
+
+static bool has_role(const struct check *check, const char *role)
+{
+    const json_t *members = json_object_get(json_object_get(check->plan->value, "roles"), role);
+    const struct roll_actor *actor = check->requester->actor;
+    size_t index;
+    json_t *member;
+
+    json_array_foreach (members, index, member) {
+        const char *name = json_string_value(member);
+        if (name && (names_member(actor->proved, name) ||
+                     (check->requester->sandbox && names_member(actor->claimed, name))))
+            return true;
+    }
+    return false;
+}
+
+/* A token without group claims leaves membership open; a rollback is then let through and marked
+ * for review. */
+static bool depends_on_group(const struct check *check)
+{
+    for (char **role = check->rules->roles; role && *role; role++) {
+        const json_t *members =
+            json_object_get(json_object_get(check->plan->value, "roles"), *role);
+        size_t index;
+        json_t *member;
+
+        json_array_foreach (members, index, member) {
+            if (json_is_string(member) && g_str_has_prefix(json_string_value(member), "group:"))
+                return true;
+        }
+    }
+    return false;
+}
+
+static void record(struct check *check, const char *kind, const char *name, const char *reason)
+{
+    json_t *entry = json_pack("{s:s,s:s*,s:s*}", "kind", kind, "name", name, "reason", reason);
+
+    json_array_append_new(check->recorded, entry);
+}
+
+static struct roll_error *check_roles(struct check *check)
+{
+    char **roles = check->rules->roles;
+    const struct roll_actor *actor = check->requester->actor;
+    g_autofree char *list = NULL;
+
+    if (!roles || !*roles)
+        return NULL;
+    for (char **role = roles; *role; role++)
+        if (has_role(check, *role))
+            return NULL;
+    if (check->lane == ROLL_LANE_ROLLBACK && depends_on_group(check)) {
+        record(check, "membership-unknown", NULL,
+               "the token names no groups; let through for review");
+        return NULL;
+    }
+    list = g_strjoinv(" or ", roles);
+    return roll_error_new(ROLL_E_REFUSED, "lane %s of '%s' is for role %s; '%s' has none of them",
+                          roll_lane_names[check->lane], check->environment->name, list,
+                          actor->proved    ? actor->proved
+                          : actor->claimed ? actor->claimed
+                                           : "nobody known");
+}
+
+static bool asked_to_override(const struct check *check, const char *kind)
+{
+    const char *const *list = check->requester->overrides;
+
+    for (; list && *list; list++)
+        if (strcmp(*list, kind) == 0 ||
+            (g_str_has_prefix(*list, kind) && (*list)[strlen(kind)] == ':'))
+            return true;
+    return false;
+}
+
+/* Lane release overrides what the plan lists; on the others an emergency may pass what is in its
+ * way. */
+static bool may_override(const struct check *check, const char *kind)
+{
+    if (check->lane != ROLL_LANE_RELEASE)
+        return true;
+    return check->rules->overrides &&
+           g_strv_contains((const char *const *)check->rules->overrides, kind);
+}
+
+static struct roll_error *gate(struct check *check, enum roll_gate gate, const char *what)
+{
+    const char *kind = roll_gate_name(gate);
+    struct roll_error *err;
+
+    if (asked_to_override(check, kind) && may_override(check, kind)) {
+        if (!check->requester->reason)
+            return roll_error_new(ROLL_E_USAGE, "'--override %s' needs '--reason'", kind);
+        record(check, kind, NULL, check->requester->reason);
+        return NULL;
+    }
+    err = roll_error_new(
+        ROLL_E_REFUSED,
+        "lane %s of '%s' asks for %s, which this version cannot evaluate: not passed",
+        roll_lane_names[check->lane], check->environment->name, what);
+    if (may_override(check, kind)) {
+        g_autofree char *next =
+            g_strdup_printf("{\"next\":[\"repeat it with --override %s --reason TEXT\"]}", kind);
+        err = roll_error_detail(err, next);
+    }
+    return err;
+}
+
+static bool any(char **list)
+{
+    return list && *list;
+}
+
+static struct roll_error *check_gates(struct check *check)
+{
+    enum roll_lane lane = check->lane;
+
+    if (roll_policy_rule(lane, ROLL_GATE_APPROVAL) == ROLL_RULE_PLANNED &&
+        json_array_size(check->rules->approvals) > 0)
+        ROLL_TRY(gate(check, ROLL_GATE_APPROVAL, "approvals"));
+    if (roll_policy_rule(lane, ROLL_GATE_CHECK) == ROLL_RULE_PLANNED && any(check->rules->gates))
+        ROLL_TRY(gate(check, ROLL_GATE_CHECK, "gates"));
+    if (roll_policy_rule(lane, ROLL_GATE_WINDOW) == ROLL_RULE_PLANNED &&
+        json_array_size(check->environment->windows) > 0)
+        ROLL_TRY(gate(check, ROLL_GATE_WINDOW, "windows"));
+    if (roll_policy_rule(lane, ROLL_GATE_FREEZE) == ROLL_RULE_PLANNED &&
+        json_array_size(check->environment->freezes) > 0)
+        ROLL_TRY(gate(check, ROLL_GATE_FREEZE, "freezes"));
+    return NULL;
+}
+
+struct roll_error *roll_policy_check(const struct roll_plan *plan,
+                                     const struct roll_plan_environment *environment,
+                                     enum roll_lane lane, const struct roll_requester *requester,
+                                     json_t **ret_overrides)
+{
+    struct check check = {plan, environment, &environment->lanes[lane],
+                          lane, requester,   json_array()};
+    struct roll_error *err = check_roles(&check);
+
+    if (!err)
+        err = check_gates(&check);
+    if (!err && json_array_size(check.recorded) > 0)
+        *ret_overrides = json_incref(check.recorded);
+    json_decref(check.recorded);
+    return err;
+}
