@@ -2,7 +2,7 @@
  *
  * Text from files and from the network goes through roll_json_read, which accepts a dialect and gives minified strict
  * JSON (RFC 8259) with number tokens, member order and strings untouched. That text is what is sent and hashed; values
- * for looking at are made from it by jansson. json_dumps is never used (it spells 0.1 as 0.10000000000000001). */
+ * for looking at are jansson's. json_dumps is never used (it spells 0.1 as 0.10000000000000001). */
 #ifndef ROLLBOOK_JSON_H
 #define ROLLBOOK_JSON_H
 
@@ -22,12 +22,13 @@ enum roll_dialect {
 #define ROLL_JSON_MAX_BYTES (64u << 20)
 
 /* Minifies. ROLL_E_SYNTAX says `line L, column C: …` (1-based, columns in bytes); ROLL_E_LIMIT for depth and size.
- * Invalid UTF-8, lone surrogates and control characters (STRICT, PLAN) are syntax errors; NUL in a string is. */
+ * Invalid UTF-8, lone surrogates, a raw NUL, `\u0000` in a name, and (STRICT, PLAN) raw control characters in strings are
+ * syntax errors. */
 struct roll_error *roll_json_read(const char *text, size_t size, enum roll_dialect dialect,
                                   GString **ret_strict) ROLL_CHECKED;
 
-/* roll_json_read and jansson: a new reference. Any JSON value at the top. Integers beyond int64 become reals in the
- * value; the text keeps them. */
+/* The same as a value: a new reference, made without jansson's own parser (some three times faster). Any JSON value at
+ * the top. Integers beyond int64 become reals in the value; what no double holds is ROLL_E_SYNTAX. */
 struct roll_error *roll_json_parse(const char *text, size_t size, enum roll_dialect dialect,
                                    json_t **ret_value) ROLL_CHECKED;
 

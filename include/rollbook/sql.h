@@ -2,7 +2,8 @@
  *
  * Statements live in state/NAME.sql and arrive as an array of named texts (see scripts/cmake/sql_to_c.cmake). They are
  * prepared at first use, cached, and reset by the wrapper. A statement is used as: roll_sql_use, bind by name, then
- * roll_sql_run or a loop over roll_sql_step. Errors of bind are kept and returned by the next step or run. */
+ * roll_sql_run or a loop over roll_sql_step. Errors of bind, and a parameter that was not bound (both ROLL_E_INTERNAL),
+ * are returned by the next step or run; after a reset all parameters are bound anew. */
 #ifndef ROLLBOOK_SQL_H
 #define ROLLBOOK_SQL_H
 
@@ -25,12 +26,15 @@ struct roll_sql_options {
     bool read_only;
     bool create;
     int busy_timeout_ms;     /* 0: 5000 */
-    uint32_t application_id; /* refused with ROLL_E_FOREIGN when a non-empty file has another one */
+    uint32_t application_id; /* refused with ROLL_E_FOREIGN when a non-empty file has another one; an empty
+                                file that is opened for writing gets it. 0: not looked at */
     bool wal;                /* journal_mode=WAL and synchronous=FULL */
 };
 
-/* Opens with foreign_keys, trusted_schema=OFF, cell_size_check. Errors: ROLL_E_NOT_FOUND (no file, no create), IO,
- * NO_SPACE, READ_ONLY, LOCKED, FOREIGN (not SQLite, or another application), DAMAGED (malformed). */
+/* Opens with foreign_keys, recursive_triggers, trusted_schema=OFF, cell_size_check. A file that is created gets mode
+ * 0600. Reading works in a folder that cannot be written, too, unless a crashed writer's log is left there. Errors:
+ * ROLL_E_NOT_FOUND (no file, no create), IO, NO_SPACE, READ_ONLY, LOCKED, FOREIGN (not SQLite, or another application),
+ * DAMAGED (malformed). */
 struct roll_error *roll_sql_open(const struct roll_sql_options *options, struct roll_sql **ret_sql) ROLL_CHECKED;
 void roll_sql_close(struct roll_sql *sql);
 ROLL_AUTO_DEFINE(sql, struct roll_sql, roll_sql_close)
@@ -60,7 +64,8 @@ const void *roll_sql_blob_at(struct roll_sql_stmt *stmt, int column, size_t *ret
 int64_t roll_sql_int_at(struct roll_sql_stmt *stmt, int column);
 bool roll_sql_null_at(struct roll_sql_stmt *stmt, int column);
 
-/* BEGIN IMMEDIATE for writes, BEGIN for a consistent read. Nested begins are refused by assertion. */
+/* BEGIN IMMEDIATE for writes, BEGIN for a consistent read. Nested begins are refused by assertion. A full disk rolls
+ * back by itself; commit then says so (ROLL_E_IO). */
 struct roll_error *roll_sql_begin(struct roll_sql *sql, bool write) ROLL_CHECKED;
 struct roll_error *roll_sql_commit(struct roll_sql *sql) ROLL_CHECKED;
 void roll_sql_rollback(struct roll_sql *sql); /* does nothing outside a transaction */

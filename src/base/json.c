@@ -3,40 +3,49 @@
 
 #include "base/json_reader.h"
 
-static struct roll_error *read_text(const char *text, size_t size, enum roll_dialect dialect,
-                                    bool for_value, GString **ret_strict)
+static struct roll_error *check_size(size_t size)
 {
-    struct json_reader r;
-
     if (size > ROLL_JSON_MAX_BYTES)
         return roll_error_new(ROLL_E_LIMIT, "the JSON text has %zu bytes, more than %u", size,
                               ROLL_JSON_MAX_BYTES);
-    g_autoptr(GString) strict = g_string_sized_new(size + 16);
-    roll_json_reader_init(&r, text, size, dialect, strict);
-    r.for_value = for_value;
-    ROLL_TRY(roll_json_read_document(&r));
-    *ret_strict = g_steal_pointer(&strict);
     return NULL;
 }
 
 struct roll_error *roll_json_read(const char *text, size_t size, enum roll_dialect dialect,
                                   GString **ret_strict)
 {
-    return read_text(text, size, dialect, false, ret_strict);
+    struct json_reader r;
+
+    ROLL_TRY(check_size(size));
+    g_autoptr(GString) strict = g_string_sized_new(size + 16);
+    roll_json_reader_init(&r, text, size, dialect, strict);
+    ROLL_TRY(roll_json_read_document(&r));
+    *ret_strict = g_steal_pointer(&strict);
+    return NULL;
 }
 
 struct roll_error *roll_json_parse(const char *text, size_t size, enum roll_dialect dialect,
                                    json_t **ret_value)
 {
-    g_autoptr(GString) strict = NULL;
-    json_error_t why;
+    g_autoptr(GString) token = g_string_sized_new(4096);
+    g_autoptr(GString) key = g_string_sized_new(256);
+    g_autoptr(GString) string = g_string_sized_new(256);
+    struct json_builder builder;
+    struct json_reader r;
 
-    ROLL_TRY(read_text(text, size, dialect, true, &strict));
-    json_t *value = json_loadb(strict->str, strict->len, JSON_DECODE_ANY | JSON_ALLOW_NUL, &why);
-    if (!value) /* all that jansson refuses is refused with its position by the reader */
-        return roll_error_new(ROLL_E_SYNTAX, "line 1, column 1: %s", why.text);
-    *ret_value = value;
-    return NULL;
+    ROLL_TRY(check_size(size));
+    builder.root = NULL;
+    builder.depth = 0;
+    builder.key = key;
+    builder.text = string;
+    roll_json_reader_init(&r, text, size, dialect, token);
+    r.builder = &builder;
+    struct roll_error *err = roll_json_read_document(&r);
+    if (err)
+        json_decref(builder.root);
+    else
+        *ret_value = builder.root;
+    return err;
 }
 
 json_t *roll_json_get_nocase(const json_t *object, const char *name)

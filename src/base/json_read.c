@@ -53,7 +53,7 @@ static struct roll_error *take_literal(struct json_reader *r)
     return unexpected(r, "a value");
 }
 
-static struct roll_error *take_scalar(struct json_reader *r)
+static struct roll_error *take_token(struct json_reader *r)
 {
     char c = r->at < r->end ? *r->at : '\0';
 
@@ -64,18 +64,25 @@ static struct roll_error *take_scalar(struct json_reader *r)
     return take_literal(r);
 }
 
-/* The name just written at `from`: refused when it is doubled (plan) or holds NUL (which jansson
- * cannot keep). */
-static struct roll_error *check_name(struct json_reader *r, struct stack *stack, size_t from,
-                                     const char *at)
+static struct roll_error *take_scalar(struct json_reader *r)
 {
-    bool plain = r->dialect != ROLL_JSON_PLAN && !r->watch;
+    const char *at = r->at;
+    size_t from = r->out->len;
 
-    if (plain && !memmem(r->out->str + from, r->out->len - from, "\\u0000", 6))
+    ROLL_TRY(take_token(r));
+    if (!r->builder)
         return NULL;
-    g_autofree char *name = roll_json_decode_literal(r->out, from);
-    if (!name)
-        return roll_json_syntax(r, at, "a name must not hold the character NUL");
+    ROLL_TRY(roll_json_build_scalar(r, from, at));
+    r->out->len = 0; /* the value holds it now */
+    return NULL;
+}
+
+/* Told to who asked, refused when it is doubled (plan). */
+static struct roll_error *check_decoded(struct json_reader *r, struct stack *stack, char *name,
+                                        const char *at)
+{
+    g_autofree char *owned = name;
+
     if (r->watch)
         r->watch->member(r->watch->user, stack->depth, name, at);
     if (r->dialect != ROLL_JSON_PLAN)
@@ -85,8 +92,30 @@ static struct roll_error *check_name(struct json_reader *r, struct stack *stack,
         frame->names = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     if (g_hash_table_contains(frame->names, name))
         return roll_json_syntax(r, at, "the name '%s' is there twice", name);
-    g_hash_table_add(frame->names, g_steal_pointer(&name));
+    g_hash_table_add(frame->names, g_steal_pointer(&owned));
     return NULL;
+}
+
+/* The name just written at `from` must not hold NUL, which jansson cannot keep. */
+static struct roll_error *check_name(struct json_reader *r, struct stack *stack, size_t from,
+                                     const char *at)
+{
+    const char *literal = r->out->str + from;
+    size_t size = r->out->len - from;
+
+    if (memchr(literal, '\\', size) && memmem(literal, size, "\\u0000", 6)) {
+        g_autoptr(GString) name = g_string_sized_new(size);
+        roll_json_unescape(literal, size, name);
+        if (memchr(name->str, '\0', name->len))
+            return roll_json_syntax(r, at, "a name must not hold the character NUL");
+    }
+    if (r->builder)
+        roll_json_build_name(r, from);
+    if (r->dialect != ROLL_JSON_PLAN && !r->watch)
+        return NULL;
+    GString *name = g_string_sized_new(size);
+    roll_json_unescape(literal, size, name);
+    return check_decoded(r, stack, g_string_free(name, FALSE), at);
 }
 
 /* `"name":`, up to the value. */
@@ -103,6 +132,8 @@ static struct roll_error *take_name(struct json_reader *r, struct stack *stack)
     else
         return unexpected(r, "a name in quotes");
     ROLL_TRY(check_name(r, stack, from, at));
+    if (r->builder)
+        r->out->len = from;
     ROLL_TRY(json_skip(r));
     if (r->at == r->end || *r->at != ':')
         return unexpected(r, "':' after the name");
@@ -130,6 +161,8 @@ static void pop(struct json_reader *r, struct stack *stack)
     struct frame *frame = &stack->frames[--stack->depth];
 
     g_clear_pointer(&frame->names, g_hash_table_destroy);
+    if (r->builder)
+        roll_json_build_close(r);
     if (r->watch)
         r->watch->close(r->watch->user, stack->depth + 1);
 }
@@ -152,6 +185,8 @@ static struct roll_error *open_container(struct json_reader *r, struct stack *st
     }
     struct frame *frame = &stack->frames[stack->depth++];
     *frame = (struct frame){.close = *r->at == '{' ? '}' : ']'};
+    if (r->builder)
+        roll_json_build_open(r, *r->at == '{');
     json_put_char(r, *r->at++);
     ROLL_TRY(json_skip(r));
     *ret_value = r->at == r->end || *r->at != frame->close;

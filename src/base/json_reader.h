@@ -16,14 +16,24 @@ struct json_watch {
     void (*close)(void *user, int depth);
 };
 
+/* The value under construction (json_build.c). */
+struct json_builder {
+    json_t *root; /* owned until it is taken */
+    json_t *
+        open[ROLL_JSON_MAX_DEPTH]; /* borrowed: each is held by the one before, the first by root */
+    int depth;
+    GString *key;  /* the name that waits for its value */
+    GString *text; /* of the string at hand, when it has escapes */
+};
+
 struct json_reader {
     const char *start; /* behind a byte order mark; lines and columns count from here */
     const char *at;
     const char *end;
     enum roll_dialect dialect;
-    bool for_value; /* write integers beyond int64 so that jansson takes them */
     GString *out;
     const struct json_watch *watch; /* or NULL */
+    struct json_builder *builder;   /* or NULL: `out` then only holds the token at hand */
 };
 
 /* Reads one document from r->at to r->end into r->out. */
@@ -43,9 +53,16 @@ struct roll_error *roll_json_take_string(struct json_reader *r) ROLL_CHECKED;
 struct roll_error *roll_json_take_number(struct json_reader *r) ROLL_CHECKED;
 struct roll_error *roll_json_take_bare_name(struct json_reader *r) ROLL_CHECKED;
 
-/* The text of a strict literal that was written to `out` at `from`, decoded; owned. NULL when it
- * holds NUL. */
-char *roll_json_decode_literal(const GString *out, size_t from);
+/* Appends what the strict literal, quotes included, says. */
+void roll_json_unescape(const char *literal, size_t size, GString *out);
+
+/* What was read becomes a part of the value. The literal was written to `out` at `from`; `at` is
+ * its place in the text. */
+void roll_json_build_name(struct json_reader *r, size_t from);
+struct roll_error *roll_json_build_scalar(struct json_reader *r, size_t from, const char *at)
+    ROLL_CHECKED;
+void roll_json_build_open(struct json_reader *r, bool object);
+void roll_json_build_close(struct json_reader *r);
 
 static inline void json_put(struct json_reader *r, const char *bytes, size_t size)
 {

@@ -2,8 +2,6 @@
  *
  * Runs of plain bytes are found eight at a time and appended at once; only what is special is
  * looked at. */
-#include <stdlib.h>
-
 #include "base/json_reader.h"
 #include "base/utf8.h"
 
@@ -307,42 +305,12 @@ static struct roll_error *take_hexadecimal(struct json_reader *r)
     return NULL;
 }
 
-/* Whether the digits, without sign, fit into int64. */
-static bool fits_int64(const char *digits, size_t count, bool negative)
-{
-    if (count != 19)
-        return count < 19;
-    return memcmp(digits, negative ? "9223372036854775808" : "9223372036854775807", 19) <= 0;
-}
-
-/* jansson refuses what is too large for its types; integers become reals, reals beyond double are
- * said here. */
-static struct roll_error *fit_value(struct json_reader *r, const char *from, bool integer)
-{
-    bool negative = *from == '-';
-    const char *digits = from + negative;
-    size_t count = (size_t)(r->at - digits);
-
-    if (integer && fits_int64(digits, count, negative))
-        return NULL;
-    if (count > 300 || (!integer && memchr(from, 'e', (size_t)(r->at - from))) ||
-        (!integer && memchr(from, 'E', (size_t)(r->at - from)))) {
-        g_autofree char *copy = g_strndup(from, (gsize)(r->at - from));
-        double value = g_ascii_strtod(copy, NULL);
-        if (value > G_MAXDOUBLE || value < -G_MAXDOUBLE)
-            return roll_json_syntax(r, from, "the number is too large");
-    }
-    if (integer)
-        json_put(r, ".0", 2);
-    return NULL;
-}
-
 /* Checks a number and copies it in pieces: a lenient one gets the digits that strict JSON asks for.
  */
 struct roll_error *roll_json_take_number(struct json_reader *r)
 {
     const char *open = r->at, *at = open, *end = r->end;
-    bool lenient = r->dialect == ROLL_JSON_ARM, integer = true;
+    bool lenient = r->dialect == ROLL_JSON_ARM;
 
     if (lenient && end - at > 2 && at[0] == '0' && (at[1] == 'x' || at[1] == 'X'))
         return take_hexadecimal(r);
@@ -366,7 +334,6 @@ struct roll_error *roll_json_take_number(struct json_reader *r)
             return roll_json_syntax(r, open, "the number needs digits behind the point");
         json_put_char(r, '.');
         json_put(r, at == fraction ? "0" : fraction, at == fraction ? 1 : (size_t)(at - fraction));
-        integer = false;
     }
     if (at < end && (*at == 'e' || *at == 'E')) {
         const char *exponent = at++;
@@ -377,22 +344,7 @@ struct roll_error *roll_json_take_number(struct json_reader *r)
         if (at == first)
             return roll_json_syntax(r, open, "the number needs digits in its exponent");
         json_put(r, exponent, (size_t)(at - exponent));
-        integer = false;
     }
     r->at = at;
-    return r->for_value ? fit_value(r, open + (*open == '+'), integer) : NULL;
-}
-
-char *roll_json_decode_literal(const GString *out, size_t from)
-{
-    const char *literal = out->str + from;
-    size_t size = out->len - from;
-
-    if (!memchr(literal, '\\', size))
-        return g_strndup(literal + 1, size - 2);
-    roll_auto(json) json_t *value =
-        json_loadb(literal, size, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
-    if (!value || memchr(json_string_value(value), '\0', json_string_length(value)))
-        return NULL;
-    return g_strdup(json_string_value(value));
+    return NULL;
 }

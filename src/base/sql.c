@@ -215,21 +215,26 @@ static struct roll_error *configure(struct roll_sql *sql, const struct roll_sql_
     return exec(sql, "PRAGMA recursive_triggers=1; PRAGMA cell_size_check=1", "opening");
 }
 
-/* The first look into the file: tells what is no database, and whose it is. */
+/* The first look into the file: tells what is no database, and whose it is. An empty file is marked
+ * as ours. */
 static struct roll_error *check_identity(struct roll_sql *sql,
                                          const struct roll_sql_options *options)
 {
+    const int64_t wanted = (int32_t)options->application_id; /* SQLite's is signed */
     int64_t found = 0, pages = 0;
-    const int64_t wanted = options->application_id;
 
     ROLL_TRY(roll_sql_pragma_get(sql, "application_id", &found));
-    if (wanted == 0 || found == (int32_t)options->application_id)
+    if (wanted == 0 || found == wanted)
         return NULL;
     ROLL_TRY(roll_sql_pragma_get(sql, "page_count", &pages));
-    if (pages > 0)
+    if (pages == 0)
+        return options->read_only ? NULL : roll_sql_pragma_set(sql, "application_id", wanted);
+    /* Between the two looks another process may have made it ours: the mark is its first write. */
+    ROLL_TRY(roll_sql_pragma_get(sql, "application_id", &found));
+    if (found != wanted)
         return roll_error_new(ROLL_E_FOREIGN, "'%s' is a database of another application",
                               options->path);
-    return options->read_only ? NULL : roll_sql_pragma_set(sql, "application_id", wanted);
+    return NULL;
 }
 
 static struct roll_error *enable_wal(struct roll_sql *sql)

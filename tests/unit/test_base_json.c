@@ -264,6 +264,97 @@ START_TEST(test_json__parse_refuses_what_no_double_holds)
 }
 END_TEST
 
+/* One to three bytes of the text replaced, removed or doubled; the seed is fixed, so that every run
+ * is the same. */
+static void mutate(GRand *random, GString *text)
+{
+    static const char bytes[] = "{}[]\"\\:,.+-eE0x19utnf /*'\n\t\x01\x80\xC3\xFF";
+
+    for (int i = g_rand_int_range(random, 1, 4); i > 0 && text->len > 0; i--) {
+        gsize at = (gsize)g_rand_int_range(random, 0, (gint32)text->len);
+        char byte = bytes[g_rand_int_range(random, 0, sizeof bytes - 1)];
+        switch (g_rand_int_range(random, 0, 3)) {
+        case 0:
+            text->str[at] = byte;
+            break;
+        case 1:
+            g_string_erase(text, (gssize)at, 1);
+            break;
+        default:
+            g_string_insert_c(text, (gssize)at, byte);
+            break;
+        }
+    }
+}
+
+static const char mutated[] = "{\"a\": [1, -2.5e3, true, null, \"x\\u00e9\\ud83d\\ude00\\n\\/\"],"
+                              " \"b\\t\": {\"c\": {}, \"d\": []}, \"\xC3\xA9\": false, \"a\": 0.1}";
+
+START_TEST(test_json__strict_agrees_with_jansson)
+{
+    g_autoptr(GRand) random = g_rand_new_with_seed(42);
+    int taken = 0;
+
+    for (int i = 0; i < 100000; i++) {
+        g_autoptr(GString) text = g_string_new(mutated);
+        mutate(random, text);
+        roll_auto(json) json_t *theirs =
+            json_loadb(text->str, text->len, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
+        roll_auto(json) json_t *ours = NULL;
+        roll_auto(error) struct roll_error *err =
+            roll_json_parse(text->str, text->len, ROLL_JSON_STRICT, &ours);
+        if (!err != !!theirs || (theirs && !json_equal(ours, theirs)))
+            ck_abort_msg("%s: %s", text->str, err ? err->message : "taken or different");
+        taken += theirs != NULL;
+    }
+    ck_assert_int_gt(taken, 1000); /* or nothing was compared */
+}
+END_TEST
+
+START_TEST(test_json__what_is_read_is_strict_and_means_the_same)
+{
+    g_autoptr(GRand) random = g_rand_new_with_seed(43);
+    int taken = 0;
+
+    for (int i = 0; i < 100000; i++) {
+        g_autoptr(GString) text = g_string_new(mutated);
+        g_autoptr(GString) strict = NULL, again = NULL;
+        mutate(random, text);
+        roll_auto(json) json_t *value = NULL;
+        roll_auto(error) struct roll_error *err =
+            roll_json_read(text->str, text->len, ROLL_JSON_ARM, &strict);
+        roll_auto(error) struct roll_error *no_value =
+            roll_json_parse(text->str, text->len, ROLL_JSON_ARM, &value);
+        if (!err != !no_value)
+            ck_abort_msg("%s: as text or as value, not both", text->str);
+        if (err)
+            continue;
+        taken++;
+        roll_auto(error) struct roll_error *broken =
+            roll_json_read(strict->str, strict->len, ROLL_JSON_STRICT, &again);
+        roll_auto(json) json_t *theirs =
+            json_loadb(strict->str, strict->len, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
+        if (broken || !g_string_equal(strict, again) || !json_equal(theirs, value))
+            ck_abort_msg("%s became %s", text->str, strict->str);
+    }
+    ck_assert_int_gt(taken, 1000);
+}
+END_TEST
+
+START_TEST(test_json__broken_text_does_not_confuse_the_search)
+{
+    g_autoptr(GRand) random = g_rand_new_with_seed(44);
+
+    for (int i = 0; i < 20000; i++) {
+        g_autoptr(GString) text = g_string_new(mutated);
+        int line = 0, column = 0;
+        mutate(random, text);
+        roll_json_where(text->str, text->len, ROLL_JSON_PLAN, "/b\t/d/0", &line, &column);
+        ck_assert(line >= 1 && column >= 1 && (size_t)column <= text->len + 1);
+    }
+}
+END_TEST
+
 static void stands_at(const char *text, const char *pointer, int line, int column)
 {
     int found_line = 0, found_column = 0;
@@ -411,6 +502,7 @@ int main(void)
     Suite *suite = suite_create("json");
     TCase *tcase = tcase_create("json");
 
+    tcase_set_timeout(tcase, 120);
     tcase_add_checked_fixture(tcase, NULL, no_error_is_lost);
     tcase_add_test(tcase, test_json__strict_text_is_minified_and_otherwise_untouched);
     tcase_add_test(tcase, test_json__strict_refuses_what_is_not_json);
@@ -423,6 +515,9 @@ int main(void)
     tcase_add_test(tcase, test_json__depth_and_size_are_bounded);
     tcase_add_test(tcase, test_json__parse_keeps_nul_and_large_numbers);
     tcase_add_test(tcase, test_json__parse_refuses_what_no_double_holds);
+    tcase_add_test(tcase, test_json__strict_agrees_with_jansson);
+    tcase_add_test(tcase, test_json__what_is_read_is_strict_and_means_the_same);
+    tcase_add_test(tcase, test_json__broken_text_does_not_confuse_the_search);
     tcase_add_test(tcase, test_json__where_finds_names_and_elements);
     tcase_add_test(tcase, test_json__canonical_vectors);
     tcase_add_test(tcase, test_json__canonical_refuses_what_has_two_spellings);
