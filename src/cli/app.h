@@ -1,16 +1,17 @@
 /* The command line from one table: what a command is, what it may use, and what a run carries.
  *
- * One verb, one file cmd_NAME.c with one const struct roll_command; commands.c lists them. Help, man pages and completions
- * come from the same rows. */
+ * One verb, one file cmd_NAME.c with one const struct roll_command; commands.c lists them. Help,
+ * man pages and completions come from the same rows. */
 #ifndef ROLL_CLI_APP_H
 #define ROLL_CLI_APP_H
 
+#include "rollbook/json.h"
 #include "rollbook/report.h"
 
 enum roll_option_type { ROLL_FLAG, ROLL_TEXT, ROLL_TEXTS, ROLL_NUMBER, ROLL_DURATION, ROLL_TIME };
 
-/* offset points into the command's zeroed context: bool, const char *, GPtrArray * (of const char *, NULL-terminated when
- * parsing is over), int, int64_t ms, int64_t UTC ms. */
+/* offset points into the command's zeroed context: bool, const char *, GPtrArray * (of const char
+ * *, NULL-terminated when parsing is over), int, int64_t ms, int64_t UTC ms. */
 struct roll_option {
     const char *name; /* without dashes; NULL ends the table */
     char letter;      /* 0: none */
@@ -31,9 +32,9 @@ struct roll_app;
 
 struct roll_command {
     const char *name;
-    const char *arguments; /* "ENV", "RELEASE [RELEASE]", … */
-    const char *summary;   /* one line for the list of commands */
-    const char *details;   /* paragraphs for help, or NULL */
+    const char *arguments;             /* "ENV", "RELEASE [RELEASE]", … */
+    const char *summary;               /* one line for the list of commands */
+    const char *details;               /* paragraphs for help, or NULL */
     const struct roll_option *options; /* or NULL */
     size_t context_size;
     int min_arguments, max_arguments; /* max -1: any number */
@@ -68,14 +69,17 @@ extern const struct roll_option roll_global_options[];   /* offsets into struct 
 int roll_main(int argc, char **argv);
 
 /* options.c: fills context from argv; what is no option goes to ret_arguments (borrowed texts). */
-struct roll_error *roll_options_parse(const struct roll_command *command, char **argv, void *context, struct roll_globals *globals,
+struct roll_error *roll_options_parse(const struct roll_command *command, char **argv,
+                                      void *context, struct roll_globals *globals,
                                       GPtrArray *arguments) ROLL_CHECKED;
 void roll_options_clear(const struct roll_option *options, void *context);
-const struct roll_command *roll_command_find(const struct roll_command *const *commands, const char *name);
+const struct roll_command *roll_command_find(const struct roll_command *const *commands,
+                                             const char *name);
 
 /* help.c */
 void roll_help_all(struct roll_app *app);
-void roll_help_command(struct roll_app *app, const struct roll_command *parent, const struct roll_command *command);
+void roll_help_command(struct roll_app *app, const struct roll_command *parent,
+                       const struct roll_command *command);
 
 /* failure.c: an error for the person: what failed, why, and what to type next. */
 void roll_print_error(struct roll_app *app, const struct roll_error *err);
@@ -86,12 +90,16 @@ void roll_print_error(struct roll_app *app, const struct roll_error *err);
 char *roll_stream_of(const struct roll_plan *plan, const struct roll_plan_environment *environment);
 
 /* "shop@1.4.2" or "1.4.2" to a version; a service in it must fit. Borrowed from text. */
-struct roll_error *roll_version_argument(const char *text, const char *service, const char **ret_version) ROLL_CHECKED;
+struct roll_error *roll_version_argument(const char *text, const char *service,
+                                         const char **ret_version) ROLL_CHECKED;
 
-/* "shop/prod#17", "prod#17" or "#17" (with ENV's stream given by the environment). ret_stream owned. */
-struct roll_error *roll_rollout_argument(struct roll_app *app, const char *text, char **ret_stream, int64_t *ret_number) ROLL_CHECKED;
+/* "shop/prod#17", "prod#17" or "#17" (with ENV's stream given by the environment). ret_stream
+ * owned. */
+struct roll_error *roll_rollout_argument(struct roll_app *app, const char *text, char **ret_stream,
+                                         int64_t *ret_number) ROLL_CHECKED;
 
-/* Asks a yes/no question on the terminal. ROLL_E_USAGE without a terminal (naming --yes), ROLL_E_CANCELLED on "no". */
+/* Asks a yes/no question on the terminal. ROLL_E_USAGE without a terminal (naming --yes),
+ * ROLL_E_CANCELLED on "no". */
 struct roll_error *roll_confirm(struct roll_app *app, const char *question, bool yes) ROLL_CHECKED;
 
 /* Opens the ledger for writing, making it at need. */

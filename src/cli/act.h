@@ -1,0 +1,75 @@
+/* What out, back, forward and hotfix have in common: choose, say it, ask, drive, tell. */
+#ifndef ROLL_CLI_ACT_H
+#define ROLL_CLI_ACT_H
+
+#include "app.h"
+
+struct roll_act_options {
+    bool dry_run, what_if, yes, wait, no_wait, take;
+    const char *reason;
+    int64_t timeout_ms;
+    GPtrArray *targets, *overrides;
+    int ring; /* 1 is the first; 0: all */
+};
+
+/* Rows for a command's table; `member` is its struct roll_act_options. */
+#define ROLL_ACT_OPTIONS(type, member)                                                             \
+    {"dry-run", 0,                                                                                 \
+     ROLL_FLAG, offsetof(type, member.dry_run),                                                    \
+     NULL,      "show what would change, offline; do nothing"},                                    \
+        {"what-if", 0,                                                                             \
+         ROLL_FLAG, offsetof(type, member.what_if),                                                \
+         NULL,      "with --dry-run: ask ARM's what-if too"},                                      \
+        {"yes", 'y', ROLL_FLAG, offsetof(type, member.yes), NULL, "do not ask"},                   \
+        {"reason", 'r', ROLL_TEXT, offsetof(type, member.reason), "TEXT", "why; recorded"},        \
+        {"target",   't',                                                                          \
+         ROLL_TEXTS, offsetof(type, member.targets),                                               \
+         "NAME",     "only this target; may be repeated"},                                         \
+        {"ring",      0,                                                                           \
+         ROLL_NUMBER, offsetof(type, member.ring),                                                 \
+         "N",         "only the targets of this ring (1 is the first)"},                           \
+        {"override",    0,                                                                         \
+         ROLL_TEXTS,    offsetof(type, member.overrides),                                          \
+         "KIND[:NAME]", "pass a gate; needs --reason"},                                            \
+        {"wait", 0, ROLL_FLAG, offsetof(type, member.wait), NULL, "wait for the end (default)"},   \
+        {"no-wait", 0,                                                                             \
+         ROLL_FLAG, offsetof(type, member.no_wait),                                                \
+         NULL,      "leave as soon as ARM has accepted"},                                          \
+    {                                                                                              \
+        "timeout", 0, ROLL_DURATION, offsetof(type, member.timeout_ms), "DURATION",                \
+            "end the wait (not the deployment)"                                                    \
+    }
+
+/* One verb: how it chooses. */
+struct roll_act {
+    struct roll_app *app;
+    const struct roll_act_options *options;
+    struct roll_choice_options choice; /* targets, ring and overrides are filled by roll_act_run */
+    enum roll_lane lane;
+    const char *verb;                                /* out, back, … */
+    bool resumes_back;                               /* a back during a back resumes it */
+    struct roll_plan *plan;                          /* set by roll_act_open */
+    const struct roll_plan_environment *environment; /* set by roll_act_open */
+    char *stream;                                    /* set by roll_act_open */
+    struct roll_git *git; /* opened by choose where it is needed; freed by roll_act_clear */
+    struct roll_loop *loop;
+    void *user;
+    struct roll_error *(*choose)(struct roll_act *act, struct roll_choice **ret_choice);
+};
+
+/* Finds the environment, opens ledger and loop, settles what an interrupted rollout left. */
+struct roll_error *roll_act_open(struct roll_act *act, const char *environment) ROLL_CHECKED;
+struct roll_error *roll_act_run(struct roll_act *act) ROLL_CHECKED;
+void roll_act_clear(struct roll_act *act);
+
+/* The repository of the plan; ROLL_E_GIT and friends. Opened once. */
+struct roll_error *roll_act_git(struct roll_act *act) ROLL_CHECKED;
+
+/* Drives with live progress and prints how it ended. drive: one of roll_rollout_start, … wrapped.
+ */
+struct roll_driver_options roll_act_driver(const struct roll_act *act,
+                                           struct roll_progress *progress);
+struct roll_error *roll_act_finish(struct roll_act *act, const struct roll_outcome *outcome)
+    ROLL_CHECKED;
+
+#endif

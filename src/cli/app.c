@@ -1,0 +1,92 @@
+/* What several commands share: arguments, questions, the ledger. */
+#include "app.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <string.h>
+#include <unistd.h>
+
+char *roll_stream_of(const struct roll_plan *plan, const struct roll_plan_environment *environment)
+{
+    return g_strdup_printf("%s/%s", plan->service, environment->name);
+}
+
+struct roll_error *roll_version_argument(const char *text, const char *service,
+                                         const char **ret_version)
+{
+    const char *at = strrchr(text, '@');
+
+    if (!at) {
+        *ret_version = text;
+        return NULL;
+    }
+    if (strlen(service) != (size_t)(at - text) || strncmp(text, service, (size_t)(at - text)) != 0)
+        return roll_error_new(ROLL_E_USAGE, "'%s' is not a release of '%s'", text, service);
+    if (!at[1])
+        return roll_error_new(ROLL_E_USAGE, "'%s' has no version after '@'", text);
+    *ret_version = at + 1;
+    return NULL;
+}
+
+struct roll_error *roll_rollout_argument(struct roll_app *app, const char *text, char **ret_stream,
+                                         int64_t *ret_number)
+{
+    const char *hash = strchr(text, '#');
+    g_autofree char *environment_name = NULL;
+    roll_auto(plan) struct roll_plan *plan = NULL;
+    const struct roll_plan_environment *environment = NULL;
+    char *end = NULL;
+    gint64 number;
+
+    if (!hash || hash == text)
+        return roll_error_new(
+            ROLL_E_USAGE, "a rollout is written ENV#NUMBER, for example prod#17, not '%s'", text);
+    number = g_ascii_strtoll(hash + 1, &end, 10);
+    if (number <= 0 || *end)
+        return roll_error_new(ROLL_E_USAGE, "'%s' has no number after '#'", text);
+    environment_name = g_strndup(text, (gsize)(hash - text));
+    ROLL_TRY(roll_workspace_environment(app->workspace, environment_name, &plan, &environment));
+    *ret_stream = roll_stream_of(plan, environment);
+    *ret_number = number;
+    return NULL;
+}
+
+struct roll_error *roll_confirm(struct roll_app *app, const char *question, bool yes)
+{
+    char answer[16] = "";
+
+    if (yes)
+        return NULL;
+    if (!isatty(STDIN_FILENO) || !app->err.terminal)
+        return roll_error_new(ROLL_E_USAGE,
+                              "this changes Azure and there is no terminal to ask: add --yes");
+    fprintf(app->err.file, "%s [y/N] ", question);
+    fflush(app->err.file);
+    if (!fgets(answer, sizeof(answer), stdin))
+        answer[0] = 0;
+    g_strstrip(answer);
+    if (g_ascii_strcasecmp(answer, "y") == 0 || g_ascii_strcasecmp(answer, "yes") == 0)
+        return NULL;
+    return roll_error_new(ROLL_E_USAGE, "nothing was done");
+}
+
+struct roll_error *roll_app_write_ledger(struct roll_app *app)
+{
+    roll_ledger_close(app->ledger);
+    app->ledger = NULL;
+    if (!app->actor.claimed)
+        app->actor.claimed = roll_claimed_actor();
+    return roll_ledger_open(app->workspace->state_dir, ROLL_LEDGER_CREATE, &app->ledger);
+}
+
+void roll_say(struct roll_app *app, const char *format, ...)
+{
+    va_list arguments;
+
+    if (app->json || app->globals.quiet)
+        return;
+    va_start(arguments, format);
+    vfprintf(app->out.file, format, arguments);
+    va_end(arguments);
+    fputc('\n', app->out.file);
+}

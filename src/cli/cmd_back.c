@@ -1,0 +1,95 @@
+/* roll back ENV: the on-call runbook. Needs ARM, a credential and the local ledger; neither git nor
+ * a build. */
+#include "act.h"
+
+struct context {
+    struct roll_act_options act;
+    const char *to;
+    int64_t at;
+    int steps;
+    bool bad, no_sticky, include_new, recreate_groups;
+};
+
+static struct roll_error *choose(struct roll_act *act, struct roll_choice **ret_choice)
+{
+    return roll_choose_back(act->plan, act->environment, act->app->ledger, &act->choice,
+                            ret_choice);
+}
+
+static struct roll_error *check(const struct context *context)
+{
+    int ways = (context->to != NULL) + (context->at != 0) + (context->steps != 0);
+
+    if (ways > 1)
+        return roll_error_new(ROLL_E_USAGE, "--to, --at and --steps exclude each other");
+    return NULL;
+}
+
+static struct roll_error *run_back(struct roll_act *act, const struct context *context,
+                                   const char *environment)
+{
+    const char *version = NULL;
+
+    ROLL_TRY(roll_act_open(act, environment));
+    if (context->to)
+        ROLL_TRY(roll_version_argument(context->to, act->plan->service, &version));
+    act->choice = (struct roll_choice_options){
+        .release = version,
+        .at = context->at,
+        .steps = context->steps,
+        .bad = context->bad,
+        .no_sticky = context->no_sticky,
+        .include_new = context->include_new,
+        .recreate_groups = context->recreate_groups,
+    };
+    return roll_act_run(act);
+}
+
+static struct roll_error *run(struct roll_app *app, void *user, char **arguments)
+{
+    struct context *context = user;
+    struct roll_act act = {.app = app,
+                           .options = &context->act,
+                           .lane = ROLL_LANE_ROLLBACK,
+                           .verb = "back",
+                           .user = context,
+                           .choose = choose};
+    struct roll_error *err = check(context);
+
+    if (!err)
+        err = run_back(&act, context, arguments[0]);
+    roll_act_clear(&act);
+    return err;
+}
+
+static const struct roll_option options[] = {
+    {"to", 0, ROLL_TEXT, offsetof(struct context, to), "VERSION",
+     "this release, which must have succeeded here"},
+    {"at", 0, ROLL_TIME, offsetof(struct context, at), "TIME", "what was live then"},
+    {"steps", 0, ROLL_NUMBER, offsetof(struct context, steps), "N", "so many good releases back"},
+    {"bad", 0, ROLL_FLAG, offsetof(struct context, bad), NULL,
+     "with --target: mark what is left as bad all the same"},
+    {"no-sticky", 0, ROLL_FLAG, offsetof(struct context, no_sticky), NULL,
+     "send recorded values of sticky parameters"},
+    {"include-new", 0, ROLL_FLAG, offsetof(struct context, include_new), NULL,
+     "targets that the plan has got since, too"},
+    {"recreate-groups", 0, ROLL_FLAG, offsetof(struct context, recreate_groups), NULL,
+     "make resource groups that are gone"},
+    ROLL_ACT_OPTIONS(struct context, act),
+    {NULL},
+};
+
+const struct roll_command roll_cmd_back = {
+    .name = "back",
+    .arguments = "ENV",
+    .summary = "roll back to the last good version, at once",
+    .details = "Redeploys recorded bytes: nothing is rebuilt, nothing in it comes from today's "
+               "files. What is left behind\n"
+               "becomes bad here, and a hold keeps schedules away. 'roll forward ENV' undoes it.",
+    .options = options,
+    .context_size = sizeof(struct context),
+    .min_arguments = 1,
+    .max_arguments = 1,
+    .needs = ROLL_NEEDS_WORKSPACE,
+    .run = run,
+};

@@ -1,0 +1,122 @@
+/* roll hotfix ENV: the emergency command. From --ref, or from what is live with only artifacts
+ * changed. */
+#include "act.h"
+
+struct context {
+    struct roll_act_options act;
+    const char *ref, *version, *commit;
+    GPtrArray *artifacts;
+    bool allow_dirty, no_sticky;
+};
+
+struct live {
+    char *version;
+};
+
+static struct roll_error *see_live(void *user, const struct roll_environment_row *row)
+{
+    struct live *live = user;
+
+    live->version = g_strdup(row->live ? row->live : row->last_good);
+    return NULL;
+}
+
+static struct roll_error *make(struct roll_act *act, const struct context *context,
+                               const char *base, struct roll_release **ret_release)
+{
+    struct roll_release_options options = {
+        .ref = context->ref,
+        .version = context->version,
+        .artifacts = context->artifacts ? (const char *const *)context->artifacts->pdata : NULL,
+        .base = base,
+        .from_base = context->ref == NULL,
+        .commit = context->commit,
+        .allow_dirty = context->allow_dirty,
+        .overrides = act->choice.overrides,
+    };
+
+    return roll_release_make(act->plan, act->app->ledger, act->loop, &options, ret_release);
+}
+
+static struct roll_error *choose(struct roll_act *act, struct roll_choice **ret_choice)
+{
+    struct context *context = act->user;
+    struct live live = {NULL};
+    roll_auto(release) struct roll_release *release = NULL;
+    struct roll_error *err =
+        roll_ledger_environments(act->app->ledger, act->stream, see_live, &live);
+
+    if (!err && !live.version)
+        err = roll_error_new(ROLL_E_NOT_FOUND, "nothing is live in '%s' that could be fixed",
+                             act->stream);
+    if (!err)
+        err = make(act, context, live.version, &release);
+    g_free(live.version);
+    ROLL_TRY(err);
+    for (char **note = release->notes; note && *note; note++)
+        roll_say(act->app, "note     %s", *note);
+    if (!release->recorded)
+        ROLL_TRY(roll_release_record(act->app->ledger, &act->app->actor, release));
+    act->choice.release = release->version;
+    err = roll_choose_hotfix(act->plan, act->environment, act->app->ledger, act->git, &act->choice,
+                             ret_choice);
+    act->choice.release = NULL;
+    return err;
+}
+
+static struct roll_error *run(struct roll_app *app, void *user, char **arguments)
+{
+    struct context *context = user;
+    struct roll_act act = {.app = app,
+                           .options = &context->act,
+                           .lane = ROLL_LANE_HOTFIX,
+                           .verb = "hotfix",
+                           .user = context,
+                           .choose = choose};
+    struct roll_error *err = NULL;
+
+    if (!context->ref && !context->artifacts)
+        err = roll_error_new(ROLL_E_USAGE,
+                             "'roll hotfix' needs '--artifact NAME=REF' or '--ref REF'");
+    if (!err)
+        err = roll_act_open(&act, arguments[0]);
+    if (!err && context->ref)
+        err = roll_act_git(&act);
+    act.choice.no_sticky = context->no_sticky;
+    if (!err)
+        err = roll_act_run(&act);
+    roll_act_clear(&act);
+    return err;
+}
+
+static const struct roll_option options[] = {
+    {"artifact", 0, ROLL_TEXTS, offsetof(struct context, artifacts), "NAME=REF",
+     "what is live with only this changed; pinned by digest"},
+    {"ref", 0, ROLL_TEXT, offsetof(struct context, ref), "REF",
+     "a commit that descends from the live one"},
+    {"version", 0, ROLL_TEXT, offsetof(struct context, version), "VERSION",
+     "default: LIVE-hotfix.1"},
+    {"commit", 0, ROLL_TEXT, offsetof(struct context, commit), "COMMIT",
+     "with --artifact: the commit that it was built from"},
+    {"allow-dirty", 0, ROLL_FLAG, offsetof(struct context, allow_dirty), NULL,
+     "release although the work tree has changes"},
+    {"no-sticky", 0, ROLL_FLAG, offsetof(struct context, no_sticky), NULL,
+     "send recorded values of sticky parameters"},
+    ROLL_ACT_OPTIONS(struct context, act),
+    {NULL},
+};
+
+const struct roll_command roll_cmd_hotfix = {
+    .name = "hotfix",
+    .arguments = "ENV (--artifact NAME=REF | --ref REF)",
+    .summary = "put an emergency fix on what is live",
+    .details = "Neither windows, freezes, holds nor the predecessor environment stand in its way; "
+               "the next ordinary release\n"
+               "must contain it.",
+    .options = options,
+    .context_size = sizeof(struct context),
+    .min_arguments = 1,
+    .max_arguments = 1,
+    .needs = ROLL_NEEDS_WORKSPACE,
+    .run = run,
+};

@@ -1,0 +1,242 @@
+/* roll ledger …: look after the ledger itself. */
+#include "app.h"
+
+#include <errno.h>
+#include <string.h>
+
+struct context {
+    const char *head, *reason;
+    bool yes;
+};
+
+static struct roll_error *need_ledger(struct roll_app *app)
+{
+    return app->ledger ? NULL : roll_error_new(ROLL_E_NOT_FOUND, "nothing was ever recorded here");
+}
+
+/* ---- verify
+ * --------------------------------------------------------------------------------------------------------------
+ */
+
+static void print_report(struct roll_app *app, const struct roll_verify_report *report)
+{
+    if (app->json) {
+        roll_auto(json) json_t *view =
+            json_pack("{s:I,s:I,s:I,s:I,s:s?,s:b}", "streams", (json_int_t)report->streams,
+                      "events", (json_int_t)report->events, "objects", (json_int_t)report->objects,
+                      "redacted", (json_int_t)report->redacted, "firstBad", report->first_bad, "ok",
+                      report->first_bad == NULL);
+        roll_report_json(&app->out, view);
+        return;
+    }
+    roll_say(app,
+             "%" G_GINT64_FORMAT " streams, %" G_GINT64_FORMAT " events, %" G_GINT64_FORMAT
+             " objects%s",
+             (gint64)report->streams, (gint64)report->events, (gint64)report->objects,
+             report->first_bad ? "" : ": every hash fits");
+    if (!report->first_bad)
+        roll_say(
+            app,
+            "a tail that was cut off cannot be seen offline; compare a noted head with --head");
+}
+
+static struct roll_error *run_verify(struct roll_app *app, void *user, char **arguments)
+{
+    struct context *context = user;
+    struct roll_verify_options options = {.head = context->head};
+    struct roll_verify_report report = {0};
+    struct roll_error *err = NULL;
+
+    (void)arguments;
+    ROLL_TRY(need_ledger(app));
+    ROLL_TRY(roll_ledger_verify(app->ledger, &options, &report));
+    print_report(app, &report);
+    if (report.first_bad)
+        err = roll_error_new(ROLL_E_DAMAGED, "%s", report.first_bad);
+    roll_verify_report_clear(&report);
+    return err;
+}
+
+static const struct roll_option verify_options[] = {
+    {"head", 0, ROLL_TEXT, offsetof(struct context, head), "HASH",
+     "a hash noted elsewhere that must be in the ledger"},
+    {NULL},
+};
+
+static const struct roll_command cmd_verify = {
+    .name = "verify",
+    .arguments = "",
+    .summary = "recompute every hash and every projection; exit 9 names the first bad row",
+    .options = verify_options,
+    .context_size = sizeof(struct context),
+    .needs = ROLL_NEEDS_WORKSPACE | ROLL_READS_LEDGER,
+    .run = run_verify,
+};
+
+/* ---- rebuild
+ * -------------------------------------------------------------------------------------------------------------
+ */
+
+static struct roll_error *run_rebuild(struct roll_app *app, void *user, char **arguments)
+{
+    bool equal = false;
+
+    (void)user;
+    (void)arguments;
+    ROLL_TRY(roll_ledger_rebuild(app->ledger, &equal));
+    if (app->json) {
+        roll_auto(json) json_t *view = json_pack("{s:b}", "equal", equal);
+        roll_report_json(&app->out, view);
+    } else {
+        roll_say(app, equal ? "rebuilt; nothing differed"
+                            : "rebuilt; what was there before differed from the events");
+    }
+    return NULL;
+}
+
+static const struct roll_command cmd_rebuild = {
+    .name = "rebuild",
+    .arguments = "",
+    .summary = "fold all events again into the tables that commands read",
+    .needs = ROLL_NEEDS_WORKSPACE | ROLL_WRITES_LEDGER,
+    .run = run_rebuild,
+};
+
+/* ---- export and import
+ * -----------------------------------------------------------------------------------------------------
+ */
+
+static struct roll_error *write_line(void *user, const char *line, size_t size)
+{
+    FILE *file = user;
+
+    if (fwrite(line, 1, size, file) != size)
+        return roll_error_errno(errno, "cannot write the export");
+    return NULL;
+}
+
+static struct roll_error *run_export(struct roll_app *app, void *user, char **arguments)
+{
+    FILE *file = app->out.file;
+    struct roll_error *err;
+
+    (void)user;
+    ROLL_TRY(need_ledger(app));
+    if (arguments[0]) {
+        file = fopen(arguments[0], "wxe");
+        if (!file)
+            return roll_error_errno(errno, "cannot make '%s'", arguments[0]);
+    }
+    err = roll_ledger_export(app->ledger, write_line, file);
+    if (fflush(file) != 0 && !err)
+        err = roll_error_errno(errno, "cannot write the export");
+    if (arguments[0] && fclose(file) != 0 && !err)
+        err = roll_error_errno(errno, "cannot write '%s'", arguments[0]);
+    return err;
+}
+
+static const struct roll_command cmd_export = {
+    .name = "export",
+    .arguments = "[FILE]",
+    .summary = "the whole ledger as JSON Lines",
+    .max_arguments = 1,
+    .needs = ROLL_NEEDS_WORKSPACE | ROLL_READS_LEDGER,
+    .run = run_export,
+};
+
+struct reader {
+    FILE *file;
+    char *line;
+    size_t capacity;
+};
+
+static struct roll_error *read_line(void *user, const char **ret_line, size_t *ret_size)
+{
+    struct reader *reader = user;
+    ssize_t size = getline(&reader->line, &reader->capacity, reader->file);
+
+    if (size < 0) {
+        if (ferror(reader->file))
+            return roll_error_errno(errno, "cannot read the import");
+        *ret_line = NULL;
+        return NULL;
+    }
+    if (size > 0 && reader->line[size - 1] == '\n')
+        size--;
+    *ret_line = reader->line;
+    *ret_size = (size_t)size;
+    return NULL;
+}
+
+static struct roll_error *run_import(struct roll_app *app, void *user, char **arguments)
+{
+    struct reader reader = {.file = stdin};
+    int64_t events = 0;
+    struct roll_error *err;
+
+    (void)user;
+    if (strcmp(arguments[0], "-") != 0)
+        reader.file = fopen(arguments[0], "re");
+    if (!reader.file)
+        return roll_error_errno(errno, "cannot open '%s'", arguments[0]);
+    err = roll_ledger_import(app->ledger, read_line, &reader, &events);
+    free(reader.line);
+    if (reader.file != stdin)
+        fclose(reader.file);
+    ROLL_TRY(err);
+    roll_say(app, "%" G_GINT64_FORMAT " new events", (gint64)events);
+    return NULL;
+}
+
+static const struct roll_command cmd_import = {
+    .name = "import",
+    .arguments = "FILE | -",
+    .summary = "extend this ledger by an export of it",
+    .min_arguments = 1,
+    .max_arguments = 1,
+    .needs = ROLL_NEEDS_WORKSPACE | ROLL_WRITES_LEDGER,
+    .run = run_import,
+};
+
+/* ---- redact
+ * --------------------------------------------------------------------------------------------------------------------
+ */
+
+static struct roll_error *run_redact(struct roll_app *app, void *user, char **arguments)
+{
+    struct context *context = user;
+
+    if (!context->reason)
+        return roll_error_new(ROLL_E_USAGE, "'roll ledger redact' needs '--reason'");
+    ROLL_TRY(roll_ledger_redact(app->ledger, &app->actor, arguments[0], context->reason));
+    roll_say(app, "the object's content is gone; its digest stays, and verify accepts it");
+    return NULL;
+}
+
+static const struct roll_option redact_options[] = {
+    {"reason", 'r', ROLL_TEXT, offsetof(struct context, reason), "TEXT", "why; recorded"},
+    {"yes", 'y', ROLL_FLAG, offsetof(struct context, yes), NULL, "accepted; nothing is asked"},
+    {NULL},
+};
+
+static const struct roll_command cmd_redact = {
+    .name = "redact",
+    .arguments = "OBJECT --reason TEXT",
+    .summary = "take an object's content out for good, leaving a tombstone",
+    .options = redact_options,
+    .context_size = sizeof(struct context),
+    .min_arguments = 1,
+    .max_arguments = 1,
+    .needs = ROLL_NEEDS_WORKSPACE | ROLL_WRITES_LEDGER,
+    .run = run_redact,
+};
+
+static const struct roll_command *const subcommands[] = {&cmd_verify, &cmd_rebuild, &cmd_export,
+                                                         &cmd_import, &cmd_redact,  NULL};
+
+const struct roll_command roll_cmd_ledger = {
+    .name = "ledger",
+    .arguments = "COMMAND",
+    .summary = "verify, rebuild, export, import or redact the ledger",
+    .subcommands = subcommands,
+};

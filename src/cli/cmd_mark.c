@@ -1,0 +1,197 @@
+/* roll mark, roll hold, roll unhold: facts that people state. They write the ledger only and never
+ * ask. */
+#include "app.h"
+
+#include <string.h>
+
+#include "rollbook/time.h"
+
+struct context {
+    const char *reason, *fixed_by, *target;
+    bool yes;
+};
+
+/* Appends one event to a stream; another writer in between changes nothing about a person's word.
+ */
+static struct roll_error *append(struct roll_app *app, const char *stream,
+                                 enum roll_event_kind kind, const void *body)
+{
+    struct roll_draft draft = {.stream = stream, .kind = kind, .body = body};
+    struct roll_error *err = NULL;
+
+    for (int tries = 0; tries < 20; tries++) {
+        struct roll_expect expect = {.stream = stream};
+        roll_error_free(err);
+        ROLL_TRY(roll_ledger_head(app->ledger, stream, &expect.head));
+        err = roll_ledger_append(app->ledger, &app->actor, 0, &expect, 1, &draft, 1, NULL, 0, NULL);
+        if (roll_error_code(err) != ROLL_E_CONFLICT)
+            return err;
+    }
+    return err;
+}
+
+/* ---- mark
+ * ------------------------------------------------------------------------------------------------------------------
+ */
+
+static struct roll_error *found(void *user, const struct roll_release_row *row)
+{
+    bool *seen = user;
+
+    (void)row;
+    *seen = true;
+    return NULL;
+}
+
+static struct roll_error *mark_release(struct roll_app *app, const struct context *context,
+                                       char **arguments)
+{
+    roll_auto(plan) struct roll_plan *plan = NULL;
+    const char *at = strrchr(arguments[0], '@');
+    g_autofree char *service = at ? g_strndup(arguments[0], (gsize)(at - arguments[0])) : NULL;
+    const char *version = NULL;
+    struct roll_release_marked body = {0};
+    bool seen = false;
+
+    ROLL_TRY(roll_workspace_plan(app->workspace, service, &plan));
+    ROLL_TRY(roll_version_argument(arguments[0], plan->service, &version));
+    ROLL_TRY(roll_app_write_ledger(app));
+    ROLL_TRY(roll_ledger_release(app->ledger, plan->service, version, found, &seen));
+    g_autofree char *version_copy = g_strdup(version), *verdict = g_strdup(arguments[1]);
+    g_autofree char *fixed_by = g_strdup(context->fixed_by), *reason = g_strdup(context->reason);
+    body = (struct roll_release_marked){
+        .version = version_copy, .verdict = verdict, .fixed_by = fixed_by, .reason = reason};
+    ROLL_TRY(append(app, plan->service, ROLL_EVENT_release_marked, &body));
+    roll_say(app, "%s@%s is marked %s", plan->service, version, arguments[1]);
+    return NULL;
+}
+
+static struct roll_error *mark_floor(struct roll_app *app, const struct context *context,
+                                     char **arguments)
+{
+    roll_auto(plan) struct roll_plan *plan = NULL;
+    const struct roll_plan_environment *environment = NULL;
+    g_autofree char *stream = NULL, *reason = g_strdup(context->reason),
+                    *target = g_strdup(context->target);
+    char *end = NULL;
+    struct roll_floor_set body = {.reason = reason, .target = target};
+
+    if (!arguments[2])
+        return roll_error_new(ROLL_E_USAGE, "'roll mark ENV floor' needs a number");
+    body.floor = g_ascii_strtoll(arguments[2], &end, 10);
+    if (*end || body.floor < 0)
+        return roll_error_new(ROLL_E_USAGE, "a data floor is a number, not '%s'", arguments[2]);
+    if (!reason)
+        return roll_error_new(ROLL_E_USAGE, "'roll mark ENV floor' needs '--reason'");
+    ROLL_TRY(roll_workspace_environment(app->workspace, arguments[0], &plan, &environment));
+    if (target && !roll_plan_target_find(environment, target))
+        return roll_error_new(ROLL_E_NOT_FOUND, "'%s' has no target '%s'", environment->name,
+                              target);
+    stream = roll_stream_of(plan, environment);
+    ROLL_TRY(roll_app_write_ledger(app));
+    ROLL_TRY(append(app, stream, ROLL_EVENT_floor_set, &body));
+    roll_say(app, "the data floor of %s%s%s is %" G_GINT64_FORMAT " now", stream, target ? " " : "",
+             target ? target : "", (gint64)body.floor);
+    return NULL;
+}
+
+static struct roll_error *run_mark(struct roll_app *app, void *user, char **arguments)
+{
+    struct context *context = user;
+
+    if (strcmp(arguments[1], "floor") == 0)
+        return mark_floor(app, context, arguments);
+    if (strcmp(arguments[1], "good") != 0 && strcmp(arguments[1], "bad") != 0)
+        return roll_error_new(ROLL_E_USAGE, "a release is marked good or bad, not '%s'",
+                              arguments[1]);
+    if (arguments[2])
+        return roll_error_new(ROLL_E_USAGE, "unexpected argument '%s'", arguments[2]);
+    return mark_release(app, context, arguments);
+}
+
+static const struct roll_option mark_options[] = {
+    {"reason", 'r', ROLL_TEXT, offsetof(struct context, reason), "TEXT", "why; recorded"},
+    {"fixed-by", 0, ROLL_TEXT, offsetof(struct context, fixed_by), "COMMIT",
+     "with bad: releases that contain this commit are good again"},
+    {"target", 't', ROLL_TEXT, offsetof(struct context, target), "NAME",
+     "with floor: this target only"},
+    {"yes", 'y', ROLL_FLAG, offsetof(struct context, yes), NULL, "accepted; nothing is asked"},
+    {NULL},
+};
+
+const struct roll_command roll_cmd_mark = {
+    .name = "mark",
+    .arguments = "RELEASE good|bad  or  ENV floor N",
+    .summary = "mark a release good or bad everywhere, or set a data floor",
+    .options = mark_options,
+    .context_size = sizeof(struct context),
+    .min_arguments = 2,
+    .max_arguments = 3,
+    .needs = ROLL_NEEDS_WORKSPACE,
+    .run = run_mark,
+};
+
+/* ---- hold
+ * --------------------------------------------------------------------------------------------------------------------
+ */
+
+static struct roll_error *set_hold(struct roll_app *app, const struct context *context,
+                                   const char *name, bool hold)
+{
+    roll_auto(plan) struct roll_plan *plan = NULL;
+    const struct roll_plan_environment *environment = NULL;
+    g_autofree char *stream = NULL, *reason = g_strdup(context->reason);
+    struct roll_hold_set set = {.reason = reason};
+    struct roll_hold_lifted lifted = {.reason = reason};
+
+    ROLL_TRY(roll_workspace_environment(app->workspace, name, &plan, &environment));
+    stream = roll_stream_of(plan, environment);
+    ROLL_TRY(roll_app_write_ledger(app));
+    ROLL_TRY(append(app, stream, hold ? ROLL_EVENT_hold_set : ROLL_EVENT_hold_lifted,
+                    hold ? (const void *)&set : (const void *)&lifted));
+    roll_say(app,
+             hold ? "%s is held: schedules and other people's releases leave it alone"
+                  : "%s is free again",
+             stream);
+    return NULL;
+}
+
+static struct roll_error *run_hold(struct roll_app *app, void *user, char **arguments)
+{
+    return set_hold(app, user, arguments[0], true);
+}
+
+static struct roll_error *run_unhold(struct roll_app *app, void *user, char **arguments)
+{
+    return set_hold(app, user, arguments[0], false);
+}
+
+static const struct roll_option hold_options[] = {
+    {"reason", 'r', ROLL_TEXT, offsetof(struct context, reason), "TEXT", "why; recorded"},
+    {"yes", 'y', ROLL_FLAG, offsetof(struct context, yes), NULL, "accepted; nothing is asked"},
+    {NULL},
+};
+
+const struct roll_command roll_cmd_hold = {
+    .name = "hold",
+    .arguments = "ENV",
+    .summary = "keep schedules and ordinary releases away from an environment",
+    .options = hold_options,
+    .context_size = sizeof(struct context),
+    .min_arguments = 1,
+    .max_arguments = 1,
+    .needs = ROLL_NEEDS_WORKSPACE,
+    .run = run_hold,
+};
+
+const struct roll_command roll_cmd_unhold = {
+    .name = "unhold",
+    .arguments = "ENV",
+    .summary = "end a hold",
+    .options = hold_options,
+    .context_size = sizeof(struct context),
+    .min_arguments = 1,
+    .max_arguments = 1,
+    .needs = ROLL_NEEDS_WORKSPACE,
+    .run = run_unhold,
+};

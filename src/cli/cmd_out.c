@@ -1,0 +1,123 @@
+/* roll out ENV: the normal release. */
+#include "act.h"
+
+#include "rollbook/log.h"
+
+struct context {
+    struct roll_act_options act;
+    const char *release, *ref, *version;
+    GPtrArray *artifacts;
+    bool allow_dirty, include_new;
+};
+
+/* A snapshot is made and recorded first; the rollout then names it. */
+static struct roll_error *snapshot(struct roll_act *act, const struct context *context,
+                                   struct roll_release **ret_release)
+{
+    struct roll_release_options options = {
+        .ref = context->ref,
+        .version = context->version,
+        .artifacts = context->artifacts ? (const char *const *)context->artifacts->pdata : NULL,
+        .allow_dirty = context->allow_dirty,
+        .overrides = act->choice.overrides,
+    };
+
+    ROLL_TRY(roll_release_make(act->plan, act->app->ledger, act->loop, &options, ret_release));
+    for (char **note = (*ret_release)->notes; note && *note; note++)
+        roll_say(act->app, "note     %s", *note);
+    if (!(*ret_release)->recorded)
+        ROLL_TRY(roll_release_record(act->app->ledger, &act->app->actor, *ret_release));
+    return NULL;
+}
+
+/* Without --release: what the predecessor environment has proved, else a snapshot of HEAD (or of
+ * --ref). */
+static struct roll_error *decide_release(struct roll_act *act, const struct context *context,
+                                         char **ret_version)
+{
+    roll_auto(release) struct roll_release *release = NULL;
+    const char *version = NULL;
+
+    if (context->release) {
+        ROLL_TRY(roll_version_argument(context->release, act->plan->service, &version));
+        *ret_version = g_strdup(version);
+        return NULL;
+    }
+    if (act->environment->after && !context->ref && !context->version && !context->artifacts)
+        return roll_choose_promoted(act->plan, act->environment, act->app->ledger, ret_version);
+    ROLL_TRY(snapshot(act, context, &release));
+    *ret_version = g_strdup(release->version);
+    return NULL;
+}
+
+static struct roll_error *choose(struct roll_act *act, struct roll_choice **ret_choice)
+{
+    struct context *context = act->user;
+    g_autofree char *version = NULL;
+    struct roll_error *err;
+
+    ROLL_TRY(decide_release(act, context, &version));
+    act->choice.release = version;
+    err = roll_act_git(act);
+    if (err) {
+        /* The choice says what it could not see; a release that is in the ledger needs no
+         * repository. */
+        roll_log(ROLL_LOG_VERBOSE, "git is not at hand: %s", err->message);
+        roll_error_free(err);
+    }
+    err = roll_choose_out(act->plan, act->environment, act->app->ledger, act->git, &act->choice,
+                          ret_choice);
+    act->choice.release = NULL;
+    return err;
+}
+
+static struct roll_error *run(struct roll_app *app, void *user, char **arguments)
+{
+    struct context *context = user;
+    struct roll_act act = {.app = app,
+                           .options = &context->act,
+                           .lane = ROLL_LANE_RELEASE,
+                           .verb = "out",
+                           .user = context,
+                           .choose = choose};
+    struct roll_error *err = roll_act_open(&act, arguments[0]);
+
+    act.choice.include_new = context->include_new;
+    act.choice.overrides =
+        context->act.overrides ? (const char *const *)context->act.overrides->pdata : NULL;
+    if (!err)
+        err = roll_act_run(&act);
+    roll_act_clear(&act);
+    return err;
+}
+
+static const struct roll_option options[] = {
+    {"release", 0, ROLL_TEXT, offsetof(struct context, release), "VERSION",
+     "a release that is in the ledger"},
+    {"ref", 0, ROLL_TEXT, offsetof(struct context, ref), "REF",
+     "make the release from this commit, tag or branch"},
+    {"version", 0, ROLL_TEXT, offsetof(struct context, version), "VERSION",
+     "the version of a new release (default: from git)"},
+    {"artifact", 0, ROLL_TEXTS, offsetof(struct context, artifacts), "NAME=REF",
+     "an artifact, pinned: web=registry/image@sha256:…"},
+    {"allow-dirty", 0, ROLL_FLAG, offsetof(struct context, allow_dirty), NULL,
+     "release although the work tree has changes"},
+    ROLL_ACT_OPTIONS(struct context, act),
+    {NULL},
+};
+
+const struct roll_command roll_cmd_out = {
+    .name = "out",
+    .arguments = "ENV",
+    .summary = "roll a release out: the normal way",
+    .details = "With 'after' in the plan, the newest release that succeeded and baked there; else "
+               "a snapshot of HEAD.\n"
+               "Rings, bake, health and holds apply. A release that does not contain the live "
+               "one's commit is refused.",
+    .options = options,
+    .context_size = sizeof(struct context),
+    .min_arguments = 1,
+    .max_arguments = 1,
+    .needs = ROLL_NEEDS_WORKSPACE,
+    .run = run,
+};

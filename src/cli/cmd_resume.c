@@ -1,0 +1,168 @@
+/* roll resume ROLLOUT and roll cancel ROLLOUT: go on with, or end, what was interrupted or is under
+ * way. */
+#include "act.h"
+
+struct context {
+    struct roll_act_options act;
+};
+
+struct open_rollout {
+    int64_t number;
+};
+
+static struct roll_error *see_open(void *user, const struct roll_environment_row *row)
+{
+    struct open_rollout *open = user;
+
+    open->number = row->open_rollout ? row->open_rollout : row->last_rollout;
+    return NULL;
+}
+
+/* "prod" alone means its open rollout. */
+static struct roll_error *find(struct roll_app *app, const char *text, char **ret_environment,
+                               int64_t *ret_number)
+{
+    const char *hash = strchr(text, '#');
+    char *stream = NULL;
+
+    if (!hash) {
+        roll_auto(plan) struct roll_plan *plan = NULL;
+        const struct roll_plan_environment *environment = NULL;
+        ROLL_TRY(roll_workspace_environment(app->workspace, text, &plan, &environment));
+        *ret_environment = roll_stream_of(plan, environment);
+        return NULL;
+    }
+    ROLL_TRY(roll_rollout_argument(app, text, &stream, ret_number));
+    *ret_environment = stream;
+    return NULL;
+}
+
+static struct roll_error *open_act(struct roll_act *act, const char *text, int64_t *ret_number)
+{
+    g_autofree char *environment = NULL;
+    struct open_rollout open = {0};
+    roll_auto(ledger) struct roll_ledger *ledger = NULL;
+
+    ROLL_TRY(find(act->app, text, &environment, ret_number));
+    ROLL_TRY(roll_workspace_environment(act->app->workspace, environment, &act->plan,
+                                        &act->environment));
+    act->stream = g_steal_pointer(&environment);
+    ROLL_TRY(roll_app_write_ledger(act->app));
+    ROLL_TRY(roll_loop_new(&act->loop));
+    if (!*ret_number) {
+        ROLL_TRY(roll_ledger_environments(act->app->ledger, act->stream, see_open, &open));
+        *ret_number = open.number;
+    }
+    if (!*ret_number)
+        return roll_error_new(ROLL_E_NOTHING, "there is no rollout in '%s'", act->stream);
+    return NULL;
+}
+
+static struct roll_error *resume(struct roll_act *act, const char *text)
+{
+    int64_t number = 0;
+    struct roll_outcome outcome = {0};
+    struct roll_driver_options options;
+    g_autofree char *question = NULL;
+    struct roll_error *err;
+
+    ROLL_TRY(open_act(act, text, &number));
+    question = g_strdup_printf("resume %s#%" G_GINT64_FORMAT
+                               ": what was intended is looked at, what is missing is sent. Go on?",
+                               act->stream, (gint64)number);
+    ROLL_TRY(roll_confirm(act->app, question, act->options->yes));
+    roll_auto(progress) struct roll_progress *progress = roll_progress_new(
+        act->app->json ? &act->app->err : &act->app->out, act->stream, act->app->globals.quiet);
+    options = roll_act_driver(act, progress);
+    err = roll_rollout_resume(&options, act->stream, number, &outcome);
+    roll_progress_end(progress);
+    ROLL_TRY(err);
+    return roll_act_finish(act, &outcome);
+}
+
+static struct roll_error *run_resume(struct roll_app *app, void *user, char **arguments)
+{
+    struct context *context = user;
+    struct roll_act act = {.app = app, .options = &context->act, .verb = "resume"};
+    struct roll_error *err = resume(&act, arguments[0]);
+
+    roll_act_clear(&act);
+    return err;
+}
+
+static struct roll_error *cancel(struct roll_act *act, const char *text)
+{
+    int64_t number = 0;
+    struct roll_outcome outcome = {0};
+    struct roll_driver_options options;
+    g_autofree char *question = NULL;
+    struct roll_error *err;
+
+    ROLL_TRY(open_act(act, text, &number));
+    question = g_strdup_printf("cancel %s#%" G_GINT64_FORMAT
+                               ": what ARM has done so far stays, half-applied. Go on?",
+                               act->stream, (gint64)number);
+    ROLL_TRY(roll_confirm(act->app, question, act->options->yes));
+    roll_auto(progress) struct roll_progress *progress = roll_progress_new(
+        act->app->json ? &act->app->err : &act->app->out, act->stream, act->app->globals.quiet);
+    options = roll_act_driver(act, progress);
+    err = roll_rollout_cancel(&options, act->stream, number, act->options->reason, &outcome);
+    roll_progress_end(progress);
+    ROLL_TRY(err);
+    ROLL_TRY(roll_act_finish(act, &outcome));
+    if (outcome.end == ROLL_END_CANCELLED) {
+        roll_say(act->app, "resources that were deployed before the cancel stay as they are; "
+                           "targets are dirty until the next rollout");
+        roll_say(act->app, "next: roll back %s", act->environment->name);
+        act->app->exit_status = 0;
+    }
+    return NULL;
+}
+
+static struct roll_error *run_cancel(struct roll_app *app, void *user, char **arguments)
+{
+    struct context *context = user;
+    struct roll_act act = {.app = app, .options = &context->act, .verb = "cancel"};
+    struct roll_error *err = cancel(&act, arguments[0]);
+
+    roll_act_clear(&act);
+    return err;
+}
+
+static const struct roll_option options[] = {
+    {"take", 0, ROLL_FLAG, offsetof(struct context, act.take), NULL,
+     "take over although another driver's claim still stands"},
+    {"yes", 'y', ROLL_FLAG, offsetof(struct context, act.yes), NULL, "do not ask"},
+    {"reason", 'r', ROLL_TEXT, offsetof(struct context, act.reason), "TEXT", "why; recorded"},
+    {"wait", 0, ROLL_FLAG, offsetof(struct context, act.wait), NULL, "wait for the end (default)"},
+    {"no-wait", 0, ROLL_FLAG, offsetof(struct context, act.no_wait), NULL,
+     "leave as soon as ARM has accepted"},
+    {"timeout", 0, ROLL_DURATION, offsetof(struct context, act.timeout_ms), "DURATION",
+     "end the wait (not the deployment)"},
+    {NULL},
+};
+
+const struct roll_command roll_cmd_resume = {
+    .name = "resume",
+    .arguments = "ENV[#NUMBER]",
+    .summary = "go on with an interrupted rollout",
+    .details = "Looks at what was intended first; nothing is sent twice.",
+    .options = options,
+    .context_size = sizeof(struct context),
+    .min_arguments = 1,
+    .max_arguments = 1,
+    .needs = ROLL_NEEDS_WORKSPACE,
+    .run = run_resume,
+};
+
+const struct roll_command roll_cmd_cancel = {
+    .name = "cancel",
+    .arguments = "ENV[#NUMBER]",
+    .summary = "cancel a rollout at ARM; says what stays half-applied",
+    .options = options,
+    .context_size = sizeof(struct context),
+    .min_arguments = 1,
+    .max_arguments = 1,
+    .needs = ROLL_NEEDS_WORKSPACE,
+    .run = run_cancel,
+};

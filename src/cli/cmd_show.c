@@ -1,0 +1,156 @@
+/* roll show ROLLOUT | RELEASE: everything that the ledger knows of one. */
+#include "view.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "rollbook/time.h"
+
+/* ---- a rollout
+ * ----------------------------------------------------------------------------------------------------------
+ */
+
+static void field(struct roll_table *table, const char *name, const char *value)
+{
+    if (!value)
+        return;
+    roll_table_cell(table, ROLL_DIM, name);
+    roll_table_cell(table, ROLL_PLAIN, value);
+    roll_table_row(table);
+}
+
+static void print_targets(struct roll_app *app, const json_t *view)
+{
+    static const char *const headings[] = {"TARGET",     "STATE",          "RELEASE", "RESOURCES",
+                                           "DEPLOYMENT", "CORRELATION ID", NULL};
+    roll_auto(table) struct roll_table *table = roll_table_new(headings);
+    size_t index;
+    json_t *target;
+
+    json_array_foreach (json_object_get(view, "targets"), index, target) {
+        const char *state = roll_json_get_string(target, "state");
+        roll_table_cell(table, ROLL_PLAIN, roll_json_get_string(target, "name"));
+        roll_table_cell(table, roll_view_state_paint(state), state);
+        roll_table_cell(table, ROLL_PLAIN, roll_json_get_string(target, "release"));
+        roll_table_cell_take(
+            table, ROLL_PLAIN,
+            g_strdup_printf("%" JSON_INTEGER_FORMAT,
+                            json_integer_value(json_object_get(target, "resources"))));
+        roll_table_cell(table, ROLL_PLAIN, roll_json_get_string(target, "deployment"));
+        roll_table_cell(table, ROLL_PLAIN, roll_json_get_string(target, "correlationId"));
+        roll_table_row(table);
+    }
+    roll_table_print(table, &app->out);
+    json_array_foreach (json_object_get(view, "targets"), index, target) {
+        if (roll_json_get_string(target, "code"))
+            roll_say(app, "%s  %s: %s", roll_json_get_string(target, "name"),
+                     roll_json_get_string(target, "code"), roll_json_get_string(target, "message"));
+    }
+}
+
+static void print_rollout(struct roll_app *app, const json_t *view)
+{
+    roll_auto(table) struct roll_table *table = roll_table_new(NULL);
+    const json_t *actor = json_object_get(view, "actor");
+
+    field(table, "rollout", roll_json_get_string(view, "rollout"));
+    field(table, "kind", roll_json_get_string(view, "kind"));
+    field(table, "lane", roll_json_get_string(view, "lane"));
+    field(table, "release", roll_json_get_string(view, "version"));
+    field(table, "from", roll_json_get_string(view, "from"));
+    field(table, "state", roll_json_get_string(view, "state"));
+    field(table, "because", roll_json_get_string(view, "endReason"));
+    field(table, "reason", roll_json_get_string(view, "reason"));
+    field(table, "proved", roll_json_get_string(actor, "proved"));
+    field(table, "claimed", roll_json_get_string(actor, "claimed"));
+    field(table, "started", roll_json_get_string(view, "startedAt"));
+    field(table, "finished", roll_json_get_string(view, "finishedAt"));
+    roll_table_print(table, &app->out);
+    roll_say(app, "%s", "");
+    print_targets(app, view);
+}
+
+static struct roll_error *show_rollout(struct roll_app *app, const char *text)
+{
+    g_autofree char *stream = NULL;
+    int64_t number = 0;
+    roll_auto(json) json_t *view = NULL;
+
+    ROLL_TRY(roll_rollout_argument(app, text, &stream, &number));
+    if (!app->ledger)
+        return roll_error_new(ROLL_E_NOT_FOUND, "nothing was ever recorded here");
+    ROLL_TRY(roll_view_rollout_find(app, stream, number, &view));
+    if (app->json)
+        roll_report_json(&app->out, view);
+    else
+        print_rollout(app, view);
+    return NULL;
+}
+
+/* ---- a release
+ * ----------------------------------------------------------------------------------------------------------
+ */
+
+static void print_release(struct roll_app *app, const struct roll_release *release)
+{
+    roll_auto(table) struct roll_table *table = roll_table_new(NULL);
+    const json_t *artifacts = json_object_get(release->manifest, "artifacts");
+    const json_t *changes = json_object_get(release->manifest, "changes");
+    const char *name;
+    json_t *artifact;
+    size_t index;
+    json_t *change;
+
+    field(table, "release", release->version);
+    field(table, "digest", release->digest);
+    field(table, "commit", roll_json_get_string(release->manifest, "commit"));
+    field(table, "ref", roll_json_get_string(release->manifest, "ref"));
+    field(table, "author", roll_json_get_string(release->manifest, "author"));
+    field(table, "base", roll_json_get_string(release->manifest, "base"));
+    field(table, "template", roll_json_get_string(release->manifest, "template"));
+    json_object_foreach ((json_t *)(uintptr_t)artifacts, name, artifact)
+        field(table, name, roll_json_get_string(artifact, "reference"));
+    roll_table_print(table, &app->out);
+    if (json_array_size(changes) > 0)
+        roll_say(app, "\nchanges");
+    json_array_foreach (changes, index, change)
+        roll_say(app, "  %.10s  %s", roll_json_get_string(change, "commit"),
+                 roll_json_get_string(change, "subject"));
+}
+
+static struct roll_error *show_release(struct roll_app *app, const char *text)
+{
+    roll_auto(plan) struct roll_plan *plan = NULL;
+    roll_auto(release) struct roll_release *release = NULL;
+    const char *at = strrchr(text, '@');
+    g_autofree char *service = at ? g_strndup(text, (gsize)(at - text)) : NULL;
+    const char *version = NULL;
+
+    ROLL_TRY(roll_workspace_plan(app->workspace, service, &plan));
+    ROLL_TRY(roll_version_argument(text, plan->service, &version));
+    if (!app->ledger)
+        return roll_error_new(ROLL_E_NOT_FOUND, "nothing was ever recorded here");
+    ROLL_TRY(roll_release_load(app->ledger, plan->service, version, &release));
+    if (app->json)
+        roll_report_json(&app->out, release->manifest);
+    else
+        print_release(app, release);
+    return NULL;
+}
+
+static struct roll_error *run(struct roll_app *app, void *context, char **arguments)
+{
+    (void)context;
+    return strchr(arguments[0], '#') ? show_rollout(app, arguments[0])
+                                     : show_release(app, arguments[0]);
+}
+
+const struct roll_command roll_cmd_show = {
+    .name = "show",
+    .arguments = "ROLLOUT | RELEASE",
+    .summary = "one rollout (prod#17) or release (1.4.2) in full",
+    .min_arguments = 1,
+    .max_arguments = 1,
+    .needs = ROLL_NEEDS_WORKSPACE | ROLL_READS_LEDGER,
+    .run = run,
+};

@@ -1,0 +1,225 @@
+/* roll status [ENV]: what is live where, and what to type next. Never contacts ARM. */
+#include "view.h"
+
+#include <string.h>
+
+#include "rollbook/time.h"
+
+struct status {
+    struct roll_app *app;
+    json_t *list;
+    GPtrArray *hints; /* of char * */
+};
+
+struct rows {
+    char *live, *last_good, *previous, *last_state, *hold_reason;
+    int64_t since, clean, dirty, open_rollout, last_rollout, debts, hold_rollout;
+    bool mixed, hold, hold_by_person, unknown, seen;
+};
+
+static struct roll_error *take(void *user, const struct roll_environment_row *row)
+{
+    struct rows *rows = user;
+
+    *rows = (struct rows){
+        .live = g_strdup(row->live),
+        .last_good = g_strdup(row->last_good),
+        .previous = g_strdup(row->previous),
+        .last_state = g_strdup(row->last_state),
+        .hold_reason = g_strdup(row->hold_reason),
+        .since = row->since,
+        .clean = row->clean,
+        .dirty = row->dirty,
+        .open_rollout = row->open_rollout,
+        .last_rollout = row->last_rollout,
+        .debts = row->debts,
+        .hold_rollout = row->hold_rollout,
+        .mixed = row->mixed,
+        .hold = row->hold,
+        .hold_by_person = row->hold_by_person,
+        .unknown = row->unknown,
+        .seen = true,
+    };
+    return NULL;
+}
+
+static void rows_clear(struct rows *rows)
+{
+    g_free(rows->live);
+    g_free(rows->last_good);
+    g_free(rows->previous);
+    g_free(rows->last_state);
+    g_free(rows->hold_reason);
+}
+
+static json_t *text_or_null(const char *text)
+{
+    return text ? json_string(text) : json_null();
+}
+
+static json_t *hold_json(const struct rows *rows)
+{
+    if (!rows->hold && !rows->hold_by_person)
+        return json_null();
+    return json_pack("{s:s,s:s?,s:I}", "by", rows->hold_by_person ? "person" : "back", "reason",
+                     rows->hold_reason, "rollout", (json_int_t)rows->hold_rollout);
+}
+
+static json_t *view_of(const char *service, const char *environment, const struct rows *rows)
+{
+    const char *version = rows->live ? rows->live : rows->last_good;
+    char since[ROLL_TIME_SIZE] = "";
+    json_t *view = json_object();
+
+    if (rows->since)
+        roll_time_format(rows->since, since);
+    json_object_set_new(view, "service", json_string(service));
+    json_object_set_new(view, "environment", json_string(environment));
+    json_object_set_new(view, "release",
+                        version ? json_sprintf("%s@%s", service, version) : json_null());
+    json_object_set_new(view, "version", text_or_null(version));
+    json_object_set_new(view, "since", text_or_null(*since ? since : NULL));
+    json_object_set_new(view, "state", json_string(rows->last_state ? rows->last_state : "empty"));
+    json_object_set_new(view, "hold", hold_json(rows));
+    json_object_set_new(
+        view, "targets",
+        json_pack("{s:I,s:I}", "clean", (json_int_t)rows->clean, "dirty", (json_int_t)rows->dirty));
+    json_object_set_new(view, "mixed", json_boolean(rows->mixed));
+    json_object_set_new(view, "previous", text_or_null(rows->previous));
+    json_object_set_new(view, "debts", json_integer(rows->debts));
+    json_object_set_new(view, "rollback",
+                        json_pack("{s:o,s:n}", "version", text_or_null(rows->previous), "ready"));
+    return view;
+}
+
+static void add_hints(struct status *status, const char *environment, const struct rows *rows)
+{
+    if (rows->unknown)
+        g_ptr_array_add(
+            status->hints,
+            g_strdup_printf("%s holds events of a newer roll: use that version to deploy",
+                            environment));
+    if (rows->open_rollout && rows->last_state)
+        g_ptr_array_add(status->hints, g_strdup_printf("next: roll resume %s#%" G_GINT64_FORMAT
+                                                       "   if its command is gone",
+                                                       environment, (gint64)rows->open_rollout));
+    else if (rows->dirty > 0)
+        g_ptr_array_add(status->hints,
+                        g_strdup_printf("next: roll back %s, or roll resume %s#%" G_GINT64_FORMAT,
+                                        environment, environment, (gint64)rows->last_rollout));
+}
+
+static struct roll_error *look(struct status *status, const struct roll_plan *plan,
+                               const struct roll_plan_environment *environment)
+{
+    g_autofree char *stream = roll_stream_of(plan, environment);
+    struct rows rows = {0};
+    struct roll_error *err = NULL;
+
+    if (status->app->ledger)
+        err = roll_ledger_environments(status->app->ledger, stream, take, &rows);
+    if (!err) {
+        json_t *view = view_of(plan->service, environment->name, &rows);
+        json_object_set_new(view, "unrestricted", json_boolean(!environment->has_lanes));
+        json_array_append_new(status->list, view);
+        add_hints(status, environment->name, &rows);
+    }
+    rows_clear(&rows);
+    return err;
+}
+
+static struct roll_error *look_all(struct status *status, const char *only)
+{
+    struct roll_app *app = status->app;
+
+    if (only) {
+        roll_auto(plan) struct roll_plan *plan = NULL;
+        const struct roll_plan_environment *environment = NULL;
+        ROLL_TRY(roll_workspace_environment(app->workspace, only, &plan, &environment));
+        return look(status, plan, environment);
+    }
+    for (char **path = app->workspace->plans; *path; path++) {
+        roll_auto(plan) struct roll_plan *plan = NULL;
+        ROLL_TRY(roll_plan_read(*path, &plan));
+        for (guint i = 0; i < plan->environments->len; i++)
+            ROLL_TRY(look(status, plan, g_ptr_array_index(plan->environments, i)));
+    }
+    return NULL;
+}
+
+static void print_row(struct roll_table *table, const json_t *view)
+{
+    const json_t *targets = json_object_get(view, "targets");
+    const json_t *hold = json_object_get(view, "hold");
+    const char *state = roll_json_get_string(view, "state");
+    const char *since = roll_json_get_string(view, "since");
+    json_int_t dirty = json_integer_value(json_object_get(targets, "dirty"));
+    int64_t since_ms = 0;
+    struct roll_error *err = since ? roll_time_parse(since, &since_ms) : NULL;
+    g_autoptr(GString) remarks = g_string_new(NULL);
+
+    roll_error_free(err);
+    if (json_is_true(json_object_get(view, "mixed")))
+        g_string_append(remarks, "mixed  ");
+    if (json_is_object(hold)) {
+        const char *reason = roll_json_get_string(hold, "reason");
+        g_string_append_printf(remarks, "hold%s%s  ", reason ? ": " : "", reason ? reason : "");
+    }
+    if (json_is_true(json_object_get(view, "unrestricted")))
+        g_string_append(remarks, "no lanes: anybody with the credential may deploy");
+    roll_table_cell_take(table, ROLL_PLAIN,
+                         g_strdup_printf("%s/%s", roll_json_get_string(view, "service"),
+                                         roll_json_get_string(view, "environment")));
+    roll_table_cell(table, ROLL_BOLD, roll_json_get_string(view, "version"));
+    roll_table_cell(table, roll_view_state_paint(state), state);
+    roll_table_cell_take(table, ROLL_PLAIN,
+                         since_ms ? roll_report_ago(since_ms, roll_now_ms()) : g_strdup("-"));
+    roll_table_cell_take(
+        table, dirty ? ROLL_BAD : ROLL_PLAIN,
+        dirty ? g_strdup_printf("%" JSON_INTEGER_FORMAT " clean, %" JSON_INTEGER_FORMAT " dirty",
+                                json_integer_value(json_object_get(targets, "clean")), dirty)
+              : g_strdup_printf("%" JSON_INTEGER_FORMAT " clean",
+                                json_integer_value(json_object_get(targets, "clean"))));
+    roll_table_cell(table, ROLL_PLAIN, roll_json_get_string(view, "previous"));
+    roll_table_cell(table, ROLL_WARN, remarks->len ? g_strchomp(remarks->str) : "");
+    roll_table_row(table);
+}
+
+static void print(const struct status *status)
+{
+    static const char *const headings[] = {
+        "ENVIRONMENT", "LIVE", "LAST ROLLOUT", "SINCE", "TARGETS", "PREVIOUS", "", NULL};
+    roll_auto(table) struct roll_table *table = roll_table_new(headings);
+    size_t index;
+    json_t *view;
+
+    json_array_foreach (status->list, index, view)
+        print_row(table, view);
+    roll_table_print(table, &status->app->out);
+    for (guint i = 0; i < status->hints->len; i++)
+        roll_say(status->app, "%s", (const char *)g_ptr_array_index(status->hints, i));
+}
+
+static struct roll_error *run(struct roll_app *app, void *context, char **arguments)
+{
+    roll_auto(json) json_t *list = json_array();
+    g_autoptr(GPtrArray) hints = g_ptr_array_new_with_free_func(g_free);
+    struct status status = {app, list, hints};
+
+    (void)context;
+    ROLL_TRY(look_all(&status, arguments[0]));
+    if (app->json)
+        roll_report_json(&app->out, list);
+    else
+        print(&status);
+    return NULL;
+}
+
+const struct roll_command roll_cmd_status = {
+    .name = "status",
+    .arguments = "[ENV]",
+    .summary = "what is live where",
+    .max_arguments = 1,
+    .needs = ROLL_NEEDS_WORKSPACE | ROLL_READS_LEDGER,
+    .run = run,
+};

@@ -1,0 +1,302 @@
+/* roll template check|expand|eval|hash: the template language by itself. Needs neither workspace
+ * nor git nor network. */
+#include "app.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "rollbook/text.h"
+
+struct context {
+    const char *parameters, *template_file, *scope, *subscription, *group, *location, *tenant,
+        *management_group, *name, *utc_now;
+};
+
+enum { MAX_FILE_BYTES = 16 << 20 };
+
+static struct roll_error *read_file(const char *path, char **ret_text, gsize *ret_size)
+{
+    GError *gerror = NULL;
+
+    if (!g_file_get_contents(path, ret_text, ret_size, &gerror)) {
+        bool missing = g_error_matches(gerror, G_FILE_ERROR, G_FILE_ERROR_NOENT);
+        struct roll_error *err =
+            roll_error_new(missing ? ROLL_E_NOT_FOUND : ROLL_E_IO, "cannot read '%s'", path);
+        g_error_free(gerror);
+        return err;
+    }
+    if (*ret_size > MAX_FILE_BYTES) {
+        g_clear_pointer(ret_text, g_free);
+        return roll_error_new(ROLL_E_LIMIT, "'%s' is larger than %d MiB", path,
+                              MAX_FILE_BYTES >> 20);
+    }
+    return NULL;
+}
+
+static struct roll_error *load(const char *path, struct roll_template **ret_template)
+{
+    g_autofree char *text = NULL;
+    gsize size = 0;
+
+    ROLL_TRY(read_file(path, &text, &size));
+    return roll_template_read(text, size, path, ret_template);
+}
+
+/* Linked templates are read relative to the file that names them; nothing outside its folder,
+ * nothing from the network. */
+static struct roll_error *load_linked(void *user, const struct roll_template *parent,
+                                      const char *relative_path, const char *uri,
+                                      struct roll_template **ret_template)
+{
+    const char *file = user;
+    g_autofree char *folder = g_path_get_dirname(file);
+    g_autofree char *path = NULL;
+
+    (void)parent;
+    (void)uri;
+    if (!relative_path || relative_path[0] == '/' || strstr(relative_path, ".."))
+        return NULL;
+    path = g_build_filename(folder, relative_path, NULL);
+    if (!g_file_test(path, G_FILE_TEST_IS_REGULAR))
+        return NULL;
+    return load(path, ret_template);
+}
+
+static struct roll_error *scope_of(const struct context *context, const struct roll_template *tmpl,
+                                   enum roll_scope_kind *ret_scope)
+{
+    static const char *const names[] = {"resourceGroup", "subscription", "managementGroup",
+                                        "tenant"};
+
+    if (!context->scope) {
+        *ret_scope = tmpl ? roll_template_scope(tmpl) : ROLL_SCOPE_GROUP;
+        return NULL;
+    }
+    for (size_t i = 0; i < G_N_ELEMENTS(names); i++)
+        if (g_ascii_strcasecmp(context->scope, names[i]) == 0) {
+            *ret_scope = (enum roll_scope_kind)i;
+            return NULL;
+        }
+    return roll_error_new(
+        ROLL_E_USAGE,
+        "'--scope' is resourceGroup, subscription, managementGroup or tenant, not '%s'",
+        context->scope);
+}
+
+static struct roll_error *make_input(const struct context *context,
+                                     const struct roll_template *tmpl, json_t **parameters,
+                                     struct roll_template_input *input)
+{
+    if (context->parameters) {
+        g_autofree char *text = NULL;
+        gsize size = 0;
+        ROLL_TRY(read_file(context->parameters, &text, &size));
+        ROLL_TRY(roll_parameters_read(text, size, context->parameters, parameters));
+    }
+    input->parameters = *parameters;
+    input->context = (struct roll_template_context){
+        .tenant_id = context->tenant,
+        .subscription_id = context->subscription,
+        .resource_group = context->group,
+        .management_group = context->management_group,
+        .location = context->location,
+        .deployment_name = context->name,
+        .utc_now = context->utc_now,
+    };
+    return scope_of(context, tmpl, &input->context.scope);
+}
+
+/* ---- check
+ * ------------------------------------------------------------------------------------------------------------------
+ */
+
+static size_t print_findings(struct roll_app *app, const char *path, const json_t *findings)
+{
+    size_t index, errors = 0;
+    json_t *finding;
+
+    json_array_foreach (findings, index, finding) {
+        const char *level = roll_json_get_string(finding, "level");
+        g_autoptr(GString) message = g_string_new(NULL);
+        const char *text = roll_json_get_string(finding, "message");
+
+        roll_text_safe(text, strlen(text), false, message);
+        if (g_strcmp0(level, "error") == 0)
+            errors++;
+        if (!app->json)
+            fprintf(app->out.file, "%s:%" JSON_INTEGER_FORMAT ":%" JSON_INTEGER_FORMAT ": %s: %s\n",
+                    path, json_integer_value(json_object_get(finding, "line")),
+                    json_integer_value(json_object_get(finding, "column")), level, message->str);
+    }
+    return errors;
+}
+
+static struct roll_error *run_check(struct roll_app *app, void *user, char **arguments)
+{
+    roll_auto(json) json_t *all = json_object();
+    size_t errors = 0;
+
+    (void)user;
+    for (; *arguments; arguments++) {
+        g_autofree char *text = NULL;
+        gsize size = 0;
+        json_t *findings = NULL;
+
+        ROLL_TRY(read_file(*arguments, &text, &size));
+        ROLL_TRY(roll_template_check(text, size, *arguments, &findings));
+        json_object_set_new(all, *arguments, findings);
+        errors += print_findings(app, *arguments, findings);
+    }
+    if (app->json)
+        roll_report_json(&app->out, all);
+    if (errors > 0)
+        app->exit_status = 1;
+    return NULL;
+}
+
+/* ---- expand
+ * -----------------------------------------------------------------------------------------------------------------
+ */
+
+static struct roll_error *run_expand(struct roll_app *app, void *user, char **arguments)
+{
+    struct context *context = user;
+    roll_auto(template) struct roll_template *tmpl = NULL;
+    roll_auto(expansion) struct roll_expansion *expansion = NULL;
+    roll_auto(json) json_t *parameters = NULL;
+    roll_auto(json) json_t *view = NULL;
+    struct roll_template_linker linker = {.user = arguments[0], .load = load_linked};
+    struct roll_template_input input = {.linker = &linker};
+
+    ROLL_TRY(load(arguments[0], &tmpl));
+    ROLL_TRY(make_input(context, tmpl, &parameters, &input));
+    ROLL_TRY(roll_template_expand(tmpl, &input, &expansion));
+    view = json_pack("{s:O,s:O}", "resources", expansion->resources, "outputs", expansion->outputs);
+    if (expansion->asserts)
+        json_object_set(view, "asserts", expansion->asserts);
+    roll_report_json(&app->out, view);
+    return NULL;
+}
+
+/* ---- eval
+ * -------------------------------------------------------------------------------------------------------------------
+ */
+
+static struct roll_error *run_eval(struct roll_app *app, void *user, char **arguments)
+{
+    struct context *context = user;
+    roll_auto(template) struct roll_template *tmpl = NULL;
+    roll_auto(json) json_t *parameters = NULL;
+    roll_auto(json) json_t *value = NULL;
+    struct roll_template_input input = {0};
+
+    if (context->template_file)
+        ROLL_TRY(load(context->template_file, &tmpl));
+    ROLL_TRY(make_input(context, tmpl, &parameters, &input));
+    ROLL_TRY(roll_template_eval(tmpl, &input, arguments[0], &value));
+    roll_report_json(&app->out, value);
+    return NULL;
+}
+
+/* ---- hash
+ * -------------------------------------------------------------------------------------------------------------------
+ */
+
+static struct roll_error *run_hash(struct roll_app *app, void *user, char **arguments)
+{
+    roll_auto(template) struct roll_template *tmpl = NULL;
+    char hash[21];
+
+    (void)user;
+    ROLL_TRY(load(arguments[0], &tmpl));
+    roll_template_hash(tmpl, hash);
+    if (app->json) {
+        roll_auto(json) json_t *view = json_pack("{s:s}", "templateHash", hash);
+        roll_report_json(&app->out, view);
+    } else {
+        fprintf(app->out.file, "%s\n", hash);
+    }
+    return NULL;
+}
+
+/* ---- the table
+ * --------------------------------------------------------------------------------------------------------------
+ */
+
+#define CONTEXT_OPTIONS                                                                            \
+    {                                                                                              \
+        "parameters",    'p', ROLL_TEXT, offsetof(struct context, parameters), "FILE",             \
+        "parameter file"},                                                                         \
+        {"scope",   0,                                                                             \
+         ROLL_TEXT, offsetof(struct context, scope),                                               \
+         "SCOPE",   "resourceGroup, subscription, managementGroup or tenant"},                     \
+        {"subscription",  0, ROLL_TEXT, offsetof(struct context, subscription), "ID",              \
+         "subscription()"},                                                                        \
+        {"resource-group", 'g', ROLL_TEXT, offsetof(struct context, group), "NAME",                \
+         "resourceGroup()"},                                                                       \
+        {"location", 'l',                                                                          \
+         ROLL_TEXT,  offsetof(struct context, location),                                           \
+         "LOCATION", "of the group or the deployment"},                                            \
+        {"tenant", 0, ROLL_TEXT, offsetof(struct context, tenant), "ID", "tenant()"},              \
+        {"management-group", 0, ROLL_TEXT, offsetof(struct context, management_group), "NAME",     \
+         "managementGroup()"},                                                                     \
+        {"deployment-name",  0, ROLL_TEXT, offsetof(struct context, name), "NAME",                 \
+         "deployment().name"},                                                                     \
+    {                                                                                              \
+        "utc-now", 0, ROLL_TEXT, offsetof(struct context, utc_now), "TIME", "utcNow()"             \
+    }
+
+static const struct roll_option expand_options[] = {CONTEXT_OPTIONS, {NULL}};
+static const struct roll_option eval_options[] = {
+    {"template", 'f', ROLL_TEXT, offsetof(struct context, template_file), "FILE",
+     "the template whose parameters, variables and functions may be used"},
+    CONTEXT_OPTIONS,
+    {NULL},
+};
+
+static const struct roll_command cmd_check = {
+    .name = "check",
+    .arguments = "FILE…",
+    .summary = "report what is wrong, with file, line and column",
+    .min_arguments = 1,
+    .max_arguments = -1,
+    .run = run_check,
+};
+static const struct roll_command cmd_expand = {
+    .name = "expand",
+    .arguments = "FILE",
+    .summary = "every resource as it would be deployed, as JSON",
+    .options = expand_options,
+    .context_size = sizeof(struct context),
+    .min_arguments = 1,
+    .max_arguments = 1,
+    .run = run_expand,
+};
+static const struct roll_command cmd_eval = {
+    .name = "eval",
+    .arguments = "'[EXPRESSION]'",
+    .summary = "the value of one expression, as JSON",
+    .options = eval_options,
+    .context_size = sizeof(struct context),
+    .min_arguments = 1,
+    .max_arguments = 1,
+    .run = run_eval,
+};
+static const struct roll_command cmd_hash = {
+    .name = "hash",
+    .arguments = "FILE",
+    .summary = "ARM's templateHash",
+    .min_arguments = 1,
+    .max_arguments = 1,
+    .run = run_hash,
+};
+
+static const struct roll_command *const subcommands[] = {&cmd_check, &cmd_expand, &cmd_eval,
+                                                         &cmd_hash, NULL};
+
+const struct roll_command roll_cmd_template = {
+    .name = "template",
+    .arguments = "COMMAND",
+    .summary = "check, expand, evaluate or hash an ARM template, offline",
+    .subcommands = subcommands,
+};
