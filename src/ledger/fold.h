@@ -1,0 +1,134 @@
+/* Folding: how one event changes the projections of its stream. Private to ledger.
+ *
+ * A fold is a pure function of a stream's events: it looks at nothing but the event and the
+ * stream's own rows, so that dropping the rows and folding again gives the same ones. Rows that
+ * change often are kept in memory and written once, by roll_fold_flush: a group of events costs
+ * little more than its largest part. */
+#ifndef ROLLBOOK_LEDGER_FOLD_H
+#define ROLLBOOK_LEDGER_FOLD_H
+
+#include "rollbook/events.h"
+#include "rollbook/sql.h"
+
+/* Raised whenever a rule below changes its result: streams that were folded by another version are
+ * folded again when they are needed. */
+#define ROLL_PROJECTION_VERSION 1
+
+struct fold_environment {
+    bool loaded, changed;
+    char *live; /* when it was last whole */
+    int64_t live_rollout, since;
+    char *previous;
+    int64_t clean, dirty;
+    char *last_good;
+    bool back_hold, person_hold;
+    char *back_reason, *person_reason;
+    int64_t hold_rollout, open_rollout, last_rollout, debts;
+    bool unknown;
+};
+
+struct fold_target {
+    bool changed;
+    char *release; /* that it holds; NULL: dirty or never deployed to */
+    int64_t rollout, since;
+    bool dirty;
+    int64_t dirty_rollout, floor;
+    char *accepted_release;
+    int64_t accepted_rollout;
+    char *going;     /* release of the last intent */
+    bool restorable; /* nothing of dirty_rollout has reached ARM: held_… may come back */
+    char *held_release;
+    int64_t held_rollout, held_since;
+    int64_t counted_rollout;
+    bool counted_good;
+};
+
+struct fold_rollout {
+    bool there, changed; /* there: the stream has such a request */
+    char *release;
+    bool partial;
+    char *state, *end_reason;
+    int64_t ended_at, superseded_by, succeeded, failed;
+    char *driver, *host;
+    int64_t claim_until;
+    bool detached;
+};
+
+struct roll_fold {
+    struct roll_sql *sql;
+    int64_t stream;
+    const char *name; /* borrowed */
+    char *service;
+    struct fold_environment environment;
+    GHashTable *holdings; /* release → number of clean targets that hold it (GINT_TO_POINTER); NULL:
+                             not loaded */
+    GHashTable *targets;  /* name → struct fold_target */
+    GHashTable *rollouts; /* number → struct fold_rollout */
+};
+
+/* name is borrowed until roll_fold_end. Nothing is read yet. */
+void roll_fold_begin(struct roll_fold *fold, struct roll_sql *sql, int64_t stream,
+                     const char *name);
+/* Only stream, seq, kind, at, actor, hash and body of the event are looked at. */
+struct roll_error *roll_fold_event(struct roll_fold *fold, const struct roll_event *event)
+    ROLL_CHECKED;
+/* Writes what changed; the fold may go on. */
+struct roll_error *roll_fold_flush(struct roll_fold *fold) ROLL_CHECKED;
+/* Frees; what was not flushed is forgotten. */
+void roll_fold_end(struct roll_fold *fold);
+
+/* ---- rows (rows.c): borrowed, valid until the next flush or end; change them and set `changed`
+ * --------------------------- */
+
+struct roll_error *roll_fold_environment(struct roll_fold *fold, struct fold_environment **ret_row)
+    ROLL_CHECKED;
+struct roll_error *roll_fold_target(struct roll_fold *fold, const char *target,
+                                    struct fold_target **ret_row) ROLL_CHECKED;
+struct roll_error *roll_fold_rollout(struct roll_fold *fold, int64_t number,
+                                     struct fold_rollout **ret_row) ROLL_CHECKED;
+/* One clean target more (+1) or less (-1) holds release. */
+struct roll_error *roll_fold_hold(struct roll_fold *fold, const char *release, int change)
+    ROLL_CHECKED;
+/* The release that all clean targets hold, borrowed, or NULL. */
+struct roll_error *roll_fold_held(struct roll_fold *fold, const char **ret_release) ROLL_CHECKED;
+
+/* ---- rules
+ * -----------------------------------------------------------------------------------------------------------
+ */
+
+typedef struct roll_error *(*roll_fold_fn)(struct roll_fold *fold, const struct roll_event *event);
+
+struct roll_error *roll_fold_release_made(struct roll_fold *fold, const struct roll_event *event)
+    ROLL_CHECKED;
+struct roll_error *roll_fold_release_marked(struct roll_fold *fold, const struct roll_event *event)
+    ROLL_CHECKED;
+struct roll_error *roll_fold_rollout_requested(struct roll_fold *fold,
+                                               const struct roll_event *event) ROLL_CHECKED;
+struct roll_error *roll_fold_rollout_claimed(struct roll_fold *fold, const struct roll_event *event)
+    ROLL_CHECKED;
+struct roll_error *roll_fold_rollout_detached(struct roll_fold *fold,
+                                              const struct roll_event *event) ROLL_CHECKED;
+struct roll_error *roll_fold_rollout_ended(struct roll_fold *fold, const struct roll_event *event)
+    ROLL_CHECKED;
+struct roll_error *roll_fold_step_intended(struct roll_fold *fold, const struct roll_event *event)
+    ROLL_CHECKED;
+struct roll_error *roll_fold_step_ended(struct roll_fold *fold, const struct roll_event *event)
+    ROLL_CHECKED;
+struct roll_error *roll_fold_hold_set(struct roll_fold *fold, const struct roll_event *event)
+    ROLL_CHECKED;
+struct roll_error *roll_fold_hold_lifted(struct roll_fold *fold, const struct roll_event *event)
+    ROLL_CHECKED;
+struct roll_error *roll_fold_floor_set(struct roll_fold *fold, const struct roll_event *event)
+    ROLL_CHECKED;
+struct roll_error *roll_fold_unknown(struct roll_fold *fold, const struct roll_event *event)
+    ROLL_CHECKED;
+
+static inline void fold_set_text(char **place, const char *text)
+{
+    if (g_strcmp0(*place, text) != 0) {
+        g_free(*place);
+        *place = g_strdup(text);
+    }
+}
+
+#endif

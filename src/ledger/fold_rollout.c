@@ -1,0 +1,235 @@
+/* Folding rollouts as wholes: requests, claims, ends, holds and the marks of an environment. */
+#include <string.h>
+
+#include "ledger/fold.h"
+#include "ledger/statements.h"
+
+/* ---- requests
+ * ------------------------------------------------------------------------------------------------------
+ */
+
+static struct roll_error *add_rollout(struct roll_fold *fold, const struct roll_event *event,
+                                      const struct roll_rollout_requested *body)
+{
+    struct roll_sql_stmt *stmt;
+
+    ROLL_TRY(roll_sql_use(fold->sql, LEDGER_ROLLOUT_ADD, &stmt));
+    roll_sql_bind_int(stmt, ":stream", fold->stream);
+    roll_sql_bind_int(stmt, ":number", event->seq);
+    roll_sql_bind_text(stmt, ":service", fold->service);
+    roll_sql_bind_text(stmt, ":hash", event->hash);
+    roll_sql_bind_text(stmt, ":lane", body->lane);
+    roll_sql_bind_text(stmt, ":kind", body->kind);
+    roll_sql_bind_text(stmt, ":release", body->release);
+    roll_sql_bind_text(stmt, ":from", body->from);
+    roll_sql_bind_text(stmt, ":reason", body->reason);
+    roll_sql_bind_text(stmt, ":order", body->order);
+    roll_sql_bind_text(stmt, ":proved", event->actor.proved);
+    roll_sql_bind_text(stmt, ":claimed", event->actor.claimed);
+    roll_sql_bind_int(stmt, ":requested_at", event->at);
+    roll_sql_bind_int(stmt, ":targets", body->targets);
+    roll_sql_bind_int(stmt, ":cause", body->cause);
+    roll_sql_bind_int(stmt, ":supersedes", body->supersedes);
+    roll_sql_bind_int(stmt, ":partial", body->partial);
+    return roll_sql_run(stmt);
+}
+
+static struct roll_error *mark_bad(struct roll_fold *fold, const char *version, int64_t rollout)
+{
+    struct roll_sql_stmt *stmt;
+
+    ROLL_TRY(roll_sql_use(fold->sql, LEDGER_BAD_ADD, &stmt));
+    roll_sql_bind_int(stmt, ":stream", fold->stream);
+    roll_sql_bind_text(stmt, ":version", version);
+    roll_sql_bind_int(stmt, ":rollout", rollout);
+    return roll_sql_run(stmt);
+}
+
+static struct roll_error *lift_bad(struct roll_fold *fold, const char *version)
+{
+    struct roll_sql_stmt *stmt;
+
+    ROLL_TRY(roll_sql_use(fold->sql, LEDGER_BAD_LIFT, &stmt));
+    roll_sql_bind_int(stmt, ":stream", fold->stream);
+    roll_sql_bind_text(stmt, ":version", version);
+    return roll_sql_run(stmt);
+}
+
+static void end_back_hold(struct fold_environment *environment)
+{
+    environment->back_hold = false;
+    environment->hold_rollout = 0;
+    fold_set_text(&environment->back_reason, NULL);
+}
+
+static void change_hold(struct fold_environment *environment, const struct roll_event *event,
+                        const struct roll_rollout_requested *body)
+{
+    if (body->unhold)
+        end_back_hold(environment);
+    if (body->hold) {
+        environment->back_hold = true;
+        environment->hold_rollout = event->seq;
+        fold_set_text(&environment->back_reason, body->reason);
+    }
+}
+
+struct roll_error *roll_fold_rollout_requested(struct roll_fold *fold,
+                                               const struct roll_event *event)
+{
+    const struct roll_rollout_requested *body = roll_event_body(event, rollout_requested);
+    struct fold_environment *environment;
+
+    ROLL_TRY(add_rollout(fold, event, body));
+    ROLL_TRY(roll_fold_environment(fold, &environment));
+    environment->open_rollout = environment->last_rollout = event->seq;
+    environment->changed = true;
+    change_hold(environment, event, body);
+    for (char **version = body->lifts; version && *version; version++)
+        ROLL_TRY(lift_bad(fold, *version));
+    for (char **version = body->bad; version && *version; version++)
+        ROLL_TRY(mark_bad(fold, *version, event->seq));
+    return NULL;
+}
+
+/* ---- claims
+ * --------------------------------------------------------------------------------------------------------
+ */
+
+struct roll_error *roll_fold_rollout_claimed(struct roll_fold *fold, const struct roll_event *event)
+{
+    const struct roll_rollout_claimed *body = roll_event_body(event, rollout_claimed);
+    struct fold_rollout *rollout;
+
+    ROLL_TRY(roll_fold_rollout(fold, body->rollout, &rollout));
+    if (!rollout->there)
+        return NULL;
+    fold_set_text(&rollout->driver, body->driver);
+    fold_set_text(&rollout->host, body->host);
+    rollout->claim_until = body->until;
+    rollout->detached = false;
+    rollout->changed = true;
+    return NULL;
+}
+
+/* A driver that lost its claim says nothing about its successor's. */
+struct roll_error *roll_fold_rollout_detached(struct roll_fold *fold,
+                                              const struct roll_event *event)
+{
+    const struct roll_rollout_detached *body = roll_event_body(event, rollout_detached);
+    struct fold_rollout *rollout;
+
+    ROLL_TRY(roll_fold_rollout(fold, body->rollout, &rollout));
+    if (!rollout->there || g_strcmp0(rollout->driver, body->driver) != 0)
+        return NULL;
+    rollout->detached = rollout->changed = true;
+    return NULL;
+}
+
+/* ---- ends
+ * ----------------------------------------------------------------------------------------------------------
+ */
+
+static const char *state_of(enum roll_event_kind kind)
+{
+    switch (kind) {
+    case ROLL_EVENT_rollout_succeeded:
+        return "succeeded";
+    case ROLL_EVENT_rollout_failed:
+        return "failed";
+    case ROLL_EVENT_rollout_cancelled:
+        return "cancelled";
+    case ROLL_EVENT_rollout_refused:
+        return "refused";
+    case ROLL_EVENT_rollout_expired:
+        return "expired";
+    default:
+        return "superseded";
+    }
+}
+
+static struct roll_error *add_success(struct roll_fold *fold, const struct roll_event *event,
+                                      int64_t number, const char *release)
+{
+    struct roll_sql_stmt *stmt;
+
+    ROLL_TRY(roll_sql_use(fold->sql, LEDGER_SUCCESS_ADD, &stmt));
+    roll_sql_bind_int(stmt, ":stream", fold->stream);
+    roll_sql_bind_text(stmt, ":target", "");
+    roll_sql_bind_int(stmt, ":seq", event->seq);
+    roll_sql_bind_text(stmt, ":release", release);
+    roll_sql_bind_int(stmt, ":rollout", number);
+    roll_sql_bind_int(stmt, ":at", event->at);
+    return roll_sql_run(stmt);
+}
+
+/* The environment's success: of the whole order, or of the part that made the environment whole. */
+static struct roll_error *fold_success(struct roll_fold *fold, const struct roll_event *event,
+                                       int64_t number, const struct fold_rollout *rollout,
+                                       struct fold_environment *environment)
+{
+    const char *held;
+
+    fold_set_text(&environment->last_good, rollout->release);
+    if (environment->live_rollout == number)
+        environment->since = event->at;
+    if (!rollout->release)
+        return NULL;
+    ROLL_TRY(roll_fold_held(fold, &held));
+    if (rollout->partial && (environment->dirty > 0 || g_strcmp0(held, rollout->release) != 0))
+        return NULL;
+    return add_success(fold, event, number, rollout->release);
+}
+
+/* The six kinds share one body. The first end counts: whoever lost the rollout cannot end it again.
+ */
+struct roll_error *roll_fold_rollout_ended(struct roll_fold *fold, const struct roll_event *event)
+{
+    const struct roll_rollout_succeeded *body = event->body;
+    struct fold_environment *environment;
+    struct fold_rollout *rollout;
+
+    ROLL_TRY(roll_fold_rollout(fold, body->rollout, &rollout));
+    if (!rollout->there || rollout->ended_at != 0)
+        return NULL;
+    fold_set_text(&rollout->state, state_of(event->kind));
+    fold_set_text(&rollout->end_reason, body->reason);
+    rollout->ended_at = event->at;
+    rollout->superseded_by = body->by;
+    rollout->changed = true;
+    ROLL_TRY(roll_fold_environment(fold, &environment));
+    if (environment->open_rollout == body->rollout)
+        environment->open_rollout = 0;
+    environment->changed = true;
+    return event->kind == ROLL_EVENT_rollout_succeeded
+               ? fold_success(fold, event, body->rollout, rollout, environment)
+               : NULL;
+}
+
+/* ---- a person's hold
+ * -----------------------------------------------------------------------------------------------
+ */
+
+struct roll_error *roll_fold_hold_set(struct roll_fold *fold, const struct roll_event *event)
+{
+    struct fold_environment *environment;
+
+    ROLL_TRY(roll_fold_environment(fold, &environment));
+    environment->person_hold = environment->changed = true;
+    fold_set_text(&environment->person_reason, roll_event_body(event, hold_set)->reason);
+    return NULL;
+}
+
+/* Ends both holds, the person's and the back's. */
+struct roll_error *roll_fold_hold_lifted(struct roll_fold *fold, const struct roll_event *event)
+{
+    struct fold_environment *environment;
+
+    (void)event;
+    ROLL_TRY(roll_fold_environment(fold, &environment));
+    environment->person_hold = false;
+    environment->changed = true;
+    fold_set_text(&environment->person_reason, NULL);
+    end_back_hold(environment);
+    return NULL;
+}

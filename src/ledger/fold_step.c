@@ -1,0 +1,307 @@
+/* Folding steps: what a target holds, whether it is dirty, its data floor, and with them what is
+ * live. */
+#include <string.h>
+
+#include "ledger/fold.h"
+#include "ledger/statements.h"
+
+/* ---- what a target holds
+ * ------------------------------------------------------------------------------------------- */
+
+/* The environment is whole when no target is dirty and all clean ones hold one release; that is the
+ * moment from which it is live. What was live stays noted while targets are dirty, so that it is
+ * still known as the previous one. */
+static struct roll_error *note_live(struct roll_fold *fold, struct fold_environment *environment,
+                                    int64_t rollout, int64_t at)
+{
+    const char *held;
+
+    if (environment->dirty > 0)
+        return NULL;
+    ROLL_TRY(roll_fold_held(fold, &held));
+    if (!held)
+        return NULL;
+    if (g_strcmp0(environment->live, held) != 0) {
+        fold_set_text(&environment->previous, environment->live);
+        fold_set_text(&environment->live, held);
+    }
+    environment->live_rollout = rollout;
+    environment->since = at;
+    return NULL;
+}
+
+/* The first intent of a rollout: from now on nobody knows what the target holds, until the rollout
+ * has succeeded there. */
+static struct roll_error *make_dirty(struct roll_fold *fold, struct fold_target *target,
+                                     int64_t rollout)
+{
+    struct fold_environment *environment;
+
+    if (target->dirty && target->dirty_rollout == rollout)
+        return NULL;
+    ROLL_TRY(roll_fold_environment(fold, &environment));
+    if (target->release) {
+        ROLL_TRY(roll_fold_hold(fold, target->release, -1));
+        environment->clean--;
+    }
+    if (!target->dirty)
+        environment->dirty++;
+    environment->changed = true;
+    target->restorable = !target->dirty;
+    g_free(target->held_release);
+    target->held_release = g_steal_pointer(&target->release);
+    target->held_rollout = target->rollout;
+    target->held_since = target->since;
+    target->rollout = target->since = 0;
+    target->dirty = true;
+    target->dirty_rollout = rollout;
+    return NULL;
+}
+
+static void forget_held(struct fold_target *target)
+{
+    target->restorable = false;
+    target->held_rollout = target->held_since = 0;
+    fold_set_text(&target->held_release, NULL);
+}
+
+/* Nothing of the rollout reached ARM: the target is what it was before. */
+static struct roll_error *restore(struct roll_fold *fold, struct fold_target *target)
+{
+    struct fold_environment *environment;
+
+    ROLL_TRY(roll_fold_environment(fold, &environment));
+    environment->dirty--;
+    environment->changed = true;
+    target->dirty = false;
+    target->dirty_rollout = 0;
+    target->rollout = target->held_rollout;
+    target->since = target->held_since;
+    target->release = g_steal_pointer(&target->held_release);
+    forget_held(target);
+    if (!target->release)
+        return NULL;
+    environment->clean++;
+    return roll_fold_hold(fold, target->release, 1);
+}
+
+static struct roll_error *add_success(struct roll_fold *fold, const struct roll_event *event,
+                                      const char *name, const struct fold_target *target)
+{
+    struct roll_sql_stmt *stmt;
+
+    ROLL_TRY(roll_sql_use(fold->sql, LEDGER_SUCCESS_ADD, &stmt));
+    roll_sql_bind_int(stmt, ":stream", fold->stream);
+    roll_sql_bind_text(stmt, ":target", name);
+    roll_sql_bind_int(stmt, ":seq", event->seq);
+    roll_sql_bind_text(stmt, ":release", target->release);
+    roll_sql_bind_int(stmt, ":rollout", target->rollout);
+    roll_sql_bind_int(stmt, ":at", event->at);
+    return roll_sql_run(stmt);
+}
+
+/* The rollout succeeded here: the target holds its release. */
+static struct roll_error *make_clean(struct roll_fold *fold, const struct roll_event *event,
+                                     const struct roll_step_ended *body, struct fold_target *target)
+{
+    struct fold_environment *environment;
+    const char *release = target->going ? target->going : body->release;
+
+    if (!release)
+        return NULL;
+    ROLL_TRY(roll_fold_environment(fold, &environment));
+    environment->dirty--;
+    environment->clean++;
+    environment->changed = true;
+    fold_set_text(&target->release, release);
+    target->rollout = body->rollout;
+    target->since = event->at;
+    target->dirty = false;
+    target->dirty_rollout = 0;
+    forget_held(target);
+    ROLL_TRY(roll_fold_hold(fold, release, 1));
+    ROLL_TRY(add_success(fold, event, body->target, target));
+    return note_live(fold, environment, body->rollout, event->at);
+}
+
+/* ---- intents
+ * -------------------------------------------------------------------------------------------------------
+ */
+
+static struct roll_error *record_intent(struct roll_fold *fold, const struct roll_event *event,
+                                        const struct roll_step_intended *body)
+{
+    struct roll_sql_stmt *stmt;
+
+    ROLL_TRY(roll_sql_use(fold->sql, LEDGER_STEP_INTEND, &stmt));
+    roll_sql_bind_int(stmt, ":stream", fold->stream);
+    roll_sql_bind_int(stmt, ":rollout", body->rollout);
+    roll_sql_bind_text(stmt, ":target", body->target);
+    roll_sql_bind_int(stmt, ":step", body->step);
+    roll_sql_bind_int(stmt, ":attempt", body->attempt);
+    roll_sql_bind_text(stmt, ":release", body->release);
+    roll_sql_bind_int(stmt, ":at", event->at);
+    return roll_sql_run(stmt);
+}
+
+static struct roll_error *start_rollout(struct roll_fold *fold, int64_t number)
+{
+    struct fold_rollout *rollout;
+
+    ROLL_TRY(roll_fold_rollout(fold, number, &rollout));
+    if (rollout->there && g_strcmp0(rollout->state, "requested") == 0) {
+        fold_set_text(&rollout->state, "running");
+        rollout->changed = true;
+    }
+    return NULL;
+}
+
+/* An action of a later step changes the target just as the deployment does, so that every intent
+ * makes it dirty. */
+struct roll_error *roll_fold_step_intended(struct roll_fold *fold, const struct roll_event *event)
+{
+    const struct roll_step_intended *body = roll_event_body(event, step_intended);
+    struct fold_target *target;
+
+    ROLL_TRY(record_intent(fold, event, body));
+    ROLL_TRY(roll_fold_target(fold, body->target, &target));
+    ROLL_TRY(make_dirty(fold, target, body->rollout));
+    fold_set_text(&target->going, body->release);
+    target->floor = MAX(target->floor, body->floor);
+    target->changed = true;
+    return start_rollout(fold, body->rollout);
+}
+
+/* ---- outcomes
+ * ------------------------------------------------------------------------------------------------------
+ */
+
+static struct roll_error *record_outcome(struct roll_fold *fold, const struct roll_event *event,
+                                         const struct roll_step_ended *body)
+{
+    struct roll_sql_stmt *stmt;
+
+    ROLL_TRY(roll_sql_use(fold->sql, LEDGER_STEP_END, &stmt));
+    roll_sql_bind_int(stmt, ":stream", fold->stream);
+    roll_sql_bind_int(stmt, ":rollout", body->rollout);
+    roll_sql_bind_text(stmt, ":target", body->target);
+    roll_sql_bind_int(stmt, ":step", body->step);
+    roll_sql_bind_int(stmt, ":attempt", body->attempt);
+    roll_sql_bind_text(stmt, ":release", body->release);
+    roll_sql_bind_text(stmt, ":outcome", body->outcome);
+    roll_sql_bind_int(stmt, ":accepted", body->accepted);
+    roll_sql_bind_int(stmt, ":at", event->at);
+    roll_sql_bind_int(stmt, ":arm_at", body->arm_at);
+    roll_sql_bind_int(stmt, ":duration_ms", body->duration_ms);
+    roll_sql_bind_int(stmt, ":resources", body->resources);
+    roll_sql_bind_text(stmt, ":code", body->code);
+    roll_sql_bind_text(stmt, ":message", body->message);
+    roll_sql_bind_text(stmt, ":result", body->result);
+    return roll_sql_run(stmt);
+}
+
+static bool is_good(const char *outcome)
+{
+    return strcmp(outcome, "succeeded") == 0 || strcmp(outcome, "skipped") == 0;
+}
+
+static bool never_arrived(const struct roll_step_ended *body)
+{
+    return !body->accepted &&
+           (strcmp(body->outcome, "refused") == 0 || strcmp(body->outcome, "absent") == 0);
+}
+
+/* Whether all steps of the target ended well; the first one has none before it. */
+static struct roll_error *all_good(struct roll_fold *fold, const struct roll_step_ended *body,
+                                   bool *ret_good)
+{
+    struct roll_sql_stmt *stmt;
+    bool bad = false;
+
+    if (is_good(body->outcome) && body->step > 0) {
+        ROLL_TRY(roll_sql_use(fold->sql, LEDGER_STEP_NOT_GOOD, &stmt));
+        roll_sql_bind_int(stmt, ":stream", fold->stream);
+        roll_sql_bind_int(stmt, ":rollout", body->rollout);
+        roll_sql_bind_text(stmt, ":target", body->target);
+        ROLL_TRY(roll_sql_step(stmt, &bad));
+        roll_sql_reset(stmt);
+    }
+    *ret_good = is_good(body->outcome) && !bad;
+    return NULL;
+}
+
+/* Each target counts once in its rollout, by its last word. */
+static struct roll_error *count_target(struct roll_fold *fold, int64_t number,
+                                       struct fold_target *target, bool good)
+{
+    struct fold_rollout *rollout;
+
+    ROLL_TRY(roll_fold_rollout(fold, number, &rollout));
+    if (!rollout->there)
+        return NULL;
+    if (target->counted_rollout == number)
+        *(target->counted_good ? &rollout->succeeded : &rollout->failed) -= 1;
+    *(good ? &rollout->succeeded : &rollout->failed) += 1;
+    rollout->changed = true;
+    target->counted_rollout = number;
+    target->counted_good = good;
+    return NULL;
+}
+
+static struct roll_error *fold_outcome(struct roll_fold *fold, const struct roll_event *event,
+                                       const struct roll_step_ended *body,
+                                       struct fold_target *target)
+{
+    bool good = false, ours = target->dirty && target->dirty_rollout == body->rollout;
+
+    if (body->last)
+        ROLL_TRY(all_good(fold, body, &good));
+    if (ours && !never_arrived(body))
+        forget_held(target);
+    if (ours && target->restorable && never_arrived(body))
+        ROLL_TRY(restore(fold, target));
+    else if (ours && good)
+        ROLL_TRY(make_clean(fold, event, body, target));
+    return body->last ? count_target(fold, body->rollout, target, good) : NULL;
+}
+
+/* A superseded rollout's step may end after its rollout did, settled by the successor. What it says
+ * of acceptance counts by the rollouts' order, and it cleans nothing that a later rollout has
+ * touched. */
+struct roll_error *roll_fold_step_ended(struct roll_fold *fold, const struct roll_event *event)
+{
+    const struct roll_step_ended *body = roll_event_body(event, step_ended);
+    struct fold_target *target;
+
+    ROLL_TRY(record_outcome(fold, event, body));
+    ROLL_TRY(roll_fold_target(fold, body->target, &target));
+    target->changed = true;
+    if (body->accepted && body->rollout >= target->accepted_rollout) {
+        fold_set_text(&target->accepted_release, body->release ? body->release : target->going);
+        target->accepted_rollout = body->rollout;
+    }
+    return fold_outcome(fold, event, body, target);
+}
+
+/* ---- floors
+ * --------------------------------------------------------------------------------------------------------
+ */
+
+struct roll_error *roll_fold_floor_set(struct roll_fold *fold, const struct roll_event *event)
+{
+    const struct roll_floor_set *body = roll_event_body(event, floor_set);
+    struct fold_target *target;
+    struct roll_sql_stmt *stmt;
+
+    if (body->target) {
+        ROLL_TRY(roll_fold_target(fold, body->target, &target));
+        target->floor = body->floor;
+        target->changed = true;
+        return NULL;
+    }
+    ROLL_TRY(roll_fold_flush(fold)); /* rows in memory would write the old floor again */
+    ROLL_TRY(roll_sql_use(fold->sql, LEDGER_TARGET_FLOOR_ALL, &stmt));
+    roll_sql_bind_int(stmt, ":stream", fold->stream);
+    roll_sql_bind_int(stmt, ":floor", body->floor);
+    return roll_sql_run(stmt);
+}

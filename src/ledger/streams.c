@@ -1,0 +1,205 @@
+/* Streams: finding them, listing them, and appending to one inside a transaction. */
+#include <string.h>
+
+#include "ledger/fields.h"
+#include "ledger/store.h"
+
+/* ---- list
+ * ----------------------------------------------------------------------------------------------------------
+ */
+
+static void free_stream(gpointer data)
+{
+    g_free(((struct roll_stream *)data)->name);
+    g_free(data);
+}
+
+struct roll_error *roll_stream_list(struct roll_ledger *ledger, GPtrArray **ret_streams)
+{
+    g_autoptr(GPtrArray) streams = g_ptr_array_new_with_free_func(free_stream);
+    struct roll_sql_stmt *stmt;
+    bool row;
+
+    ROLL_TRY(roll_sql_use(ledger->sql, LEDGER_STREAM_LIST, &stmt));
+    for (;;) {
+        ROLL_TRY(roll_sql_step(stmt, &row));
+        if (!row)
+            break;
+        struct roll_stream *stream = g_new0(struct roll_stream, 1);
+        stream->id = roll_sql_int_at(stmt, 0);
+        stream->name = g_strdup(roll_sql_text_at(stmt, 1));
+        stream->projection = roll_sql_int_at(stmt, 2);
+        g_ptr_array_add(streams, stream);
+    }
+    *ret_streams = g_steal_pointer(&streams);
+    return NULL;
+}
+
+struct roll_error *roll_ledger_streams(struct roll_ledger *ledger, char ***ret_streams)
+{
+    g_autoptr(GPtrArray) streams = NULL;
+
+    ROLL_TRY(roll_stream_list(ledger, &streams));
+    char **names = g_new0(char *, streams->len + 1);
+    for (guint i = 0; i < streams->len; i++)
+        names[i] = g_steal_pointer(&((struct roll_stream *)streams->pdata[i])->name);
+    *ret_streams = names;
+    return NULL;
+}
+
+struct roll_error *roll_stream_find(struct roll_ledger *ledger, const char *name, int64_t *ret_id,
+                                    int64_t *ret_projection)
+{
+    struct roll_sql_stmt *stmt;
+    bool row;
+
+    ROLL_TRY(roll_sql_use(ledger->sql, LEDGER_STREAM_FIND, &stmt));
+    roll_sql_bind_text(stmt, ":name", name);
+    ROLL_TRY(roll_sql_step(stmt, &row));
+    *ret_id = row ? roll_sql_int_at(stmt, 0) : 0;
+    *ret_projection = row ? roll_sql_int_at(stmt, 1) : ROLL_PROJECTION_VERSION;
+    roll_sql_reset(stmt);
+    return NULL;
+}
+
+/* ---- head
+ * ----------------------------------------------------------------------------------------------------------
+ */
+
+static struct roll_error *read_head(struct roll_ledger *ledger, int64_t id,
+                                    struct roll_head *ret_head, int64_t *ret_at)
+{
+    struct roll_head head = {.seq = 0};
+    struct roll_sql_stmt *stmt;
+    int64_t at = 0;
+    bool row = false;
+
+    memset(head.hash, '0', ROLL_HEX_SIZE - 1);
+    if (id != 0) {
+        ROLL_TRY(roll_sql_use(ledger->sql, LEDGER_EVENT_HEAD, &stmt));
+        roll_sql_bind_int(stmt, ":stream", id);
+        ROLL_TRY(roll_sql_step(stmt, &row));
+    }
+    if (row) {
+        head.seq = roll_sql_int_at(stmt, 0);
+        const char *hash = roll_sql_text_at(stmt, 1);
+        g_strlcpy(head.hash, hash ? hash : "", sizeof head.hash);
+        at = roll_sql_int_at(stmt, 2);
+        roll_sql_reset(stmt);
+    }
+    *ret_head = head;
+    *ret_at = at;
+    return NULL;
+}
+
+struct roll_error *roll_ledger_head(struct roll_ledger *ledger, const char *stream,
+                                    struct roll_head *ret_head)
+{
+    int64_t id, projection, at;
+
+    ROLL_TRY(roll_stream_find(ledger, stream, &id, &projection));
+    return read_head(ledger, id, ret_head, &at);
+}
+
+/* ---- writing
+ * -------------------------------------------------------------------------------------------------------
+ */
+
+struct roll_error *roll_writer_open(struct roll_ledger *ledger, const char *stream,
+                                    struct roll_writer **ret_writer)
+{
+    roll_auto(writer) struct roll_writer *writer = g_new0(struct roll_writer, 1);
+    int64_t projection;
+
+    if (!roll_stream_is_valid(stream))
+        return roll_error_new(ROLL_E_INVALID, "'%s' is no name of a stream", stream);
+    writer->ledger = ledger;
+    writer->name = g_strdup(stream);
+    ROLL_TRY(roll_stream_find(ledger, stream, &writer->id, &projection));
+    ROLL_TRY(read_head(ledger, writer->id, &writer->head, &writer->at));
+    writer->folds = projection == ROLL_PROJECTION_VERSION;
+    *ret_writer = g_steal_pointer(&writer);
+    return NULL;
+}
+
+/* The ledger's identity is made from its first event: a copy by export and import has the same. */
+static struct roll_error *name_ledger(struct roll_ledger *ledger, const char *hash)
+{
+    struct roll_sql_stmt *stmt;
+    char id[ROLL_UUID_SIZE];
+    bool row;
+
+    ROLL_TRY(roll_sql_use(ledger->sql, LEDGER_META_GET, &stmt));
+    roll_sql_bind_text(stmt, ":key", "ledger");
+    ROLL_TRY(roll_sql_step(stmt, &row));
+    roll_sql_reset(stmt);
+    if (row)
+        return NULL;
+    roll_uuid_from(id, "ledger", hash, NULL);
+    ROLL_TRY(roll_sql_use(ledger->sql, LEDGER_META_ADD, &stmt));
+    roll_sql_bind_text(stmt, ":key", "ledger");
+    roll_sql_bind_text(stmt, ":value", id);
+    return roll_sql_run(stmt);
+}
+
+static struct roll_error *add_stream(struct roll_writer *writer)
+{
+    struct roll_sql_stmt *stmt;
+    bool row;
+
+    ROLL_TRY(roll_sql_use(writer->ledger->sql, LEDGER_STREAM_ADD, &stmt));
+    roll_sql_bind_text(stmt, ":name", writer->name);
+    roll_sql_bind_int(stmt, ":projection", ROLL_PROJECTION_VERSION);
+    ROLL_TRY(roll_sql_step(stmt, &row));
+    writer->id = roll_sql_int_at(stmt, 0);
+    return roll_sql_run(stmt);
+}
+
+static struct roll_error *insert_event(struct roll_writer *writer, const struct roll_event *event,
+                                       const GString *line)
+{
+    struct roll_sql_stmt *stmt;
+
+    ROLL_TRY(roll_sql_use(writer->ledger->sql, LEDGER_EVENT_ADD, &stmt));
+    roll_sql_bind_int(stmt, ":stream", writer->id);
+    roll_sql_bind_int(stmt, ":seq", event->seq);
+    roll_sql_bind_text(stmt, ":kind", event->kind_name);
+    roll_sql_bind_int(stmt, ":at", event->at);
+    roll_sql_bind_text(stmt, ":hash", event->hash);
+    roll_sql_bind_text(stmt, ":line", line->str);
+    return roll_sql_run(stmt);
+}
+
+struct roll_error *roll_writer_add(struct roll_writer *writer, const struct roll_event *event,
+                                   const GString *line)
+{
+    if (writer->ledger->id[0] == '\0')
+        ROLL_TRY(name_ledger(writer->ledger, event->hash));
+    if (writer->id == 0)
+        ROLL_TRY(add_stream(writer));
+    ROLL_TRY(insert_event(writer, event, line));
+    writer->head.seq = event->seq;
+    memcpy(writer->head.hash, event->hash, sizeof writer->head.hash);
+    writer->at = event->at;
+    if (!writer->folds)
+        return NULL;
+    if (!writer->folding)
+        roll_fold_begin(&writer->fold, writer->ledger->sql, writer->id, writer->name);
+    writer->folding = true;
+    return roll_fold_event(&writer->fold, event);
+}
+
+struct roll_error *roll_writer_flush(struct roll_writer *writer)
+{
+    return writer->folding ? roll_fold_flush(&writer->fold) : NULL;
+}
+
+void roll_writer_free(struct roll_writer *writer)
+{
+    if (!writer)
+        return;
+    if (writer->folding)
+        roll_fold_end(&writer->fold);
+    g_free(writer->name);
+    g_free(writer);
+}

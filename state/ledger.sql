@@ -1,0 +1,483 @@
+-- The ledger's schema, migrations and queries. A statement begins with its name and ends before the next one.
+--
+-- The immutable half: streams, events, objects (and meta, written once). The derived half: every table below "projections";
+-- it can be dropped and folded again from the events.
+
+-- name: schema_1
+CREATE TABLE meta (
+  key TEXT PRIMARY KEY,
+  value TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE streams (
+  id INTEGER PRIMARY KEY,
+  name TEXT NOT NULL UNIQUE,
+  projection INTEGER NOT NULL            -- version of the rules by which its projections were folded
+) STRICT;
+
+CREATE TABLE events (
+  id INTEGER PRIMARY KEY,                -- order of arrival in this file
+  stream INTEGER NOT NULL REFERENCES streams (id),
+  seq INTEGER NOT NULL,
+  kind TEXT NOT NULL,
+  at INTEGER NOT NULL,                   -- UTC ms
+  hash TEXT NOT NULL,                    -- SHA-256 of line
+  line TEXT NOT NULL                     -- the exact bytes that are hashed
+) STRICT;
+CREATE UNIQUE INDEX events_place ON events (stream, seq);
+
+CREATE TABLE objects (
+  id INTEGER PRIMARY KEY,
+  digest TEXT NOT NULL UNIQUE,
+  size INTEGER NOT NULL,
+  data BLOB                              -- NULL: a tombstone, an event object.redacted tells why
+) STRICT;
+
+-- INSERT OR REPLACE passes a DELETE trigger by, so that an existing key is refused before the insert.
+CREATE TRIGGER events_insert BEFORE INSERT ON events
+WHEN EXISTS (SELECT 1 FROM events WHERE id = NEW.id)
+  OR EXISTS (SELECT 1 FROM events WHERE stream = NEW.stream AND seq = NEW.seq)
+  OR (NEW.seq <> 1 AND NOT EXISTS (SELECT 1 FROM events WHERE stream = NEW.stream AND seq = NEW.seq - 1))
+BEGIN SELECT RAISE(ABORT, 'events are only appended'); END;
+CREATE TRIGGER events_update BEFORE UPDATE ON events
+BEGIN SELECT RAISE(ABORT, 'events are never changed'); END;
+CREATE TRIGGER events_delete BEFORE DELETE ON events
+BEGIN SELECT RAISE(ABORT, 'events are never deleted'); END;
+CREATE TRIGGER objects_insert BEFORE INSERT ON objects
+WHEN EXISTS (SELECT 1 FROM objects WHERE id = NEW.id)
+  OR EXISTS (SELECT 1 FROM objects WHERE digest = NEW.digest)
+BEGIN SELECT RAISE(ABORT, 'objects are never replaced'); END;
+CREATE TRIGGER objects_update BEFORE UPDATE ON objects
+WHEN NEW.data IS NOT NULL OR NEW.id IS NOT OLD.id OR NEW.digest IS NOT OLD.digest OR NEW.size IS NOT OLD.size
+BEGIN SELECT RAISE(ABORT, 'objects are never changed'); END;
+CREATE TRIGGER objects_delete BEFORE DELETE ON objects
+BEGIN SELECT RAISE(ABORT, 'objects are never deleted'); END;
+CREATE TRIGGER streams_update BEFORE UPDATE OF id, name ON streams
+BEGIN SELECT RAISE(ABORT, 'streams are never changed'); END;
+CREATE TRIGGER streams_delete BEFORE DELETE ON streams
+BEGIN SELECT RAISE(ABORT, 'streams are never deleted'); END;
+
+-- projections
+
+CREATE TABLE releases (
+  stream INTEGER NOT NULL,               -- the service's
+  version TEXT NOT NULL,
+  seq INTEGER NOT NULL,
+  at INTEGER NOT NULL,
+  manifest TEXT NOT NULL,
+  source_commit TEXT,
+  base TEXT,
+  data_version INTEGER NOT NULL,         -- its own or the previous release's
+  data_floor INTEGER NOT NULL,
+  verdict TEXT,
+  fixed_by TEXT,
+  reason TEXT,
+  PRIMARY KEY (stream, version)
+) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX releases_seq ON releases (stream, seq);
+
+CREATE TABLE environments (
+  stream INTEGER PRIMARY KEY,
+  live TEXT,                             -- the version when it was last whole
+  live_rollout INTEGER NOT NULL,
+  since INTEGER NOT NULL,
+  previous TEXT,                         -- the other version that was live before it
+  clean INTEGER NOT NULL,
+  dirty INTEGER NOT NULL,
+  last_good TEXT,
+  back_hold INTEGER NOT NULL,
+  back_reason TEXT,
+  hold_rollout INTEGER NOT NULL,
+  person_hold INTEGER NOT NULL,
+  person_reason TEXT,
+  open_rollout INTEGER NOT NULL,
+  last_rollout INTEGER NOT NULL,
+  debts INTEGER NOT NULL,
+  unknown INTEGER NOT NULL
+) STRICT;
+
+-- How many clean targets hold which release: a mixed environment is one with two rows.
+CREATE TABLE holdings (
+  stream INTEGER NOT NULL,
+  release TEXT NOT NULL,
+  targets INTEGER NOT NULL,
+  PRIMARY KEY (stream, release)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE targets (
+  stream INTEGER NOT NULL,
+  target TEXT NOT NULL,
+  release TEXT,
+  rollout INTEGER NOT NULL,
+  since INTEGER NOT NULL,
+  dirty INTEGER NOT NULL,
+  dirty_rollout INTEGER NOT NULL,
+  floor INTEGER NOT NULL,
+  accepted_release TEXT,
+  accepted_rollout INTEGER NOT NULL,
+  going TEXT,                            -- release of the last intent
+  restorable INTEGER NOT NULL,           -- dirty, but nothing of this rollout has reached ARM
+  held_release TEXT,                     -- what it returns to then
+  held_rollout INTEGER NOT NULL,
+  held_since INTEGER NOT NULL,
+  counted_rollout INTEGER NOT NULL,      -- the rollout that counts it as succeeded or failed
+  counted_good INTEGER NOT NULL,
+  PRIMARY KEY (stream, target)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE rollouts (
+  stream INTEGER NOT NULL,
+  number INTEGER NOT NULL,
+  service TEXT NOT NULL,
+  hash TEXT NOT NULL,
+  lane TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  release TEXT,
+  from_release TEXT,
+  reason TEXT,
+  order_digest TEXT NOT NULL,
+  proved TEXT,
+  claimed TEXT,
+  requested_at INTEGER NOT NULL,
+  targets INTEGER NOT NULL,
+  cause INTEGER NOT NULL,
+  supersedes INTEGER NOT NULL,
+  partial INTEGER NOT NULL,
+  state TEXT NOT NULL,
+  end_reason TEXT,
+  ended_at INTEGER NOT NULL,
+  superseded_by INTEGER NOT NULL,
+  succeeded INTEGER NOT NULL,
+  failed INTEGER NOT NULL,
+  driver TEXT,
+  host TEXT,
+  claim_until INTEGER NOT NULL,
+  detached INTEGER NOT NULL,
+  PRIMARY KEY (stream, number)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX rollouts_time ON rollouts (requested_at);
+CREATE INDEX rollouts_service ON rollouts (service, requested_at);
+
+CREATE TABLE steps (
+  stream INTEGER NOT NULL,
+  rollout INTEGER NOT NULL,
+  target TEXT NOT NULL,
+  step INTEGER NOT NULL,
+  attempt INTEGER NOT NULL,
+  release TEXT,
+  outcome TEXT,
+  accepted INTEGER NOT NULL,
+  intended_at INTEGER NOT NULL,
+  ended_at INTEGER NOT NULL,
+  arm_at INTEGER NOT NULL,
+  duration_ms INTEGER NOT NULL,
+  resources INTEGER NOT NULL,
+  code TEXT,
+  message TEXT,
+  result TEXT,
+  PRIMARY KEY (stream, rollout, target, step)
+) STRICT, WITHOUT ROWID;
+
+-- target '' stands for the whole environment.
+CREATE TABLE successes (
+  stream INTEGER NOT NULL,
+  target TEXT NOT NULL,
+  seq INTEGER NOT NULL,                  -- of the event that made it a success
+  release TEXT NOT NULL,
+  rollout INTEGER NOT NULL,
+  at INTEGER NOT NULL,
+  adopted INTEGER NOT NULL,
+  PRIMARY KEY (stream, target, seq)
+) STRICT, WITHOUT ROWID;
+
+-- Versions that a back left behind: bad in this environment.
+CREATE TABLE bad (
+  stream INTEGER NOT NULL,
+  version TEXT NOT NULL,
+  rollout INTEGER NOT NULL,
+  PRIMARY KEY (stream, version)
+) STRICT, WITHOUT ROWID;
+
+-- name: meta_get
+SELECT value FROM meta WHERE key = :key
+
+-- name: meta_add
+INSERT INTO meta (key, value) VALUES (:key, :value)
+
+-- name: stream_find
+SELECT id, projection FROM streams WHERE name = :name
+
+-- name: stream_add
+INSERT INTO streams (name, projection) VALUES (:name, :projection) RETURNING id
+
+-- name: stream_add_as
+INSERT INTO streams (id, name, projection) VALUES (:id, :name, :projection)
+
+-- name: stream_set_projection
+UPDATE streams SET projection = :projection WHERE id = :id
+
+-- name: stream_list
+SELECT id, name, projection FROM streams ORDER BY name
+
+-- name: event_head
+SELECT seq, hash, at FROM events WHERE stream = :stream ORDER BY seq DESC LIMIT 1
+
+-- name: event_hash
+SELECT hash FROM events WHERE stream = :stream AND seq = :seq
+
+-- name: event_add
+INSERT INTO events (stream, seq, kind, at, hash, line) VALUES (:stream, :seq, :kind, :at, :hash, :line)
+
+-- name: event_first
+SELECT hash FROM events ORDER BY id LIMIT 1
+
+-- name: event_page
+SELECT seq, hash, line FROM events WHERE stream = :stream AND seq >= :seq ORDER BY seq LIMIT :limit
+
+-- name: event_all
+SELECT stream, seq, kind, at, hash, line FROM events ORDER BY id
+
+-- name: event_indexed
+SELECT count(*) FROM events INDEXED BY events_place WHERE stream = :stream AND seq > 0
+
+-- name: object_has
+SELECT data IS NOT NULL FROM objects WHERE digest = :digest
+
+-- name: object_get
+SELECT data FROM objects WHERE digest = :digest
+
+-- name: object_add
+INSERT INTO objects (digest, size, data) VALUES (:digest, :size, :data)
+
+-- name: object_tombstone
+UPDATE objects SET data = NULL WHERE digest = :digest AND data IS NOT NULL
+
+-- name: object_all
+SELECT digest, data FROM objects ORDER BY id
+
+-- name: release_add
+INSERT INTO releases (stream, version, seq, at, manifest, source_commit, base, data_version, data_floor)
+VALUES (:stream, :version, :seq, :at, :manifest, :commit, :base, :data_version, :data_floor)
+ON CONFLICT DO NOTHING
+
+-- name: release_data
+SELECT data_version, data_floor FROM releases WHERE stream = :stream ORDER BY seq DESC LIMIT 1
+
+-- name: release_mark
+UPDATE releases SET verdict = :verdict, fixed_by = :fixed_by, reason = :reason WHERE stream = :stream AND version = :version
+
+-- name: release_list
+SELECT s.name, r.version, r.manifest, r.source_commit, r.base, r.seq, r.at, r.data_version, r.data_floor, r.verdict, r.fixed_by, r.reason
+FROM streams s JOIN releases r ON r.stream = s.id
+WHERE s.name = :service ORDER BY r.seq DESC
+
+-- name: release_get
+SELECT s.name, r.version, r.manifest, r.source_commit, r.base, r.seq, r.at, r.data_version, r.data_floor, r.verdict, r.fixed_by, r.reason
+FROM streams s JOIN releases r ON r.stream = s.id
+WHERE s.name = :service AND r.version = :version
+
+-- name: release_verdict
+SELECT r.verdict FROM streams s JOIN releases r ON r.stream = s.id WHERE s.name = :service AND r.version = :version
+
+-- name: environment_load
+SELECT live, live_rollout, since, previous, clean, dirty, last_good, back_hold, back_reason, hold_rollout, person_hold,
+  person_reason, open_rollout, last_rollout, debts, unknown
+FROM environments WHERE stream = :stream
+
+-- name: environment_save
+INSERT OR REPLACE INTO environments (stream, live, live_rollout, since, previous, clean, dirty, last_good, back_hold, back_reason,
+  hold_rollout, person_hold, person_reason, open_rollout, last_rollout, debts, unknown)
+VALUES (:stream, :live, :live_rollout, :since, :previous, :clean, :dirty, :last_good, :back_hold, :back_reason,
+  :hold_rollout, :person_hold, :person_reason, :open_rollout, :last_rollout, :debts, :unknown)
+
+-- name: environment_list
+SELECT s.name,
+  (SELECT count(*) FROM holdings h WHERE h.stream = e.stream), (SELECT min(release) FROM holdings h WHERE h.stream = e.stream),
+  e.live, e.live_rollout, e.since, e.previous, e.clean, e.dirty, e.last_good, e.back_hold, e.back_reason, e.hold_rollout,
+  e.person_hold, e.person_reason, e.open_rollout, e.last_rollout, r.state, e.debts, e.unknown
+FROM streams s JOIN environments e ON e.stream = s.id LEFT JOIN rollouts r ON r.stream = e.stream AND r.number = e.last_rollout
+ORDER BY s.name
+
+-- name: environment_get
+SELECT s.name,
+  (SELECT count(*) FROM holdings h WHERE h.stream = e.stream), (SELECT min(release) FROM holdings h WHERE h.stream = e.stream),
+  e.live, e.live_rollout, e.since, e.previous, e.clean, e.dirty, e.last_good, e.back_hold, e.back_reason, e.hold_rollout,
+  e.person_hold, e.person_reason, e.open_rollout, e.last_rollout, r.state, e.debts, e.unknown
+FROM streams s JOIN environments e ON e.stream = s.id LEFT JOIN rollouts r ON r.stream = e.stream AND r.number = e.last_rollout
+WHERE s.name = :stream
+
+-- name: holding_list
+SELECT release, targets FROM holdings WHERE stream = :stream
+
+-- name: holding_save
+INSERT OR REPLACE INTO holdings (stream, release, targets) VALUES (:stream, :release, :targets)
+
+-- name: holding_drop
+DELETE FROM holdings WHERE stream = :stream AND release = :release
+
+-- name: target_load
+SELECT release, rollout, since, dirty, dirty_rollout, floor, accepted_release, accepted_rollout, going, restorable,
+  held_release, held_rollout, held_since, counted_rollout, counted_good
+FROM targets WHERE stream = :stream AND target = :target
+
+-- name: target_save
+INSERT OR REPLACE INTO targets (stream, target, release, rollout, since, dirty, dirty_rollout, floor, accepted_release, accepted_rollout,
+  going, restorable, held_release, held_rollout, held_since, counted_rollout, counted_good)
+VALUES (:stream, :target, :release, :rollout, :since, :dirty, :dirty_rollout, :floor, :accepted_release, :accepted_rollout,
+  :going, :restorable, :held_release, :held_rollout, :held_since, :counted_rollout, :counted_good)
+
+-- name: target_floor_all
+UPDATE targets SET floor = :floor WHERE stream = :stream
+
+-- name: target_list
+SELECT t.target, t.release, t.rollout, t.since, t.dirty, t.dirty_rollout, t.floor, t.accepted_release, t.accepted_rollout
+FROM streams s JOIN targets t ON t.stream = s.id WHERE s.name = :stream ORDER BY t.target
+
+-- name: target_get
+SELECT t.target, t.release, t.rollout, t.since, t.dirty, t.dirty_rollout, t.floor, t.accepted_release, t.accepted_rollout
+FROM streams s JOIN targets t ON t.stream = s.id WHERE s.name = :stream AND t.target = :target
+
+-- name: rollout_add
+INSERT INTO rollouts (stream, number, service, hash, lane, kind, release, from_release, reason, order_digest, proved, claimed,
+  requested_at, targets, cause, supersedes, partial, state, ended_at, superseded_by, succeeded, failed, claim_until, detached)
+VALUES (:stream, :number, :service, :hash, :lane, :kind, :release, :from, :reason, :order, :proved, :claimed,
+  :requested_at, :targets, :cause, :supersedes, :partial, 'requested', 0, 0, 0, 0, 0, 0)
+ON CONFLICT DO NOTHING
+
+-- name: rollout_load
+SELECT release, partial, state, end_reason, ended_at, superseded_by, succeeded, failed, driver, host, claim_until, detached
+FROM rollouts WHERE stream = :stream AND number = :number
+
+-- name: rollout_save
+UPDATE rollouts SET state = :state, end_reason = :end_reason, ended_at = :ended_at, superseded_by = :superseded_by,
+  succeeded = :succeeded, failed = :failed, driver = :driver, host = :host, claim_until = :claim_until, detached = :detached
+WHERE stream = :stream AND number = :number
+
+-- name: rollout_get
+SELECT s.name, r.number, r.hash, r.lane, r.kind, r.release, r.from_release, r.reason, r.order_digest, r.state, r.end_reason, r.proved,
+  r.claimed, r.requested_at, r.ended_at, r.targets, r.succeeded, r.failed, r.cause, r.supersedes, r.superseded_by, r.partial,
+  r.driver, r.host, r.claim_until, r.detached
+FROM streams s JOIN rollouts r ON r.stream = s.id WHERE s.name = :stream AND r.number = :number
+
+-- name: rollout_of_stream
+SELECT s.name, r.number, r.hash, r.lane, r.kind, r.release, r.from_release, r.reason, r.order_digest, r.state, r.end_reason, r.proved,
+  r.claimed, r.requested_at, r.ended_at, r.targets, r.succeeded, r.failed, r.cause, r.supersedes, r.superseded_by, r.partial,
+  r.driver, r.host, r.claim_until, r.detached
+FROM streams s JOIN rollouts r ON r.stream = s.id WHERE s.name = :stream ORDER BY r.number DESC LIMIT :limit
+
+-- name: rollout_of_service
+SELECT s.name, r.number, r.hash, r.lane, r.kind, r.release, r.from_release, r.reason, r.order_digest, r.state, r.end_reason, r.proved,
+  r.claimed, r.requested_at, r.ended_at, r.targets, r.succeeded, r.failed, r.cause, r.supersedes, r.superseded_by, r.partial,
+  r.driver, r.host, r.claim_until, r.detached
+FROM rollouts r INDEXED BY rollouts_service CROSS JOIN streams s ON s.id = r.stream
+WHERE r.service = :service ORDER BY r.requested_at DESC, r.stream DESC, r.number DESC LIMIT :limit
+
+-- name: rollout_all
+SELECT s.name, r.number, r.hash, r.lane, r.kind, r.release, r.from_release, r.reason, r.order_digest, r.state, r.end_reason, r.proved,
+  r.claimed, r.requested_at, r.ended_at, r.targets, r.succeeded, r.failed, r.cause, r.supersedes, r.superseded_by, r.partial,
+  r.driver, r.host, r.claim_until, r.detached
+FROM rollouts r INDEXED BY rollouts_time CROSS JOIN streams s ON s.id = r.stream
+ORDER BY r.requested_at DESC, r.stream DESC, r.number DESC LIMIT :limit
+
+-- name: step_intend
+INSERT OR REPLACE INTO steps (stream, rollout, target, step, attempt, release, outcome, accepted, intended_at, ended_at, arm_at,
+  duration_ms, resources, code, message, result)
+VALUES (:stream, :rollout, :target, :step, :attempt, :release, NULL, 0, :at, 0, 0, 0, 0, NULL, NULL, NULL)
+
+-- name: step_end
+INSERT INTO steps (stream, rollout, target, step, attempt, release, outcome, accepted, intended_at, ended_at, arm_at,
+  duration_ms, resources, code, message, result)
+VALUES (:stream, :rollout, :target, :step, :attempt, :release, :outcome, :accepted, 0, :at, :arm_at,
+  :duration_ms, :resources, :code, :message, :result)
+ON CONFLICT (stream, rollout, target, step) DO UPDATE SET attempt = excluded.attempt, release = coalesce(excluded.release, release),
+  outcome = excluded.outcome, accepted = excluded.accepted, ended_at = excluded.ended_at, arm_at = excluded.arm_at,
+  duration_ms = excluded.duration_ms, resources = excluded.resources, code = excluded.code, message = excluded.message,
+  result = excluded.result
+WHERE excluded.attempt >= attempt
+
+-- name: step_not_good
+SELECT 1 FROM steps WHERE stream = :stream AND rollout = :rollout AND target = :target
+  AND (outcome IS NULL OR outcome NOT IN ('succeeded', 'skipped')) LIMIT 1
+
+-- name: step_list
+SELECT p.target, p.step, p.attempt, p.release, p.outcome, p.accepted, p.intended_at, p.ended_at, p.arm_at, p.duration_ms,
+  p.resources, p.code, p.message, p.result
+FROM streams s JOIN steps p ON p.stream = s.id WHERE s.name = :stream AND p.rollout = :rollout ORDER BY p.target, p.step
+
+-- name: success_add
+INSERT INTO successes (stream, target, seq, release, rollout, at, adopted)
+VALUES (:stream, :target, :seq, :release, :rollout, :at, 0)
+ON CONFLICT DO NOTHING
+
+-- name: success_list
+SELECT x.target, x.release, x.rollout, x.at, x.adopted
+FROM streams s JOIN successes x ON x.stream = s.id WHERE s.name = :stream AND x.target = :target ORDER BY x.seq DESC
+
+-- name: bad_add
+INSERT OR REPLACE INTO bad (stream, version, rollout) VALUES (:stream, :version, :rollout)
+
+-- name: bad_lift
+DELETE FROM bad WHERE stream = :stream AND version = :version
+
+-- name: bad_get
+SELECT b.rollout FROM streams s JOIN bad b ON b.stream = s.id WHERE s.name = :stream AND b.version = :version
+
+-- name: clear_releases
+DELETE FROM releases WHERE stream = :stream
+
+-- name: clear_environments
+DELETE FROM environments WHERE stream = :stream
+
+-- name: clear_holdings
+DELETE FROM holdings WHERE stream = :stream
+
+-- name: clear_targets
+DELETE FROM targets WHERE stream = :stream
+
+-- name: clear_rollouts
+DELETE FROM rollouts WHERE stream = :stream
+
+-- name: clear_steps
+DELETE FROM steps WHERE stream = :stream
+
+-- name: clear_successes
+DELETE FROM successes WHERE stream = :stream
+
+-- name: clear_bad
+DELETE FROM bad WHERE stream = :stream
+
+-- name: dump_releases
+SELECT json_array(version, seq, at, manifest, source_commit, base, data_version, data_floor, verdict, fixed_by, reason)
+FROM releases WHERE stream = :stream ORDER BY version
+
+-- name: dump_environments
+SELECT json_array(live, live_rollout, since, previous, clean, dirty, last_good, back_hold, back_reason, hold_rollout, person_hold,
+  person_reason, open_rollout, last_rollout, debts, unknown)
+FROM environments WHERE stream = :stream
+
+-- name: dump_holdings
+SELECT json_array(release, targets) FROM holdings WHERE stream = :stream ORDER BY release
+
+-- name: dump_targets
+SELECT json_array(target, release, rollout, since, dirty, dirty_rollout, floor, accepted_release, accepted_rollout, going, restorable,
+  held_release, held_rollout, held_since, counted_rollout, counted_good)
+FROM targets WHERE stream = :stream ORDER BY target
+
+-- name: dump_rollouts
+SELECT json_array(number, service, hash, lane, kind, release, from_release, reason, order_digest, proved, claimed, requested_at, targets,
+  cause, supersedes, partial, state, end_reason, ended_at, superseded_by, succeeded, failed, driver, host, claim_until, detached)
+FROM rollouts WHERE stream = :stream ORDER BY number
+
+-- name: dump_steps
+SELECT json_array(rollout, target, step, attempt, release, outcome, accepted, intended_at, ended_at, arm_at, duration_ms, resources,
+  code, message, result)
+FROM steps WHERE stream = :stream ORDER BY rollout, target, step
+
+-- name: dump_successes
+SELECT json_array(target, seq, release, rollout, at, adopted) FROM successes WHERE stream = :stream ORDER BY target, seq
+
+-- name: dump_bad
+SELECT json_array(version, rollout) FROM bad WHERE stream = :stream ORDER BY version
+
+-- name: checkpoint
+PRAGMA wal_checkpoint(TRUNCATE)
