@@ -196,8 +196,9 @@ struct roll_outcome {
     enum roll_machine_end back_end;
 };
 
-/* Requests and drives what was chosen. ROLL_E_CONFLICT: decide again (nothing was written). */
-struct roll_error *roll_rollout_start(const struct roll_driver_options *options, const struct roll_choice *choice, struct roll_outcome *ret_outcome) ROLL_CHECKED;
+/* Requests and drives what was chosen; the order is entered into the choice's request and blobs. ROLL_E_CONFLICT: decide
+ * again (nothing was written). */
+struct roll_error *roll_rollout_start(const struct roll_driver_options *options, struct roll_choice *choice, struct roll_outcome *ret_outcome) ROLL_CHECKED;
 /* Goes on with an open rollout. ROLL_E_CONFLICT when a living driver holds it and take is not set. */
 struct roll_error *roll_rollout_resume(const struct roll_driver_options *options, const char *stream, int64_t rollout, struct roll_outcome *ret_outcome) ROLL_CHECKED;
 /* Records what became of intents without outcome, if their driver is gone; PUTs nothing. Nothing to settle: at once. */

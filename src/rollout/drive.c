@@ -155,8 +155,11 @@ static struct roll_error *add_rollouts(struct roll_driver *driver, int64_t rollo
     return err;
 }
 
-static void machine_new(struct roll_driver *driver, enum roll_machine_mode mode, bool gone)
+static struct roll_error *machine_new(struct roll_driver *driver, enum roll_machine_mode mode,
+                                      bool gone)
 {
+    struct roll_head head;
+    ROLL_TRY(roll_ledger_head(driver->options->ledger, driver->stream, &head));
     struct roll_machine_options machine = {
         .stream = driver->stream,
         .driver = driver->driver_id,
@@ -164,10 +167,12 @@ static void machine_new(struct roll_driver *driver, enum roll_machine_mode mode,
         .mode = mode,
         .take = driver->options->take,
         .gone = gone,
+        .head = head.seq,
     };
 
     roll_machine_free(driver->machine);
     driver->machine = roll_machine_new(&machine);
+    return NULL;
 }
 
 /* Folds the stream from an event on; what lies before is not this machine's. */
@@ -254,7 +259,7 @@ static struct roll_error *run_back(struct roll_driver *driver, struct roll_outco
     int64_t first = INT64_MAX;
 
     roll_driver_notice(driver, "rolling back what was touched");
-    machine_new(driver, ROLL_MACHINE_DRIVE, false);
+    ROLL_TRY(machine_new(driver, ROLL_MACHINE_DRIVE, false));
     ROLL_TRY(add_rollouts(driver, outcome->back, 0, &first));
     ROLL_TRY(fold_from(driver, first));
     ROLL_TRY(run(driver));
@@ -275,14 +280,15 @@ static struct roll_error *run_to_end(struct roll_driver *driver, struct roll_out
     return NULL;
 }
 
-static struct roll_error *start(struct roll_driver *driver, const struct roll_choice *choice,
+static struct roll_error *start(struct roll_driver *driver, struct roll_choice *choice,
                                 struct roll_outcome *ret_outcome)
 {
     int64_t first = INT64_MAX;
 
     driver->order = choice->order;
+    ROLL_TRY(roll_driver_seal(choice));
     ROLL_TRY(prove(driver));
-    machine_new(driver, ROLL_MACHINE_DRIVE, false);
+    ROLL_TRY(machine_new(driver, ROLL_MACHINE_DRIVE, false));
     if (choice->request.supersedes)
         ROLL_TRY(add_rollouts(driver, choice->request.supersedes, 0, &first));
     driver->order = choice->order;
@@ -299,8 +305,7 @@ static struct roll_error *start(struct roll_driver *driver, const struct roll_ch
 }
 
 struct roll_error *roll_rollout_start(const struct roll_driver_options *options,
-                                      const struct roll_choice *choice,
-                                      struct roll_outcome *ret_outcome)
+                                      struct roll_choice *choice, struct roll_outcome *ret_outcome)
 {
     struct roll_driver driver;
     g_autofree char *stream =
@@ -332,7 +337,7 @@ static struct roll_error *go_on(struct roll_driver *driver, const struct known *
 {
     int64_t first = INT64_MAX;
 
-    machine_new(driver, mode, gone);
+    ROLL_TRY(machine_new(driver, mode, gone));
     ROLL_TRY(add_rollouts(driver, known->number, 0, &first));
     ROLL_TRY(prove(driver));
     ROLL_TRY(fold_from(driver, first));

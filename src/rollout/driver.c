@@ -292,12 +292,34 @@ static void perform_send(struct roll_driver *driver, const struct roll_action *a
 /* ---- deciding on an automatic back
  * ------------------------------------------------------------------------------------- */
 
+struct roll_error *roll_driver_seal(struct roll_choice *choice)
+{
+    struct roll_blob *blob = g_new0(struct roll_blob, 1);
+    struct roll_error *err = roll_order_write(choice->order, &blob->data);
+
+    if (err) {
+        g_free(blob);
+        return err;
+    }
+    roll_sha256_hex(blob->data->str, blob->data->len, blob->digest);
+    g_ptr_array_add(choice->blobs, blob);
+    g_free(choice->request.order);
+    choice->request.order = g_strdup(blob->digest);
+    return NULL;
+}
+
 static void perform_decide_back(struct roll_driver *driver, const struct roll_action *action)
 {
     struct roll_observation seen = {.id = action->id, .kind = ROLL_SAW_BACK};
     struct roll_error *err = roll_choose_auto_back(driver->options->ledger, driver->stream,
                                                    action->rollout, driver->order, &seen.choice);
 
+    if (!err)
+        err = roll_driver_seal(seen.choice);
+    if (err) {
+        roll_choice_free(seen.choice);
+        seen.choice = NULL;
+    }
     seen.message = err ? err->message : NULL;
     observe(driver, &seen);
     roll_error_free(err);

@@ -63,6 +63,8 @@ struct roll_send {
 void roll_driver_pump(struct roll_driver *driver);
 /* Folds what was appended since, by this driver or by others. */
 struct roll_error *roll_driver_catch_up(struct roll_driver *driver) ROLL_CHECKED;
+/* Enters the order, as an object, into the request. */
+struct roll_error *roll_driver_seal(struct roll_choice *choice) ROLL_CHECKED;
 /* Lets go; ARM goes on. Once only. */
 void roll_driver_detach(struct roll_driver *driver);
 void roll_driver_notice(struct roll_driver *driver, const char *text);
