@@ -1,7 +1,8 @@
 /* Attributes and ownership helpers that every header uses.
  *
- * roll_auto(T) makes a local its own owner: `roll_auto(error) struct roll_error *err = NULL;` is freed when the
- * scope ends. ROLL_AUTO_DEFINE, beside each type, says how. Destructors take NULL. */
+ * roll_auto(T) makes a local its own owner: `roll_auto(error) struct roll_error *err = NULL;` is
+ * freed when the scope ends. ROLL_AUTO_DEFINE, beside each type, says how. Destructors take NULL.
+ */
 #ifndef ROLLBOOK_BASE_H
 #define ROLLBOOK_BASE_H
 
@@ -10,11 +11,12 @@
 #include <stdint.h>
 
 #define ROLL_CHECKED __attribute__((warn_unused_result))
+#define ROLL_NEVER_NULL __attribute__((returns_nonnull))
 #define ROLL_PRINTF(at, first) __attribute__((format(printf, at, first)))
 
 #define roll_auto(name) __attribute__((cleanup(roll_##name##_auto)))
 #define ROLL_AUTO_DEFINE(name, type, free_function)                                                \
-    static inline void roll_##name##_auto(type **owner)                                            \
+    static inline void roll_##name##_auto(type **owner) /* NOLINT(bugprone-macro-parentheses) */   \
     {                                                                                              \
         free_function(*owner);                                                                     \
     }

@@ -30,7 +30,8 @@ struct roll_error {
 
 /* Never NULL; aborts on lack of memory, as GLib does. */
 struct roll_error *roll_error_new_at(const char *file, int line, enum roll_code code,
-                                     const char *format, ...) ROLL_PRINTF(4, 5) ROLL_CHECKED;
+                                     const char *format, ...)
+    ROLL_PRINTF(4, 5) ROLL_CHECKED ROLL_NEVER_NULL;
 
 /* A new error with the code of err and err as its cause; consumes err. NULL stays NULL. */
 struct roll_error *roll_error_wrap_at(const char *file, int line, struct roll_error *err,
@@ -38,7 +39,7 @@ struct roll_error *roll_error_wrap_at(const char *file, int line, struct roll_er
 
 /* From errno: ROLL_E_NO_SPACE for ENOSPC and EDQUOT, READ_ONLY for EROFS and EACCES, else IO. */
 struct roll_error *roll_error_errno(int errnum, const char *format, ...)
-    ROLL_PRINTF(2, 3) ROLL_CHECKED;
+    ROLL_PRINTF(2, 3) ROLL_CHECKED ROLL_NEVER_NULL;
 
 /* Keeps both: the first is returned, the second is appended at the end of its chain. Consumes both, either may be NULL. */
 struct roll_error *roll_error_join(struct roll_error *first, struct roll_error *second) ROLL_CHECKED;

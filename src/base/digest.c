@@ -84,7 +84,7 @@ static void write_uuid(unsigned char bytes[16], int version, char ret_uuid[ROLL_
         if (i > 0)
             *at++ = '-';
         write_hex(bytes, (size_t)groups[i], at);
-        at += groups[i] * 2;
+        at += (size_t)groups[i] * 2;
         bytes += groups[i];
     }
 }

@@ -75,9 +75,11 @@ void roll_json_where(const char *text, size_t size, enum roll_dialect dialect, c
         decode_segment(search.segments[i]);
     roll_json_reader_init(&r, text, MIN(size, ROLL_JSON_MAX_BYTES), dialect, strict);
     r.watch = &watch;
-    roll_auto(error) struct roll_error *skipped = json_skip(&r);
-    search.best = r.at;
     /* Broken text: what was found before the break stands. */
-    roll_auto(error) struct roll_error *broken = skipped ? NULL : roll_json_read_document(&r);
+    struct roll_error *broken = json_skip(&r);
+    search.best = r.at;
+    if (!broken)
+        broken = roll_json_read_document(&r);
+    roll_error_free(broken);
     roll_json_position(r.start, search.best, ret_line, ret_column);
 }

@@ -144,14 +144,14 @@ struct roll_error *roll_process_start(const struct roll_process_options *options
 {
     g_autofree char *program = find_program(options);
     int out[2] = {-1, -1}, err[2] = {-1, -1}, failure;
-    pid_t pid;
+    pid_t pid = -1;
 
     if (!program)
         return roll_error_new(ROLL_E_NOT_FOUND, "the command '%s' is not there", options->argv[0]);
     if (make_pipe(out) && make_pipe(err))
         failure = spawn(options, program, out[1], err[1], &pid);
     else
-        failure = errno;
+        failure = errno ? errno : EMFILE;
     close_fd(&out[1]);
     close_fd(&err[1]);
     if (failure) {

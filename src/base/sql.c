@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #define DEFAULT_BUSY_MS 5000
-#define RETRY_MS 5
+#define RETRY_US 5000UL
 
 struct roll_sql_stmt {
     struct roll_sql *sql;
@@ -81,6 +81,7 @@ static enum roll_code code_of(sqlite3 *db, int result)
 
 /* `what` names the statement or the act; a constraint's message is SQLite's alone, since callers
  * show it. */
+ROLL_NEVER_NULL
 static struct roll_error *sql_error(struct roll_sql *sql, int result, const char *what)
 {
     enum roll_code code = code_of(sql->db, result);
@@ -275,7 +276,7 @@ static struct roll_error *prepare_patiently(struct roll_sql *sql,
         if (roll_error_code(err) != ROLL_E_LOCKED || g_get_monotonic_time() >= until_us)
             return err;
         roll_error_free(err);
-        g_usleep(RETRY_MS * 1000);
+        g_usleep(RETRY_US);
     }
 }
 
@@ -454,7 +455,7 @@ struct roll_error *roll_sql_step(struct roll_sql_stmt *stmt, bool *ret_row)
 
 struct roll_error *roll_sql_run(struct roll_sql_stmt *stmt)
 {
-    bool row;
+    bool row = false;
 
     do
         ROLL_TRY(roll_sql_step(stmt, &row));

@@ -81,7 +81,7 @@ int roll_text_width(const char *text)
 {
     int width = 0;
 
-    for (; *text; text = g_utf8_next_char(text)) {
+    for (; *text; text += g_utf8_skip[(guchar)*text]) {
         gunichar c = g_utf8_get_char(text);
         if (!g_unichar_iszerowidth(c))
             width += g_unichar_iswide(c) ? 2 : 1;

@@ -30,7 +30,7 @@ static int64_t test_offset_ms(void)
 
     if (g_once_init_enter(&ready)) {
         const char *text = g_getenv("ROLL_TEST_NOW");
-        int64_t now_ms;
+        int64_t now_ms = 0;
         roll_auto(error) struct roll_error *err = text ? roll_time_parse(text, &now_ms) : NULL;
         if (err)
             g_error("ROLL_TEST_NOW: %s",
