@@ -182,7 +182,9 @@ struct roll_listener {
 struct roll_driver_options {
     struct roll_ledger *ledger;
     struct roll_loop *loop;
-    const char *state_dir;      /* for the sandbox */
+    /* Where the sandbox of this workspace listens (borrowed URL); asked once, when a target's cloud is "sandbox". */
+    struct roll_error *(*sandbox)(void *user, const char **ret_url);
+    void *sandbox_user;
     struct roll_actor actor;    /* proved may be NULL: it is filled from the token once there is one */
     const struct roll_listener *listener; /* or NULL */
     int64_t timeout_ms;         /* of the wait, 0: none */

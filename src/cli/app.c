@@ -79,6 +79,16 @@ struct roll_error *roll_app_write_ledger(struct roll_app *app)
     return roll_ledger_open(app->workspace->state_dir, ROLL_LEDGER_CREATE, &app->ledger);
 }
 
+struct roll_error *roll_app_sandbox(void *user, const char **ret_url)
+{
+    struct roll_app *app = user;
+
+    if (!app->sandbox)
+        ROLL_TRY(roll_sandbox_join(app->workspace->state_dir, &app->sandbox));
+    *ret_url = roll_sandbox_url(app->sandbox);
+    return NULL;
+}
+
 void roll_say(struct roll_app *app, const char *format, ...)
 {
     va_list arguments;

@@ -7,6 +7,7 @@
 
 #include "rollbook/json.h"
 #include "rollbook/report.h"
+#include "rollbook/sandbox.h"
 
 enum roll_option_type { ROLL_FLAG, ROLL_TEXT, ROLL_TEXTS, ROLL_NUMBER, ROLL_DURATION, ROLL_TIME };
 
@@ -58,8 +59,9 @@ struct roll_app {
     const struct roll_command *parent; /* of a subcommand */
     struct roll_workspace *workspace;
     struct roll_ledger *ledger;
-    struct roll_actor actor; /* claimed; owned */
-    int exit_status;         /* of a run without error; 0 unless a command sets it */
+    struct roll_sandbox *sandbox; /* joined at need */
+    struct roll_actor actor;      /* claimed; owned */
+    int exit_status;              /* of a run without error; 0 unless a command sets it */
 };
 
 extern const struct roll_command *const roll_commands[]; /* NULL-terminated, in the order of help */
@@ -104,6 +106,9 @@ struct roll_error *roll_confirm(struct roll_app *app, const char *question, bool
 
 /* Opens the ledger for writing, making it at need. */
 struct roll_error *roll_app_write_ledger(struct roll_app *app) ROLL_CHECKED;
+
+/* For roll_driver_options.sandbox; user is the app. */
+struct roll_error *roll_app_sandbox(void *user, const char **ret_url) ROLL_CHECKED;
 
 /* Prints a line on stdout unless -q or JSON. */
 void roll_say(struct roll_app *app, const char *format, ...) ROLL_PRINTF(2, 3);

@@ -1,8 +1,6 @@
 /* roll sandbox: serve a local ARM. Inside a workspace it takes that workspace's port and state. */
 #include "app.h"
 
-#include "rollbook/sandbox.h"
-
 struct context {
     int port;
     bool tls;

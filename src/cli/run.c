@@ -181,6 +181,7 @@ static struct roll_error *run_command(struct roll_app *app, char **argv)
 static void app_clear(struct roll_app *app)
 {
     roll_ledger_close(app->ledger);
+    roll_sandbox_leave(app->sandbox);
     roll_workspace_free(app->workspace);
     g_free(app->actor.proved);
     g_free(app->actor.claimed);

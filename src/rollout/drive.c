@@ -68,7 +68,7 @@ static void driver_init(struct roll_driver *driver, const struct roll_driver_opt
     driver->environment = g_strdup(slash ? slash + 1 : "");
     driver->actor.proved = g_strdup(options->actor.proved);
     driver->actor.claimed = g_strdup(options->actor.claimed);
-    driver->links = roll_links_new(options->loop, options->state_dir);
+    driver->links = roll_links_new(options);
     driver->orders = g_ptr_array_new_with_free_func(order_free);
     driver->poll_urls = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     driver->sends = g_hash_table_new_full(NULL, NULL, roll_send_free, NULL);

@@ -6,13 +6,12 @@
 
 #include "rollbook/http.h"
 #include "rollbook/rollout.h"
-#include "rollbook/sandbox.h"
 
 /* ---- links.c: one client for each (cloud, tenant, credential)
  * ------------------------------------------------------- */
 
 struct roll_links;
-struct roll_links *roll_links_new(struct roll_loop *loop, const char *state_dir);
+struct roll_links *roll_links_new(const struct roll_driver_options *options); /* borrowed */
 void roll_links_free(struct roll_links *links);
 /* Borrowed until roll_links_free. */
 struct roll_error *roll_links_get(struct roll_links *links, const struct roll_order_target *target,

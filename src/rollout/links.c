@@ -9,10 +9,8 @@ struct link {
 };
 
 struct roll_links {
-    struct roll_loop *loop; /* borrowed */
-    char *state_dir;
-    struct roll_sandbox *sandbox;
-    GHashTable *links; /* "cloud\ntenant\ncredential" -> struct link * */
+    const struct roll_driver_options *options; /* borrowed */
+    GHashTable *links;                         /* "cloud\ntenant\ncredential" -> struct link * */
 };
 
 static void link_free(void *item)
@@ -25,12 +23,11 @@ static void link_free(void *item)
     g_free(link);
 }
 
-struct roll_links *roll_links_new(struct roll_loop *loop, const char *state_dir)
+struct roll_links *roll_links_new(const struct roll_driver_options *options)
 {
     struct roll_links *links = g_new0(struct roll_links, 1);
 
-    links->loop = loop;
-    links->state_dir = g_strdup(state_dir);
+    links->options = options;
     links->links = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, link_free);
     return links;
 }
@@ -40,8 +37,6 @@ void roll_links_free(struct roll_links *links)
     if (!links)
         return;
     g_hash_table_unref(links->links);
-    roll_sandbox_leave(links->sandbox);
-    g_free(links->state_dir);
     g_free(links);
 }
 
@@ -51,9 +46,9 @@ static struct roll_error *open_cloud(struct roll_links *links, const char *name,
     const char *url = NULL;
 
     if (g_strcmp0(name, "sandbox") == 0) {
-        if (!links->sandbox)
-            ROLL_TRY(roll_sandbox_join(links->state_dir, &links->sandbox));
-        url = roll_sandbox_url(links->sandbox);
+        if (!links->options->sandbox)
+            return roll_error_new(ROLL_E_INVALID, "there is no sandbox here");
+        ROLL_TRY(links->options->sandbox(links->options->sandbox_user, &url));
     }
     return roll_cloud_new(name, url, ret_cloud);
 }
@@ -66,12 +61,12 @@ static struct roll_error *open_link(struct roll_links *links,
     struct link *link;
 
     ROLL_TRY(open_cloud(links, target->cloud, &cloud));
-    ROLL_TRY(
-        roll_credential_new(links->loop, cloud, target->tenant, target->credential, &credential));
+    ROLL_TRY(roll_credential_new(links->options->loop, cloud, target->tenant, target->credential,
+                                 &credential));
     link = g_new0(struct link, 1);
     link->cloud = g_steal_pointer(&cloud);
     link->credential = credential;
-    link->arm = roll_arm_new(links->loop, link->cloud, credential);
+    link->arm = roll_arm_new(links->options->loop, link->cloud, credential);
     *ret_link = link;
     return NULL;
 }
