@@ -16,9 +16,10 @@ struct roll_workspace {
     char *root;       /* absolute, no slash at the end */
     char *state_dir;  /* ROOT/state */
     char **plans;     /* paths of plan files, absolute, sorted; NULL-terminated */
+    char **services;  /* beside plans: the service that each declares, from a glance at its text */
 };
-/* From dir (NULL: current) upwards: a folder whose plans/ holds a plan (a *.json with "service") or ledger.json.
- * ROLL_E_NOT_FOUND. */
+/* From dir (NULL: current) upwards: a folder whose plans/ holds a plan (a *.json with "service") or ledger.json. Only
+ * glances at the files: a plan that is not valid is found too, and refused when it is read. ROLL_E_NOT_FOUND. */
 struct roll_error *roll_workspace_find(const char *dir, struct roll_workspace **ret_workspace) ROLL_CHECKED;
 void roll_workspace_free(struct roll_workspace *workspace);
 ROLL_AUTO_DEFINE(workspace, struct roll_workspace, roll_workspace_free)
@@ -46,6 +47,7 @@ struct roll_plan_target {
     char *deployment_name;                            /* fixed by the plan, or NULL */
     json_t *parameters;                               /* {name: value | {"reference":…}}, or NULL */
     json_t *labels;                                   /* or NULL */
+    int ring;                                         /* from 0 */
 };
 
 struct roll_plan_step { /* an ARM POST action after the deployment */
@@ -70,8 +72,8 @@ struct roll_plan_lane {
     bool declared;
     char **roles;      /* who may request; empty: anybody */
     json_t *approvals; /* [{"role","count"}], or NULL */
-    char **gates, **deferred, **overrides;
-    int64_t due_ms;
+    char **gates, **deferred, **overrides; /* never NULL */
+    int64_t due_ms;    /* default 2 days */
     char *credential;  /* or NULL */
 };
 
@@ -81,7 +83,8 @@ struct roll_plan_environment {
     char *tenant, *subscription, *credential;
     char *after;             /* environment that must have had it, or NULL */
     int64_t after_bake_ms;
-    GPtrArray *targets;      /* struct roll_plan_target *, in the plan's order */
+    GPtrArray *targets;      /* struct roll_plan_target *, in the plan's order; inline or from {"file": …} */
+    GHashTable *target_index; /* name to struct roll_plan_target *, of targets */
     GPtrArray *rings;        /* GStrv each: names of targets; what no ring names comes last, as one ring */
     int64_t bake_ms, hotfix_bake_ms;
     int max_parallel;        /* default 50 */
@@ -89,7 +92,7 @@ struct roll_plan_environment {
     bool back_on_failure;    /* "onFailure": "back" */
     GPtrArray *steps;        /* struct roll_plan_step * */
     GPtrArray *health;       /* struct roll_plan_health * */
-    char **keep, **prune;
+    char **keep, **prune;    /* never NULL */
     struct roll_plan_lane lanes[ROLL_LANE_COUNT];
     bool has_lanes;
     json_t *windows, *freezes; /* as written, checked by the schema; or NULL */
@@ -100,21 +103,24 @@ struct roll_plan {
     char *service;
     char *path;  /* absolute */
     char *text;  /* strict, minified: the governing plan as recorded */
-    char *repository, *template_path, *parameters_path; /* repository absolute; parameters_path or NULL, a pattern */
+    char *repository, *template_path, *parameters_path; /* repository absolute (relative to the folder above the plan's);
+                                                           parameters_path or NULL, a pattern */
     GPtrArray *artifacts;    /* struct roll_plan_artifact * */
-    char **sticky;
+    char **sticky;           /* never NULL */
     int64_t data_version, data_floor; /* 0: not declared */
     GPtrArray *environments; /* struct roll_plan_environment * */
     json_t *value;           /* the whole plan, for what is looked at by later rooms: roles, gates, schedule, notify, needs */
     int retain;
 };
 
-/* Reads and checks one plan file. */
+/* Reads and checks one plan file, and the files with targets that it names (relative to it; their findings are in the same
+ * message). A file that cannot be read: ROLL_E_NOT_FOUND, ROLL_E_IO. */
 struct roll_error *roll_plan_read(const char *path, struct roll_plan **ret_plan) ROLL_CHECKED;
 void roll_plan_free(struct roll_plan *plan);
 ROLL_AUTO_DEFINE(plan, struct roll_plan, roll_plan_free)
 
-/* The plan of a service; name NULL: the only one. ROLL_E_NOT_FOUND names the services that there are. */
+/* The plan of a service; name NULL: the only one. ROLL_E_NOT_FOUND names the services that there are; two plans of one
+ * service are ROLL_E_PLAN. Reads that plan only: a broken one of another service does no harm. */
 struct roll_error *roll_workspace_plan(const struct roll_workspace *workspace, const char *service, struct roll_plan **ret_plan) ROLL_CHECKED;
 
 /* "prod" or "shop/prod" to a plan and one of its environments (borrowed from the plan). With several services "prod" alone
@@ -129,8 +135,8 @@ const struct roll_plan_target *roll_plan_target_find(const struct roll_plan_envi
 int roll_plan_ring(const struct roll_plan_environment *environment, const char *target);
 int roll_plan_ring_count(const struct roll_plan_environment *environment);
 
-/* Replaces {name} by values: names and values alternate, the list ends with NULL. `{{` is a brace. Unknown names:
- * ROLL_E_PLAN. Owned. */
+/* Replaces {name} by values: names and values alternate, the list ends with NULL. `{{` is a brace. Unknown names, those
+ * whose value is NULL, and a brace that is not closed: ROLL_E_PLAN. Owned. */
 struct roll_error *roll_plan_fill(const char *pattern, char **ret_text, ...) ROLL_CHECKED __attribute__((sentinel));
 
 /* The embedded schema's text (for editors and `roll init`). */
