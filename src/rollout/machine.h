@@ -1,0 +1,317 @@
+/* The rollout machine from inside (DESIGN section 6).
+ *
+ * A rollout is a set of jobs, one for each target of its order. The machine drives one rollout, its
+ * *own*, and may inherit others: rollouts that its own took the place of, whose intents still lack
+ * an outcome.
+ *
+ * What is known of a job has two halves. The durable half (state, step, attempt, intended, …) is
+ * changed by folding events and by nothing else, so a machine rebuilt from the ledger has the same.
+ * The volatile half is the phase: what this process is doing about the step at hand.
+ *
+ *     IDLE     nothing: not started yet, waiting for an inherited job, or ended
+ *     START    its next intent is to be appended
+ *     PUT      the intent is durable, the request is due (again, after a definite "not now")
+ *     GET      whether the request arrived is not known: look by name
+ *     POLL     it arrived: ask until the state is final
+ *     CANCEL   ask ARM to stop it, then POLL
+ *     DETAIL   final by a poll: read the deployment itself
+ *     EXPLAIN  it failed: read its operations for the innermost cause
+ *     PROBE    a health check: try until healthy or too late
+ *     RECORD   the outcome is known and is to be appended
+ *     LEFT     this process cannot learn the outcome; the intent stays open for a later one
+ *
+ *     START ─append─▶ PUT ─accepted─▶ POLL ─final─▶ DETAIL ─▶ (EXPLAIN) ─▶ RECORD ─append─▶ START │
+ * PROBE │ IDLE │ lost, busy       ▲ ours, running rebuilt ───────▶ └─────▶ GET ───────┤ ▲        │
+ * not there: PUT again, or "absent" └────────┘
+ *
+ * Two gates stand before every PUT: its intent was folded, and the claim and the fence hold
+ * (machine_claim.c). Jobs meet the world in three places only: the agenda (a job acts at a boot
+ * time), the queues starts and records (what the next append carries; one append at a time), and
+ * the table of questions asked. So an input costs what it changes.
+ *
+ * Files: machine.c the public face · machine_fold.c durable facts · machine_targets.c rings, steps,
+ * bake · machine_ask.c a job's next question · machine_replies.c the answers · machine_found.c what
+ * a look by name means · machine_outcome.c results of steps · machine_append.c what goes into the
+ * ledger · machine_claim.c claims, fence, takeover · machine_inherit.c superseded rollouts ·
+ * machine_end.c how it ends · machine_agenda.c time. */
+#ifndef ROLLBOOK_ROLLOUT_MACHINE_H
+#define ROLLBOOK_ROLLOUT_MACHINE_H
+
+#include <string.h>
+
+#include "rollbook/rollout.h"
+
+#define MACHINE_APPEND_MAX 200 /* drafts in one append */
+#define MACHINE_LATE_MS                                                                            \
+    (10 * 1000) /* a request whose reply was lost may still arrive so long after it left */
+#define MACHINE_SKEW_MS                                                                            \
+    (60 * 1000) /* clocks of drivers differ at most by this (DESIGN section 4) */
+#define MACHINE_PUT_PATIENCE_MS                                                                    \
+    (10 * 60000) /* throttled, busy or unreachable: the PUT is tried again so long */
+#define MACHINE_READ_PATIENCE_MS (10 * 60000)
+#define MACHINE_DENIED_PATIENCE_MS (60 * 1000) /* a read that is refused, or without a token */
+#define MACHINE_LOST_MAX 5                     /* times that a lost PUT is sent again */
+#define MACHINE_DETAIL_TRIES 5 /* reads for details only; the outcome is known without them */
+#define MACHINE_CANCEL_TRIES 5
+#define MACHINE_SETTLE_LOOKS 3 /* in mode SETTLE: at a young intent that ARM does not know */
+#define MACHINE_LOOK_MS 2000   /* between two looks at it */
+#define MACHINE_TEXT_MAX 2000  /* bytes of a message */
+
+enum phase {
+    PHASE_IDLE,
+    PHASE_START,
+    PHASE_PUT,
+    PHASE_GET,
+    PHASE_POLL,
+    PHASE_CANCEL,
+    PHASE_DETAIL,
+    PHASE_EXPLAIN,
+    PHASE_PROBE,
+    PHASE_RECORD,
+    PHASE_LEFT,
+    PHASE_COUNT,
+};
+
+/* One target in one rollout. */
+struct job {
+    struct rollout *rollout;
+    const struct roll_order_target *target; /* borrowed from the order */
+    size_t index;                           /* in the order */
+    guint ring;                             /* own: in the machine's rings */
+    struct job *heir; /* inherited, opened: the own job for the same target, or NULL */
+
+    /* Durable: changed by folding alone. */
+    enum roll_target_state state;
+    int64_t step, attempt; /* the intent without outcome, else what comes next */
+    bool intended;         /* there is an intent without outcome */
+    bool touched;          /* ARM accepted something */
+    int64_t intended_at;   /* UTC ms */
+    int64_t
+        rival_at; /* when the latest inherited deployment of this target ended, by ARM's clock */
+    char correlation[ROLL_UUID_SIZE]; /* of that intent */
+
+    /* Volatile. */
+    enum phase phase;
+    bool appending; /* its intent or outcome is in the append under way, or was just made durable by
+                       it */
+    bool occupies;  /* counts against max_parallel */
+    bool accepted;  /* the step's request is known to have arrived */
+    bool cancel_sent;
+    bool released; /* inherited: its heir does not wait for it any more */
+    bool passed;   /* the ring's cursor went by while it was blocked */
+    bool again; /* the outcome is followed by another attempt: an inherited deployment ended after
+                   it */
+    size_t blockers; /* inherited jobs that must end before it starts */
+    size_t followed; /* inherited jobs that must end before its success is recorded */
+    int lost, tries, looks;
+    int64_t put_boot_ms;      /* when the request left last */
+    int64_t accepted_boot_ms; /* when its acceptance was known */
+    int64_t believe_boot_ms;  /* from then on "not found" means that the request never arrived */
+    int64_t again_boot_ms;    /* not before this: the next PUT */
+    int64_t trouble_boot_ms;  /* first of the failures in a row, -1: none */
+    int64_t missing_boot_ms;  /* first "not found" of polls in a row, -1: none */
+    int64_t probe_boot_ms;    /* first try of the health check, -1: none */
+    uint64_t asked;           /* id of the open question, 0 */
+    int64_t due_boot_ms;      /* in the agenda: acts then */
+    uint64_t due_order;
+    GSequenceIter *entry;            /* in the agenda, or NULL */
+    struct roll_step_ended *outcome; /* RECORD (or on its way there); owned */
+    struct roll_blob *result;        /* owned */
+};
+
+struct rollout {
+    int64_t number;                 /* 0: not in the ledger yet */
+    const struct roll_order *order; /* borrowed */
+    char hash[ROLL_HEX_SIZE];       /* of its rollout.requested */
+    bool requested, cancelling, ended;
+    size_t n_jobs;
+    struct job *jobs;    /* as in the order */
+    GHashTable *by_name; /* target name -> job */
+};
+
+/* Targets of one ring: a slice of the machine's sequence. */
+struct ring {
+    int number; /* as in the order */
+    size_t begin, end;
+    size_t open;     /* neither succeeded nor failed */
+    int64_t last_at; /* UTC ms of its last step.ended, 0 */
+};
+
+struct append {
+    uint64_t id;
+    int64_t boot_ms;              /* when it was asked for */
+    int64_t rollout;              /* number of the own rollout, foreseen in the first append */
+    GArray *drafts;               /* struct roll_draft */
+    GPtrArray *bodies;            /* owned blocks: bodies, whose texts are borrowed, and texts */
+    GPtrArray *blobs;             /* const struct roll_blob *, borrowed */
+    GPtrArray *starts;            /* jobs whose intent is in it */
+    GPtrArray *records;           /* jobs whose outcome is in it */
+    bool first;                   /* requests the own rollout */
+    enum roll_machine_end ending; /* what its success means, or NONE */
+    int64_t next_rollout;         /* with FAILED_BACK */
+};
+
+struct roll_machine {
+    char *stream, *driver, *host;
+    enum roll_machine_mode mode;
+    bool take, gone;
+
+    int64_t wall_ms, boot_ms; /* of the call at hand */
+    int64_t head;             /* last sequence number of the stream */
+
+    GPtrArray *rollouts; /* struct rollout *, owned; own is the last */
+    struct rollout *own;
+    const struct roll_rollout_requested
+        *request; /* of a rollout that is not in the ledger yet, or NULL */
+    const GPtrArray *request_blobs;
+    int64_t candidate; /* a rollout.requested that is ours if our claim follows */
+    char candidate_hash[ROLL_HEX_SIZE];
+
+    /* Claims. */
+    char *claimant;        /* driver of the last claim, NULL: none or detached */
+    int64_t until;         /* of that claim, UTC ms */
+    bool claimed;          /* that claim is ours */
+    bool opened;           /* the first roll_machine_next has looked at what was folded */
+    bool renew;            /* a PUT waits for a renewal */
+    int64_t fresh_boot_ms; /* our last append, INT64_MIN: none */
+    int64_t quiet_boot_ms; /* no PUT before this: a driver that was overruled may still send */
+    int64_t open_boot_ms;  /* of that look */
+    bool overrule;         /* we take a claim that still stands */
+    int slow;              /* appends in a row whose answer came too late to send anything */
+
+    /* The order of things. */
+    GPtrArray *sequence; /* struct job *: own jobs by ring, then as in the order */
+    GArray *rings;       /* struct ring */
+    guint ring;          /* the ring at hand */
+    size_t cursor;       /* in sequence: the next that has not been looked at */
+    GQueue freed;        /* passed jobs whose blockers are gone */
+    size_t occupied;     /* own jobs that are under way */
+    size_t failed;       /* own jobs */
+    bool touched;        /* ARM accepted something of the own rollout */
+    size_t inherited;    /* inherited intents without outcome */
+    size_t left;         /* jobs in LEFT */
+    size_t unsettled;    /* mode SETTLE: intents that are still being looked at */
+    size_t counts[ROLL_TARGET_SKIPPED + 1];
+
+    /* Where jobs meet the world. */
+    GSequence *agenda; /* struct job * by due time */
+    uint64_t orders;
+    GHashTable *asked; /* id -> struct job * */
+    uint64_t last_id;
+    GQueue starts, records, fenced;
+    struct append *append;
+
+    /* Ends. */
+    bool detach;
+    enum roll_machine_end end;
+    bool done;
+    int64_t next_rollout;
+    uint64_t back_asked;
+    bool back_known;
+    struct roll_choice *back; /* owned */
+    char *no_back;
+};
+
+/* ---- machine_agenda.c ---- */
+void machine_agenda_init(struct roll_machine *machine);
+void machine_due(struct roll_machine *machine, struct job *job,
+                 int64_t boot_ms); /* replaces an earlier time */
+void machine_not_due(struct roll_machine *machine, struct job *job);
+struct job *machine_agenda_take(struct roll_machine *machine); /* NULL: nothing is due */
+int64_t machine_agenda_next(const struct roll_machine *machine);
+int64_t machine_backoff_ms(const struct job *job, int64_t retry_after_ms);
+int64_t machine_poll_ms(const struct roll_machine *machine, const struct job *job,
+                        int64_t retry_after_ms);
+
+/* ---- machine_targets.c ---- */
+void machine_sequence_init(struct roll_machine *machine);
+bool machine_is_check(const struct job *job, int64_t step);
+bool machine_is_action(const struct job *job, int64_t step);
+const struct roll_plan_health *machine_check(const struct job *job, int64_t step);
+int64_t machine_next_step(const struct job *job, int64_t step); /* -1: none */
+bool machine_only_reports(const struct job *job,
+                          int64_t step); /* nothing from step on can fail the target */
+void machine_set_state(struct roll_machine *machine, struct job *job, enum roll_target_state state);
+void machine_note_ring_time(struct roll_machine *machine, const struct job *job, int64_t at);
+void machine_occupy(struct roll_machine *machine, struct job *job);
+void machine_vacate(struct roll_machine *machine, struct job *job);
+bool machine_stopping(const struct roll_machine *machine); /* too many failed */
+bool machine_may_start(const struct roll_machine *machine);
+void machine_advance(struct roll_machine *machine);
+int64_t machine_bake_left(const struct roll_machine *machine);
+void machine_schedule(struct roll_machine *machine,
+                      struct job *job); /* the phase that follows from the durable half */
+
+/* ---- machine_ask.c ---- */
+bool machine_act(struct roll_machine *machine, struct job *job, struct roll_action *ret_action);
+void machine_stop_jobs(struct roll_machine *machine); /* cancelling was folded */
+bool machine_cancel_wanted(const struct roll_machine *machine, const struct job *job);
+
+/* ---- machine_replies.c, machine_found.c ---- */
+void machine_reply(struct roll_machine *machine, struct job *job,
+                   const struct roll_observation *reply);
+void machine_probed(struct roll_machine *machine, struct job *job,
+                    const struct roll_observation *probe);
+void machine_found(struct roll_machine *machine, struct job *job,
+                   const struct roll_observation *reply);
+void machine_final(struct roll_machine *machine, struct job *job,
+                   const struct roll_observation *reply);
+void machine_finalize(struct roll_machine *machine, struct job *job);
+void machine_accepted(struct roll_machine *machine, struct job *job, int64_t boot_ms);
+void machine_no_trouble(struct job *job);
+bool machine_try_again(struct roll_machine *machine, struct job *job, int64_t patience_ms,
+                       int64_t retry_after_ms);
+void machine_go(struct roll_machine *machine, struct job *job, enum phase phase, int64_t boot_ms);
+void machine_leave(struct roll_machine *machine, struct job *job);
+
+/* ---- machine_outcome.c ---- */
+void machine_note(struct job *job,
+                  const struct roll_observation *reply); /* details for the outcome to come */
+void machine_conclude(struct roll_machine *machine, struct job *job, const char *outcome,
+                      const char *code, const char *message);
+void machine_record_ready(struct roll_machine *machine, struct job *job);
+void machine_forget_outcome(struct job *job);
+const char *machine_outcome_of(const char *state); /* NULL: not final */
+bool machine_succeeded(const char *outcome);
+
+/* ---- machine_append.c ---- */
+bool machine_append_due(struct roll_machine *machine, struct roll_action *ret_action);
+void machine_append_answer(struct roll_machine *machine, enum roll_observation_kind answer);
+void machine_append_free(struct append *append);
+void machine_draft(struct roll_machine *machine, struct append *append, enum roll_event_kind kind,
+                   const void *body);
+#define machine_body(append, type) ((type *)machine_body_of(append, sizeof(type)))
+void *machine_body_of(struct append *append, size_t size);
+char *machine_text(struct append *append,
+                   const char *text); /* a copy that lives as long as the append */
+void machine_draft_record(struct roll_machine *machine, struct append *append, struct job *job);
+
+/* ---- machine_claim.c ---- */
+void machine_fold_claimed(struct roll_machine *machine, const struct roll_rollout_claimed *claim);
+void machine_fold_detached(struct roll_machine *machine, const struct roll_rollout_detached *body);
+bool machine_claim_refused(
+    struct roll_machine *machine); /* another driver's claim stands in the way */
+bool machine_may_put(const struct roll_machine *machine);
+bool machine_renewal_due(const struct roll_machine *machine);
+int64_t machine_renewal_boot(const struct roll_machine *machine);
+void machine_draft_claim(struct roll_machine *machine, struct append *append, int64_t number);
+void machine_appended(struct roll_machine *machine, const struct append *append);
+
+/* ---- machine_inherit.c ---- */
+void machine_inherit_open(struct roll_machine *machine);
+void machine_inherit_rival(struct roll_machine *machine, const struct job *job, int64_t arm_at);
+void machine_inherit_wait(struct roll_machine *machine,
+                          struct job *job); /* lets the heir go when it waited long enough */
+void machine_inherit_ended(struct roll_machine *machine, struct job *job);
+
+/* ---- machine_end.c ---- */
+void machine_open(struct roll_machine *machine);
+enum roll_machine_end machine_end_due(const struct roll_machine *machine);
+bool machine_back_wanted(const struct roll_machine *machine);
+void machine_draft_end(struct roll_machine *machine, struct append *append,
+                       enum roll_machine_end end);
+bool machine_is_stuck(struct roll_machine *machine);
+void machine_finish(struct roll_machine *machine, enum roll_machine_end end);
+void machine_blob_free(struct roll_blob *blob);
+
+#endif

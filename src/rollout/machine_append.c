@@ -1,0 +1,290 @@
+/* What goes into the ledger. One append is under way at a time; all that came up meanwhile goes
+ * into the next one. */
+#include "rollout/machine.h"
+
+#define DRAFTS_OF_RECORD 2 /* an outcome and its sequel */
+
+static struct append *append_new(const struct roll_machine *machine)
+{
+    struct append *append = g_new0(struct append, 1);
+
+    append->boot_ms = machine->boot_ms;
+    append->rollout = machine->own->number;
+    append->drafts = g_array_new(FALSE, FALSE, sizeof(struct roll_draft));
+    append->bodies = g_ptr_array_new_with_free_func(g_free);
+    append->blobs = g_ptr_array_new();
+    append->starts = g_ptr_array_new();
+    append->records = g_ptr_array_new();
+    return append;
+}
+
+void machine_append_free(struct append *append)
+{
+    if (!append)
+        return;
+    g_array_unref(append->drafts);
+    g_ptr_array_unref(append->bodies);
+    g_ptr_array_unref(append->blobs);
+    g_ptr_array_unref(append->starts);
+    g_ptr_array_unref(append->records);
+    g_free(append);
+}
+
+void *machine_body_of(struct append *append, size_t size)
+{
+    void *body = g_malloc0(size);
+
+    g_ptr_array_add(append->bodies, body);
+    return body;
+}
+
+char *machine_text(struct append *append, const char *text)
+{
+    char *copy = g_strdup(text);
+
+    g_ptr_array_add(append->bodies, copy);
+    return copy;
+}
+
+void machine_draft(struct roll_machine *machine, struct append *append, enum roll_event_kind kind,
+                   const void *body)
+{
+    struct roll_draft draft = {.stream = machine->stream, .kind = kind, .body = body};
+
+    g_array_append_val(append->drafts, draft);
+}
+
+static bool has_room(const struct append *append, guint drafts)
+{
+    return append->drafts->len + drafts <= MACHINE_APPEND_MAX;
+}
+
+/* ---- parts
+ * ------------------------------------------------------------------------------------------------------------
+ */
+
+static void draft_records(struct roll_machine *machine, struct append *append)
+{
+    /* One place is kept for what ends or detaches. */
+    while (!g_queue_is_empty(&machine->records) && has_room(append, DRAFTS_OF_RECORD + 1)) {
+        struct job *job = g_queue_pop_head(&machine->records);
+        machine_draft_record(machine, append, job);
+        job->appending = true;
+        g_ptr_array_add(append->records, job);
+    }
+}
+
+static void draft_intent(struct roll_machine *machine, struct append *append, struct job *job)
+{
+    struct roll_step_intended *body = machine_body(append, struct roll_step_intended);
+
+    *body = (struct roll_step_intended){
+        .rollout = append->rollout,
+        .target = job->target->name,
+        .step = job->step,
+        .attempt = job->attempt,
+        .release = job->target->release,
+        .floor = job->step == 0 ? job->target->floor : 0,
+    };
+    machine_draft(machine, append, ROLL_EVENT_step_intended, body);
+    job->appending = true;
+    g_ptr_array_add(append->starts, job);
+}
+
+/* Since the job was queued, starting may have been stopped: then the target is untouched, or its
+ * rest is skipped. */
+static bool is_dropped(struct roll_machine *machine, struct job *job)
+{
+    if (job->state == ROLL_TARGET_WAITING && !machine_may_start(machine)) {
+        job->phase = PHASE_IDLE;
+        machine_vacate(machine, job);
+        return true;
+    }
+    if (machine->own->cancelling) {
+        machine_conclude(machine, job, "cancelled", NULL, "not started: the rollout was cancelled");
+        return true;
+    }
+    return false;
+}
+
+static void draft_starts(struct roll_machine *machine, struct append *append)
+{
+    while (!g_queue_is_empty(&machine->starts) && has_room(append, 2)) {
+        struct job *job = g_queue_pop_head(&machine->starts);
+        if (!is_dropped(machine, job))
+            draft_intent(machine, append, job);
+    }
+}
+
+static void add_blobs(struct append *append, const GPtrArray *blobs)
+{
+    for (guint i = 0; blobs && i < blobs->len; i++)
+        g_ptr_array_add(append->blobs, g_ptr_array_index(blobs, i));
+}
+
+/* ---- kinds of appends
+ * ---------------------------------------------------------------------------------------------------
+ */
+
+static const struct rollout *superseded_by_request(const struct roll_machine *machine)
+{
+    for (guint i = 0; i < machine->rollouts->len; i++) {
+        const struct rollout *rollout = g_ptr_array_index(machine->rollouts, i);
+        if (rollout->number > 0 && rollout->number == machine->request->supersedes)
+            return rollout;
+    }
+    return NULL;
+}
+
+/* The end of what it takes the place of, the request, the claim and the first intents: one append.
+ */
+static void build_request(struct roll_machine *machine, struct append *append)
+{
+    const struct roll_rollout_requested *request = machine->request;
+    const struct rollout *old = superseded_by_request(machine);
+    struct roll_rollout_superseded *end;
+
+    append->first = true;
+    append->rollout = machine->head + 1;
+    if (request->supersedes > 0 && !(old && old->ended)) {
+        append->rollout++;
+        end = machine_body(append, struct roll_rollout_superseded);
+        *end =
+            (struct roll_rollout_superseded){.rollout = request->supersedes, .by = append->rollout};
+        machine_draft(machine, append, ROLL_EVENT_rollout_superseded, end);
+    }
+    machine_draft(machine, append, ROLL_EVENT_rollout_requested, request);
+    add_blobs(append, machine->request_blobs);
+    machine_draft_claim(machine, append, append->rollout);
+    machine_advance(machine);
+    draft_starts(machine, append);
+}
+
+static void build_detached(struct roll_machine *machine, struct append *append,
+                           enum roll_machine_end ending)
+{
+    struct roll_rollout_detached *body = machine_body(append, struct roll_rollout_detached);
+
+    *body =
+        (struct roll_rollout_detached){.rollout = machine->own->number, .driver = machine->driver};
+    machine_draft(machine, append, ROLL_EVENT_rollout_detached, body);
+    append->ending = ending;
+}
+
+/* Every append under a claim that runs low renews it, so that no PUT leaves shortly before the
+ * claim lapses. */
+static void build_regular(struct roll_machine *machine, struct append *append)
+{
+    enum roll_machine_end end;
+
+    if (machine->renew || machine_renewal_due(machine))
+        machine_draft_claim(machine, append, machine->own->number);
+    draft_records(machine, append);
+    if (machine->detach) {
+        build_detached(machine, append, ROLL_END_DETACHED);
+        return;
+    }
+    draft_starts(machine, append);
+    end = machine_end_due(machine);
+    if (end == ROLL_END_SETTLED && g_queue_is_empty(&machine->records))
+        build_detached(machine, append, end);
+    else if (end != ROLL_END_NONE && end != ROLL_END_SETTLED)
+        machine_draft_end(machine, append, end);
+}
+
+static void build(struct roll_machine *machine, struct append *append)
+{
+    if (machine->own->number > 0 && machine->claimed)
+        build_regular(machine, append);
+    else if (machine->detach)
+        machine_finish(machine, ROLL_END_DETACHED); /* nothing is ours to give back */
+    else if (machine->own->number == 0)
+        build_request(machine, append);
+    else
+        machine_draft_claim(machine, append, machine->own->number);
+}
+
+bool machine_append_due(struct roll_machine *machine, struct roll_action *ret_action)
+{
+    struct append *append;
+
+    if (machine->append)
+        return false;
+    append = append_new(machine);
+    build(machine, append);
+    if (append->drafts->len == 0) {
+        machine_append_free(append);
+        return false;
+    }
+    append->id = ++machine->last_id;
+    machine->append = append;
+    *ret_action = (struct roll_action){
+        .id = append->id,
+        .kind = ROLL_ACTION_APPEND,
+        .rollout = machine->own->number,
+        .request_hash = machine->own->hash,
+        .drafts = (const struct roll_draft *)append->drafts->data,
+        .n_drafts = append->drafts->len,
+        .blobs = (const struct roll_blob *const *)append->blobs->pdata,
+        .n_blobs = append->blobs->len,
+    };
+    return true;
+}
+
+/* ---- the answer
+ * -----------------------------------------------------------------------------------------------------------
+ */
+
+static void go_on(struct roll_machine *machine, struct job *job)
+{
+    machine_schedule(machine, job);
+    job->appending = false;
+}
+
+static void appended(struct roll_machine *machine, struct append *append)
+{
+    machine_appended(machine, append);
+    for (guint i = 0; i < append->records->len; i++) {
+        struct job *job = g_ptr_array_index(append->records, i);
+        machine_inherit_ended(machine, job);
+        go_on(machine, job);
+    }
+    for (guint i = 0; i < append->starts->len; i++)
+        go_on(machine, g_ptr_array_index(append->starts, i));
+    if (append->ending != ROLL_END_NONE) {
+        machine->next_rollout = append->next_rollout;
+        machine_finish(machine, append->ending);
+    }
+}
+
+/* Nothing was written: all of it is decided again, on what others wrote. */
+static void take_back(struct roll_machine *machine, struct append *append)
+{
+    for (guint i = append->records->len; i > 0; i--) {
+        struct job *job = g_ptr_array_index(append->records, i - 1);
+        job->appending = false;
+        g_queue_push_head(&machine->records, job);
+    }
+    for (guint i = append->starts->len; i > 0; i--) {
+        struct job *job = g_ptr_array_index(append->starts, i - 1);
+        job->appending = false;
+        g_queue_push_head(&machine->starts, job);
+    }
+    if (append->first)
+        machine_finish(machine, ROLL_END_CONFLICT);
+    else if (append->ending == ROLL_END_DETACHED)
+        machine_finish(machine, ROLL_END_DETACHED);
+}
+
+void machine_append_answer(struct roll_machine *machine, enum roll_observation_kind answer)
+{
+    struct append *append = g_steal_pointer(&machine->append);
+
+    if (answer == ROLL_SAW_APPENDED)
+        appended(machine, append);
+    else if (answer == ROLL_SAW_CONFLICT)
+        take_back(machine, append);
+    else
+        machine_finish(machine, ROLL_END_ERROR);
+    machine_append_free(append);
+}

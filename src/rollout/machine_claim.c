@@ -1,0 +1,100 @@
+/* Who drives (DESIGN section 4). A claim stands until its time by the wall clock; whoever takes
+ * over appends first. A PUT leaves only under our own unlapsed claim and shortly after our last
+ * append: time that passed in between, asleep or suspended, makes the driver ask the ledger again
+ * whether it still is the driver. */
+#include "rollout/machine.h"
+
+#define SLOW_APPENDS_MAX 5
+
+void machine_fold_claimed(struct roll_machine *machine, const struct roll_rollout_claimed *claim)
+{
+    bool mine = strcmp(claim->driver, machine->driver) == 0;
+
+    if (machine->own->number == 0 || claim->rollout != machine->own->number)
+        return;
+    if (!mine && (machine->claimed || machine->opened))
+        machine_finish(machine, ROLL_END_FENCED);
+    g_free(machine->claimant);
+    machine->claimant = g_strdup(claim->driver);
+    machine->until = claim->until;
+    machine->claimed = mine;
+}
+
+void machine_fold_detached(struct roll_machine *machine, const struct roll_rollout_detached *body)
+{
+    if (body->rollout != machine->own->number || g_strcmp0(body->driver, machine->claimant) != 0)
+        return;
+    g_clear_pointer(&machine->claimant, g_free);
+    machine->claimed = false;
+}
+
+static bool stands(const struct roll_machine *machine)
+{
+    return machine->claimant && !machine->claimed && machine->until > machine->wall_ms &&
+           !machine->gone;
+}
+
+bool machine_claim_refused(struct roll_machine *machine)
+{
+    machine->overrule = stands(machine) && machine->take;
+    return stands(machine) && !machine->take;
+}
+
+bool machine_may_put(const struct roll_machine *machine)
+{
+    return machine->claimed && machine->wall_ms < machine->until &&
+           machine->fresh_boot_ms != INT64_MIN &&
+           machine->boot_ms - machine->fresh_boot_ms <= ROLL_FENCE_MS;
+}
+
+bool machine_renewal_due(const struct roll_machine *machine)
+{
+    return machine->claimed && machine->until - machine->wall_ms <= ROLL_CLAIM_RENEW_MS;
+}
+
+int64_t machine_renewal_boot(const struct roll_machine *machine)
+{
+    if (!machine->claimed)
+        return INT64_MAX;
+    return machine->boot_ms + MAX(machine->until - ROLL_CLAIM_RENEW_MS - machine->wall_ms, 0);
+}
+
+void machine_draft_claim(struct roll_machine *machine, struct append *append, int64_t number)
+{
+    struct roll_rollout_claimed *body = machine_body(append, struct roll_rollout_claimed);
+
+    *body = (struct roll_rollout_claimed){
+        .rollout = number,
+        .driver = machine->driver,
+        .host = machine->host,
+        .until = machine->wall_ms + ROLL_CLAIM_MS,
+        .settle = machine->mode == ROLL_MACHINE_SETTLE,
+    };
+    machine_draft(machine, append, ROLL_EVENT_rollout_claimed, body);
+}
+
+/* The fence counts from when the append was asked for: it was durable some time after that, so the
+ * time is on the safe side. A ledger that takes longer than the fence each time would keep every
+ * PUT back for ever. */
+static void watch_slow_ledger(struct roll_machine *machine, const struct append *append)
+{
+    if (g_queue_is_empty(&machine->fenced) || machine->boot_ms - append->boot_ms <= ROLL_FENCE_MS)
+        machine->slow = 0;
+    else if (++machine->slow >= SLOW_APPENDS_MAX)
+        machine_finish(machine, ROLL_END_ERROR);
+}
+
+void machine_appended(struct roll_machine *machine, const struct append *append)
+{
+    struct job *job;
+
+    machine->fresh_boot_ms = append->boot_ms;
+    machine->renew = false;
+    watch_slow_ledger(machine, append);
+    if (machine->overrule && machine->claimed) {
+        machine->overrule = false;
+        machine->quiet_boot_ms = machine->boot_ms + ROLL_FENCE_MS;
+    }
+    while ((job = g_queue_pop_head(&machine->fenced)))
+        machine_due(machine, job, machine->boot_ms);
+}

@@ -1,0 +1,140 @@
+/* How it begins and ends. */
+#include "rollout/machine.h"
+
+/* The first reason to end is the one that counts. */
+void machine_finish(struct roll_machine *machine, enum roll_machine_end end)
+{
+    if (machine->end == ROLL_END_NONE)
+        machine->end = end;
+}
+
+/* ---- the first look at what was folded
+ * ------------------------------------------------------------------------------ */
+
+static size_t schedule_all(struct roll_machine *machine)
+{
+    size_t intents = 0;
+
+    for (guint i = 0; i < machine->rollouts->len; i++) {
+        struct rollout *rollout = g_ptr_array_index(machine->rollouts, i);
+        for (size_t j = 0; j < rollout->n_jobs; j++) {
+            intents += rollout->jobs[j].intended;
+            if (rollout->jobs[j].intended && machine->mode == ROLL_MACHINE_SETTLE)
+                machine->unsettled++;
+            machine_schedule(machine, &rollout->jobs[j]);
+        }
+    }
+    return intents;
+}
+
+void machine_open(struct roll_machine *machine)
+{
+    size_t intents;
+
+    machine->opened = true;
+    machine->open_boot_ms = machine->boot_ms;
+    if (machine->end)
+        return;
+    machine_inherit_open(machine);
+    intents = schedule_all(machine);
+    if (machine->mode == ROLL_MACHINE_SETTLE && intents == 0)
+        machine_finish(machine, ROLL_END_SETTLED);
+    else if (machine->own->number > 0 && machine_claim_refused(machine))
+        machine_finish(machine, ROLL_END_FENCED);
+}
+
+/* ---- ends
+ * ---------------------------------------------------------------------------------------------------------------
+ */
+
+static bool is_quiet(const struct roll_machine *machine)
+{
+    return machine->occupied == 0 && machine->inherited == 0;
+}
+
+bool machine_back_wanted(const struct roll_machine *machine)
+{
+    return machine->mode == ROLL_MACHINE_DRIVE && machine->claimed &&
+           machine->own->order->back_on_failure && machine->touched && machine_stopping(machine) &&
+           !machine->own->cancelling && is_quiet(machine);
+}
+
+static enum roll_machine_end failure(const struct roll_machine *machine)
+{
+    if (!machine_back_wanted(machine))
+        return ROLL_END_FAILED;
+    if (!machine->back_known)
+        return ROLL_END_NONE; /* it is being decided */
+    return machine->back ? ROLL_END_FAILED_BACK : ROLL_END_FAILED;
+}
+
+enum roll_machine_end machine_end_due(const struct roll_machine *machine)
+{
+    if (machine->mode == ROLL_MACHINE_SETTLE)
+        return machine->unsettled == 0 ? ROLL_END_SETTLED : ROLL_END_NONE;
+    if (!is_quiet(machine))
+        return ROLL_END_NONE;
+    if (machine->own->cancelling)
+        return ROLL_END_CANCELLED;
+    if (machine_stopping(machine))
+        return failure(machine);
+    if (machine->ring < machine->rings->len)
+        return ROLL_END_NONE;
+    return machine->failed > 0 ? ROLL_END_FAILED : ROLL_END_SUCCEEDED;
+}
+
+static char *reason_of(struct roll_machine *machine, struct append *append,
+                       enum roll_machine_end end)
+{
+    g_autofree char *text = NULL;
+
+    if (end == ROLL_END_SUCCEEDED || end == ROLL_END_CANCELLED)
+        return NULL;
+    text = g_strdup_printf(
+        "%zu of %zu targets failed%s%s", machine->failed, machine->own->n_jobs,
+        machine->back_known && !machine->back ? "; no automatic back: " : "",
+        machine->back_known && !machine->back && machine->no_back ? machine->no_back : "");
+    return machine_text(append, text);
+}
+
+/* The automatic back is requested and claimed in the append that ends the rollout: there is no
+ * moment in which the environment is failed and nobody's. */
+static void draft_back(struct roll_machine *machine, struct append *append)
+{
+    append->next_rollout = machine->head + append->drafts->len + 1;
+    machine_draft(machine, append, ROLL_EVENT_rollout_requested, &machine->back->request);
+    machine_draft_claim(machine, append, append->next_rollout);
+    for (guint i = 0; machine->back->blobs && i < machine->back->blobs->len; i++)
+        g_ptr_array_add(append->blobs, g_ptr_array_index(machine->back->blobs, i));
+}
+
+void machine_draft_end(struct roll_machine *machine, struct append *append,
+                       enum roll_machine_end end)
+{
+    struct roll_rollout_failed *body =
+        machine_body(append, struct roll_rollout_failed); /* all ends have its shape */
+    enum roll_event_kind kind = ROLL_EVENT_rollout_failed;
+
+    if (end == ROLL_END_SUCCEEDED)
+        kind = ROLL_EVENT_rollout_succeeded;
+    else if (end == ROLL_END_CANCELLED)
+        kind = ROLL_EVENT_rollout_cancelled;
+    *body = (struct roll_rollout_failed){
+        .rollout = machine->own->number,
+        .reason = reason_of(machine, append, end),
+    };
+    machine_draft(machine, append, kind, body);
+    append->ending = end;
+    if (end == ROLL_END_FAILED_BACK)
+        draft_back(machine, append);
+}
+
+/* Nothing is under way any more, and what remains this process cannot learn. */
+bool machine_is_stuck(struct roll_machine *machine)
+{
+    return machine->left > 0 && machine->mode == ROLL_MACHINE_DRIVE && machine->claimed &&
+           !machine->append && g_hash_table_size(machine->asked) == 0 &&
+           machine_agenda_next(machine) == INT64_MAX && g_queue_is_empty(&machine->records) &&
+           g_queue_is_empty(&machine->starts) && g_queue_is_empty(&machine->fenced) &&
+           machine_bake_left(machine) == 0;
+}

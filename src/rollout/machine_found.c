@@ -1,0 +1,146 @@
+/* What a look by name means. The correlation id, which the client chose, tells whose the deployment
+ * is. */
+#include "rollout/machine.h"
+
+enum owner { OWNER_UNKNOWN, OWNER_US, OWNER_OTHER };
+
+static enum owner owner_of(const struct job *job, const struct roll_observation *reply)
+{
+    if (!reply->correlation_id)
+        return OWNER_UNKNOWN;
+    return g_ascii_strcasecmp(reply->correlation_id, job->correlation) == 0 ? OWNER_US
+                                                                            : OWNER_OTHER;
+}
+
+/* ---- ours
+ * ------------------------------------------------------------------------------------------------------------
+ */
+
+/* The outcome is known; a failure is explained first. */
+void machine_finalize(struct roll_machine *machine, struct job *job)
+{
+    if (strcmp(job->outcome->outcome, "failed") == 0)
+        machine_go(machine, job, PHASE_EXPLAIN, machine->boot_ms);
+    else
+        machine_record_ready(machine, job);
+}
+
+static void found_ours(struct roll_machine *machine, struct job *job,
+                       const struct roll_observation *reply)
+{
+    if (machine_outcome_of(reply->state)) {
+        job->accepted = true;
+        machine_no_trouble(job);
+        machine_note(job, reply);
+        machine_finalize(machine, job);
+    } else {
+        machine_accepted(machine, job,
+                         machine->boot_ms + machine_poll_ms(machine, job, reply->retry_after_ms));
+    }
+}
+
+/* ---- not there
+ * --------------------------------------------------------------------------------------------------------
+ */
+
+static void look_again(struct roll_machine *machine, struct job *job)
+{
+    if (machine->mode == ROLL_MACHINE_SETTLE && ++job->looks >= MACHINE_SETTLE_LOOKS)
+        machine_leave(machine, job);
+    else
+        machine_due(machine, job, MIN(machine->boot_ms + MACHINE_LOOK_MS, job->believe_boot_ms));
+}
+
+static bool may_put_again(const struct roll_machine *machine, const struct job *job)
+{
+    return machine->mode == ROLL_MACHINE_DRIVE && job->rollout == machine->own &&
+           !machine_cancel_wanted(machine, job) && job->lost <= MACHINE_LOST_MAX;
+}
+
+/* The request may still be on its way: believe it only when that is over. */
+static void not_arrived(struct roll_machine *machine, struct job *job)
+{
+    if (machine->boot_ms < job->believe_boot_ms)
+        look_again(machine, job);
+    else if (may_put_again(machine, job))
+        machine_go(machine, job, PHASE_PUT, machine->boot_ms);
+    else
+        machine_conclude(machine, job, "absent", NULL, "the request never arrived");
+}
+
+/* It was there, and is not any more. */
+static void vanished(struct roll_machine *machine, struct job *job,
+                     const struct roll_observation *reply)
+{
+    bool transient = !reply->code || strcmp(reply->code, "DeploymentNotFound") == 0;
+
+    if (job->missing_boot_ms < 0)
+        job->missing_boot_ms = machine->boot_ms;
+    if (transient && machine->boot_ms - job->missing_boot_ms < ROLL_NOT_FOUND_MS) {
+        machine_due(machine, job,
+                    machine->boot_ms + machine_poll_ms(machine, job, reply->retry_after_ms));
+        return;
+    }
+    machine_note(job, reply);
+    machine_conclude(machine, job, "failed", NULL, "the deployment vanished while it ran");
+}
+
+static void found_nothing(struct roll_machine *machine, struct job *job,
+                          const struct roll_observation *reply)
+{
+    if (job->accepted)
+        vanished(machine, job, reply);
+    else
+        not_arrived(machine, job);
+}
+
+/* ---- another's
+ * --------------------------------------------------------------------------------------------------------
+ */
+
+/* A name that the plan fixes was used before; a derived one never was. */
+static void found_other(struct roll_machine *machine, struct job *job,
+                        const struct roll_observation *reply)
+{
+    g_autofree char *message = NULL;
+
+    if (job->target->deployment_name && !job->accepted && machine_outcome_of(reply->state)) {
+        not_arrived(machine, job);
+        return;
+    }
+    message = g_strdup_printf("the deployment of this name is another's (correlation id %s)",
+                              reply->correlation_id);
+    machine_conclude(machine, job, "conflict", "DeploymentNameTaken", message);
+}
+
+/* ---- nothing learned
+ * ----------------------------------------------------------------------------------------------------
+ */
+
+/* An outcome that cannot be read is not guessed: the intent stays open for `roll resume`. */
+static void learned_nothing(struct roll_machine *machine, struct job *job,
+                            const struct roll_observation *reply)
+{
+    bool denied = reply->outcome == ROLL_ARM_REFUSED || reply->outcome == ROLL_ARM_NO_TOKEN;
+    int64_t patience = denied ? MACHINE_DENIED_PATIENCE_MS : MACHINE_READ_PATIENCE_MS;
+
+    if (!machine_try_again(machine, job, patience, reply->retry_after_ms))
+        machine_leave(machine, job);
+}
+
+void machine_found(struct roll_machine *machine, struct job *job,
+                   const struct roll_observation *reply)
+{
+    enum owner owner = owner_of(job, reply);
+
+    if (reply->outcome == ROLL_ARM_NOT_FOUND)
+        found_nothing(machine, job, reply);
+    else if (reply->outcome != ROLL_ARM_OK)
+        learned_nothing(machine, job, reply);
+    else if (owner == OWNER_OTHER)
+        found_other(machine, job, reply);
+    else if (owner == OWNER_US || job->phase == PHASE_DETAIL)
+        found_ours(machine, job, reply);
+    else
+        learned_nothing(machine, job, reply);
+}
