@@ -163,8 +163,6 @@ static void pop(struct json_reader *r, struct stack *stack)
     g_clear_pointer(&frame->names, g_hash_table_destroy);
     if (r->builder)
         roll_json_build_close(r);
-    if (r->watch)
-        r->watch->close(r->watch->user, stack->depth + 1);
 }
 
 static void close_container(struct json_reader *r, struct stack *stack)

@@ -13,7 +13,6 @@ struct json_watch {
     void *user;
     void (*member)(void *user, int depth, const char *name, const char *at);
     void (*element)(void *user, int depth, size_t index, const char *at);
-    void (*close)(void *user, int depth);
 };
 
 /* The value under construction (json_build.c). */

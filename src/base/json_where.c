@@ -11,7 +11,8 @@ struct search {
 
 static void matched(struct search *search, int depth, bool equal, const char *at)
 {
-    /* A member replaces its forerunner's depth: siblings share it. */
+    /* A sibling, or what follows a container that was closed, ends what was matched at this depth
+     * and below. */
     if (search->matched >= depth)
         search->matched = depth - 1;
     if (search->matched != depth - 1 || !equal)
@@ -38,14 +39,6 @@ static void on_element(void *user, int depth, size_t index, const char *at)
             at);
 }
 
-static void on_close(void *user, int depth)
-{
-    struct search *search = user;
-
-    if (search->matched >= depth)
-        search->matched = depth - 1;
-}
-
 /* RFC 6901: `~1` is a slash, `~0` a tilde. */
 static void decode_segment(char *segment)
 {
@@ -66,7 +59,7 @@ void roll_json_where(const char *text, size_t size, enum roll_dialect dialect, c
     g_autoptr(GString) strict = g_string_sized_new(MIN(size, ROLL_JSON_MAX_BYTES) + 16);
     g_auto(GStrv) segments = g_strsplit(pointer, "/", -1);
     struct search search = {.segments = segments + 1}; /* the first stands before the first slash */
-    const struct json_watch watch = {&search, on_member, on_element, on_close};
+    const struct json_watch watch = {&search, on_member, on_element};
     struct json_reader r;
 
     if (*pointer == '/') /* "" is the whole document */

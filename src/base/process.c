@@ -119,24 +119,11 @@ static int spawn(const struct roll_process_options *options, const char *program
     return failure;
 }
 
-/* A descriptor below 3 (our own stdin may be closed) would be overwritten while the child's are set
- * up. */
-static int above_standard(int fd)
-{
-    if (fd < 0 || fd > STDERR_FILENO)
-        return fd;
-    int moved = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-    close(fd);
-    return moved;
-}
-
+/* Should our own 0 to 2 be closed, a pipe may get their numbers. The order in set_descriptors holds
+ * for that, too: the end that the child writes to is never 0, and stdout's lies below stderr's. */
 static bool make_pipe(int ret_fds[2])
 {
-    if (pipe2(ret_fds, O_CLOEXEC) != 0)
-        return false;
-    ret_fds[0] = above_standard(ret_fds[0]);
-    ret_fds[1] = above_standard(ret_fds[1]);
-    return ret_fds[0] >= 0 && ret_fds[1] >= 0 && fcntl(ret_fds[0], F_SETFL, O_NONBLOCK) == 0;
+    return pipe2(ret_fds, O_CLOEXEC) == 0 && fcntl(ret_fds[0], F_SETFL, O_NONBLOCK) == 0;
 }
 
 struct roll_error *roll_process_start(const struct roll_process_options *options,

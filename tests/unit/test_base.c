@@ -430,6 +430,7 @@ START_TEST(test_text__controls_are_shown)
     shown("a\xE2\x80\xAE"
           "b\xE2\x81\xA6",
           false, "a\\u{202E}b\\u{2066}");
+    shown("\xD8\x9C\xE2\x80\xA8\xEF\xBB\xBF", false, "\\u{061C}\\u{2028}\\u{FEFF}");
     shown("\xFF\xC3", false, "\\xFF\\xC3");
     shown("a\r\nb\nc\rd", false, "a b c d");
     shown("a\r\nb\nc\td", true, "a\nb\nc d");

@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -115,6 +116,36 @@ START_TEST(test_process__who_ignores_term_is_killed)
     ck_assert_int_eq(result.signal, SIGKILL);
     ck_assert_str_eq(result.out->str, "ready\n");
     ck_assert(!roll_process_pump(process, now + 5002, &result)); /* done is told once */
+    roll_process_result_clear(&result);
+}
+END_TEST
+
+/* The shell ends at SIGTERM, and nobody holds our pipes: yet what ignores the signal must not work
+ * on. */
+START_TEST(test_process__nothing_of_the_group_outlives_its_time_out)
+{
+    ck_assert_int_eq(prctl(PR_SET_CHILD_SUBREAPER, 1), 0); /* so that we can wait for the orphan */
+    const char *const argv[] = {
+        "sh", "-c", "trap '' TERM; sleep 1000 >/dev/null 2>&1 & trap - TERM; echo $!; wait", NULL};
+    const struct roll_process_options options = {.argv = argv, .timeout_ms = 3600000};
+    struct roll_process_result result;
+    roll_auto(process) struct roll_process *process = NULL;
+    roll_auto(error) struct roll_error *err = roll_process_start(&options, &process);
+    int fds[2];
+
+    ck_assert_ptr_null(err);
+    roll_process_fds(process, fds);
+    struct pollfd ready = {fds[0], POLLIN, 0};
+    ck_assert_int_eq(poll(&ready, 1, 60000), 1);
+    int64_t now = roll_process_deadline(process);
+    while (!roll_process_pump(process, now, &result))
+        g_usleep(1000);
+    pid_t orphan = (pid_t)g_ascii_strtoll(result.out->str, NULL, 10);
+    int status = 0;
+
+    ck_assert(result.timed_out);
+    ck_assert_int_eq(waitpid(orphan, &status, 0), orphan);
+    ck_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
     roll_process_result_clear(&result);
 }
 END_TEST
@@ -262,6 +293,7 @@ int main(void)
     tcase_add_test(tcase, test_process__output_is_bounded_and_read_to_its_end);
     tcase_add_test(tcase, test_process__the_time_out_ends_the_whole_group);
     tcase_add_test(tcase, test_process__who_ignores_term_is_killed);
+    tcase_add_test(tcase, test_process__nothing_of_the_group_outlives_its_time_out);
     tcase_add_test(tcase, test_process__what_lingers_does_not_hold_us);
     tcase_add_test(tcase, test_process__missing_programs_are_not_found);
     tcase_add_test(tcase, test_process__what_cannot_be_started_says_so);

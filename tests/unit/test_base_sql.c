@@ -383,6 +383,19 @@ START_TEST(test_sql__reading_needs_no_writable_folder)
 }
 END_TEST
 
+/* SQLite would open it for reading only, and say nothing until the first write. */
+START_TEST(test_sql__a_file_that_may_not_be_written_is_refused_at_once)
+{
+    struct roll_sql_options options = options_of(file);
+
+    stop_being_root();
+    options.wal = false;
+    roll_sql_close(opened(&options));
+    g_chmod(file, 0400);
+    open_fails(&options, ROLL_E_READ_ONLY);
+}
+END_TEST
+
 /* A size limit stops writes as a full disk does, without needing one. */
 START_TEST(test_sql__a_file_that_cannot_grow_is_an_error_and_keeps_what_was)
 {
@@ -443,6 +456,7 @@ int main(void)
     tcase_add_test(tcase, test_sql__opening_tells_what_is_wrong);
     tcase_add_test(tcase, test_sql__a_malformed_file_is_damaged);
     tcase_add_test(tcase, test_sql__reading_needs_no_writable_folder);
+    tcase_add_test(tcase, test_sql__a_file_that_may_not_be_written_is_refused_at_once);
     tcase_add_test(tcase, test_sql__a_file_that_cannot_grow_is_an_error_and_keeps_what_was);
     tcase_add_test(tcase, test_sql__processes_may_create_the_same_file_at_once);
     TCase *aborting = tcase_create("aborting");
