@@ -1,0 +1,213 @@
+/* Does a release contain what is live? Ancestry says which of two releases is the older one; a live
+ * hotfix counts as contained when its commits are, as themselves or as equal patches, or when the
+ * artifacts that it changed are the same. */
+#include "release/choose.h"
+
+#define MAX_FIX_COMMITS 50
+
+enum contained { CONTAINED, NOT_CONTAINED, CANNOT_TELL };
+
+/* ---- commits
+ * ------------------------------------------------------------------------------------------------------
+ */
+
+static struct roll_error *commit_contains(struct roll_git *git, const char *commit,
+                                          const char *ancestor, enum contained *ret_contained)
+{
+    *ret_contained = CANNOT_TELL;
+    if (!commit || !ancestor)
+        return NULL;
+    if (strcmp(commit, ancestor) == 0) {
+        *ret_contained = CONTAINED;
+        return NULL;
+    }
+    if (!git)
+        return NULL;
+    bool contained = false;
+    struct roll_error *err = roll_git_contains(git, commit, ancestor, &contained);
+    if (roll_error_code(err) == ROLL_E_NOT_FOUND) { /* another repository, or a shallow clone */
+        roll_error_free(err);
+        return NULL;
+    }
+    ROLL_TRY(err);
+    *ret_contained = contained ? CONTAINED : NOT_CONTAINED;
+    return NULL;
+}
+
+static struct roll_error *take_commit(void *user, const struct roll_commit *commit)
+{
+    g_ptr_array_add(user, g_strdup(commit->id));
+    return NULL;
+}
+
+/* Every commit that the fix adds to its base is in descendant as an equal patch. */
+static struct roll_error *has_patches(struct roll_git *git, const char *descendant,
+                                      const char *base, const char *fix, bool *ret_has)
+{
+    g_autoptr(GPtrArray) commits = g_ptr_array_new_with_free_func(g_free);
+    *ret_has = false;
+    ROLL_TRY(roll_git_changes(git, base, fix, MAX_FIX_COMMITS + 1, take_commit, commits));
+    if (!commits->len || commits->len > MAX_FIX_COMMITS)
+        return NULL;
+    for (guint i = 0; i < commits->len; i++) {
+        bool has = false;
+        ROLL_TRY(roll_git_has_patch(git, descendant, g_ptr_array_index(commits, i), &has));
+        if (!has)
+            return NULL;
+    }
+    *ret_has = true;
+    return NULL;
+}
+
+/* ---- artifacts
+ * ----------------------------------------------------------------------------------------------------
+ */
+
+static const char *reference(const json_t *manifest, const char *artifact)
+{
+    const json_t *artifacts = json_object_get(manifest, "artifacts");
+    return roll_json_get_string(json_object_get(artifacts, artifact), "reference");
+}
+
+/* The artifacts that the hotfix changed have the same references in the release. False when it
+ * changed none. */
+static struct roll_error *same_artifacts(struct release_history *history, const char *root,
+                                         const char *hotfix, const char *release, bool *ret_same)
+{
+    const json_t *before = NULL, *fixed = NULL, *now = NULL;
+    ROLL_TRY(release_history_manifest(history, root, &before));
+    ROLL_TRY(release_history_manifest(history, hotfix, &fixed));
+    ROLL_TRY(release_history_manifest(history, release, &now));
+    const char *name;
+    json_t *artifact;
+    bool changed = false, same = true;
+    json_object_foreach (json_object_get(fixed, "artifacts"), name, artifact) {
+        const char *to = roll_json_get_string(artifact, "reference");
+        if (g_strcmp0(reference(before, name), to) == 0)
+            continue;
+        changed = true;
+        same = same && g_strcmp0(reference(now, name), to) == 0;
+    }
+    *ret_same = changed && same;
+    return NULL;
+}
+
+/* ---- a live hotfix
+ * ------------------------------------------------------------------------------------------------
+ */
+
+/* The ordinary release that a chain of hotfixes began with. */
+static struct roll_error *root_of(struct release_history *history,
+                                  const struct release_info *hotfix,
+                                  const struct release_info **ret_root)
+{
+    const struct release_info *root = hotfix;
+    for (int depth = 0; root->base && depth < 100; depth++)
+        ROLL_TRY(release_history_info(history, root->base, &root));
+    *ret_root = root;
+    return NULL;
+}
+
+static struct roll_error *holds_fix(struct release_chooser *chooser, struct roll_git *git,
+                                    const struct release_info *release,
+                                    const struct release_info *hotfix,
+                                    const struct release_info *root, bool *ret_holds)
+{
+    ROLL_TRY(same_artifacts(chooser->history, root->version, hotfix->version, release->version,
+                            ret_holds));
+    bool own_commit = hotfix->commit && g_strcmp0(hotfix->commit, root->commit) != 0;
+    if (*ret_holds || !own_commit)
+        return NULL;
+    enum contained contained;
+    ROLL_TRY(commit_contains(git, release->commit, hotfix->commit, &contained));
+    *ret_holds = contained == CONTAINED;
+    if (contained != NOT_CONTAINED || !root->commit)
+        return NULL;
+    struct roll_error *err =
+        has_patches(git, release->commit, root->commit, hotfix->commit, ret_holds);
+    if (roll_error_code(err) != ROLL_E_NOT_FOUND)
+        return err;
+    roll_error_free(err);
+    return NULL;
+}
+
+static struct roll_error *check_hotfix(struct release_chooser *chooser, struct roll_git *git,
+                                       const struct release_info *release,
+                                       const struct release_info *hotfix,
+                                       const struct release_info *root)
+{
+    bool holds = false;
+    ROLL_TRY(holds_fix(chooser, git, release, hotfix, root, &holds));
+    if (holds || release_chooser_overridden(chooser, "hotfix"))
+        return NULL;
+    return release_error_next(
+        roll_error_new(ROLL_E_REFUSED,
+                       "'%s' does not contain the live hotfix '%s'%s%.12s%s: it would be lost",
+                       release->version, hotfix->version, hotfix->commit ? " (commit " : "",
+                       hotfix->commit ? hotfix->commit : "", hotfix->commit ? ")" : ""),
+        g_strdup_printf("roll release %s --ref REF-WITH-THE-FIX", chooser->history->service),
+        release_chooser_override_command(chooser, release->version, "hotfix"), NULL);
+}
+
+/* ---- order
+ * --------------------------------------------------------------------------------------------------------
+ */
+
+static struct roll_error *check_order(struct release_chooser *chooser, struct roll_git *git,
+                                      const struct release_info *release,
+                                      const struct release_info *live)
+{
+    enum contained contained;
+    ROLL_TRY(commit_contains(git, release->commit, live->commit, &contained));
+    if (contained == CANNOT_TELL)
+        release_chooser_note(chooser,
+                             "whether %s is newer than the live %s could not be checked: %s",
+                             release->version, live->version,
+                             !release->commit || !live->commit ? "a release has no commit"
+                             : git ? "a commit is not in this repository"
+                                   : "there is no git repository");
+    if (contained != NOT_CONTAINED || release_chooser_overridden(chooser, "order"))
+        return NULL;
+    bool succeeded = false;
+    ROLL_TRY(release_history_succeeded(chooser->history, release->version, &succeeded));
+    const char *stream = chooser->history->stream;
+    return release_error_next(
+        roll_error_new(ROLL_E_REFUSED,
+                       "'%s' is older than the live '%s': its commit %.12s does not contain %.12s",
+                       release->version, live->version, release->commit, live->commit),
+        succeeded ? g_strdup_printf("roll back %s --to %s", stream, release->version)
+                  : g_strdup_printf("roll back %s", stream),
+        release_chooser_override_command(chooser, release->version, "order"), NULL);
+}
+
+static struct roll_error *check_against(struct release_chooser *chooser, struct roll_git *git,
+                                        const struct release_info *release, const char *live)
+{
+    const struct release_info *held = NULL, *root = NULL;
+    if (strcmp(live, release->version) == 0)
+        return NULL;
+    ROLL_TRY(release_history_info(chooser->history, live, &held));
+    ROLL_TRY(root_of(chooser->history, held, &root));
+    if (root != held)
+        ROLL_TRY(check_hotfix(chooser, git, release, held, root));
+    /* A hotfix of the live release itself descends from it, whatever commit it names. */
+    return g_strcmp0(release->version, root->version) == 0 && root != held
+               ? NULL
+               : check_order(chooser, git, release, root);
+}
+
+struct roll_error *release_check_contains(struct release_chooser *chooser, struct roll_git *git,
+                                          const struct release_info *release)
+{
+    g_autoptr(GHashTable) versions = g_hash_table_new(g_str_hash, g_str_equal);
+    const struct release_history *history = chooser->history;
+    for (guint i = 0; i < chooser->candidates->len; i++) {
+        const struct release_held *held =
+            release_history_held(history, g_ptr_array_index(chooser->candidates, i));
+        if (held && held->release && g_hash_table_add(versions, held->release))
+            ROLL_TRY(check_against(chooser, git, release, held->release));
+    }
+    if (!g_hash_table_size(versions) && history->last_good)
+        return check_against(chooser, git, release, history->last_good);
+    return NULL;
+}
