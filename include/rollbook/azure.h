@@ -10,7 +10,7 @@
 #include "rollbook/http.h"
 #include "rollbook/template.h"
 
-/* ---- clouds ------------------------------------------------------------------------------------------------------- */
+/* ---- clouds --------------------------------------------------------------------------------- */
 
 struct roll_cloud {
     char *name;      /* public, usgovernment, china, sandbox, or the custom URL */
@@ -28,7 +28,7 @@ struct roll_error *roll_cloud_new(const char *name, const char *arm_url, struct 
 void roll_cloud_free(struct roll_cloud *cloud);
 ROLL_AUTO_DEFINE(cloud, struct roll_cloud, roll_cloud_free)
 
-/* ---- credentials -------------------------------------------------------------------------------------------------- */
+/* ---- credentials ---------------------------------------------------------------------------- */
 
 /* One for each (cloud, tenant, kind). kind: NULL for the chain of DefaultAzureCredential, or "environment", "cli", … Those
  * that are not built yet are named in a clear error. For a sandbox: a static token. */
@@ -49,7 +49,7 @@ const char *roll_credential_actor(const struct roll_credential *credential);
 /* Who asks, by the pipeline's or the local environment's word; never proof. Owned by the caller. */
 char *roll_claimed_actor(void);
 
-/* ---- scopes and deployments --------------------------------------------------------------------------------------- */
+/* ---- scopes and deployments ----------------------------------------------------------------- */
 
 struct roll_arm_scope {
     enum roll_scope_kind kind;

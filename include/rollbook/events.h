@@ -22,7 +22,7 @@
 #include "rollbook/digest.h"
 #include "rollbook/error.h"
 
-/* ---- bodies: F(type, member, "name in JSON", REQUIRED or OPTIONAL) ------------------------------------------------ */
+/* ---- bodies: F(type, member, "name in JSON", REQUIRED or OPTIONAL) -------------------------- */
 
 /* Stream SERVICE. A release was made. parts: template, linked templates, effective parameters of every target. */
 #define ROLL_FIELDS_release_made(F)                                                                \
@@ -217,7 +217,7 @@
     F(text, object, "object", REQUIRED)                                                            \
     F(text, reason, "reason", REQUIRED)
 
-/* ---- kinds: K(id, "name", version) -------------------------------------------------------------------------------- */
+/* ---- kinds: K(id, "name", version) ---------------------------------------------------------- */
 
 #define ROLL_EVENT_KINDS(K)                                                                        \
     K(release_made, "release.made", 1)                                                             \

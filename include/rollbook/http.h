@@ -22,7 +22,7 @@ ROLL_AUTO_DEFINE(loop, struct roll_loop, roll_loop_free)
 struct roll_error *roll_loop_run(struct roll_loop *loop) ROLL_CHECKED;
 void roll_loop_stop(struct roll_loop *loop);
 
-/* ---- timers, descriptors, signals, children ------------------------------------------------------------------------ */
+/* ---- timers, descriptors, signals, children ------------------------------------------------- */
 
 typedef void (*roll_loop_fn)(void *user);
 
@@ -44,7 +44,7 @@ struct roll_error *roll_loop_signals(struct roll_loop *loop, void (*fn)(void *us
 struct roll_error *roll_loop_process(struct roll_loop *loop, const struct roll_process_options *options,
                                      void (*fn)(void *user, const struct roll_process_result *result), void *user) ROLL_CHECKED;
 
-/* ---- requests ------------------------------------------------------------------------------------------------------ */
+/* ---- requests ------------------------------------------------------------------------------- */
 
 enum roll_http_outcome {
     ROLL_HTTP_REPLIED, /* a whole reply with a status */
@@ -108,7 +108,7 @@ struct roll_http_stats {
 };
 struct roll_http_stats roll_http_stats(const struct roll_loop *loop);
 
-/* ---- addresses ----------------------------------------------------------------------------------------------------- */
+/* ---- addresses ------------------------------------------------------------------------------ */
 
 /* http or https to 127.0.0.0/8, ::1 or localhost. */
 bool roll_url_is_loopback(const char *url);

@@ -28,7 +28,7 @@ const char *roll_ledger_replica(struct roll_ledger *ledger);
 /* Changes whenever another connection committed (PRAGMA data_version). */
 struct roll_error *roll_ledger_data_version(struct roll_ledger *ledger, int64_t *ret_version) ROLL_CHECKED;
 
-/* ---- append ------------------------------------------------------------------------------------------------------- */
+/* ---- append --------------------------------------------------------------------------------- */
 
 struct roll_head {
     int64_t seq; /* 0: empty */
@@ -66,7 +66,7 @@ struct roll_error *roll_ledger_object(struct roll_ledger *ledger, const char *di
 struct roll_error *roll_ledger_object_json(struct roll_ledger *ledger, const char *digest, json_t **ret_value) ROLL_CHECKED;
 bool roll_ledger_has_object(struct roll_ledger *ledger, const char *digest);
 
-/* ---- read --------------------------------------------------------------------------------------------------------- */
+/* ---- read ----------------------------------------------------------------------------------- */
 
 /* Callbacks return an error to stop (it is handed on); the row is borrowed for the call. */
 typedef struct roll_error *(*roll_event_fn)(void *user, const struct roll_event *event);
@@ -75,7 +75,7 @@ struct roll_error *roll_ledger_event(struct roll_ledger *ledger, const char *str
 /* Names of all streams, sorted; g_strfreev. */
 struct roll_error *roll_ledger_streams(struct roll_ledger *ledger, char ***ret_streams) ROLL_CHECKED;
 
-/* ---- projections (borrowed rows; all text may be NULL where "or NULL" is said) ------------------------------------- */
+/* ---- projections (borrowed rows; all text may be NULL where "or NULL" is said) -------------- */
 
 struct roll_release_row {
     const char *service, *version, *manifest, *commit, *base; /* commit, base or NULL */
@@ -178,7 +178,7 @@ struct roll_step_row {
 typedef struct roll_error *(*roll_step_fn)(void *user, const struct roll_step_row *row);
 struct roll_error *roll_ledger_steps(struct roll_ledger *ledger, const char *stream, int64_t rollout, roll_step_fn fn, void *user) ROLL_CHECKED;
 
-/* ---- whole-ledger commands ---------------------------------------------------------------------------------------- */
+/* ---- whole-ledger commands ------------------------------------------------------------------ */
 
 struct roll_verify_options {
     const char *head; /* "STREAM@SEQ:HASH" or a bare hash that must be the hash of some event; or NULL */
@@ -204,7 +204,7 @@ struct roll_error *roll_ledger_import(struct roll_ledger *ledger, struct roll_er
  * names it. ROLL_E_NOT_FOUND. */
 struct roll_error *roll_ledger_redact(struct roll_ledger *ledger, const struct roll_actor *actor, const char *digest, const char *reason) ROLL_CHECKED;
 
-/* ---- driver locks: state/run/ROLLOUT.lock ------------------------------------------------------------------------- */
+/* ---- driver locks: state/run/ROLLOUT.lock --------------------------------------------------- */
 
 struct roll_lock;
 /* *ret_lock NULL and no error: held by a living process of this replica. Released when closed or when the process ends. */

@@ -10,7 +10,7 @@
 
 #include "rollbook/template.h"
 
-/* ---- workspace ---------------------------------------------------------------------------------------------------- */
+/* ---- workspace ------------------------------------------------------------------------------ */
 
 struct roll_workspace {
     char *root;       /* absolute, no slash at the end */
@@ -24,7 +24,7 @@ struct roll_error *roll_workspace_find(const char *dir, struct roll_workspace **
 void roll_workspace_free(struct roll_workspace *workspace);
 ROLL_AUTO_DEFINE(workspace, struct roll_workspace, roll_workspace_free)
 
-/* ---- plan --------------------------------------------------------------------------------------------------------- */
+/* ---- plan ----------------------------------------------------------------------------------- */
 
 enum roll_lane { ROLL_LANE_RELEASE, ROLL_LANE_HOTFIX, ROLL_LANE_ROLLBACK, ROLL_LANE_COUNT };
 extern const char *const roll_lane_names[ROLL_LANE_COUNT]; /* "release", "hotfix", "rollback" */

@@ -11,7 +11,7 @@
 #include "rollbook/ledger.h"
 #include "rollbook/plan.h"
 
-/* ---- making a release --------------------------------------------------------------------------------------------- */
+/* ---- making a release ----------------------------------------------------------------------- */
 
 struct roll_release_options {
     const char *ref;                  /* NULL: HEAD */
@@ -51,7 +51,7 @@ struct roll_error *roll_release_record(struct roll_ledger *ledger, const struct 
 /* From the ledger, by version. ROLL_E_NOT_FOUND names the nearest. */
 struct roll_error *roll_release_load(struct roll_ledger *ledger, const char *service, const char *version, struct roll_release **ret_release) ROLL_CHECKED;
 
-/* ---- orders ------------------------------------------------------------------------------------------------------- */
+/* ---- orders --------------------------------------------------------------------------------- */
 
 struct roll_order_target {
     char *name;
@@ -86,7 +86,7 @@ ROLL_AUTO_DEFINE(order, struct roll_order, roll_order_free)
 struct roll_error *roll_order_write(const struct roll_order *order, GString **ret_text) ROLL_CHECKED; /* canonical JSON */
 struct roll_error *roll_order_read(const char *text, size_t size, struct roll_order **ret_order) ROLL_CHECKED;
 
-/* ---- choosing ----------------------------------------------------------------------------------------------------- */
+/* ---- choosing ------------------------------------------------------------------------------- */
 
 struct roll_choice_options {
     const char *release;           /* out: --release; back, forward: --to; NULL: the default */
@@ -130,7 +130,7 @@ struct roll_error *roll_choose_auto_back(struct roll_ledger *ledger, const char 
  * there, not bad. ROLL_E_NOT_FOUND. Owned version. */
 struct roll_error *roll_choose_promoted(const struct roll_plan *plan, const struct roll_plan_environment *environment, struct roll_ledger *ledger, char **ret_version) ROLL_CHECKED;
 
-/* ---- comparing ---------------------------------------------------------------------------------------------------- */
+/* ---- comparing ------------------------------------------------------------------------------ */
 
 /* Offline expansion of one target of a release: array of resources. New reference. */
 struct roll_error *roll_release_resources(struct roll_ledger *ledger, const struct roll_order_target *target, json_t **ret_resources) ROLL_CHECKED;

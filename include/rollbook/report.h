@@ -22,7 +22,7 @@ enum roll_paint { ROLL_PLAIN, ROLL_BOLD, ROLL_DIM, ROLL_GOOD, ROLL_BAD, ROLL_WAR
 /* Appends text in a colour, or plainly. */
 void roll_paint(const struct roll_screen *screen, enum roll_paint paint, const char *text, GString *out);
 
-/* ---- tables: aligned columns, two blanks between, no lines; the last column is not padded ----------------------------- */
+/* ---- tables: aligned columns, two blanks between, no lines; the last column is not padded --- */
 
 struct roll_table;
 struct roll_table *roll_table_new(const char *const *headings); /* NULL-terminated; NULL: none */
@@ -34,7 +34,7 @@ void roll_table_cell_take(struct roll_table *table, enum roll_paint paint, char 
 void roll_table_row(struct roll_table *table); /* ends the row */
 void roll_table_print(const struct roll_table *table, const struct roll_screen *screen);
 
-/* ---- other forms ------------------------------------------------------------------------------------------------------ */
+/* ---- other forms ---------------------------------------------------------------------------- */
 
 /* One JSON document and a line feed. */
 void roll_report_json(const struct roll_screen *screen, const json_t *value);
@@ -46,7 +46,7 @@ size_t roll_report_changes(const struct roll_screen *screen, const json_t *chang
 char *roll_report_time(int64_t unix_ms);
 char *roll_report_ago(int64_t unix_ms, int64_t now_ms);
 
-/* ---- live progress ------------------------------------------------------------------------------------------------------ */
+/* ---- live progress -------------------------------------------------------------------------- */
 
 /* A listener for the driver: on a terminal a line per target (at most 20, then sums), redrawn; else plain lines, one per
  * durable outcome. */

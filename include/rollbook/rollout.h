@@ -9,14 +9,14 @@
 
 #include "rollbook/release.h"
 
-/* ---- names that follow from the ledger ------------------------------------------------------------------------------ */
+/* ---- names that follow from the ledger ------------------------------------------------------ */
 
 /* correlation: UUID from SHA-256 of (hash of rollout.requested, target, step, attempt); name: roll-SERVICE-ENV-DIGITS, the
  * UUID's first twelve hex digits. Whoever takes over derives the same. Owned name. */
 char *roll_step_name(const char *service, const char *environment, const char *request_hash, const char *target,
                      int64_t step, int64_t attempt, char ret_correlation[ROLL_UUID_SIZE]);
 
-/* ---- the machine ---------------------------------------------------------------------------------------------------- */
+/* ---- the machine ---------------------------------------------------------------------------- */
 
 #define ROLL_CLAIM_MS (5 * 60 * 1000)       /* a claim's length */
 #define ROLL_CLAIM_RENEW_MS (2 * 60 * 1000) /* renewed when this much is left, while something is under way */
@@ -153,7 +153,7 @@ struct roll_machine_view {
 void roll_machine_view(const struct roll_machine *machine, struct roll_machine_view *ret_view);
 enum roll_target_state roll_machine_target_state(const struct roll_machine *machine, size_t index);
 
-/* ---- step drivers: how a step is sent --------------------------------------------------------------------------------- */
+/* ---- step drivers: how a step is sent ------------------------------------------------------- */
 
 struct roll_send; /* driver.c */
 /* One row for each way to apply: "deployment", "stack" (issue 8), "action"; others fit later. */
@@ -169,7 +169,7 @@ struct roll_step_driver {
 /* NULL when it is not built. */
 const struct roll_step_driver *roll_step_driver_find(const char *apply, int64_t step);
 
-/* ---- the driver ------------------------------------------------------------------------------------------------------- */
+/* ---- the driver ----------------------------------------------------------------------------- */
 
 /* What the person sees; every member may be NULL. Called from the loop. */
 struct roll_listener {

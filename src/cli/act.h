@@ -65,6 +65,9 @@ void roll_act_clear(struct roll_act *act);
 /* The repository of the plan; ROLL_E_GIT and friends. Opened once. */
 struct roll_error *roll_act_git(struct roll_act *act) ROLL_CHECKED;
 
+/* Goes on with a rollout: an open one is resumed; of one that failed, what is still dirty is sent again by a new one. */
+struct roll_error *roll_act_resume(struct roll_act *act, int64_t rollout) ROLL_CHECKED;
+
 /* Drives with live progress and prints how it ended. drive: one of roll_rollout_start, … wrapped.
  */
 struct roll_driver_options roll_act_driver(const struct roll_act *act,

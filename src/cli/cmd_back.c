@@ -2,6 +2,8 @@
  * a build. */
 #include "act.h"
 
+#include <string.h>
+
 struct context {
     struct roll_act_options act;
     const char *to;
@@ -25,12 +27,51 @@ static struct roll_error *check(const struct context *context)
     return NULL;
 }
 
+struct running_back {
+    int64_t open, back;
+};
+
+static struct roll_error *see_open(void *user, const struct roll_environment_row *row)
+{
+    struct running_back *running = user;
+
+    running->open = row->open_rollout;
+    return NULL;
+}
+
+static struct roll_error *see_kind(void *user, const struct roll_rollout_row *row)
+{
+    struct running_back *running = user;
+
+    if (strcmp(row->kind, "back") == 0)
+        running->back = row->number;
+    return NULL;
+}
+
+/* A back during a back resumes it. *ret_back: its number, 0 when none is open. */
+static struct roll_error *find_back(struct roll_act *act, int64_t *ret_back)
+{
+    struct running_back running = {0};
+    struct roll_rollout_query query = {.stream = act->stream, .limit = 1};
+
+    ROLL_TRY(roll_ledger_environments(act->app->ledger, act->stream, see_open, &running));
+    query.number = running.open;
+    if (running.open)
+        ROLL_TRY(roll_ledger_rollouts(act->app->ledger, &query, see_kind, &running));
+    *ret_back = running.back;
+    return NULL;
+}
+
 static struct roll_error *run_back(struct roll_act *act, const struct context *context,
                                    const char *environment)
 {
     const char *version = NULL;
+    int64_t back = 0;
 
     ROLL_TRY(roll_act_open(act, environment));
+    ROLL_TRY(find_back(act, &back));
+    if (back && !context->to && !context->at && !context->steps && !context->act.dry_run)
+        return roll_act_resume(act, back);
     if (context->to)
         ROLL_TRY(roll_version_argument(context->to, act->plan->service, &version));
     act->choice = (struct roll_choice_options){

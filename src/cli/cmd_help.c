@@ -74,9 +74,7 @@ const struct roll_command roll_cmd_version = {
     .run = run_version,
 };
 
-/* ---- completion
- * ----------------------------------------------------------------------------------------------------------------
- */
+/* ---- completion ----------------------------------------------------------------------------- */
 
 static void add_words(const struct roll_option *options, GString *words)
 {

@@ -14,9 +14,7 @@ static struct roll_error *need_ledger(struct roll_app *app)
     return app->ledger ? NULL : roll_error_new(ROLL_E_NOT_FOUND, "nothing was ever recorded here");
 }
 
-/* ---- verify
- * --------------------------------------------------------------------------------------------------------------
- */
+/* ---- verify --------------------------------------------------------------------------------- */
 
 static void print_report(struct roll_app *app, const struct roll_verify_report *report)
 {
@@ -73,9 +71,7 @@ static const struct roll_command cmd_verify = {
     .run = run_verify,
 };
 
-/* ---- rebuild
- * -------------------------------------------------------------------------------------------------------------
- */
+/* ---- rebuild -------------------------------------------------------------------------------- */
 
 static struct roll_error *run_rebuild(struct roll_app *app, void *user, char **arguments)
 {
@@ -102,9 +98,7 @@ static const struct roll_command cmd_rebuild = {
     .run = run_rebuild,
 };
 
-/* ---- export and import
- * -----------------------------------------------------------------------------------------------------
- */
+/* ---- export and import ---------------------------------------------------------------------- */
 
 static struct roll_error *write_line(void *user, const char *line, size_t size)
 {
@@ -198,9 +192,7 @@ static const struct roll_command cmd_import = {
     .run = run_import,
 };
 
-/* ---- redact
- * --------------------------------------------------------------------------------------------------------------------
- */
+/* ---- redact --------------------------------------------------------------------------------- */
 
 static struct roll_error *run_redact(struct roll_app *app, void *user, char **arguments)
 {

@@ -30,9 +30,7 @@ static struct roll_error *append(struct roll_app *app, const char *stream,
     return err;
 }
 
-/* ---- mark
- * ------------------------------------------------------------------------------------------------------------------
- */
+/* ---- mark ----------------------------------------------------------------------------------- */
 
 static struct roll_error *found(void *user, const struct roll_release_row *row)
 {
@@ -131,9 +129,7 @@ const struct roll_command roll_cmd_mark = {
     .run = run_mark,
 };
 
-/* ---- hold
- * --------------------------------------------------------------------------------------------------------------------
- */
+/* ---- hold ----------------------------------------------------------------------------------- */
 
 static struct roll_error *set_hold(struct roll_app *app, const struct context *context,
                                    const char *name, bool hold)

@@ -61,23 +61,9 @@ static struct roll_error *open_act(struct roll_act *act, const char *text, int64
 static struct roll_error *resume(struct roll_act *act, const char *text)
 {
     int64_t number = 0;
-    struct roll_outcome outcome = {0};
-    struct roll_driver_options options;
-    g_autofree char *question = NULL;
-    struct roll_error *err;
 
     ROLL_TRY(open_act(act, text, &number));
-    question = g_strdup_printf("resume %s#%" G_GINT64_FORMAT
-                               ": what was intended is looked at, what is missing is sent. Go on?",
-                               act->stream, (gint64)number);
-    ROLL_TRY(roll_confirm(act->app, question, act->options->yes));
-    roll_auto(progress) struct roll_progress *progress = roll_progress_new(
-        act->app->json ? &act->app->err : &act->app->out, act->stream, act->app->globals.quiet);
-    options = roll_act_driver(act, progress);
-    err = roll_rollout_resume(&options, act->stream, number, &outcome);
-    roll_progress_end(progress);
-    ROLL_TRY(err);
-    return roll_act_finish(act, &outcome);
+    return roll_act_resume(act, number);
 }
 
 static struct roll_error *run_resume(struct roll_app *app, void *user, char **arguments)

@@ -6,9 +6,7 @@
 
 #include "rollbook/time.h"
 
-/* ---- a rollout
- * ----------------------------------------------------------------------------------------------------------
- */
+/* ---- a rollout ------------------------------------------------------------------------------ */
 
 static void field(struct roll_table *table, const char *name, const char *value)
 {
@@ -87,9 +85,7 @@ static struct roll_error *show_rollout(struct roll_app *app, const char *text)
     return NULL;
 }
 
-/* ---- a release
- * ----------------------------------------------------------------------------------------------------------
- */
+/* ---- a release ------------------------------------------------------------------------------ */
 
 static void print_release(struct roll_app *app, const struct roll_release *release)
 {

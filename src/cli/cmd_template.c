@@ -106,9 +106,7 @@ static struct roll_error *make_input(const struct context *context,
     return scope_of(context, tmpl, &input->context.scope);
 }
 
-/* ---- check
- * ------------------------------------------------------------------------------------------------------------------
- */
+/* ---- check ---------------------------------------------------------------------------------- */
 
 static size_t print_findings(struct roll_app *app, const char *path, const json_t *findings)
 {
@@ -154,9 +152,7 @@ static struct roll_error *run_check(struct roll_app *app, void *user, char **arg
     return NULL;
 }
 
-/* ---- expand
- * -----------------------------------------------------------------------------------------------------------------
- */
+/* ---- expand --------------------------------------------------------------------------------- */
 
 static struct roll_error *run_expand(struct roll_app *app, void *user, char **arguments)
 {
@@ -178,9 +174,7 @@ static struct roll_error *run_expand(struct roll_app *app, void *user, char **ar
     return NULL;
 }
 
-/* ---- eval
- * -------------------------------------------------------------------------------------------------------------------
- */
+/* ---- eval ----------------------------------------------------------------------------------- */
 
 static struct roll_error *run_eval(struct roll_app *app, void *user, char **arguments)
 {
@@ -198,9 +192,7 @@ static struct roll_error *run_eval(struct roll_app *app, void *user, char **argu
     return NULL;
 }
 
-/* ---- hash
- * -------------------------------------------------------------------------------------------------------------------
- */
+/* ---- hash ----------------------------------------------------------------------------------- */
 
 static struct roll_error *run_hash(struct roll_app *app, void *user, char **arguments)
 {
@@ -219,9 +211,7 @@ static struct roll_error *run_hash(struct roll_app *app, void *user, char **argu
     return NULL;
 }
 
-/* ---- the table
- * --------------------------------------------------------------------------------------------------------------
- */
+/* ---- the table ------------------------------------------------------------------------------ */
 
 #define CONTEXT_OPTIONS                                                                            \
     {                                                                                              \

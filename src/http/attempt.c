@@ -53,7 +53,7 @@ void attempt_clear(struct slot *slot)
     slot->error[0] = '\0';
 }
 
-/* ---- callbacks of libcurl ---- */
+/* ---- callbacks of libcurl ------------------------------------------------------------------- */
 
 static size_t on_header(char *line, size_t unit, size_t count, void *user)
 {
@@ -112,7 +112,7 @@ static int on_progress(void *user, curl_off_t down_total, curl_off_t down, curl_
     return 0;
 }
 
-/* ---- options ---- */
+/* ---- options -------------------------------------------------------------------------------- */
 
 static bool has_header(char *const *headers, const char *name)
 {
@@ -245,7 +245,7 @@ void attempt_prepare(struct roll_http_call *call, const struct transfers *transf
     set_limits(call);
 }
 
-/* ---- results ---- */
+/* ---- results -------------------------------------------------------------------------------- */
 
 static const char *words(const struct roll_http_call *call, CURLcode result)
 {

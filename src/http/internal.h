@@ -23,7 +23,7 @@ struct roll_loop {
     bool stopped;
 };
 
-/* ---- transfers.c ---- */
+/* ---- transfers.c ---------------------------------------------------------------------------- */
 bool transfers_busy(const struct roll_loop *loop);
 /* Starts what is queued, moves bytes, calls back. True if something was started meanwhile that
  * wants to move at once. */
@@ -32,7 +32,7 @@ int64_t transfers_deadline(const struct roll_loop *loop); /* boot ms of the next
 CURLM *transfers_multi(const struct roll_loop *loop);     /* NULL before the first request */
 void transfers_free(struct transfers *transfers);
 
-/* ---- children.c, signals.c ---- */
+/* ---- children.c, signals.c ------------------------------------------------------------------ */
 void children_pump(struct roll_loop *loop);
 void children_collect(const struct roll_loop *loop, GArray *fds); /* adds struct curl_waitfd */
 int64_t children_deadline(const struct roll_loop *loop);
@@ -43,7 +43,7 @@ int signals_fd(const struct roll_loop *loop); /* -1: none */
 void signals_dispatch(struct roll_loop *loop);
 void signals_free(struct signals *signals);
 
-/* ---- reply.c ---- */
+/* ---- reply.c -------------------------------------------------------------------------------- */
 struct roll_http_headers;
 struct roll_http_headers *headers_new(void);
 void headers_free(struct roll_http_headers *headers);
@@ -51,7 +51,7 @@ void headers_clear(struct roll_http_headers *headers);
 /* One line as libcurl gives it. False when the reply has more of them than allowed. */
 bool headers_add(struct roll_http_headers *headers, const char *line, size_t size);
 
-/* ---- url.c ---- */
+/* ---- url.c ---------------------------------------------------------------------------------- */
 char *url_target(const char *url); /* path and query, byte for byte; NULL unless http or https.
                                       Owned by the caller */
 

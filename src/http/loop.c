@@ -54,7 +54,7 @@ void roll_loop_stop(struct roll_loop *loop)
     loop->stopped = true;
 }
 
-/* ---- timers ---- */
+/* ---- timers --------------------------------------------------------------------------------- */
 
 static gint compare_timers(gconstpointer left, gconstpointer right, gpointer unused)
 {
@@ -127,7 +127,7 @@ static void fire_timers(struct roll_loop *loop)
     }
 }
 
-/* ---- descriptors ---- */
+/* ---- descriptors ---------------------------------------------------------------------------- */
 
 void roll_loop_watch(struct roll_loop *loop, int fd, roll_loop_fn fn, void *user)
 {
@@ -182,7 +182,7 @@ static void dispatch_fds(struct roll_loop *loop, const GArray *fds)
     }
 }
 
-/* ---- waiting ---- */
+/* ---- waiting -------------------------------------------------------------------------------- */
 
 static int wait_ms(const struct roll_loop *loop)
 {

@@ -89,7 +89,7 @@ struct roll_http_stats roll_http_stats(const struct roll_loop *loop)
     return loop->transfers ? loop->transfers->stats : (struct roll_http_stats){0};
 }
 
-/* ---- in and out of the places where a call can be ---- */
+/* ---- in and out of the places where a call can be ------------------------------------------- */
 
 void call_enqueue(struct roll_http_call *call)
 {
@@ -155,7 +155,7 @@ static bool start_queued(struct transfers *transfers)
     return started;
 }
 
-/* ---- answering ---- */
+/* ---- answering ------------------------------------------------------------------------------ */
 
 /* Path without its query, which may hold a signature. */
 static void log_reply(const struct roll_http_call *call, const struct roll_http_reply *reply)

@@ -57,7 +57,7 @@ struct transfers {
     struct roll_http_stats stats;
 };
 
-/* ---- attempt.c ---- */
+/* ---- attempt.c ------------------------------------------------------------------------------ */
 struct slot *slot_new(void);
 void slot_free(gpointer slot);
 /* Everything about the call in its slot's handle, ready for the multi handle. */
@@ -70,10 +70,10 @@ void attempt_reply(const struct roll_http_call *call, CURLcode result,
 /* Would another attempt be the same? */
 bool attempt_is_hopeless(const struct roll_http_call *call, CURLcode result);
 
-/* ---- send.c ---- */
+/* ---- send.c --------------------------------------------------------------------------------- */
 void call_free(struct roll_http_call *call);
 
-/* ---- transfers.c ---- */
+/* ---- transfers.c ---------------------------------------------------------------------------- */
 void call_enqueue(struct roll_http_call *call);
 void call_refuse(struct roll_http_call *call); /* answers from the loop, without sending */
 

@@ -15,9 +15,7 @@ struct append {
     size_t n_expects;
 };
 
-/* ---- heads
- * ---------------------------------------------------------------------------------------------------------
- */
+/* ---- heads ---------------------------------------------------------------------------------- */
 
 /* An empty side stream follows the hash of its main stream that its writer knew last. */
 static bool follows(struct roll_writer *writer, const struct roll_head *expected)
@@ -52,9 +50,7 @@ static struct roll_writer *writer_of(const struct append *append, const char *st
     return NULL;
 }
 
-/* ---- events
- * --------------------------------------------------------------------------------------------------------
- */
+/* ---- events --------------------------------------------------------------------------------- */
 
 static struct roll_error *check_objects(struct roll_ledger *ledger, char *const *objects)
 {

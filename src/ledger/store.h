@@ -62,9 +62,7 @@ struct roll_error *roll_object_there(struct roll_ledger *ledger, const char *dig
 struct roll_error *roll_object_bury(struct roll_ledger *ledger, const char *digest) ROLL_CHECKED;
 struct roll_error *roll_ledger_truncate(struct roll_ledger *ledger) ROLL_CHECKED;
 
-/* ---- writing a stream
- * --------------------------------------------------------------------------------------------------
- */
+/* ---- writing a stream ----------------------------------------------------------------------- */
 
 struct roll_writer {
     struct roll_ledger *ledger;

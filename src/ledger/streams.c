@@ -4,9 +4,7 @@
 #include "ledger/fields.h"
 #include "ledger/store.h"
 
-/* ---- list
- * ----------------------------------------------------------------------------------------------------------
- */
+/* ---- list ----------------------------------------------------------------------------------- */
 
 static void free_stream(gpointer data)
 {
@@ -62,9 +60,7 @@ struct roll_error *roll_stream_find(struct roll_ledger *ledger, const char *name
     return NULL;
 }
 
-/* ---- head
- * ----------------------------------------------------------------------------------------------------------
- */
+/* ---- head ----------------------------------------------------------------------------------- */
 
 static struct roll_error *read_head(struct roll_ledger *ledger, int64_t id,
                                     struct roll_head *ret_head, int64_t *ret_at)
@@ -101,9 +97,7 @@ struct roll_error *roll_ledger_head(struct roll_ledger *ledger, const char *stre
     return read_head(ledger, id, ret_head, &at);
 }
 
-/* ---- writing
- * -------------------------------------------------------------------------------------------------------
- */
+/* ---- writing -------------------------------------------------------------------------------- */
 
 struct roll_error *roll_writer_open(struct roll_ledger *ledger, const char *stream,
                                     struct roll_writer **ret_writer)

@@ -13,8 +13,7 @@ static void add(const struct roll_document *plan, const char *pointer, const cha
     roll_findings_add(plan->findings, pointer, "%s '%s' is not among %s", kind, name, where);
 }
 
-/* ---- source and artifacts
- * ----------------------------------------------------------------------------------------- */
+/* ---- source and artifacts ------------------------------------------------------------------- */
 
 static void check_source(const struct roll_document *plan)
 {
@@ -65,8 +64,7 @@ static void check_data(const struct roll_document *plan)
                           version, lowest);
 }
 
-/* ---- gates, schedule
- * ---------------------------------------------------------------------------------------------- */
+/* ---- gates, schedule ------------------------------------------------------------------------ */
 
 static void check_gates(const struct roll_document *plan)
 {
@@ -115,8 +113,7 @@ static void check_schedule(const struct roll_document *plan)
     }
 }
 
-/* ---- the order of environments
- * ------------------------------------------------------------------------------------ */
+/* ---- the order of environments -------------------------------------------------------------- */
 
 static const char *predecessor(json_t *environments, const char *name)
 {

@@ -12,9 +12,7 @@ struct environment_check {
     char *base; /* /environments/NAME */
 };
 
-/* ---- targets
- * ------------------------------------------------------------------------------------------------------
- */
+/* ---- targets -------------------------------------------------------------------------------- */
 
 static bool says(json_t *target, const char *name)
 {
@@ -90,9 +88,7 @@ static void check_targets(const struct environment_check *check, const char *env
     }
 }
 
-/* ---- rings
- * --------------------------------------------------------------------------------------------------------
- */
+/* ---- rings ---------------------------------------------------------------------------------- */
 
 static void check_rings(const struct environment_check *check, const char *environment)
 {
@@ -121,9 +117,7 @@ static void check_rings(const struct environment_check *check, const char *envir
     }
 }
 
-/* ---- lanes
- * --------------------------------------------------------------------------------------------------------
- */
+/* ---- lanes ---------------------------------------------------------------------------------- */
 
 /* Each text of a list must be a member of the plan's object `where`. */
 static void check_names(const struct environment_check *check, const char *base, json_t *names,
@@ -175,8 +169,7 @@ static void check_lanes(const struct environment_check *check)
     }
 }
 
-/* ---- steps, health, windows
- * --------------------------------------------------------------------------------------- */
+/* ---- steps, health, windows ----------------------------------------------------------------- */
 
 static void check_health(const struct environment_check *check)
 {

@@ -6,8 +6,7 @@
 #include "rollbook/json.h"
 #include "rollbook/plan.h"
 
-/* ---- findings: what is wrong with a text, and where
- * --------------------------------------------------------------- */
+/* ---- findings: what is wrong with a text, and where ----------------------------------------- */
 
 struct roll_findings;
 
@@ -27,9 +26,7 @@ char *roll_pointer(const char *base, ...) __attribute__((sentinel));
 char *roll_pointer_index(const char *base, size_t index);
 void roll_pointer_append(GString *pointer, const char *segment);
 
-/* ---- documents
- * ----------------------------------------------------------------------------------------------------
- */
+/* ---- documents ------------------------------------------------------------------------------ */
 
 struct roll_document {
     char *path;  /* absolute */
@@ -49,9 +46,7 @@ struct roll_error *roll_document_read(const char *path, const char *shown,
 void roll_document_free(struct roll_document *document);
 ROLL_AUTO_DEFINE(document, struct roll_document, roll_document_free)
 
-/* ---- the schema
- * ---------------------------------------------------------------------------------------------------
- */
+/* ---- the schema ----------------------------------------------------------------------------- */
 
 struct roll_schema;
 
@@ -71,8 +66,7 @@ void roll_schema_unknown(json_t *schema, GString *out);
  * For tests. */
 const char **roll_schema_keywords(void);
 
-/* ---- the draft: read, not yet known to be valid
- * ------------------------------------------------------------------- */
+/* ---- the draft: read, not yet known to be valid --------------------------------------------- */
 
 struct roll_draft {
     struct roll_document *plan;
@@ -94,8 +88,7 @@ void roll_plan_check_environment(const struct roll_draft *draft, const char *nam
 void roll_plan_check_pattern(struct roll_findings *findings, const char *pointer,
                              const char *pattern, const char *const *allowed);
 
-/* ---- loading: the draft is valid
- * ---------------------------------------------------------------------------------- */
+/* ---- loading: the draft is valid ------------------------------------------------------------ */
 
 struct roll_plan *roll_plan_load(const struct roll_draft *draft);
 struct roll_plan_environment *roll_plan_load_environment(const struct roll_draft *draft,
@@ -109,9 +102,7 @@ int64_t roll_plan_ms_of(const json_t *object, const char *name, int64_t fallback
 int roll_plan_int_of(const json_t *object, const char *name, int fallback);
 json_t *roll_plan_json_of(const json_t *object, const char *name); /* new reference or NULL */
 
-/* ---- workspace
- * ----------------------------------------------------------------------------------------------------
- */
+/* ---- workspace ------------------------------------------------------------------------------ */
 
 /* The value of the member "service" at the top of a JSON text, found without parsing it; owned,
  * NULL if there is none. */

@@ -8,9 +8,7 @@
 
 const char *const roll_lane_names[ROLL_LANE_COUNT] = {"release", "hotfix", "rollback"};
 
-/* ---- targets
- * ------------------------------------------------------------------------------------------------------
- */
+/* ---- targets -------------------------------------------------------------------------------- */
 
 static void target_free(void *data)
 {
@@ -83,9 +81,7 @@ static void load_targets(struct roll_plan_environment *environment, json_t *valu
     }
 }
 
-/* ---- rings
- * --------------------------------------------------------------------------------------------------------
- */
+/* ---- rings ---------------------------------------------------------------------------------- */
 
 static void free_texts(void *texts)
 {
@@ -137,8 +133,7 @@ roll_plan_target_find(const struct roll_plan_environment *environment, const cha
     return g_hash_table_lookup(environment->target_index, name);
 }
 
-/* ---- steps and health
- * --------------------------------------------------------------------------------------------- */
+/* ---- steps and health ----------------------------------------------------------------------- */
 
 static void step_free(void *data)
 {
@@ -195,9 +190,7 @@ static GPtrArray *load_health(json_t *values)
     return checks;
 }
 
-/* ---- lanes
- * --------------------------------------------------------------------------------------------------------
- */
+/* ---- lanes ---------------------------------------------------------------------------------- */
 
 static void load_lane(struct roll_plan_lane *lane, const json_t *value)
 {
@@ -221,8 +214,7 @@ static void lane_clear(struct roll_plan_lane *lane)
     g_free(lane->credential);
 }
 
-/* ---- the environment
- * ---------------------------------------------------------------------------------------------- */
+/* ---- the environment ------------------------------------------------------------------------ */
 
 static void load_order(struct roll_plan_environment *environment, const json_t *value)
 {

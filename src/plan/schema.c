@@ -19,8 +19,7 @@ struct roll_schema {
     GHashTable *patterns; /* text to GRegex * */
 };
 
-/* ---- keywords that combine others
- * --------------------------------------------------------------------------------- */
+/* ---- keywords that combine others ----------------------------------------------------------- */
 
 static void keyword_ref(struct roll_check *check, json_t *rules, json_t *argument, json_t *value)
 {
@@ -57,9 +56,7 @@ static void keyword_one_of(struct roll_check *check, json_t *rules, json_t *argu
                         holding ? "more" : "none");
 }
 
-/* ---- the table
- * ----------------------------------------------------------------------------------------------------
- */
+/* ---- the table ------------------------------------------------------------------------------ */
 
 enum placement { NOTHING, ONE, LIST, MAP }; /* where sub-schemas stand in the keyword's value */
 
@@ -102,9 +99,7 @@ static const struct keyword keywords[] = {
     {"examples", NULL, NOTHING},
 };
 
-/* ---- one schema
- * ---------------------------------------------------------------------------------------------------
- */
+/* ---- one schema ----------------------------------------------------------------------------- */
 
 struct roll_schema *roll_schema_of(json_t *value)
 {
@@ -168,9 +163,7 @@ json_t *roll_schema_resolve(json_t *root, const char *ref)
     return found;
 }
 
-/* ---- one check
- * ----------------------------------------------------------------------------------------------------
- */
+/* ---- one check ------------------------------------------------------------------------------ */
 
 void roll_check_value(struct roll_check *check, json_t *rules, json_t *value)
 {
@@ -260,8 +253,7 @@ void roll_schema_check(struct roll_schema *schema, const char *ref, json_t *valu
     roll_check_value(&check, rules, value);
 }
 
-/* ---- what the checker would pass over
- * ----------------------------------------------------------------------------- */
+/* ---- what the checker would pass over ------------------------------------------------------- */
 
 const char **roll_schema_keywords(void)
 {

@@ -97,9 +97,7 @@ void roll_keyword_pattern(struct roll_check *check, json_t *rules, json_t *argum
     roll_check_expected(check, rules, expected, value);
 }
 
-/* ---- formats
- * ------------------------------------------------------------------------------------------------------
- */
+/* ---- formats -------------------------------------------------------------------------------- */
 
 static bool is_duration(const char *text)
 {
@@ -143,8 +141,7 @@ void roll_keyword_format(struct roll_check *check, json_t *rules, json_t *argume
         roll_check_expected(check, rules, format->shown, value);
 }
 
-/* ---- numbers and lengths
- * ------------------------------------------------------------------------------------------ */
+/* ---- numbers and lengths -------------------------------------------------------------------- */
 
 void roll_keyword_minimum(struct roll_check *check, json_t *rules, json_t *argument, json_t *value)
 {

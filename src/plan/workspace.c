@@ -7,9 +7,7 @@
 #include "plan/internal.h"
 #include "rollbook/text.h"
 
-/* ---- finding
- * ------------------------------------------------------------------------------------------------------
- */
+/* ---- finding -------------------------------------------------------------------------------- */
 
 static gint by_text(gconstpointer a, gconstpointer b)
 {
@@ -111,9 +109,7 @@ void roll_workspace_free(struct roll_workspace *workspace)
     g_free(workspace);
 }
 
-/* ---- choosing
- * -----------------------------------------------------------------------------------------------------
- */
+/* ---- choosing ------------------------------------------------------------------------------- */
 
 /* `no service 'shp', did you mean 'shop'? there are: …`. names are borrowed. */
 static struct roll_error *unknown(const char *kind, const char *name, GPtrArray *names,

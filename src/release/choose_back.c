@@ -7,8 +7,7 @@
 
 #include "rollbook/time.h"
 
-/* ---- what stands in the way, what was there
- * ------------------------------------------------------------------------ */
+/* ---- what stands in the way, what was there ------------------------------------------------- */
 
 struct back {
     struct release_chooser *chooser;
@@ -59,8 +58,7 @@ static struct roll_error *no_goal(const struct release_chooser *chooser)
         g_strdup_printf("roll out %s --release VERSION", stream), NULL);
 }
 
-/* ---- one goal for all
- * ---------------------------------------------------------------------------------------------- */
+/* ---- one goal for all ----------------------------------------------------------------------- */
 
 /* The nth eligible release of the environment, newest success first, other than `except`. */
 static struct roll_error *newest_eligible(struct release_chooser *chooser, const char *except,
@@ -121,9 +119,7 @@ static struct roll_error *to_newest(const struct back *back)
     return all_to(chooser, version);
 }
 
-/* ---- a goal for each
- * -----------------------------------------------------------------------------------------------
- */
+/* ---- a goal for each ------------------------------------------------------------------------ */
 
 struct roll_error *release_target_goal(struct release_chooser *chooser, const char *target,
                                        int64_t skip_rollout, char **ret_version)
@@ -217,9 +213,7 @@ static struct roll_error *to_time(struct release_chooser *chooser)
                           chooser->history->stream, text);
 }
 
-/* ---- all together
- * ---------------------------------------------------------------------------------------------------
- */
+/* ---- all together --------------------------------------------------------------------------- */
 
 static bool any_returns(const struct back *back)
 {

@@ -7,8 +7,7 @@
 
 #include "rollbook/time.h"
 
-/* ---- signals and the end of the wait
- * ------------------------------------------------------------------------------------- */
+/* ---- signals and the end of the wait -------------------------------------------------------- */
 
 static void on_signal(void *user, int signal_number)
 {
@@ -28,9 +27,7 @@ static void on_timeout(void *user)
     roll_driver_pump(driver);
 }
 
-/* ---- life
- * ----------------------------------------------------------------------------------------------------------------
- */
+/* ---- life ----------------------------------------------------------------------------------- */
 
 static void order_free(void *order)
 {
@@ -77,8 +74,7 @@ static void driver_init(struct roll_driver *driver, const struct roll_driver_opt
     roll_uuid_random(driver->driver_id);
 }
 
-/* ---- rebuilding a machine from the ledger
- * ---------------------------------------------------------------------------------- */
+/* ---- rebuilding a machine from the ledger --------------------------------------------------- */
 
 struct known {
     int64_t number, supersedes;
@@ -192,9 +188,7 @@ static struct roll_error *fold_from(struct roll_driver *driver, int64_t first)
     return err;
 }
 
-/* ---- running
- * ------------------------------------------------------------------------------------------------------------------
- */
+/* ---- running -------------------------------------------------------------------------------- */
 
 struct token_wait {
     struct roll_driver *driver;

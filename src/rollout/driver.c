@@ -14,8 +14,7 @@
 
 enum { WATCH_MS = 500 };
 
-/* ---- telling the listener
- * -------------------------------------------------------------------------------------------- */
+/* ---- telling the listener ------------------------------------------------------------------- */
 
 void roll_driver_changed(struct roll_driver *driver)
 {
@@ -33,9 +32,7 @@ void roll_driver_notice(struct roll_driver *driver, const char *text)
         listener->notice(listener->user, text);
 }
 
-/* ---- durable facts
- * ---------------------------------------------------------------------------------------------------
- */
+/* ---- durable facts -------------------------------------------------------------------------- */
 
 static struct roll_error *fold_event(void *user, const struct roll_event *event)
 {
@@ -62,9 +59,7 @@ static void observe(struct roll_driver *driver, const struct roll_observation *o
     roll_machine_observe(driver->machine, observation, roll_now_ms(), roll_boot_ms());
 }
 
-/* ---- appending
- * -------------------------------------------------------------------------------------------------------
- */
+/* ---- appending ------------------------------------------------------------------------------ */
 
 /* The lock of a rollout that is about to be requested is taken before its event can be seen. */
 static struct roll_error *lock_requested(struct roll_driver *driver,
@@ -122,9 +117,7 @@ static void perform_append(struct roll_driver *driver, const struct roll_action 
     observe(driver, &seen);
 }
 
-/* ---- requests
- * --------------------------------------------------------------------------------------------------------
- */
+/* ---- requests ------------------------------------------------------------------------------- */
 
 void roll_send_free(void *item)
 {
@@ -289,8 +282,7 @@ static void perform_send(struct roll_driver *driver, const struct roll_action *a
     }
 }
 
-/* ---- deciding on an automatic back
- * ------------------------------------------------------------------------------------- */
+/* ---- deciding on an automatic back ---------------------------------------------------------- */
 
 struct roll_error *roll_driver_seal(struct roll_choice *choice)
 {
@@ -325,9 +317,7 @@ static void perform_decide_back(struct roll_driver *driver, const struct roll_ac
     roll_error_free(err);
 }
 
-/* ---- the pump
- * ----------------------------------------------------------------------------------------------------------
- */
+/* ---- the pump ------------------------------------------------------------------------------- */
 
 static void wake(void *user)
 {

@@ -7,8 +7,7 @@
 #include "rollbook/http.h"
 #include "rollbook/rollout.h"
 
-/* ---- links.c: one client for each (cloud, tenant, credential)
- * ------------------------------------------------------- */
+/* ---- links.c: one client for each (cloud, tenant, credential) ------------------------------- */
 
 struct roll_links;
 struct roll_links *roll_links_new(const struct roll_driver_options *options); /* borrowed */
@@ -18,9 +17,7 @@ struct roll_error *roll_links_get(struct roll_links *links, const struct roll_or
                                   struct roll_arm **ret_arm,
                                   struct roll_credential **ret_credential) ROLL_CHECKED;
 
-/* ---- driver.c
- * -------------------------------------------------------------------------------------------------------
- */
+/* ---- driver.c ------------------------------------------------------------------------------- */
 
 struct roll_driver {
     const struct roll_driver_options *options;
@@ -76,16 +73,12 @@ void roll_send_reply(struct roll_send *send, const struct roll_arm_reply *reply,
 void roll_send_refuse(struct roll_send *send, const char *code, struct roll_error *err_take);
 void roll_send_probed(struct roll_send *send, bool healthy, const char *message);
 
-/* ---- probe.c
- * --------------------------------------------------------------------------------------------------------
- */
+/* ---- probe.c -------------------------------------------------------------------------------- */
 
 /* One try of a health check; answers by roll_send_probed. */
 void roll_probe(struct roll_send *send);
 
-/* ---- result.c
- * -------------------------------------------------------------------------------------------------------
- */
+/* ---- result.c ------------------------------------------------------------------------------- */
 
 /* What is kept of a finished deployment: resources, outputs that may be stored, ARM's error. NULL
  * when there is nothing. */

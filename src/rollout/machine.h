@@ -212,7 +212,7 @@ struct roll_machine {
     char *no_back;
 };
 
-/* ---- machine_agenda.c ---- */
+/* ---- machine_agenda.c ----------------------------------------------------------------------- */
 void machine_agenda_init(struct roll_machine *machine);
 void machine_due(struct roll_machine *machine, struct job *job,
                  int64_t boot_ms); /* replaces an earlier time */
@@ -223,7 +223,7 @@ int64_t machine_backoff_ms(const struct job *job, int64_t retry_after_ms);
 int64_t machine_poll_ms(const struct roll_machine *machine, const struct job *job,
                         int64_t retry_after_ms);
 
-/* ---- machine_targets.c ---- */
+/* ---- machine_targets.c ---------------------------------------------------------------------- */
 void machine_sequence_init(struct roll_machine *machine);
 bool machine_is_check(const struct job *job, int64_t step);
 bool machine_is_action(const struct job *job, int64_t step);
@@ -242,12 +242,12 @@ int64_t machine_bake_left(const struct roll_machine *machine);
 void machine_schedule(struct roll_machine *machine,
                       struct job *job); /* the phase that follows from the durable half */
 
-/* ---- machine_ask.c ---- */
+/* ---- machine_ask.c -------------------------------------------------------------------------- */
 bool machine_act(struct roll_machine *machine, struct job *job, struct roll_action *ret_action);
 void machine_stop_jobs(struct roll_machine *machine); /* cancelling was folded */
 bool machine_cancel_wanted(const struct roll_machine *machine, const struct job *job);
 
-/* ---- machine_replies.c, machine_found.c ---- */
+/* ---- machine_replies.c, machine_found.c ----------------------------------------------------- */
 void machine_reply(struct roll_machine *machine, struct job *job,
                    const struct roll_observation *reply);
 void machine_probed(struct roll_machine *machine, struct job *job,
@@ -264,7 +264,7 @@ bool machine_try_again(struct roll_machine *machine, struct job *job, int64_t pa
 void machine_go(struct roll_machine *machine, struct job *job, enum phase phase, int64_t boot_ms);
 void machine_leave(struct roll_machine *machine, struct job *job);
 
-/* ---- machine_outcome.c ---- */
+/* ---- machine_outcome.c ---------------------------------------------------------------------- */
 void machine_note(struct job *job,
                   const struct roll_observation *reply); /* details for the outcome to come */
 void machine_conclude(struct roll_machine *machine, struct job *job, const char *outcome,
@@ -274,7 +274,7 @@ void machine_forget_outcome(struct job *job);
 const char *machine_outcome_of(const char *state); /* NULL: not final */
 bool machine_succeeded(const char *outcome);
 
-/* ---- machine_append.c ---- */
+/* ---- machine_append.c ----------------------------------------------------------------------- */
 bool machine_append_due(struct roll_machine *machine, struct roll_action *ret_action);
 void machine_append_answer(struct roll_machine *machine, enum roll_observation_kind answer);
 void machine_append_free(struct append *append);
@@ -286,7 +286,7 @@ char *machine_text(struct append *append,
                    const char *text); /* a copy that lives as long as the append */
 void machine_draft_record(struct roll_machine *machine, struct append *append, struct job *job);
 
-/* ---- machine_claim.c ---- */
+/* ---- machine_claim.c ------------------------------------------------------------------------ */
 void machine_fold_claimed(struct roll_machine *machine, const struct roll_rollout_claimed *claim);
 void machine_fold_detached(struct roll_machine *machine, const struct roll_rollout_detached *body);
 bool machine_claim_refused(
@@ -297,14 +297,14 @@ int64_t machine_renewal_boot(const struct roll_machine *machine);
 void machine_draft_claim(struct roll_machine *machine, struct append *append, int64_t number);
 void machine_appended(struct roll_machine *machine, const struct append *append);
 
-/* ---- machine_inherit.c ---- */
+/* ---- machine_inherit.c ---------------------------------------------------------------------- */
 void machine_inherit_open(struct roll_machine *machine);
 void machine_inherit_rival(struct roll_machine *machine, const struct job *job, int64_t arm_at);
 void machine_inherit_wait(struct roll_machine *machine,
                           struct job *job); /* lets the heir go when it waited long enough */
 void machine_inherit_ended(struct roll_machine *machine, struct job *job);
 
-/* ---- machine_end.c ---- */
+/* ---- machine_end.c -------------------------------------------------------------------------- */
 void machine_open(struct roll_machine *machine);
 enum roll_machine_end machine_end_due(const struct roll_machine *machine);
 bool machine_back_wanted(const struct roll_machine *machine);

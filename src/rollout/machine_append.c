@@ -59,9 +59,7 @@ static bool has_room(const struct append *append, guint drafts)
     return append->drafts->len + drafts <= MACHINE_APPEND_MAX;
 }
 
-/* ---- parts
- * ------------------------------------------------------------------------------------------------------------
- */
+/* ---- parts ---------------------------------------------------------------------------------- */
 
 static void draft_records(struct roll_machine *machine, struct append *append)
 {
@@ -122,9 +120,7 @@ static void add_blobs(struct append *append, const GPtrArray *blobs)
         g_ptr_array_add(append->blobs, g_ptr_array_index(blobs, i));
 }
 
-/* ---- kinds of appends
- * ---------------------------------------------------------------------------------------------------
- */
+/* ---- kinds of appends ----------------------------------------------------------------------- */
 
 static const struct rollout *superseded_by_request(const struct roll_machine *machine)
 {
@@ -231,9 +227,7 @@ bool machine_append_due(struct roll_machine *machine, struct roll_action *ret_ac
     return true;
 }
 
-/* ---- the answer
- * -----------------------------------------------------------------------------------------------------------
- */
+/* ---- the answer ----------------------------------------------------------------------------- */
 
 static void go_on(struct roll_machine *machine, struct job *job)
 {

@@ -8,8 +8,7 @@ void machine_finish(struct roll_machine *machine, enum roll_machine_end end)
         machine->end = end;
 }
 
-/* ---- the first look at what was folded
- * ------------------------------------------------------------------------------ */
+/* ---- the first look at what was folded ------------------------------------------------------ */
 
 static size_t schedule_all(struct roll_machine *machine)
 {
@@ -43,9 +42,7 @@ void machine_open(struct roll_machine *machine)
         machine_finish(machine, ROLL_END_FENCED);
 }
 
-/* ---- ends
- * ---------------------------------------------------------------------------------------------------------------
- */
+/* ---- ends ----------------------------------------------------------------------------------- */
 
 static bool is_quiet(const struct roll_machine *machine)
 {

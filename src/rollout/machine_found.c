@@ -12,9 +12,7 @@ static enum owner owner_of(const struct job *job, const struct roll_observation 
                                                                             : OWNER_OTHER;
 }
 
-/* ---- ours
- * ------------------------------------------------------------------------------------------------------------
- */
+/* ---- ours ----------------------------------------------------------------------------------- */
 
 /* The outcome is known; a failure is explained first. */
 void machine_finalize(struct roll_machine *machine, struct job *job)
@@ -39,9 +37,7 @@ static void found_ours(struct roll_machine *machine, struct job *job,
     }
 }
 
-/* ---- not there
- * --------------------------------------------------------------------------------------------------------
- */
+/* ---- not there ------------------------------------------------------------------------------ */
 
 static void look_again(struct roll_machine *machine, struct job *job)
 {
@@ -94,9 +90,7 @@ static void found_nothing(struct roll_machine *machine, struct job *job,
         not_arrived(machine, job);
 }
 
-/* ---- another's
- * --------------------------------------------------------------------------------------------------------
- */
+/* ---- another's ------------------------------------------------------------------------------ */
 
 /* A name that the plan fixes was used before; a derived one never was. */
 static void found_other(struct roll_machine *machine, struct job *job,
@@ -113,9 +107,7 @@ static void found_other(struct roll_machine *machine, struct job *job,
     machine_conclude(machine, job, "conflict", "DeploymentNameTaken", message);
 }
 
-/* ---- nothing learned
- * ----------------------------------------------------------------------------------------------------
- */
+/* ---- nothing learned ------------------------------------------------------------------------ */
 
 /* An outcome that cannot be read is not guessed: the intent stays open for `roll resume`. */
 static void learned_nothing(struct roll_machine *machine, struct job *job,

@@ -124,9 +124,7 @@ void machine_record_ready(struct roll_machine *machine, struct job *job)
     g_queue_push_tail(&machine->records, job);
 }
 
-/* ---- drafts
- * -----------------------------------------------------------------------------------------------------------
- */
+/* ---- drafts --------------------------------------------------------------------------------- */
 
 /* What else goes with an outcome, in the same append. */
 enum sequel { SEQUEL_NONE, SEQUEL_ATTEMPT, SEQUEL_CLOSING };

@@ -50,9 +50,7 @@ void machine_accepted(struct roll_machine *machine, struct job *job, int64_t boo
         machine_go(machine, job, PHASE_POLL, boot_ms);
 }
 
-/* ---- PUT
- * ------------------------------------------------------------------------------------------------------------
- */
+/* ---- PUT ------------------------------------------------------------------------------------ */
 
 /* A definite "not now": the same request again. Busy may mean that an earlier one of ours is there,
  * so look first. */
@@ -119,9 +117,7 @@ static void put_replied(struct roll_machine *machine, struct job *job,
     }
 }
 
-/* ---- POLL and CANCEL
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- POLL and CANCEL ------------------------------------------------------------------------ */
 
 /* ARM forgets a deployment now and then for a moment. Another 404, or one that lasts, is looked
  * into by name. */
@@ -189,8 +185,7 @@ static void cancel_replied(struct roll_machine *machine, struct job *job,
     machine_go(machine, job, PHASE_POLL, machine->boot_ms);
 }
 
-/* ---- DETAIL and EXPLAIN: the outcome is known, these only add to it
- * --------------------------------------------------- */
+/* ---- DETAIL and EXPLAIN: the outcome is known, these only add to it ------------------------- */
 
 static void detail_replied(struct roll_machine *machine, struct job *job,
                            const struct roll_observation *reply)
@@ -217,9 +212,7 @@ static void explain_replied(struct roll_machine *machine, struct job *job,
     machine_record_ready(machine, job);
 }
 
-/* ---- dispatch
- * -------------------------------------------------------------------------------------------------------
- */
+/* ---- dispatch ------------------------------------------------------------------------------- */
 
 void machine_reply(struct roll_machine *machine, struct job *job,
                    const struct roll_observation *reply)

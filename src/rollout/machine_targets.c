@@ -2,8 +2,7 @@
  * target in sequence. */
 #include "rollout/machine.h"
 
-/* ---- steps of one target: 0 the deployment, then its actions, then health checks
- * ----------------------------------- */
+/* ---- steps of one target: 0 the deployment, then its actions, then health checks ------------ */
 
 static size_t action_count(const struct job *job)
 {
@@ -59,8 +58,7 @@ bool machine_only_reports(const struct job *job, int64_t step)
     return job->rollout->order->health_reports_only && machine_is_check(job, step);
 }
 
-/* ---- the sequence of targets
- * ---------------------------------------------------------------------------------------- */
+/* ---- the sequence of targets ---------------------------------------------------------------- */
 
 static gint compare_ring(gconstpointer a, gconstpointer b)
 {
@@ -153,9 +151,7 @@ void machine_vacate(struct roll_machine *machine, struct job *job)
     machine->occupied--;
 }
 
-/* ---- starting targets
- * -----------------------------------------------------------------------------------------------
- */
+/* ---- starting targets ----------------------------------------------------------------------- */
 
 /* In lane rollback one failing target never stops the others. */
 bool machine_stopping(const struct roll_machine *machine)
@@ -227,8 +223,7 @@ void machine_advance(struct roll_machine *machine)
     }
 }
 
-/* ---- what a job does next
- * ------------------------------------------------------------------------------------------- */
+/* ---- what a job does next ------------------------------------------------------------------- */
 
 static void forget_step(struct roll_machine *machine, struct job *job)
 {

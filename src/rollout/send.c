@@ -23,9 +23,7 @@ static void answered(void *user, const struct roll_arm_reply *reply)
     roll_send_reply(user, reply, NULL);
 }
 
-/* ---- deployments
- * ----------------------------------------------------------------------------------------------------
- */
+/* ---- deployments ---------------------------------------------------------------------------- */
 
 /* Every deployment says whose it is: a ledger that lost its memory, or another one, can see it. */
 static json_t *deployment_tags(const struct roll_send *send, const char *request_hash)
@@ -168,8 +166,7 @@ static void deployment_explain(struct roll_send *send, const struct roll_action 
     roll_arm_operations(send->arm, &scope, send->name, deployment_seen, send);
 }
 
-/* ---- actions: ARM POST on a resource of the target
- * ------------------------------------------------------------------- */
+/* ---- actions: ARM POST on a resource of the target ------------------------------------------ */
 
 static const struct roll_plan_step *step_of(const struct roll_send *send)
 {
@@ -223,9 +220,7 @@ static void action_unknown(struct roll_send *send, const struct roll_action *act
     roll_send_reply(send, &reply, NULL);
 }
 
-/* ---- the table
- * -------------------------------------------------------------------------------------------------------
- */
+/* ---- the table ------------------------------------------------------------------------------ */
 
 static const struct roll_step_driver step_drivers[] = {
     {

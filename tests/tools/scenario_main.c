@@ -30,9 +30,7 @@ struct scenario {
     GString *updated;       /* the file with what was printed */
 };
 
-/* ---- reading
- * --------------------------------------------------------------------------------------------------------------
- */
+/* ---- reading -------------------------------------------------------------------------------- */
 
 static void step_free(void *item)
 {
@@ -78,9 +76,7 @@ static void read_lines(struct scenario *scenario, char **lines)
     }
 }
 
-/* ---- making output comparable
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- making output comparable --------------------------------------------------------------- */
 
 static const struct {
     const char *pattern, *replacement;
@@ -140,9 +136,7 @@ static bool lines_match(char **expected, char **actual)
     return *actual && line_matches(*expected, *actual) && lines_match(expected + 1, actual + 1);
 }
 
-/* ---- running
- * ---------------------------------------------------------------------------------------------------------------
- */
+/* ---- running -------------------------------------------------------------------------------- */
 
 static bool execute(const struct scenario *scenario, const char *command, char **ret_output,
                     int *ret_exit)
@@ -244,9 +238,7 @@ static bool check_ledgers(const struct scenario *scenario)
     return false;
 }
 
-/* ---- the file
- * -----------------------------------------------------------------------------------------------------------------
- */
+/* ---- the file ------------------------------------------------------------------------------- */
 
 /* Everything but commands and what they printed is kept; steps come in the order of the file. */
 static void keep_prose(struct scenario *scenario, char **lines, guint *at, guint until)

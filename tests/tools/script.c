@@ -55,7 +55,7 @@ void script_free(struct script *script)
     g_free(script);
 }
 
-/* ---- words ---- */
+/* ---- words ---------------------------------------------------------------------------------- */
 
 static void fail(struct reader *reader, const char *what, const char *subject)
 {
@@ -130,7 +130,7 @@ static char *read_text(struct reader *reader, const char *rest)
     return g_strdup("");
 }
 
-/* ---- statements ---- */
+/* ---- statements ----------------------------------------------------------------------------- */
 
 static void read_expect(struct reader *reader, const char *rest)
 {

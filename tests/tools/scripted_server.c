@@ -58,7 +58,7 @@ const char *scripted_request_header(const struct scripted_request *request, cons
     return NULL;
 }
 
-/* ---- waiting, reading, writing; every wait ends when the server stops ---- */
+/* ---- waiting, reading, writing; every wait ends when the server stops ----------------------- */
 
 /* Is the descriptor ready? False at the time-out (ms, -1: none) and when the server stops. */
 static bool wait_for(const struct scripted_server *server, int fd, short events, int timeout_ms)
@@ -115,7 +115,7 @@ static void wait_for_end(struct connection *connection)
         g_string_truncate(connection->buffer, 0);
 }
 
-/* ---- requests ---- */
+/* ---- requests ------------------------------------------------------------------------------- */
 
 /* Moves the first size bytes out of the buffer. */
 static void consume(struct connection *connection, gsize size)
@@ -174,7 +174,7 @@ static struct scripted_request *read_request(struct connection *connection)
     return request;
 }
 
-/* ---- matching ---- */
+/* ---- matching ------------------------------------------------------------------------------- */
 
 static bool header_contains(const struct scripted_request *request, const char *name,
                             const char *text)
@@ -289,7 +289,7 @@ static const struct script_reply *find_reply(struct scripted_server *server,
     return reply;
 }
 
-/* ---- replies ---- */
+/* ---- replies -------------------------------------------------------------------------------- */
 
 static void append_variable(const struct connection *connection, const struct script_expect *expect,
                             const struct scripted_request *request, const char *name, GString *out)
@@ -448,7 +448,7 @@ static bool answer_unexpected(struct connection *connection)
     return write_all(connection, reply, sizeof reply - 1);
 }
 
-/* ---- threads ---- */
+/* ---- threads -------------------------------------------------------------------------------- */
 
 static gpointer serve_connection(gpointer data)
 {

@@ -10,7 +10,7 @@
 #include "rollbook/time.h"
 #include "tools/scripted_server.h"
 
-/* ---- helpers ---- */
+/* ---- helpers -------------------------------------------------------------------------------- */
 
 /* What one request gave, copied out of its callback. */
 struct got {
@@ -88,7 +88,7 @@ static void stop(struct scripted_server *server)
     ck_assert_msg(!complaint, "%s", complaint);
 }
 
-/* ---- loop ---- */
+/* ---- loop ----------------------------------------------------------------------------------- */
 
 struct order {
     struct roll_loop *loop;
@@ -264,7 +264,7 @@ START_TEST(test_http__children_are_awaited_with_their_output)
 }
 END_TEST
 
-/* ---- requests ---- */
+/* ---- requests ------------------------------------------------------------------------------- */
 
 START_TEST(test_http__get_gives_status_headers_and_body)
 {
@@ -363,7 +363,7 @@ START_TEST(test_http__two_hundred_requests_use_at_most_64_connections)
 }
 END_TEST
 
-/* ---- outcomes: what was certainly not received, and what may have been ---- */
+/* ---- outcomes: what was certainly not received, and what may have been ---------------------- */
 
 START_TEST(test_http__refused_connection_is_unsent)
 {
@@ -528,7 +528,7 @@ START_TEST(test_http__redirects_are_not_followed)
 }
 END_TEST
 
-/* ---- what is never sent ---- */
+/* ---- what is never sent --------------------------------------------------------------------- */
 
 static const char *const unsendable[] = {
     "ftp://127.0.0.1/x",
@@ -613,7 +613,7 @@ START_TEST(test_http__other_hosts_take_the_proxy)
 }
 END_TEST
 
-/* ---- retries ---- */
+/* ---- retries -------------------------------------------------------------------------------- */
 
 static const char *const passing[] = {
     "reply 408\n",
@@ -747,7 +747,7 @@ START_TEST(test_http__retry_after_in_all_its_spellings)
 }
 END_TEST
 
-/* ---- cancelling ---- */
+/* ---- cancelling ----------------------------------------------------------------------------- */
 
 static void not_called(void *user, const struct roll_http_reply *reply)
 {
@@ -809,7 +809,7 @@ START_TEST(test_http__a_freed_loop_forgets_what_is_under_way)
 }
 END_TEST
 
-/* ---- addresses ---- */
+/* ---- addresses ------------------------------------------------------------------------------ */
 
 START_TEST(test_http__loopback_and_origin_of_addresses)
 {

@@ -85,9 +85,7 @@ static char *environment_findings(const char *members)
     "{\n  \"service\": \"shop\",\n  \"source\": { \"template\": \"main.json\" },\n"                \
     "  \"environments\": { \"prod\": { " ONE_TARGET " } }\n}\n"
 
-/* ---- what is read
- * -------------------------------------------------------------------------------------------------
- */
+/* ---- what is read --------------------------------------------------------------------------- */
 
 static struct roll_plan *read_example(void)
 {
@@ -306,8 +304,7 @@ START_TEST(test_plan__a_target_may_be_called_file)
 }
 END_TEST
 
-/* ---- what is refused
- * ---------------------------------------------------------------------------------------------- */
+/* ---- what is refused ------------------------------------------------------------------------ */
 
 START_TEST(test_plan__all_findings_come_at_once_in_order)
 {
@@ -559,9 +556,7 @@ START_TEST(test_plan__findings_are_bounded_and_shown_safely)
 }
 END_TEST
 
-/* ---- the schema
- * ---------------------------------------------------------------------------------------------------
- */
+/* ---- the schema ----------------------------------------------------------------------------- */
 
 static json_t *schema_value(void)
 {
@@ -653,9 +648,7 @@ START_TEST(test_plan__every_member_is_explained_to_editors)
 }
 END_TEST
 
-/* ---- patterns
- * -----------------------------------------------------------------------------------------------------
- */
+/* ---- patterns ------------------------------------------------------------------------------- */
 
 START_TEST(test_plan__fill_replaces_names)
 {
@@ -678,9 +671,7 @@ START_TEST(test_plan__fill_refuses_what_it_does_not_know)
 }
 END_TEST
 
-/* ---- workspaces
- * ---------------------------------------------------------------------------------------------------
- */
+/* ---- workspaces ----------------------------------------------------------------------------- */
 
 static struct roll_workspace *find_workspace(const char *below)
 {
