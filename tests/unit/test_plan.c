@@ -873,6 +873,7 @@ static TCase *reading_tests(void)
     tcase_add_test(tests, test_plan__targets_may_stand_in_a_file);
     tcase_add_test(tests, test_plan__findings_in_a_file_of_targets_name_that_file);
     tcase_add_test(tests, test_plan__a_target_may_be_called_file);
+    tcase_add_test(tests, test_plan__worked_examples_are_workspaces);
     tcase_add_test(tests, test_plan__a_fleet_of_ten_thousand_targets_is_read);
     return tests;
 }
