@@ -14,7 +14,8 @@
 #define ROLL_NEVER_NULL __attribute__((returns_nonnull))
 #define ROLL_PRINTF(at, first) __attribute__((format(printf, at, first)))
 
-#define roll_auto(name) __attribute__((cleanup(roll_##name##_auto)))
+/* `unused`: to own is a use, which clang does not see. */
+#define roll_auto(name) __attribute__((cleanup(roll_##name##_auto), unused))
 #define ROLL_AUTO_DEFINE(name, type, free_function)                                                \
     static inline void roll_##name##_auto(type **owner) /* NOLINT(bugprone-macro-parentheses) */   \
     {                                                                                              \
