@@ -304,6 +304,34 @@ START_TEST(test_plan__a_target_may_be_called_file)
 }
 END_TEST
 
+/* The files that an example's plan names must be there: it is copied as it lies. */
+static void assert_example(const char *name)
+{
+    g_autofree char *root = g_build_filename(ROLL_SOURCE_DIR, "plans", "examples", name, NULL);
+    g_autofree char *below = g_build_filename(root, "infra", NULL);
+    roll_auto(workspace) struct roll_workspace *workspace = NULL;
+    roll_auto(plan) struct roll_plan *plan = NULL;
+    OK(roll_workspace_find(below, &workspace));
+    OK(roll_workspace_plan(workspace, name, &plan));
+    ck_assert_str_eq(plan->repository, workspace->root);
+    g_autofree char *tmpl = g_build_filename(root, plan->template_path, NULL);
+    ck_assert_msg(g_file_test(tmpl, G_FILE_TEST_IS_REGULAR), "%s", tmpl);
+    for (guint at = 0; at < plan->environments->len; at++) {
+        const struct roll_plan_environment *environment = plan->environments->pdata[at];
+        g_autofree char *file = NULL;
+        OK(roll_plan_fill(plan->parameters_path, &file, "environment", environment->name, NULL));
+        g_autofree char *path = g_build_filename(root, file, NULL);
+        ck_assert_msg(g_file_test(path, G_FILE_TEST_IS_REGULAR), "%s", path);
+    }
+}
+
+START_TEST(test_plan__worked_examples_are_workspaces)
+{
+    assert_example("shop");
+    assert_example("platform");
+}
+END_TEST
+
 /* ---- what is refused ------------------------------------------------------------------------ */
 
 START_TEST(test_plan__all_findings_come_at_once_in_order)
