@@ -240,6 +240,9 @@ SELECT stream, seq, kind, at, hash, line FROM events ORDER BY id
 -- name: event_indexed
 SELECT count(*) FROM events INDEXED BY events_place WHERE stream = :stream AND seq > 0
 
+-- name: event_naming
+SELECT DISTINCT stream FROM events WHERE instr(line, :quoted) > 0
+
 -- name: object_has
 SELECT data IS NOT NULL FROM objects WHERE digest = :digest
 
@@ -248,6 +251,9 @@ SELECT data FROM objects WHERE digest = :digest
 
 -- name: object_add
 INSERT INTO objects (digest, size, data) VALUES (:digest, :size, :data)
+
+-- name: object_add_tombstone
+INSERT INTO objects (digest, size, data) VALUES (:digest, 0, NULL)
 
 -- name: object_tombstone
 UPDATE objects SET data = NULL WHERE digest = :digest AND data IS NOT NULL

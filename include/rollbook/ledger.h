@@ -182,12 +182,14 @@ struct roll_error *roll_ledger_steps(struct roll_ledger *ledger, const char *str
 
 struct roll_verify_options {
     const char *head; /* "STREAM@SEQ:HASH" or a bare hash that must be the hash of some event; or NULL */
+    bool projections; /* fold every stream again and compare: about ten times the time of the rest */
 };
 struct roll_verify_report {
     int64_t streams, events, objects, redacted;
     char *first_bad; /* owned: names stream, sequence and what is wrong, or NULL when all is well */
 };
-/* Recomputes chain, exact bytes, objects, and that projections equal a rebuild. Damage is a report, not an error. */
+/* Recomputes chain, exact bytes and objects, on request that projections equal a rebuild. Damage is a report, not an error.
+ * options may be NULL. ROLL_E_INVALID: head is none. */
 struct roll_error *roll_ledger_verify(struct roll_ledger *ledger, const struct roll_verify_options *options, struct roll_verify_report *ret_report) ROLL_CHECKED;
 void roll_verify_report_clear(struct roll_verify_report *report);
 

@@ -15,7 +15,7 @@ struct append {
     size_t n_expects;
 };
 
-/* ---- heads ---------------------------------------------------------------------------------- */
+/* ---- heads ----------------------------------------------------------------------------------- */
 
 /* An empty side stream follows the hash of its main stream that its writer knew last. */
 static bool follows(struct roll_writer *writer, const struct roll_head *expected)
@@ -50,7 +50,7 @@ static struct roll_writer *writer_of(const struct append *append, const char *st
     return NULL;
 }
 
-/* ---- events --------------------------------------------------------------------------------- */
+/* ---- events ---------------------------------------------------------------------------------- */
 
 static struct roll_error *check_objects(struct roll_ledger *ledger, char *const *objects)
 {
@@ -68,24 +68,15 @@ static struct roll_error *check_objects(struct roll_ledger *ledger, char *const 
 static struct roll_error *append_draft(struct append *append, const struct roll_draft *draft)
 {
     struct roll_writer *writer = writer_of(append, draft->stream);
-    g_autoptr(GString) line = NULL;
-    g_auto(GStrv) objects = NULL;
-    struct roll_event event = {.kind = draft->kind,
-                               .body = (void *)(uintptr_t)draft->body,
-                               .kind_name = (char *)(uintptr_t)roll_event_kind_name(draft->kind)};
 
     if (!writer)
         return roll_error_new(ROLL_E_INTERNAL, "an event for '%s' without an expected head",
                               draft->stream);
-    event.seq = writer->head.seq + 1;
-    event.at = MAX(append->at, writer->at);
-    if (append->actor)
-        event.actor = *append->actor;
-    ROLL_TRY(roll_event_compose(draft->stream, event.seq, writer->head.hash, event.at,
-                                append->actor, draft->kind, draft->body, &line, event.hash));
-    objects = roll_body_objects(draft->kind, draft->body);
-    ROLL_TRY(check_objects(append->ledger, objects));
-    return roll_writer_add(writer, &event, line);
+    if (roll_event_kind_name(draft->kind)) {
+        g_auto(GStrv) objects = roll_body_objects(draft->kind, draft->body);
+        ROLL_TRY(check_objects(append->ledger, objects));
+    }
+    return roll_writer_say(writer, append->actor, append->at, draft->kind, draft->body);
 }
 
 static struct roll_error *append_all(struct append *append, const struct roll_draft *drafts,

@@ -65,7 +65,7 @@ size_t roll_body_size(enum roll_event_kind kind)
     return kinds[kind].size;
 }
 
-/* ---- copies --------------------------------------------------------------------------------- */
+/* ---- copies ---------------------------------------------------------------------------------- */
 
 static void copy_field(const struct field *field, const void *from, void *to)
 {
@@ -119,7 +119,7 @@ void roll_event_body_free(enum roll_event_kind kind, void *body)
     g_free(body);
 }
 
-/* ---- objects -------------------------------------------------------------------------------- */
+/* ---- objects --------------------------------------------------------------------------------- */
 
 static int compare_texts(const void *a, const void *b)
 {
@@ -149,7 +149,7 @@ char **roll_body_objects(enum roll_event_kind kind, const void *body)
     return sorted;
 }
 
-/* ---- events in memory ----------------------------------------------------------------------- */
+/* ---- events in memory ------------------------------------------------------------------------ */
 
 struct roll_event *roll_event_new(const char *stream, int64_t seq, int64_t at,
                                   const struct roll_actor *actor, enum roll_event_kind kind,
@@ -188,7 +188,7 @@ void roll_event_free(struct roll_event *event)
     g_free(event);
 }
 
-/* ---- names of streams ----------------------------------------------------------------------- */
+/* ---- names of streams ------------------------------------------------------------------------ */
 
 /* One part of a name: letters, digits, `.`, `_` and `-`, at its ends a letter or digit. The size, 0
  * if there is none. */

@@ -12,7 +12,7 @@
 #define JSON_FIELD_DEPTH_MAX                                                                       \
     64 /* a line must stay readable: the reader stops at ROLL_JSON_MAX_DEPTH */
 
-/* ---- writing values ------------------------------------------------------------------------- */
+/* ---- writing values -------------------------------------------------------------------------- */
 
 static struct roll_error *write_text(const char *text, GString *out)
 {
@@ -83,7 +83,7 @@ static struct roll_error *write_json(const json_t *value, GString *out)
     return NULL;
 }
 
-/* ---- bodies --------------------------------------------------------------------------------- */
+/* ---- bodies ---------------------------------------------------------------------------------- */
 
 static bool is_present(const struct field *field, const void *body)
 {
@@ -238,7 +238,7 @@ static struct roll_error *read_body(enum roll_event_kind kind, const json_t *val
     return NULL;
 }
 
-/* ---- lines ---------------------------------------------------------------------------------- */
+/* ---- lines ----------------------------------------------------------------------------------- */
 
 static struct roll_error *write_name(const char *text, GString *out)
 {
@@ -312,7 +312,7 @@ struct roll_error *roll_event_compose(const char *stream, int64_t seq, const cha
     return NULL;
 }
 
-/* ---- parsing -------------------------------------------------------------------------------- */
+/* ---- parsing --------------------------------------------------------------------------------- */
 
 /* Borrowed members of a parsed line. */
 struct members {

@@ -77,7 +77,7 @@ struct roll_error *roll_fold_flush(struct roll_fold *fold) ROLL_CHECKED;
 /* Frees; what was not flushed is forgotten. */
 void roll_fold_end(struct roll_fold *fold);
 
-/* ---- rows (rows.c): borrowed, valid until the next flush or end; change them and set `changed` --- */
+/* ---- rows (rows.c): borrowed, valid until the next flush or end; change them and set `changed` */
 
 struct roll_error *roll_fold_environment(struct roll_fold *fold, struct fold_environment **ret_row)
     ROLL_CHECKED;
@@ -91,7 +91,7 @@ struct roll_error *roll_fold_hold(struct roll_fold *fold, const char *release, i
 /* The release that all clean targets hold, borrowed, or NULL. */
 struct roll_error *roll_fold_held(struct roll_fold *fold, const char **ret_release) ROLL_CHECKED;
 
-/* ---- rules ---------------------------------------------------------------------------------- */
+/* ---- rules ----------------------------------------------------------------------------------- */
 
 typedef struct roll_error *(*roll_fold_fn)(struct roll_fold *fold, const struct roll_event *event);
 

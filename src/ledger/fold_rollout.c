@@ -4,7 +4,7 @@
 #include "ledger/fold.h"
 #include "ledger/statements.h"
 
-/* ---- requests ------------------------------------------------------------------------------- */
+/* ---- requests -------------------------------------------------------------------------------- */
 
 static struct roll_error *add_rollout(struct roll_fold *fold, const struct roll_event *event,
                                       const struct roll_rollout_requested *body)
@@ -90,7 +90,7 @@ struct roll_error *roll_fold_rollout_requested(struct roll_fold *fold,
     return NULL;
 }
 
-/* ---- claims --------------------------------------------------------------------------------- */
+/* ---- claims ---------------------------------------------------------------------------------- */
 
 struct roll_error *roll_fold_rollout_claimed(struct roll_fold *fold, const struct roll_event *event)
 {
@@ -122,7 +122,7 @@ struct roll_error *roll_fold_rollout_detached(struct roll_fold *fold,
     return NULL;
 }
 
-/* ---- ends ----------------------------------------------------------------------------------- */
+/* ---- ends ------------------------------------------------------------------------------------ */
 
 static const char *state_of(enum roll_event_kind kind)
 {
@@ -200,7 +200,7 @@ struct roll_error *roll_fold_rollout_ended(struct roll_fold *fold, const struct 
                : NULL;
 }
 
-/* ---- a person's hold ------------------------------------------------------------------------ */
+/* ---- a person's hold ------------------------------------------------------------------------- */
 
 struct roll_error *roll_fold_hold_set(struct roll_fold *fold, const struct roll_event *event)
 {

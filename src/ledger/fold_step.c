@@ -5,7 +5,7 @@
 #include "ledger/fold.h"
 #include "ledger/statements.h"
 
-/* ---- what a target holds -------------------------------------------------------------------- */
+/* ---- what a target holds --------------------------------------------------------------------- */
 
 /* The environment is whole when no target is dirty and all clean ones hold one release; that is the
  * moment from which it is live. What was live stays noted while targets are dirty, so that it is
@@ -123,7 +123,7 @@ static struct roll_error *make_clean(struct roll_fold *fold, const struct roll_e
     return note_live(fold, environment, body->rollout, event->at);
 }
 
-/* ---- intents -------------------------------------------------------------------------------- */
+/* ---- intents --------------------------------------------------------------------------------- */
 
 static struct roll_error *record_intent(struct roll_fold *fold, const struct roll_event *event,
                                         const struct roll_step_intended *body)
@@ -169,7 +169,7 @@ struct roll_error *roll_fold_step_intended(struct roll_fold *fold, const struct 
     return start_rollout(fold, body->rollout);
 }
 
-/* ---- outcomes ------------------------------------------------------------------------------- */
+/* ---- outcomes -------------------------------------------------------------------------------- */
 
 static struct roll_error *record_outcome(struct roll_fold *fold, const struct roll_event *event,
                                          const struct roll_step_ended *body)
@@ -278,7 +278,7 @@ struct roll_error *roll_fold_step_ended(struct roll_fold *fold, const struct rol
     return fold_outcome(fold, event, body, target);
 }
 
-/* ---- floors --------------------------------------------------------------------------------- */
+/* ---- floors ---------------------------------------------------------------------------------- */
 
 struct roll_error *roll_fold_floor_set(struct roll_fold *fold, const struct roll_event *event)
 {

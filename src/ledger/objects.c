@@ -104,8 +104,11 @@ struct roll_error *roll_ledger_object_json(struct roll_ledger *ledger, const cha
 struct roll_error *roll_object_bury(struct roll_ledger *ledger, const char *digest)
 {
     struct roll_sql_stmt *stmt;
+    bool there;
 
-    ROLL_TRY(roll_sql_use(ledger->sql, LEDGER_OBJECT_TOMBSTONE, &stmt));
+    ROLL_TRY(roll_object_there(ledger, digest, &there));
+    ROLL_TRY(roll_sql_use(ledger->sql,
+                          there ? LEDGER_OBJECT_TOMBSTONE : LEDGER_OBJECT_ADD_TOMBSTONE, &stmt));
     roll_sql_bind_text(stmt, ":digest", digest);
     return roll_sql_run(stmt);
 }

@@ -9,7 +9,7 @@
 
 static const int migrations[ROLL_LEDGER_VERSION] = {LEDGER_SCHEMA_1};
 
-/* ---- folder --------------------------------------------------------------------------------- */
+/* ---- folder ---------------------------------------------------------------------------------- */
 
 static struct roll_error *sync_folder(const char *dir)
 {
@@ -85,7 +85,7 @@ static struct roll_error *prepare_folder(struct roll_ledger *ledger)
     return ignore_in_git(ledger->dir);
 }
 
-/* ---- file ----------------------------------------------------------------------------------- */
+/* ---- file ------------------------------------------------------------------------------------ */
 
 static struct roll_error *connect_file(struct roll_ledger *ledger, bool read_only)
 {
@@ -226,7 +226,7 @@ void roll_ledger_close(struct roll_ledger *ledger)
     g_free(ledger);
 }
 
-/* ---- what it is ----------------------------------------------------------------------------- */
+/* ---- what it is ------------------------------------------------------------------------------ */
 
 const char *roll_ledger_id(struct roll_ledger *ledger)
 {

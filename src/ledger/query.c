@@ -30,7 +30,7 @@ static struct roll_error *each_row(struct roll_sql_stmt *stmt, const struct call
     }
 }
 
-/* ---- releases ------------------------------------------------------------------------------- */
+/* ---- releases -------------------------------------------------------------------------------- */
 
 static struct roll_error *fill_release(struct roll_sql_stmt *stmt, void *fn, void *user)
 {
@@ -79,7 +79,7 @@ struct roll_error *roll_ledger_release(struct roll_ledger *ledger, const char *s
                : roll_error_new(ROLL_E_NOT_FOUND, "'%s' has no release '%s'", service, version);
 }
 
-/* ---- environments --------------------------------------------------------------------------- */
+/* ---- environments ---------------------------------------------------------------------------- */
 
 /* What is stored as live is what was live when the environment was last whole; the row says what
  * holds now. */
@@ -136,7 +136,7 @@ struct roll_error *roll_ledger_environments(struct roll_ledger *ledger, const ch
     return each_row(stmt, &call, &any);
 }
 
-/* ---- targets -------------------------------------------------------------------------------- */
+/* ---- targets --------------------------------------------------------------------------------- */
 
 static struct roll_error *fill_target(struct roll_sql_stmt *stmt, void *fn, void *user)
 {
@@ -168,7 +168,7 @@ struct roll_error *roll_ledger_targets(struct roll_ledger *ledger, const char *s
     return each_row(stmt, &call, &any);
 }
 
-/* ---- successes and marks -------------------------------------------------------------------- */
+/* ---- successes and marks --------------------------------------------------------------------- */
 
 static struct roll_error *fill_success(struct roll_sql_stmt *stmt, void *fn, void *user)
 {
@@ -238,7 +238,7 @@ struct roll_error *roll_ledger_bad(struct roll_ledger *ledger, const char *strea
     return NULL;
 }
 
-/* ---- rollouts and steps --------------------------------------------------------------------- */
+/* ---- rollouts and steps ---------------------------------------------------------------------- */
 
 static struct roll_error *fill_rollout(struct roll_sql_stmt *stmt, void *fn, void *user)
 {

@@ -13,7 +13,7 @@ static const int dumps[] = {LEDGER_DUMP_RELEASES,  LEDGER_DUMP_ENVIRONMENTS, LED
                             LEDGER_DUMP_TARGETS,   LEDGER_DUMP_ROLLOUTS,     LEDGER_DUMP_STEPS,
                             LEDGER_DUMP_SUCCESSES, LEDGER_DUMP_BAD};
 
-/* ---- one stream ----------------------------------------------------------------------------- */
+/* ---- one stream ------------------------------------------------------------------------------ */
 
 struct roll_error *roll_stream_clear(struct roll_sql *sql, int64_t id)
 {
@@ -91,7 +91,7 @@ static struct roll_error *refold(struct roll_ledger *ledger, const struct roll_s
     return roll_sql_run(stmt);
 }
 
-/* ---- after an upgrade ----------------------------------------------------------------------- */
+/* ---- after an upgrade ------------------------------------------------------------------------ */
 
 static struct roll_error *freshen_in(struct roll_ledger *ledger, const char *only)
 {
@@ -129,7 +129,7 @@ struct roll_error *roll_ledger_freshen(struct roll_ledger *ledger, const char *s
     return roll_error_wrap(err, "while folding what an older program had folded");
 }
 
-/* ---- all ------------------------------------------------------------------------------------ */
+/* ---- all ------------------------------------------------------------------------------------- */
 
 static struct roll_error *dump_all(struct roll_ledger *ledger, const GPtrArray *streams,
                                    char ret_hex[ROLL_HEX_SIZE])

@@ -5,7 +5,7 @@
 #include "ledger/fold.h"
 #include "ledger/statements.h"
 
-/* ---- environment ---------------------------------------------------------------------------- */
+/* ---- environment ----------------------------------------------------------------------------- */
 
 static struct roll_error *load_environment(struct roll_fold *fold, struct fold_environment *row)
 {
@@ -81,7 +81,7 @@ static void clear_environment(struct fold_environment *row)
     memset(row, 0, sizeof *row);
 }
 
-/* ---- holdings ------------------------------------------------------------------------------- */
+/* ---- holdings -------------------------------------------------------------------------------- */
 
 /* Few rows: as many as there are releases that clean targets hold at this moment. */
 static struct roll_error *load_holdings(struct roll_fold *fold)
@@ -163,7 +163,7 @@ static struct roll_error *save_holdings(struct roll_fold *fold)
     return NULL;
 }
 
-/* ---- targets -------------------------------------------------------------------------------- */
+/* ---- targets --------------------------------------------------------------------------------- */
 
 static void free_target(gpointer data)
 {
@@ -260,7 +260,7 @@ static struct roll_error *save_targets(struct roll_fold *fold)
     return NULL;
 }
 
-/* ---- rollouts ------------------------------------------------------------------------------- */
+/* ---- rollouts -------------------------------------------------------------------------------- */
 
 static void free_rollout(gpointer data)
 {
@@ -350,7 +350,7 @@ static struct roll_error *save_rollouts(struct roll_fold *fold)
     return NULL;
 }
 
-/* ---- the whole ------------------------------------------------------------------------------ */
+/* ---- the whole ------------------------------------------------------------------------------- */
 
 void roll_fold_begin(struct roll_fold *fold, struct roll_sql *sql, int64_t stream, const char *name)
 {

@@ -57,12 +57,13 @@ struct roll_error *roll_object_store(struct roll_ledger *ledger, const void *dat
                                      char ret_digest[ROLL_HEX_SIZE]) ROLL_CHECKED;
 struct roll_error *roll_object_there(struct roll_ledger *ledger, const char *digest,
                                      bool *ret_there) ROLL_CHECKED;
-/* Makes a tombstone; with secure_delete, so that the bytes are gone. No error when it is one
- * already. Inside a transaction; roll_ledger_truncate after its commit. */
+/* Makes a tombstone of an object, also of one that is not there; with secure_delete, so that the
+ * bytes are gone. No error when it is one already. Inside a transaction; roll_ledger_truncate after
+ * its commit. */
 struct roll_error *roll_object_bury(struct roll_ledger *ledger, const char *digest) ROLL_CHECKED;
 struct roll_error *roll_ledger_truncate(struct roll_ledger *ledger) ROLL_CHECKED;
 
-/* ---- writing a stream ----------------------------------------------------------------------- */
+/* ---- writing a stream ------------------------------------------------------------------------ */
 
 struct roll_writer {
     struct roll_ledger *ledger;
@@ -81,6 +82,10 @@ struct roll_error *roll_writer_open(struct roll_ledger *ledger, const char *stre
 /* Stores an event that follows the head; line has the bytes of event. */
 struct roll_error *roll_writer_add(struct roll_writer *writer, const struct roll_event *event,
                                    const GString *line) ROLL_CHECKED;
+/* Composes an event behind the head and stores it. at is raised to the head's. */
+struct roll_error *roll_writer_say(struct roll_writer *writer, const struct roll_actor *actor,
+                                   int64_t at, enum roll_event_kind kind, const void *body)
+    ROLL_CHECKED;
 struct roll_error *roll_writer_flush(struct roll_writer *writer) ROLL_CHECKED;
 void roll_writer_free(struct roll_writer *writer);
 ROLL_AUTO_DEFINE(writer, struct roll_writer, roll_writer_free)

@@ -4,7 +4,7 @@
 #include "ledger/fields.h"
 #include "ledger/store.h"
 
-/* ---- list ----------------------------------------------------------------------------------- */
+/* ---- list ------------------------------------------------------------------------------------ */
 
 static void free_stream(gpointer data)
 {
@@ -60,7 +60,7 @@ struct roll_error *roll_stream_find(struct roll_ledger *ledger, const char *name
     return NULL;
 }
 
-/* ---- head ----------------------------------------------------------------------------------- */
+/* ---- head ------------------------------------------------------------------------------------ */
 
 static struct roll_error *read_head(struct roll_ledger *ledger, int64_t id,
                                     struct roll_head *ret_head, int64_t *ret_at)
@@ -97,7 +97,7 @@ struct roll_error *roll_ledger_head(struct roll_ledger *ledger, const char *stre
     return read_head(ledger, id, ret_head, &at);
 }
 
-/* ---- writing -------------------------------------------------------------------------------- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 struct roll_error *roll_writer_open(struct roll_ledger *ledger, const char *stream,
                                     struct roll_writer **ret_writer)
@@ -181,6 +181,23 @@ struct roll_error *roll_writer_add(struct roll_writer *writer, const struct roll
         roll_fold_begin(&writer->fold, writer->ledger->sql, writer->id, writer->name);
     writer->folding = true;
     return roll_fold_event(&writer->fold, event);
+}
+
+struct roll_error *roll_writer_say(struct roll_writer *writer, const struct roll_actor *actor,
+                                   int64_t at, enum roll_event_kind kind, const void *body)
+{
+    g_autoptr(GString) line = NULL;
+    struct roll_event event = {.seq = writer->head.seq + 1,
+                               .kind = kind,
+                               .kind_name = (char *)(uintptr_t)roll_event_kind_name(kind),
+                               .at = MAX(at, writer->at),
+                               .body = (void *)(uintptr_t)body};
+
+    if (actor)
+        event.actor = *actor;
+    ROLL_TRY(roll_event_compose(writer->name, event.seq, writer->head.hash, event.at, actor, kind,
+                                body, &line, event.hash));
+    return roll_writer_add(writer, &event, line);
 }
 
 struct roll_error *roll_writer_flush(struct roll_writer *writer)

@@ -37,7 +37,7 @@ static int count_events(struct roll_ledger *ledger, const char *stream)
     return count;
 }
 
-/* ---- chain ---------------------------------------------------------------------------------- */
+/* ---- chain ----------------------------------------------------------------------------------- */
 
 START_TEST(test_append__events_are_chained_numbered_and_read_back)
 {
@@ -150,7 +150,7 @@ START_TEST(test_append__side_stream_follows_the_main_streams_hash)
 }
 END_TEST
 
-/* ---- objects -------------------------------------------------------------------------------- */
+/* ---- objects --------------------------------------------------------------------------------- */
 
 START_TEST(test_objects__are_stored_once_and_checked_when_read)
 {
@@ -179,7 +179,7 @@ START_TEST(test_objects__are_stored_once_and_checked_when_read)
 }
 END_TEST
 
-/* ---- what the schema refuses ---------------------------------------------------------------- */
+/* ---- what the schema refuses ----------------------------------------------------------------- */
 
 static const char *const forbidden[] = {
     "UPDATE events SET kind = 'x' WHERE seq = 1",
@@ -212,7 +212,7 @@ START_TEST(test_schema__nothing_is_updated_or_deleted)
 }
 END_TEST
 
-/* ---- two at once ---------------------------------------------------------------------------- */
+/* ---- two at once ----------------------------------------------------------------------------- */
 
 /* Appends `count` events, each time deciding again after a conflict; how many conflicts there were.
  */
@@ -323,7 +323,7 @@ START_TEST(test_append__a_killed_process_leaves_all_or_nothing)
 END_TEST
 #endif
 
-/* ---- identity ------------------------------------------------------------------------------- */
+/* ---- identity -------------------------------------------------------------------------------- */
 
 START_TEST(test_open__ledger_and_replica_have_names)
 {
@@ -339,7 +339,7 @@ START_TEST(test_open__ledger_and_replica_have_names)
 }
 END_TEST
 
-/* ---- files ---------------------------------------------------------------------------------- */
+/* ---- files ----------------------------------------------------------------------------------- */
 
 static mode_t mode_of(const char *path)
 {

@@ -5,7 +5,7 @@
 
 static const char zeros[] = "0000000000000000000000000000000000000000000000000000000000000000";
 
-/* ---- vectors -------------------------------------------------------------------------------- */
+/* ---- vectors --------------------------------------------------------------------------------- */
 
 START_TEST(test_events__line_is_the_canonical_json_of_design)
 {
@@ -41,7 +41,7 @@ START_TEST(test_events__line_is_the_canonical_json_of_design)
 }
 END_TEST
 
-/* ---- round trips ---------------------------------------------------------------------------- */
+/* ---- round trips ----------------------------------------------------------------------------- */
 
 /* Fills every field with something; with `sparse` only the required ones. */
 static void *fill_body(enum roll_event_kind kind, bool sparse)
@@ -144,7 +144,7 @@ START_TEST(test_events__unknown_kind_and_unknown_members_are_kept)
 }
 END_TEST
 
-/* ---- refusals ------------------------------------------------------------------------------- */
+/* ---- refusals -------------------------------------------------------------------------------- */
 
 #define HEAD                                                                                       \
     "{\"actor\":{\"claimed\":null,\"proved\":null},\"at\":5,\"body\":{},\"kind\":\"hold.set\","    \
@@ -273,7 +273,7 @@ START_TEST(test_events__a_body_that_cannot_be_written_is_refused)
 }
 END_TEST
 
-/* ---- frames --------------------------------------------------------------------------------- */
+/* ---- frames ---------------------------------------------------------------------------------- */
 
 START_TEST(test_events__frame_is_checked_without_parsing)
 {
