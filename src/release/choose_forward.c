@@ -61,8 +61,10 @@ static struct roll_error *check_goal(const struct undo *undo, const char *versio
     struct release_facts facts;
     ROLL_TRY(release_history_facts(chooser->history, version, floor, floor_target, &facts));
     facts.succeeded = true;
+    const struct release_info *info = NULL;
+    ROLL_TRY(release_history_info(chooser->history, version, &info));
     if (facts.bad == RELEASE_IS_BAD_HERE && marked_by_back(undo, version))
-        facts.bad = RELEASE_NOT_BAD;
+        facts.bad = info->marked_bad ? RELEASE_IS_BAD_SERVICE : RELEASE_NOT_BAD;
     char *reason = NULL;
     enum release_verdict verdict = release_eligible(&facts, &reason);
     return verdict == RELEASE_ELIGIBLE ? NULL

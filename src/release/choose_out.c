@@ -11,11 +11,11 @@ struct roll_error *release_check_idle(struct release_chooser *chooser)
     const struct release_history *history = chooser->history;
     if (!history->open_rollout)
         return NULL;
-    return release_error_next(roll_error_new(ROLL_E_CONFLICT,
-                                             "rollout '%s#%" PRId64 "' has not ended",
-                                             history->stream, history->open_rollout),
-                              g_strdup_printf("roll resume %s", history->stream),
-                              g_strdup_printf("roll cancel %s", history->stream), NULL);
+    return release_error_next(
+        roll_error_new(ROLL_E_CONFLICT, "rollout '%s#%" PRId64 "' has not ended", history->stream,
+                       history->open_rollout),
+        g_strdup_printf("roll resume %s#%" PRId64, history->stream, history->open_rollout),
+        g_strdup_printf("roll cancel %s#%" PRId64, history->stream, history->open_rollout), NULL);
 }
 
 struct roll_error *release_check_eligible(struct release_chooser *chooser, const char *version,

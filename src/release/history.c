@@ -165,6 +165,7 @@ static struct roll_error *take_info(void *user, const struct roll_release_row *r
     info->commit = g_strdup(row->commit);
     info->base = g_strdup(row->base);
     info->mark_reason = g_strdup(row->reason);
+    info->marked_bad = g_strcmp0(row->verdict, "bad") == 0;
     info->seq = row->seq;
     info->data_version = row->data_version;
     info->data_floor = row->data_floor;

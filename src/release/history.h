@@ -10,6 +10,7 @@ struct release_info {                                       /* a release of the 
     char *version, *manifest, *commit, *base, *mark_reason; /* commit, base, mark_reason or NULL */
     int64_t seq, data_version, data_floor;
     enum release_bad bad;
+    bool marked_bad; /* by a person, for the service; may hide behind a mark of this environment */
 };
 
 struct release_held {                        /* a target that the ledger knows */
