@@ -1,0 +1,166 @@
+/* Reading fault SPECs and deciding, by counting alone, when each strikes: the same requests meet the same faults. */
+#include "sandbox/faults.h"
+
+#include <glib.h>
+#include <string.h>
+
+enum fault_kind { FAULT_FAIL, FAULT_STATUS, FAULT_DELAY, FAULT_DROP, FAULT_POLL };
+
+struct fault {
+    enum fault_kind kind;
+    char *method; /* or NULL: any */
+    char *part;   /* of the path in lower case, or the resource type */
+    int64_t number;
+    int64_t left; /* -1: every time */
+};
+
+struct sandbox_faults {
+    GPtrArray *list;
+};
+
+static void fault_free(void *data)
+{
+    struct fault *fault = data;
+    g_free(fault->method);
+    g_free(fault->part);
+    g_free(fault);
+}
+
+/* The words of a SPEC by kind: n a number, m a method, p a path part or type, c an optional count. */
+static const struct {
+    const char *name;
+    enum fault_kind kind;
+    const char *words;
+} shapes[] = {
+    {"fail", FAULT_FAIL, "pc"}, {"status", FAULT_STATUS, "nmpc"}, {"delay", FAULT_DELAY, "nmpc"},
+    {"drop", FAULT_DROP, "mpc"}, {"404-poll", FAULT_POLL, "C"},
+};
+
+static bool read_number(const char *text, int64_t *ret_number)
+{
+    guint64 number;
+    if (!g_ascii_string_to_unsigned(text, 10, 0, 1000000000, &number, NULL))
+        return false;
+    *ret_number = (int64_t)number;
+    return true;
+}
+
+static bool read_word(struct fault *fault, char shape, const char *text)
+{
+    switch (shape) {
+    case 'n':
+        return read_number(text, &fault->number);
+    case 'm':
+        fault->method = strcmp(text, "*") == 0 ? NULL : g_ascii_strup(text, -1);
+        return *text != '\0';
+    case 'p':
+        fault->part = g_ascii_strdown(text, -1);
+        return *text != '\0';
+    default:
+        return read_number(text, &fault->left);
+    }
+}
+
+static bool read_words(struct fault *fault, const char *shape, char **words)
+{
+    for (; *shape; shape++) {
+        if (!*words)
+            return *shape == 'c';
+        if (!read_word(fault, *shape, *words++))
+            return false;
+    }
+    return !*words;
+}
+
+static struct roll_error *read_spec(const char *spec, GPtrArray *list)
+{
+    const char *equals = strchr(spec, '=');
+    size_t length = equals ? (size_t)(equals - spec) : strlen(spec);
+    for (size_t i = 0; equals && i < G_N_ELEMENTS(shapes); i++) {
+        if (strlen(shapes[i].name) != length || strncmp(shapes[i].name, spec, length) != 0)
+            continue;
+        struct fault *fault = g_new0(struct fault, 1);
+        g_ptr_array_add(list, fault);
+        fault->kind = shapes[i].kind;
+        fault->left = -1;
+        g_auto(GStrv) words = g_strsplit(equals + 1, ":", -1);
+        bool status_ok = read_words(fault, shapes[i].words, words) &&
+                         (fault->kind != FAULT_STATUS || (fault->number >= 400 && fault->number <= 599));
+        if (status_ok)
+            return NULL;
+    }
+    return roll_error_new(ROLL_E_USAGE,
+                          "fault '%s' is not understood: expected fail=TYPE, status=CODE:METHOD:PATHPART, "
+                          "delay=MS:METHOD:PATHPART, drop=METHOD:PATHPART (each with an optional :COUNT) or "
+                          "404-poll=COUNT",
+                          spec);
+}
+
+struct roll_error *sandbox_faults_new(const char *const *specs, struct sandbox_faults **ret_faults)
+{
+    g_autoptr(GPtrArray) list = g_ptr_array_new_with_free_func(fault_free);
+    for (; specs && *specs; specs++)
+        ROLL_TRY(read_spec(*specs, list));
+    struct sandbox_faults *faults = g_new0(struct sandbox_faults, 1);
+    faults->list = g_steal_pointer(&list);
+    *ret_faults = faults;
+    return NULL;
+}
+
+void sandbox_faults_free(struct sandbox_faults *faults)
+{
+    if (!faults)
+        return;
+    g_ptr_array_unref(faults->list);
+    g_free(faults);
+}
+
+static bool strike(struct fault *fault)
+{
+    if (fault->left == 0)
+        return false;
+    if (fault->left > 0)
+        fault->left--;
+    return true;
+}
+
+struct sandbox_fault_hit sandbox_faults_request(struct sandbox_faults *faults, const char *method, const char *path)
+{
+    struct sandbox_fault_hit hit = {0};
+    g_autofree char *lower = g_ascii_strdown(path, -1);
+    for (guint i = 0; i < faults->list->len; i++) {
+        struct fault *fault = faults->list->pdata[i];
+        bool requests = fault->kind == FAULT_STATUS || fault->kind == FAULT_DELAY || fault->kind == FAULT_DROP;
+        if (!requests || (fault->method && strcmp(fault->method, method) != 0) || !strstr(lower, fault->part))
+            continue;
+        if (!strike(fault))
+            continue;
+        if (fault->kind == FAULT_STATUS && hit.status == 0)
+            hit.status = (int)fault->number;
+        else if (fault->kind == FAULT_DELAY)
+            hit.delay_ms += fault->number;
+        else if (fault->kind == FAULT_DROP)
+            hit.drop = true;
+    }
+    return hit;
+}
+
+bool sandbox_faults_type(struct sandbox_faults *faults, const char *type)
+{
+    for (guint i = 0; i < faults->list->len; i++) {
+        struct fault *fault = faults->list->pdata[i];
+        if (fault->kind == FAULT_FAIL && g_ascii_strcasecmp(fault->part, type) == 0 && strike(fault))
+            return true;
+    }
+    return false;
+}
+
+bool sandbox_faults_poll(struct sandbox_faults *faults)
+{
+    for (guint i = 0; i < faults->list->len; i++) {
+        struct fault *fault = faults->list->pdata[i];
+        if (fault->kind == FAULT_POLL && strike(fault))
+            return true;
+    }
+    return false;
+}

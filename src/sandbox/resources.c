@@ -1,0 +1,322 @@
+/* Any resource by its id, its actions, lists of resources, and the results of requests that went on after their answer
+ * (REST reference 2.1 and 6.2). What a provider would decide is not decided here: a PUT rewrites the resource whole. */
+#include <string.h>
+
+#include "rollbook/json.h"
+#include "rollbook/time.h"
+#include "sandbox/store.h"
+#include "sandbox_sql.h"
+
+static void not_found(const struct sandbox_id *id, struct sandbox_reply *reply)
+{
+    sandbox_reply_error(reply, 404, "ResourceNotFound",
+                        "The Resource '%s/%s' under resource group '%s' was not found. For more details please go to "
+                        "https://aka.ms/ARMResourceNotFoundFix",
+                        id->type, id->name, id->scope.group ? id->scope.group : "<null>");
+}
+
+static struct roll_error *put_resource(struct sandbox_server *server, struct sandbox_request *request,
+                                       struct sandbox_reply *reply, const struct sandbox_id *id, const json_t *body)
+{
+    bool created, there;
+    roll_auto(sandbox_resource) struct sandbox_resource *stored = NULL;
+    ROLL_TRY(sandbox_group_require(server, &id->scope, reply, &there));
+    if (!there)
+        return NULL;
+    ROLL_TRY(sandbox_store_put(server, id, sandbox_query(request, "api-version"), body, request->now_ms, &created));
+    ROLL_TRY(sandbox_store_get(server, id->id, &stored));
+    sandbox_reply_set(reply, created ? 201 : 200, json_incref(stored->body));
+    return NULL;
+}
+
+/* RFC 7396, which is what ARM's PATCH means. */
+static void merge(json_t *into, const json_t *patch)
+{
+    const char *name;
+    json_t *value;
+    json_object_foreach((json_t *)(uintptr_t)patch, name, value)
+    {
+        json_t *old = json_object_get(into, name);
+        if (json_is_null(value))
+            json_object_del(into, name);
+        else if (json_is_object(value) && json_is_object(old))
+            merge(old, value);
+        else
+            json_object_set_new(into, name, json_deep_copy(value));
+    }
+}
+
+static struct roll_error *write_resource(struct sandbox_server *server, struct sandbox_request *request,
+                                         struct sandbox_reply *reply, const struct sandbox_id *id,
+                                         struct sandbox_resource *known)
+{
+    roll_auto(json) json_t *body = NULL;
+    if (!sandbox_request_json(request, reply, &body, NULL))
+        return NULL;
+    if (request->method == METHOD_PUT)
+        return put_resource(server, request, reply, id, body);
+    merge(known->body, body);
+    return put_resource(server, request, reply, id, known->body);
+}
+
+/* An action is noted; list* functions answer keys that are made up. */
+static struct roll_error *act(struct sandbox_server *server, struct sandbox_request *request, struct sandbox_reply *reply,
+                              const struct sandbox_id *id, const char *action)
+{
+    if (g_ascii_strncasecmp(action, "list", 4) == 0) {
+        sandbox_reply_set(reply, 200, sandbox_provider_list(action, id->id));
+        return NULL;
+    }
+    struct roll_sql_stmt *stmt;
+    ROLL_TRY(roll_sql_use(server->sql, SANDBOX_ACTION_INSERT, &stmt));
+    roll_sql_bind_text(stmt, ":target", id->id);
+    roll_sql_bind_text(stmt, ":name", action);
+    g_autofree char *text = g_utf8_make_valid(request->body->str, (gssize)request->body->len);
+    roll_sql_bind_text(stmt, ":body", text);
+    roll_sql_bind_text(stmt, ":correlation", request->correlation_id);
+    roll_sql_bind_int(stmt, ":at", request->now_ms);
+    ROLL_TRY(roll_sql_run(stmt));
+    if (server->operation_time_ms == 0) {
+        sandbox_reply_set(reply, 200, json_object());
+        return NULL;
+    }
+    g_autofree char *token = NULL;
+    ROLL_TRY(sandbox_task_new(server, "action", id->id, request->now_ms + server->operation_time_ms, 200, json_object(),
+                              &token));
+    sandbox_reply_set(reply, 202, NULL);
+    sandbox_reply_location(request, reply, token);
+    return NULL;
+}
+
+static struct roll_error *serve_resource(struct sandbox_server *server, struct sandbox_request *request,
+                                         struct sandbox_reply *reply, const struct sandbox_id *id)
+{
+    roll_auto(sandbox_resource) struct sandbox_resource *resource = NULL;
+    ROLL_TRY(sandbox_store_get(server, id->id, &resource));
+    if (request->method == METHOD_PUT)
+        return write_resource(server, request, reply, id, NULL);
+    if (request->method == METHOD_DELETE) {
+        sandbox_reply_set(reply, resource ? 200 : 204, NULL);
+        return resource ? sandbox_store_delete(server, id->id) : NULL;
+    }
+    if (!resource) {
+        bool there = true;
+        if (id->scope.kind == ROLL_SCOPE_GROUP)
+            ROLL_TRY(sandbox_group_require(server, &id->scope, reply, &there));
+        if (there)
+            not_found(id, reply);
+        return NULL;
+    }
+    if (request->method == METHOD_PATCH)
+        return write_resource(server, request, reply, id, resource);
+    if (request->method == METHOD_HEAD)
+        sandbox_reply_set(reply, 204, NULL);
+    else
+        sandbox_reply_set(reply, 200, json_incref(resource->body));
+    return NULL;
+}
+
+/* Everything of a type that is held by a scope, or the children of a type below a resource. */
+static struct roll_error *list_type(struct sandbox_server *server, struct sandbox_request *request,
+                                    struct sandbox_reply *reply)
+{
+    g_autoptr(GPtrArray) segments = g_ptr_array_copy(request->segments, (GCopyFunc)(void (*)(void))g_strdup, NULL);
+    g_ptr_array_set_free_func(segments, g_free);
+    g_ptr_array_add(segments, g_strdup("*"));
+    struct sandbox_id id = {0};
+    if (!sandbox_id_parse_segments((char *const *)segments->pdata, segments->len, &id)) {
+        sandbox_reply_error(reply, 404, "InvalidResourceType", "The path '%s' names neither a resource nor a list.",
+                            request->path);
+        return NULL;
+    }
+    g_autoptr(GPtrArray) resources = sandbox_resources_new();
+    g_autofree char *type = g_ascii_strdown(id.type, -1);
+    g_autofree char *key = sandbox_key(id.id);
+    key[strlen(key) - 1] = '\0';
+    struct roll_error *err = sandbox_store_list(server, LIST_TYPE, id.scope.id, type, resources);
+    json_t *list = json_array();
+    for (guint i = 0; i < resources->len; i++) {
+        struct sandbox_resource *resource = resources->pdata[i];
+        g_autofree char *own = sandbox_key(resource->id);
+        if (g_str_has_prefix(own, key))
+            json_array_append(list, resource->body);
+    }
+    sandbox_id_clear(&id);
+    sandbox_reply_set(reply, 200, json_pack("{s:o}", "value", list));
+    return err;
+}
+
+struct roll_error *sandbox_generic(struct sandbox_server *server, struct sandbox_request *request,
+                                   struct sandbox_reply *reply)
+{
+    struct sandbox_id id = {0};
+    char *const *segments = (char *const *)request->segments->pdata;
+    size_t count = request->segments->len;
+    struct roll_error *err = NULL;
+    if (request->method == METHOD_POST) {
+        if (count < 2 || !sandbox_id_parse_segments(segments, count - 1, &id)) {
+            sandbox_reply_error(reply, 501, "NotImplemented", "The sandbox does not implement 'POST %s'.", request->path);
+            return NULL;
+        }
+        roll_auto(sandbox_resource) struct sandbox_resource *resource = NULL;
+        err = sandbox_store_get(server, id.id, &resource);
+        if (!err && resource)
+            err = act(server, request, reply, &id, segments[count - 1]);
+        else if (!err)
+            not_found(&id, reply);
+    } else if (sandbox_id_parse_segments(segments, count, &id)) {
+        err = serve_resource(server, request, reply, &id);
+    } else if (request->method == METHOD_GET && count > 2) {
+        err = list_type(server, request, reply);
+    } else {
+        sandbox_reply_error(reply, 501, "NotImplemented", "The sandbox does not implement '%s %s'.", request->method_name,
+                            request->path);
+    }
+    sandbox_id_clear(&id);
+    return err;
+}
+
+static json_t *show_listed(const struct sandbox_resource *resource, const char *expand)
+{
+    static const char *const members[] = {"id", "name", "type", "location", "tags", "sku", "kind", "plan", "zones",
+                                          "identity", "managedBy", NULL};
+    json_t *shown = json_object();
+    for (int i = 0; members[i]; i++) {
+        json_t *value = json_object_get(resource->body, members[i]);
+        if (value)
+            json_object_set(shown, members[i], value);
+    }
+    char time[ROLL_TIME_SIZE];
+    if (expand && strstr(expand, "createdTime")) {
+        roll_time_format(resource->created_ms, time);
+        json_object_set_new(shown, "createdTime", json_string(time));
+    }
+    if (expand && strstr(expand, "changedTime")) {
+        roll_time_format(resource->changed_ms, time);
+        json_object_set_new(shown, "changedTime", json_string(time));
+    }
+    if (expand && strstr(expand, "provisioningState"))
+        json_object_set_new(shown, "provisioningState", json_string(resource->deleting ? "Deleting" : "Succeeded"));
+    return shown;
+}
+
+/* `resourceType eq '…'`, `name eq '…'`, `resourceGroup eq '…'` and the same with ne, joined by and: all else is refused. */
+static bool filter_allows(const char *filter, const struct sandbox_resource *resource, bool *ret_understood)
+{
+    g_auto(GStrv) terms = g_strsplit(filter ? filter : "", " and ", -1);
+    bool allowed = true;
+    *ret_understood = true;
+    struct sandbox_id id = {0};
+    sandbox_id_parse(resource->id, &id);
+    for (int i = 0; terms[i]; i++) {
+        g_auto(GStrv) words = g_strsplit(g_strstrip(terms[i]), " ", 3);
+        size_t length = g_strv_length(words) == 3 ? strlen(words[2]) : 0;
+        if (length < 2 || words[2][0] != '\'' || words[2][length - 1] != '\'') {
+            *ret_understood = false;
+            break;
+        }
+        words[2][length - 1] = '\0';
+        const char *have = NULL;
+        if (g_ascii_strcasecmp(words[0], "resourceType") == 0)
+            have = resource->type;
+        else if (g_ascii_strcasecmp(words[0], "name") == 0)
+            have = id.name;
+        else if (g_ascii_strcasecmp(words[0], "resourceGroup") == 0)
+            have = id.scope.group ? id.scope.group : "";
+        else if (g_ascii_strcasecmp(words[0], "location") == 0)
+            have = roll_json_get_string(resource->body, "location");
+        else
+            *ret_understood = false;
+        bool equal = have && g_ascii_strcasecmp(have, words[2] + 1) == 0;
+        allowed = allowed && equal == (g_ascii_strcasecmp(words[1], "eq") == 0);
+    }
+    sandbox_id_clear(&id);
+    return allowed;
+}
+
+struct roll_error *sandbox_resource_list(struct sandbox_server *server, struct sandbox_request *request,
+                                         struct sandbox_reply *reply)
+{
+    bool there;
+    const char *filter = sandbox_query(request, "$filter");
+    ROLL_TRY(sandbox_group_require(server, &request->scope, reply, &there));
+    if (!there)
+        return NULL;
+    g_autoptr(GPtrArray) resources = sandbox_resources_new();
+    ROLL_TRY(sandbox_store_list(server, LIST_BELOW, request->scope.id, NULL, resources));
+    json_t *list = json_array();
+    for (guint i = 0; i < resources->len; i++) {
+        struct sandbox_resource *resource = resources->pdata[i];
+        bool understood;
+        if (strcmp(resource->type, "microsoft.resources/resourcegroups") == 0)
+            continue;
+        bool allowed = !filter || !*filter || filter_allows(filter, resource, &understood);
+        if (filter && *filter && !understood) {
+            json_decref(list);
+            sandbox_reply_error(reply, 501, "NotImplemented",
+                                "The sandbox does not implement the filter '%s': eq and ne on resourceType, name, "
+                                "resourceGroup and location, joined by 'and'.",
+                                filter);
+            return NULL;
+        }
+        if (allowed)
+            json_array_append_new(list, show_listed(resource, sandbox_query(request, "$expand")));
+    }
+    sandbox_reply_set(reply, 200, json_pack("{s:o}", "value", list));
+    return NULL;
+}
+
+/* 202 while it runs; at the end exactly what the synchronous call would have answered. */
+struct roll_error *sandbox_task_result(struct sandbox_server *server, struct sandbox_request *request,
+                                       struct sandbox_reply *reply)
+{
+    struct roll_sql_stmt *stmt;
+    bool row;
+    ROLL_TRY(roll_sql_use(server->sql, SANDBOX_TASK_GET, &stmt));
+    roll_sql_bind_text(stmt, ":token", request->item);
+    ROLL_TRY(roll_sql_step(stmt, &row));
+    if (!row) {
+        sandbox_reply_error(reply, 404, "OperationNotFound", "The operation '%s' could not be found.", request->item);
+        return NULL;
+    }
+    const char *text = roll_sql_text_at(stmt, 3);
+    struct roll_error *err = NULL;
+    if (roll_sql_int_at(stmt, 0) > request->now_ms) {
+        sandbox_reply_set(reply, 202, NULL);
+        sandbox_reply_header(reply, "Location", "%s%s?api-version=%s", request->base_url, request->path,
+                             sandbox_query(request, "api-version"));
+        sandbox_reply_header(reply, "Retry-After", "1");
+    } else {
+        json_t *body = NULL;
+        if (text)
+            err = roll_json_parse(text, strlen(text), ROLL_JSON_STRICT, &body);
+        sandbox_reply_set(reply, (int)roll_sql_int_at(stmt, 2), body);
+    }
+    roll_sql_reset(stmt);
+    return err;
+}
+
+/* For tests and game days: the POST actions that were taken, oldest first. */
+struct roll_error *sandbox_action_list(struct sandbox_server *server, struct sandbox_request *request,
+                                       struct sandbox_reply *reply)
+{
+    struct roll_sql_stmt *stmt;
+    bool row;
+    const char *after = sandbox_query(request, "after");
+    json_t *list = json_array();
+    roll_auto(json) json_t *body = json_pack("{s:o}", "value", list);
+    ROLL_TRY(roll_sql_use(server->sql, SANDBOX_ACTION_LIST, &stmt));
+    roll_sql_bind_int(stmt, ":after", after ? g_ascii_strtoll(after, NULL, 10) : 0);
+    for (;;) {
+        ROLL_TRY(roll_sql_step(stmt, &row));
+        if (!row)
+            break;
+        char time[ROLL_TIME_SIZE];
+        roll_time_format(roll_sql_int_at(stmt, 4), time);
+        json_array_append_new(list, json_pack("{s:s,s:s,s:s,s:s,s:s}", "target", roll_sql_text_at(stmt, 0), "name",
+                                              roll_sql_text_at(stmt, 1), "body", roll_sql_text_at(stmt, 2),
+                                              "correlationId", roll_sql_text_at(stmt, 3), "at", time));
+    }
+    sandbox_reply_set(reply, 200, json_incref(body));
+    return NULL;
+}

@@ -1,0 +1,260 @@
+/* From a request to its handler: one table of methods and paths, and what happens around every handler. */
+#include <string.h>
+
+#include "rollbook/digest.h"
+#include "rollbook/log.h"
+#include "sandbox/deployment.h"
+#include "sandbox/faults.h"
+#include "sandbox/store.h"
+
+struct route {
+    unsigned methods;
+    const char *pattern; /* words in lower case; {scope} only at the beginning, {rest} only at the end */
+    sandbox_handler handler; /* NULL: known to ARM, not implemented here */
+};
+
+#define DEPLOYMENTS "{scope}/providers/microsoft.resources/deployments"
+#define RESOURCES "{scope}/providers/microsoft.resources"
+#define ANY (METHOD_GET | METHOD_HEAD | METHOD_PUT | METHOD_PATCH | METHOD_DELETE | METHOD_POST)
+
+/* The first match counts. REST reference 1.1, 6.1 and 6.2. */
+static const struct route routes[] = {
+    {METHOD_GET, "sandbox/actions", sandbox_action_list},
+    {METHOD_GET, "subscriptions", sandbox_subscriptions},
+    {METHOD_GET, "subscriptions/{subscription}", sandbox_subscription},
+    {METHOD_GET, "subscriptions/{subscription}/resourcegroups", sandbox_group_list},
+    {METHOD_GET, "subscriptions/{subscription}/resources", sandbox_resource_list},
+    {METHOD_GET, "subscriptions/{subscription}/operationresults/{item}", sandbox_task_result},
+    {METHOD_GET, "providers/microsoft.resources/operationresults/{item}", sandbox_task_result},
+    {METHOD_GET | METHOD_HEAD | METHOD_PUT | METHOD_PATCH | METHOD_DELETE,
+     "subscriptions/{subscription}/resourcegroups/{group}", sandbox_group},
+    {METHOD_GET, "subscriptions/{subscription}/resourcegroups/{group}/resources", sandbox_resource_list},
+    {METHOD_GET, "subscriptions/{subscription}/resourcegroups/{group}/deployments/{name}/operations",
+     sandbox_deployment_operations},
+    {METHOD_GET, "subscriptions/{subscription}/resourcegroups/{group}/deployments/{name}/operations/{item}",
+     sandbox_deployment_operations},
+    {METHOD_POST, "subscriptions/{subscription}/resourcegroups/{group}/exporttemplate", NULL},
+    {METHOD_POST, "subscriptions/{subscription}/resourcegroups/{group}/moveresources", NULL},
+    {METHOD_POST, "providers/microsoft.resources/calculatetemplatehash", sandbox_template_hash},
+    {METHOD_GET, DEPLOYMENTS, sandbox_deployment_list},
+    {METHOD_GET | METHOD_HEAD, DEPLOYMENTS "/{name}", sandbox_deployment_get},
+    {METHOD_PUT, DEPLOYMENTS "/{name}", sandbox_deployment_put},
+    {METHOD_DELETE, DEPLOYMENTS "/{name}", sandbox_deployment_delete},
+    {METHOD_GET, DEPLOYMENTS "/{name}/operationstatuses/{item}", sandbox_deployment_status},
+    {METHOD_GET, DEPLOYMENTS "/{name}/operations", sandbox_deployment_operations},
+    {METHOD_GET, DEPLOYMENTS "/{name}/operations/{item}", sandbox_deployment_operations},
+    {METHOD_POST, DEPLOYMENTS "/{name}/cancel", sandbox_deployment_cancel},
+    {METHOD_POST, DEPLOYMENTS "/{name}/validate", sandbox_deployment_validate},
+    {METHOD_POST, DEPLOYMENTS "/{name}/whatif", sandbox_deployment_what_if},
+    {METHOD_POST, DEPLOYMENTS "/{name}/exporttemplate", sandbox_deployment_export},
+    {ANY, DEPLOYMENTS "/{rest}", NULL},
+    {ANY, RESOURCES "/deploymentstacks/{rest}", NULL},
+    {ANY, RESOURCES "/deploymentstacks", NULL},
+    {ANY, RESOURCES "/deploymentstackswhatifresults/{rest}", NULL},
+    {ANY, RESOURCES "/tags/{rest}", NULL},
+    {ANY, "providers/microsoft.resourcegraph/{rest}", NULL},
+    {ANY, "{scope}/providers/microsoft.insights/eventtypes/{rest}", NULL},
+    {ANY, "{scope}/providers/microsoft.authorization/checkaccess", NULL},
+    {ANY, "subscriptions/{subscription}/{rest}", sandbox_generic},
+    {ANY, "providers/{rest}", sandbox_generic},
+};
+
+static bool word_is(const char *word, size_t length, const char *text)
+{
+    return strlen(text) == length && strncmp(word, text, length) == 0;
+}
+
+/* Segments from the first one on against pattern; fills in what the pattern captures. */
+static bool match_tail(const char *pattern, char *const *segments, size_t count, const char **name, const char **item)
+{
+    for (;;) {
+        size_t length = strcspn(pattern, "/");
+        if (word_is(pattern, length, "{rest}"))
+            return count > 0;
+        if (count == 0)
+            return false;
+        if (word_is(pattern, length, "{name}"))
+            *name = *segments;
+        else if (word_is(pattern, length, "{item}"))
+            *item = *segments;
+        else if (*pattern != '{' &&
+                 (strlen(*segments) != length || g_ascii_strncasecmp(*segments, pattern, length) != 0))
+            return false;
+        segments++;
+        count--;
+        if (pattern[length] == '\0')
+            return count == 0;
+        pattern += length + 1;
+    }
+}
+
+/* A pattern that begins with {scope}: try the four lengths that a scope can have. */
+static bool match_scoped(const char *pattern, struct sandbox_request *request)
+{
+    static const size_t lengths[] = {0, 2, 4};
+    char *const *segments = (char *const *)request->segments->pdata;
+    for (size_t i = 0; i < G_N_ELEMENTS(lengths) && lengths[i] <= request->segments->len; i++) {
+        struct sandbox_scope scope = {0};
+        const char *name = NULL, *item = NULL;
+        if (!sandbox_scope_parse(segments, lengths[i], &scope))
+            continue;
+        if (match_tail(pattern, segments + lengths[i], request->segments->len - lengths[i], &name, &item)) {
+            request->scope = scope;
+            request->name = name;
+            request->item = item;
+            return true;
+        }
+        sandbox_scope_clear(&scope);
+    }
+    return false;
+}
+
+static bool match(const char *pattern, struct sandbox_request *request)
+{
+    if (g_str_has_prefix(pattern, "{scope}/"))
+        return match_scoped(pattern + strlen("{scope}/"), request);
+    char *const *segments = (char *const *)request->segments->pdata;
+    size_t count = request->segments->len;
+    if (!match_tail(pattern, segments, count, &request->name, &request->item))
+        return false;
+    /* The longest scope that the path begins with, so that handlers find subscription and group. */
+    if (count < 4 || !sandbox_scope_parse(segments, 4, &request->scope)) {
+        if (count < 2 || !sandbox_scope_parse(segments, 2, &request->scope))
+            sandbox_scope_parse(segments, 0, &request->scope);
+    }
+    return true;
+}
+
+static void not_implemented(const struct sandbox_request *request, struct sandbox_reply *reply)
+{
+    sandbox_reply_error(reply, 501, "NotImplemented",
+                        "The sandbox does not implement '%s %s'. Azure may; this answer says nothing about it.",
+                        request->method_name, request->path);
+}
+
+/* NULL after the reply was made: wrong path, wrong method, or something that is not built. */
+static sandbox_handler find_handler(struct sandbox_request *request, struct sandbox_reply *reply)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(routes); i++) {
+        if (!(routes[i].methods & request->method) || !match(routes[i].pattern, request))
+            continue;
+        if (!routes[i].handler)
+            not_implemented(request, reply);
+        return routes[i].handler;
+    }
+    not_implemented(request, reply);
+    return NULL;
+}
+
+static bool check_subscription(const struct sandbox_request *request, struct sandbox_reply *reply)
+{
+    if (!request->scope.subscription || sandbox_is_guid(request->scope.subscription))
+        return true;
+    sandbox_reply_error(reply, 400, "InvalidSubscriptionId",
+                        "The provided subscription identifier '%s' is malformed or invalid.",
+                        request->scope.subscription);
+    return false;
+}
+
+static bool check_api_version(const struct sandbox_request *request, struct sandbox_reply *reply)
+{
+    const char *version = sandbox_query(request, "api-version");
+    if (!version || !*version) {
+        sandbox_reply_error(reply, 400, "MissingApiVersionParameter",
+                            "The api-version query parameter (?api-version=) is required for all requests.");
+        return false;
+    }
+    bool good = strlen(version) >= 10 && version[4] == '-' && version[7] == '-';
+    for (int i = 0; good && i < 10; i++)
+        good = i == 4 || i == 7 || g_ascii_isdigit(version[i]);
+    if (good && (version[10] == '\0' || version[10] == '-'))
+        return true;
+    sandbox_reply_error(reply, 400, "InvalidApiVersionParameter",
+                        "The api-version '%s' is invalid. It has the form 'YYYY-MM-DD' or 'YYYY-MM-DD-preview'.", version);
+    return false;
+}
+
+/* One transaction for what the handler does; a refusal undoes it. */
+static struct roll_error *handle(struct sandbox_server *server, sandbox_handler handler, struct sandbox_request *request,
+                                 struct sandbox_reply *reply)
+{
+    ROLL_TRY(sandbox_life_advance(server, request->now_ms));
+    bool write = !(request->method & (METHOD_GET | METHOD_HEAD));
+    ROLL_TRY(roll_sql_begin(server->sql, write));
+    struct roll_error *err = handler(server, request, reply);
+    if (!err && !reply->refused)
+        err = roll_sql_commit(server->sql);
+    roll_sql_rollback(server->sql);
+    return err;
+}
+
+static void add_headers(const struct sandbox_request *request, struct sandbox_reply *reply)
+{
+    char id[ROLL_UUID_SIZE];
+    roll_uuid_random(id);
+    sandbox_reply_header(reply, "x-ms-request-id", "%s", id);
+    sandbox_reply_header(reply, "x-ms-correlation-request-id", "%s", request->correlation_id);
+    sandbox_reply_header(reply, "x-ms-routing-request-id", "SANDBOX:%s", id);
+    sandbox_reply_header(reply, "Cache-Control", "no-cache");
+    if (request->client_request_id)
+        sandbox_reply_header(reply, "x-ms-client-request-id", "%s", request->client_request_id);
+    if (reply->status >= 400)
+        sandbox_reply_header(reply, "x-ms-failure-cause", "gateway");
+}
+
+static void fault_reply(const struct sandbox_request *request, int status, struct sandbox_reply *reply)
+{
+    static const struct {
+        int status;
+        const char *code;
+    } codes[] = {{401, "ExpiredAuthenticationToken"}, {403, "AuthorizationFailed"}, {404, "ResourceNotFound"},
+                 {408, "RequestTimeout"},   {409, "Conflict"},    {412, "PreconditionFailed"},
+                 {429, "TooManyRequests"},  {500, "InternalServerError"}, {502, "BadGateway"},
+                 {503, "ServerBusy"},       {504, "GatewayTimeout"}};
+    const char *code = "SandboxFault";
+    for (size_t i = 0; i < G_N_ELEMENTS(codes); i++) {
+        if (codes[i].status == status)
+            code = codes[i].code;
+    }
+    sandbox_reply_error(reply, status, code, "The sandbox was told to answer '%s %s' with %d.", request->method_name,
+                        request->path, status);
+    if (status == 429 || status == 503)
+        sandbox_reply_header(reply, "Retry-After", "1");
+}
+
+static void answer(struct sandbox_server *server, struct sandbox_request *request, struct sandbox_reply *reply)
+{
+    if (!request->segments) {
+        sandbox_reply_error(reply, 400, "InvalidUri", "The path of the request is not valid UTF-8 or percent-encoded text.");
+        return;
+    }
+    if (request->body_too_large) {
+        sandbox_reply_error(reply, 413, "RequestContentTooLarge",
+                            "The request content size exceeds the maximum size of '%u' bytes.", SANDBOX_MAX_BODY);
+        return;
+    }
+    sandbox_handler handler = find_handler(request, reply);
+    if (!sandbox_authenticate(server, request, reply) || !handler)
+        return;
+    if (!check_api_version(request, reply) || !check_subscription(request, reply))
+        return;
+    roll_auto(error) struct roll_error *err = handle(server, handler, request, reply);
+    if (!err)
+        return;
+    /* What was cached may have been rolled back: it is made again from the rows. */
+    g_hash_table_remove_all(server->runs);
+    roll_log(ROLL_LOG_NORMAL, "sandbox: '%s %s': %s", request->method_name, request->path, err->message);
+    sandbox_reply_error(reply, 500, "InternalServerError", "The sandbox failed: %s", err->message);
+}
+
+void sandbox_dispatch(struct sandbox_server *server, struct sandbox_request *request, struct sandbox_reply *reply)
+{
+    struct sandbox_fault_hit hit = sandbox_faults_request(server->faults, request->method_name, request->path);
+    if (hit.status != 0)
+        fault_reply(request, hit.status, reply);
+    else
+        answer(server, request, reply);
+    reply->drop = hit.drop;
+    reply->delay_ms = hit.delay_ms;
+    add_headers(request, reply);
+}
