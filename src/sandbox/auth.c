@@ -1,4 +1,5 @@
-/* Who asks: a bearer text is enough; one that is a JWT must be meant for ARM and not be expired (REST reference 7.2). */
+/* Who asks: a bearer text is enough; one that is a JWT must be meant for ARM and not be expired
+ * (REST reference 7.2). */
 #include <string.h>
 
 #include "rollbook/json.h"
@@ -17,7 +18,8 @@ static const char *const audiences[] = {
     NULL,
 };
 
-/* The claims of a JWT, or NULL when the text is none: three parts, the middle one a JSON object. New reference. */
+/* The claims of a JWT, or NULL when the text is none: three parts, the middle one a JSON object.
+ * New reference. */
 static json_t *read_claims(const char *token)
 {
     g_auto(GStrv) parts = g_strsplit(token, ".", 4);
@@ -49,16 +51,18 @@ static bool is_audience(const struct sandbox_server *server, const char *text)
     return g_strv_contains(audiences, audience) || g_strcmp0(audience, server->url) == 0;
 }
 
-static bool check_claims(const struct sandbox_server *server, const struct sandbox_request *request, const json_t *claims,
-                         struct sandbox_reply *reply)
+static bool check_claims(const struct sandbox_server *server, const struct sandbox_request *request,
+                         const json_t *claims, struct sandbox_reply *reply)
 {
     const char *audience = roll_json_get_string(claims, "aud");
     if (!is_audience(server, audience)) {
-        sandbox_reply_error(reply, 401, "InvalidAuthenticationToken",
-                            "The access token has been obtained for wrong audience or resource '%s'. It should exactly "
-                            "match with one of the allowed audiences 'https://management.core.windows.net/', "
-                            "'https://management.azure.com/'.",
-                            audience ? audience : "");
+        sandbox_reply_error(
+            reply, 401, "InvalidAuthenticationToken",
+            "The access token has been obtained for wrong audience or resource '%s'. It should "
+            "exactly "
+            "match with one of the allowed audiences 'https://management.core.windows.net/', "
+            "'https://management.azure.com/'.",
+            audience ? audience : "");
         return false;
     }
     json_int_t expiry = json_integer_value(json_object_get(claims, "exp"));
@@ -67,21 +71,24 @@ static bool check_claims(const struct sandbox_server *server, const struct sandb
     char then[ROLL_TIME_SIZE], now[ROLL_TIME_SIZE];
     roll_time_format(expiry < 0 ? 0 : expiry * 1000, then);
     roll_time_format(request->now_ms, now);
-    sandbox_reply_error(reply, 401, "ExpiredAuthenticationToken",
-                        "The access token expiry UTC time '%s' is earlier than current UTC time '%s'.", then, now);
+    sandbox_reply_error(
+        reply, 401, "ExpiredAuthenticationToken",
+        "The access token expiry UTC time '%s' is earlier than current UTC time '%s'.", then, now);
     return false;
 }
 
-bool sandbox_authenticate(const struct sandbox_server *server, const struct sandbox_request *request,
-                          struct sandbox_reply *reply)
+bool sandbox_authenticate(const struct sandbox_server *server,
+                          const struct sandbox_request *request, struct sandbox_reply *reply)
 {
     const char *header = request->authorization;
     if (!header) {
         sandbox_reply_error(reply, 401, "AuthenticationFailed",
                             "Authentication failed. The 'Authorization' header is missing.");
-    } else if (g_ascii_strncasecmp(header, "Bearer ", 7) != 0 || header[7 + strspn(header + 7, " ")] == '\0') {
-        sandbox_reply_error(reply, 401, "AuthenticationFailed",
-                            "Authentication failed. The 'Authorization' header is provided in an invalid format.");
+    } else if (g_ascii_strncasecmp(header, "Bearer ", 7) != 0 ||
+               header[7 + strspn(header + 7, " ")] == '\0') {
+        sandbox_reply_error(
+            reply, 401, "AuthenticationFailed",
+            "Authentication failed. The 'Authorization' header is provided in an invalid format.");
     } else {
         json_t *claims = read_claims(header + 7 + strspn(header + 7, " "));
         bool accepted = !claims || check_claims(server, request, claims, reply);
@@ -90,6 +97,7 @@ bool sandbox_authenticate(const struct sandbox_server *server, const struct sand
             return true;
     }
     sandbox_reply_header(reply, "WWW-Authenticate",
-                         "Bearer authorization_uri=\"https://login.microsoftonline.com/common\", error=\"invalid_token\"");
+                         "Bearer authorization_uri=\"https://login.microsoftonline.com/common\", "
+                         "error=\"invalid_token\"");
     return false;
 }

@@ -1,5 +1,6 @@
-/* HTTP by libmicrohttpd: gathers a request, lets sandbox_dispatch answer it, and sends the answer, at once, later, or
- * never. It runs inside the caller's loop (epoll without a thread), so that nothing needs a lock. */
+/* HTTP by libmicrohttpd: gathers a request, lets sandbox_dispatch answer it, and sends the answer,
+ * at once, later, or never. It runs inside the caller's loop (epoll without a thread), so that
+ * nothing needs a lock. */
 #include "sandbox/daemon.h"
 
 #include <microhttpd.h>
@@ -38,7 +39,7 @@ struct exchange {
 static const struct {
     const char *name;
     enum sandbox_method method;
-} methods[] = {{"GET", METHOD_GET}, {"HEAD", METHOD_HEAD}, {"PUT", METHOD_PUT},
+} methods[] = {{"GET", METHOD_GET},     {"HEAD", METHOD_HEAD},     {"PUT", METHOD_PUT},
                {"PATCH", METHOD_PATCH}, {"DELETE", METHOD_DELETE}, {"POST", METHOD_POST}};
 
 static enum sandbox_method read_method(const char *name)
@@ -60,17 +61,20 @@ static bool is_host(const char *host)
 {
     if (!host || !*host || strlen(host) > 255)
         return false;
-    return strspn(host, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-:[]") == strlen(host);
+    return strspn(host, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-:[]") ==
+           strlen(host);
 }
 
 /* An id that the caller chose is echoed, so it must be harmless text. */
 static bool is_plain(const char *text)
 {
     return text && *text && strlen(text) <= 128 &&
-           strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_{}") == strlen(text);
+           strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_{}") ==
+               strlen(text);
 }
 
-static enum MHD_Result add_argument(void *user, enum MHD_ValueKind kind, const char *key, const char *value)
+static enum MHD_Result add_argument(void *user, enum MHD_ValueKind kind, const char *key,
+                                    const char *value)
 {
     (void)kind;
     GHashTable *query = user;
@@ -100,8 +104,9 @@ static void read_head(struct exchange *exchange, const char *url, const char *me
     request->method_name = g_strdup(method);
     request->path = g_utf8_make_valid(url, -1);
     request->body = g_string_new(NULL);
-    request->base_url = is_host(host) ? g_strdup_printf("%s://%s", exchange->daemon->tls ? "https" : "http", host)
-                                      : g_strdup(exchange->daemon->server->url);
+    request->base_url =
+        is_host(host) ? g_strdup_printf("%s://%s", exchange->daemon->tls ? "https" : "http", host)
+                      : g_strdup(exchange->daemon->server->url);
     request->authorization = g_strdup(get_header(connection, "Authorization"));
     if (is_plain(client) && back && g_ascii_strcasecmp(back, "true") == 0)
         request->client_request_id = g_strdup(client);
@@ -121,7 +126,8 @@ static void read_head(struct exchange *exchange, const char *url, const char *me
     }
 }
 
-static struct exchange *exchange_new(struct sandbox_daemon *daemon, struct MHD_Connection *connection, const char *url,
+static struct exchange *exchange_new(struct sandbox_daemon *daemon,
+                                     struct MHD_Connection *connection, const char *url,
                                      const char *method)
 {
     struct exchange *exchange = g_new0(struct exchange, 1);
@@ -132,7 +138,8 @@ static struct exchange *exchange_new(struct sandbox_daemon *daemon, struct MHD_C
     return exchange;
 }
 
-static void completed(void *user, struct MHD_Connection *connection, void **context, enum MHD_RequestTerminationCode code)
+static void completed(void *user, struct MHD_Connection *connection, void **context,
+                      enum MHD_RequestTerminationCode code)
 {
     struct sandbox_daemon *daemon = user;
     struct exchange *exchange = *context;
@@ -158,8 +165,8 @@ static enum MHD_Result send_reply(struct exchange *exchange)
             roll_json_write(reply->body, text);
     }
     size_t size = text->len;
-    struct MHD_Response *response =
-        MHD_create_response_from_buffer_with_free_callback(size, g_string_free(text, FALSE), g_free);
+    struct MHD_Response *response = MHD_create_response_from_buffer_with_free_callback(
+        size, g_string_free(text, FALSE), g_free);
     if (!response)
         return MHD_NO;
     if (size > 0)
@@ -168,7 +175,8 @@ static enum MHD_Result send_reply(struct exchange *exchange)
         struct sandbox_header *header = reply->headers->pdata[i];
         MHD_add_response_header(response, header->name, header->value);
     }
-    enum MHD_Result queued = MHD_queue_response(exchange->connection, (unsigned)reply->status, response);
+    enum MHD_Result queued =
+        MHD_queue_response(exchange->connection, (unsigned)reply->status, response);
     MHD_destroy_response(response);
     return queued;
 }
@@ -191,8 +199,9 @@ static enum MHD_Result finish(struct exchange *exchange)
     return exchange->suspended ? MHD_YES : send_reply(exchange);
 }
 
-static enum MHD_Result handle(void *user, struct MHD_Connection *connection, const char *url, const char *method,
-                              const char *version, const char *data, size_t *size, void **context)
+static enum MHD_Result handle(void *user, struct MHD_Connection *connection, const char *url,
+                              const char *method, const char *version, const char *data,
+                              size_t *size, void **context)
 {
     (void)version;
     struct exchange *exchange = *context;
@@ -229,7 +238,8 @@ static void log_line(void *user, const char *format, va_list args)
     roll_log(ROLL_LOG_DEBUG, "sandbox: %s", line);
 }
 
-static struct MHD_Daemon *start(struct sandbox_daemon *daemon, int listen_fd, const char *tls_key, const char *tls_cert)
+static struct MHD_Daemon *start(struct sandbox_daemon *daemon, int listen_fd, const char *tls_key,
+                                const char *tls_cert)
 {
     unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
     struct MHD_OptionItem tls[] = {
@@ -239,16 +249,18 @@ static struct MHD_Daemon *start(struct sandbox_daemon *daemon, int listen_fd, co
     };
     struct MHD_OptionItem none[] = {{MHD_OPTION_END, 0, NULL}};
     /* The logger comes first: the options after it already use it. */
-    return MHD_start_daemon(flags | (tls_key ? MHD_USE_TLS : 0), 0, NULL, NULL, handle, daemon,
-                            MHD_OPTION_EXTERNAL_LOGGER, log_line, NULL, MHD_OPTION_LISTEN_SOCKET, listen_fd,
-                            MHD_OPTION_NOTIFY_COMPLETED, completed, daemon, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL,
-                            MHD_OPTION_CONNECTION_LIMIT, (unsigned)MAX_CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT,
-                            (unsigned)IDLE_SECONDS, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)65536, MHD_OPTION_ARRAY,
-                            tls_key ? tls : none, MHD_OPTION_END);
+    return MHD_start_daemon(
+        flags | (tls_key ? MHD_USE_TLS : 0), 0, NULL, NULL, handle, daemon,
+        MHD_OPTION_EXTERNAL_LOGGER, log_line, NULL, MHD_OPTION_LISTEN_SOCKET, listen_fd,
+        MHD_OPTION_NOTIFY_COMPLETED, completed, daemon, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes,
+        NULL, MHD_OPTION_CONNECTION_LIMIT, (unsigned)MAX_CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT,
+        (unsigned)IDLE_SECONDS, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)65536, MHD_OPTION_ARRAY,
+        tls_key ? tls : none, MHD_OPTION_END);
 }
 
-struct roll_error *sandbox_daemon_new(struct sandbox_server *server, int listen_fd, const char *tls_key,
-                                      const char *tls_cert, struct sandbox_daemon **ret_daemon)
+struct roll_error *sandbox_daemon_new(struct sandbox_server *server, int listen_fd,
+                                      const char *tls_key, const char *tls_cert,
+                                      struct sandbox_daemon **ret_daemon)
 {
     struct sandbox_daemon *daemon = g_new0(struct sandbox_daemon, 1);
     daemon->server = server;

@@ -6,9 +6,11 @@
 
 struct sandbox_daemon;
 
-/* listen_fd is taken (also on failure). With tls_key and tls_cert (PEM) it speaks https. server is borrowed. */
-struct roll_error *sandbox_daemon_new(struct sandbox_server *server, int listen_fd, const char *tls_key,
-                                      const char *tls_cert, struct sandbox_daemon **ret_daemon) ROLL_CHECKED;
+/* listen_fd is taken (also on failure). With tls_key and tls_cert (PEM) it speaks https. server is
+ * borrowed. */
+struct roll_error *sandbox_daemon_new(struct sandbox_server *server, int listen_fd,
+                                      const char *tls_key, const char *tls_cert,
+                                      struct sandbox_daemon **ret_daemon) ROLL_CHECKED;
 /* Ends connections at once. */
 void sandbox_daemon_free(struct sandbox_daemon *daemon);
 ROLL_AUTO_DEFINE(sandbox_daemon, struct sandbox_daemon, sandbox_daemon_free)

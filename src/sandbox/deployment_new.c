@@ -1,5 +1,5 @@
-/* From a request's body to a deployment's row: the checks that ARM makes before it accepts one (REST reference 1.3, 1.4
- * and 7.2), and its operations. Nested deployments come the same way. */
+/* From a request's body to a deployment's row: the checks that ARM makes before it accepts one
+ * (REST reference 1.3, 1.4 and 7.2), and its operations. Nested deployments come the same way. */
 #include <string.h>
 
 #include "rollbook/json.h"
@@ -25,19 +25,22 @@ void sandbox_template_refusal(const struct roll_error *err, struct sandbox_reply
 {
     g_autofree char *text = chain_text(err);
     g_autofree char *valid = g_utf8_make_valid(text, -1);
-    g_autofree char *message = g_str_has_prefix(valid, "Deployment template")
-                                   ? g_strdup(valid)
-                                   : g_strdup_printf("Deployment template validation failed: '%s'.", valid);
+    g_autofree char *message =
+        g_str_has_prefix(valid, "Deployment template")
+            ? g_strdup(valid)
+            : g_strdup_printf("Deployment template validation failed: '%s'.", valid);
     json_t *detail = NULL;
     json_t *shown = json_pack("{s:s,s:s}", "code", "InvalidTemplate", "message", message);
     if (err->detail)
-        roll_error_free(roll_json_parse(err->detail, strlen(err->detail), ROLL_JSON_STRICT, &detail));
+        roll_error_free(
+            roll_json_parse(err->detail, strlen(err->detail), ROLL_JSON_STRICT, &detail));
     json_t *line = json_object_get(detail, "line");
     const char *path = roll_json_get_string(detail, "path");
     if (line || path) {
         json_t *column = json_object_get(detail, "column");
-        json_t *info = json_pack("{s:I,s:I,s:s}", "lineNumber", json_integer_value(line), "linePosition",
-                                 json_integer_value(column), "path", path ? path : "");
+        json_t *info =
+            json_pack("{s:I,s:I,s:s}", "lineNumber", json_integer_value(line), "linePosition",
+                      json_integer_value(column), "path", path ? path : "");
         json_object_set_new(shown, "additionalInfo",
                             json_pack("[{s:s,s:o}]", "type", "TemplateViolation", "info", info));
     }
@@ -55,14 +58,16 @@ static bool check_name(const char *name, struct sandbox_reply *reply)
 {
     if (g_utf8_strlen(name, -1) > 64) {
         sandbox_reply_error(reply, 400, "DeploymentNameLengthLimitExceeded",
-                            "The deployment name '%s' has exceeded the length limit of '64'.", name);
+                            "The deployment name '%s' has exceeded the length limit of '64'.",
+                            name);
         return false;
     }
     for (const char *c = name; *c; c = g_utf8_next_char(c)) {
         if (g_unichar_isalnum(g_utf8_get_char(c)) || strchr("-_.()", *c))
             continue;
         sandbox_reply_error(reply, 400, "DeploymentNameInvalidCharacters",
-                            "The deployment name '%s' contains invalid characters: only letters, digits and '-', '_', "
+                            "The deployment name '%s' contains invalid characters: only letters, "
+                            "digits and '-', '_', "
                             "'.', '(', ')' are allowed.",
                             name);
         return false;
@@ -78,18 +83,20 @@ static bool is_set(const json_t *object, const char *name)
 
 static bool check_built(const json_t *properties, struct sandbox_reply *reply)
 {
-    static const char *const missing[] = {"templateLink", "parametersLink", "onErrorDeployment", "externalInputs",
-                                          "extensionConfigs", NULL};
+    static const char *const missing[] = {"templateLink",   "parametersLink",   "onErrorDeployment",
+                                          "externalInputs", "extensionConfigs", NULL};
     for (int i = 0; missing[i]; i++) {
         if (!is_set(properties, missing[i]))
             continue;
-        sandbox_reply_error(reply, 501, "NotImplemented", "The sandbox does not implement 'properties.%s'.", missing[i]);
+        sandbox_reply_error(reply, 501, "NotImplemented",
+                            "The sandbox does not implement 'properties.%s'.", missing[i]);
         return false;
     }
     return true;
 }
 
-static bool check_location(const struct sandbox_id *id, const char *location, struct sandbox_reply *reply)
+static bool check_location(const struct sandbox_id *id, const char *location,
+                           struct sandbox_reply *reply)
 {
     if (id->scope.kind == ROLL_SCOPE_GROUP || (location && *location))
         return true;
@@ -106,21 +113,27 @@ static bool check_body(const struct sandbox_id *id, const json_t *body, struct s
     const char *mode = json_string_value(roll_json_get_nocase(properties, "mode"));
     if (!json_is_object(properties))
         return refuse(reply, "InvalidRequestContent",
-                      "The request content was invalid and could not be deserialized: 'properties is missing'.");
-    if (!mode || (g_ascii_strcasecmp(mode, "Incremental") != 0 && g_ascii_strcasecmp(mode, "Complete") != 0))
-        return refuse(reply, "InvalidDeployment", "The 'mode' property must be 'Incremental' or 'Complete'.");
+                      "The request content was invalid and could not be deserialized: 'properties "
+                      "is missing'.");
+    if (!mode ||
+        (g_ascii_strcasecmp(mode, "Incremental") != 0 && g_ascii_strcasecmp(mode, "Complete") != 0))
+        return refuse(reply, "InvalidDeployment",
+                      "The 'mode' property must be 'Incremental' or 'Complete'.");
     if (g_ascii_strcasecmp(mode, "Complete") == 0 && id->scope.kind != ROLL_SCOPE_GROUP)
         return refuse(reply, "InvalidDeployment",
-                      "The 'mode' property must be 'Incremental' for deployments that are not to a resource group.");
+                      "The 'mode' property must be 'Incremental' for deployments that are not to a "
+                      "resource group.");
     if (!check_built(properties, reply))
         return false;
     if (!is_set(properties, "template"))
         return refuse(reply, "InvalidRequestContent",
-                      "The request content was invalid: exactly one of 'template' and 'templateLink' must be given.");
+                      "The request content was invalid: exactly one of 'template' and "
+                      "'templateLink' must be given.");
     return check_location(id, json_string_value(roll_json_get_nocase(body, "location")), reply);
 }
 
-/* The template's own text: as it stood in the body, or what the body holds as a string, or (nested) written again. */
+/* The template's own text: as it stood in the body, or what the body holds as a string, or (nested)
+ * written again. */
 static GString *template_text(const json_t *body, const char *text, size_t size)
 {
     const json_t *tmpl = roll_json_get_nocase(roll_json_get_nocase(body, "properties"), "template");
@@ -140,7 +153,8 @@ static char *text_of(const json_t *value)
     return g_string_free(text, FALSE);
 }
 
-/* 20 digits that run backwards in time: the service's own way to have the newest first (REST reference 1.5). */
+/* 20 digits that run backwards in time: the service's own way to have the newest first (REST
+ * reference 1.5). */
 static char *status_id(int64_t at_ms)
 {
     int64_t ticks = at_ms * 10000 + INT64_C(621355968000000000);
@@ -151,8 +165,8 @@ static json_t *resource_reference(const json_t *resource)
 {
     const char *name = roll_json_get_string(resource, "name");
     const char *type = roll_json_get_string(resource, "type");
-    return json_pack("{s:s?,s:s?,s:s?}", "id", roll_json_get_string(resource, "id"), "resourceType", type,
-                     "resourceName", name);
+    return json_pack("{s:s?,s:s?,s:s?}", "id", roll_json_get_string(resource, "id"), "resourceType",
+                     type, "resourceName", name);
 }
 
 static json_t *show_dependencies(const struct roll_template_run *run, const json_t *resources)
@@ -164,7 +178,8 @@ static json_t *show_dependencies(const struct roll_template_run *run, const json
             continue;
         json_t *list = json_array();
         for (guint n = 0; n < needs->len; n++)
-            json_array_append_new(list, resource_reference(json_array_get(resources, g_array_index(needs, size_t, n))));
+            json_array_append_new(list, resource_reference(json_array_get(
+                                            resources, g_array_index(needs, size_t, n))));
         json_t *entry = json_pack("{s:o}", "dependsOn", list);
         json_t *own = resource_reference(json_array_get(resources, i));
         json_object_update(entry, own);
@@ -180,8 +195,7 @@ static json_t *show_providers(const json_t *resources)
     json_t *providers = json_array();
     size_t i;
     json_t *resource;
-    json_array_foreach(resources, i, resource)
-    {
+    json_array_foreach (resources, i, resource) {
         const char *type = roll_json_get_string(resource, "type");
         const char *slash = type ? strchr(type, '/') : NULL;
         if (!slash)
@@ -195,14 +209,18 @@ static json_t *show_providers(const json_t *resources)
         }
         if (!types) {
             types = json_array();
-            json_array_append_new(providers, json_pack("{s:s,s:o}", "namespace", space, "resourceTypes", types));
+            json_array_append_new(
+                providers, json_pack("{s:s,s:o}", "namespace", space, "resourceTypes", types));
         }
         bool known = false;
         for (size_t t = 0; t < json_array_size(types) && !known; t++)
-            known = g_ascii_strcasecmp(roll_json_get_string(json_array_get(types, t), "resourceType"), slash + 1) == 0;
+            known =
+                g_ascii_strcasecmp(roll_json_get_string(json_array_get(types, t), "resourceType"),
+                                   slash + 1) == 0;
         if (!known)
-            json_array_append_new(types, json_pack("{s:s,s:[s?]}", "resourceType", slash + 1, "locations",
-                                                   roll_json_get_string(resource, "location")));
+            json_array_append_new(types,
+                                  json_pack("{s:s,s:[s?]}", "resourceType", slash + 1, "locations",
+                                            roll_json_get_string(resource, "location")));
     }
     return providers;
 }
@@ -233,8 +251,8 @@ static struct roll_error *show_parameters(const struct sandbox_run *run, char **
     return NULL;
 }
 
-static struct roll_error *fill(const struct sandbox_id *id, const json_t *body, const char *correlation, int64_t at_ms,
-                               struct sandbox_new *made)
+static struct roll_error *fill(const struct sandbox_id *id, const json_t *body,
+                               const char *correlation, int64_t at_ms, struct sandbox_new *made)
 {
     struct sandbox_deployment *deployment = made->deployment;
     const json_t *properties = roll_json_get_nocase(body, "properties");
@@ -252,29 +270,36 @@ static struct roll_error *fill(const struct sandbox_id *id, const json_t *body, 
     deployment->location = g_strdup(made->run->frame.location);
     deployment->tags = json_is_object(tags) ? text_of(tags) : NULL;
     const char *mode = json_string_value(roll_json_get_nocase(properties, "mode"));
-    deployment->mode = g_strdup(g_ascii_strcasecmp(mode, "Complete") == 0 ? "Complete" : "Incremental");
+    deployment->mode =
+        g_strdup(g_ascii_strcasecmp(mode, "Complete") == 0 ? "Complete" : "Incremental");
     deployment->hash = g_strdup(hash);
     deployment->extra = text_of(extra);
     made->template_text = roll_template_text(made->run->tmpl, &made->template_size);
     return show_parameters(made->run, &deployment->shown);
 }
 
-static struct roll_error *evaluate(struct sandbox_server *server, const struct sandbox_id *id, const json_t *body,
-                                   const GString *text, int64_t at_ms, struct sandbox_new *made)
+static struct roll_error *evaluate(struct sandbox_server *server, const struct sandbox_id *id,
+                                   const json_t *body, const GString *text, int64_t at_ms,
+                                   struct sandbox_new *made)
 {
     struct roll_template *tmpl = NULL;
-    const json_t *parameters = roll_json_get_nocase(roll_json_get_nocase(body, "properties"), "parameters");
-    made->deployment->parameters = json_is_object(parameters) ? text_of(parameters) : g_strdup("{}");
+    const json_t *parameters =
+        roll_json_get_nocase(roll_json_get_nocase(body, "properties"), "parameters");
+    made->deployment->parameters =
+        json_is_object(parameters) ? text_of(parameters) : g_strdup("{}");
     ROLL_TRY(sandbox_template_read(server, text->str, text->len, &made->deployment->digest, &tmpl));
-    struct roll_error *err = sandbox_run_new(server, tmpl, id->id, json_string_value(roll_json_get_nocase(body, "location")),
-                                             made->deployment->parameters, at_ms, &made->run);
+    struct roll_error *err = sandbox_run_new(
+        server, tmpl, id->id, json_string_value(roll_json_get_nocase(body, "location")),
+        made->deployment->parameters, at_ms, &made->run);
     roll_template_free(tmpl);
     return err;
 }
 
-struct roll_error *sandbox_deployment_make(struct sandbox_server *server, const char *deployment_id, const json_t *body,
-                                           const char *template_text_given, size_t template_size, const char *correlation,
-                                           int64_t at_ms, struct sandbox_reply *reply, struct sandbox_new *ret_made)
+struct roll_error *sandbox_deployment_make(struct sandbox_server *server, const char *deployment_id,
+                                           const json_t *body, const char *template_text_given,
+                                           size_t template_size, const char *correlation,
+                                           int64_t at_ms, struct sandbox_reply *reply,
+                                           struct sandbox_new *ret_made)
 {
     struct sandbox_id id = {0};
     struct sandbox_new made = {0};
@@ -298,7 +323,8 @@ struct roll_error *sandbox_deployment_make(struct sandbox_server *server, const 
     }
     sandbox_new_clear(&made);
     enum roll_code code = roll_error_code(err);
-    if (code != ROLL_E_TEMPLATE && code != ROLL_E_SYNTAX && code != ROLL_E_LIMIT && code != ROLL_E_INVALID)
+    if (code != ROLL_E_TEMPLATE && code != ROLL_E_SYNTAX && code != ROLL_E_LIMIT &&
+        code != ROLL_E_INVALID)
         return err;
     sandbox_template_refusal(err, reply);
     roll_error_free(err);
@@ -308,13 +334,15 @@ struct roll_error *sandbox_deployment_make(struct sandbox_server *server, const 
 struct roll_error *sandbox_deployment_store(struct sandbox_server *server, struct sandbox_new *made)
 {
     struct sandbox_deployment *deployment = made->deployment;
-    ROLL_TRY(sandbox_deployment_insert(server, deployment, made->template_text, made->template_size));
+    ROLL_TRY(
+        sandbox_deployment_insert(server, deployment, made->template_text, made->template_size));
     const json_t *resources = roll_template_run_resources(made->run->run);
     for (size_t i = 0; i < json_array_size(resources); i++) {
         const json_t *resource = json_array_get(resources, i);
         const char *id = roll_json_get_string(resource, "id");
         const char *type = roll_json_get_string(resource, "type");
-        ROLL_TRY(sandbox_operation_add(server, deployment->serial, (int64_t)i, id ? id : "", type ? type : ""));
+        ROLL_TRY(sandbox_operation_add(server, deployment->serial, (int64_t)i, id ? id : "",
+                                       type ? type : ""));
     }
     sandbox_run_keep_take(server, deployment->serial, g_steal_pointer(&made->run));
     return NULL;

@@ -9,10 +9,14 @@ void sandbox_deployment_free(struct sandbox_deployment *deployment)
 {
     if (!deployment)
         return;
-    char *texts[] = {deployment->key,    deployment->id,         deployment->scope,    deployment->state,
-                     deployment->status_id, deployment->correlation, deployment->location, deployment->tags,
-                     deployment->mode,   deployment->digest,     deployment->hash,     deployment->parameters,
-                     deployment->shown,  deployment->extra,      deployment->outputs,  deployment->output_resources,
+    char *texts[] = {deployment->key,       deployment->id,
+                     deployment->scope,     deployment->state,
+                     deployment->status_id, deployment->correlation,
+                     deployment->location,  deployment->tags,
+                     deployment->mode,      deployment->digest,
+                     deployment->hash,      deployment->parameters,
+                     deployment->shown,     deployment->extra,
+                     deployment->outputs,   deployment->output_resources,
                      deployment->error};
     for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
         g_free(texts[i]);
@@ -44,7 +48,8 @@ static char *text_at(struct roll_sql_stmt *stmt, int column)
     return g_strdup(roll_sql_text_at(stmt, column));
 }
 
-/* The columns in the order in which every statement deployment_… of state/sandbox.sql selects them. */
+/* The columns in the order in which every statement deployment_… of state/sandbox.sql selects them.
+ */
 static struct sandbox_deployment *read_deployment(struct roll_sql_stmt *stmt)
 {
     struct sandbox_deployment *deployment = g_new0(struct sandbox_deployment, 1);
@@ -74,7 +79,8 @@ static struct sandbox_deployment *read_deployment(struct roll_sql_stmt *stmt)
     return deployment;
 }
 
-static struct roll_error *read_one(struct roll_sql_stmt *stmt, struct sandbox_deployment **ret_deployment)
+static struct roll_error *read_one(struct roll_sql_stmt *stmt,
+                                   struct sandbox_deployment **ret_deployment)
 {
     bool row;
     ROLL_TRY(roll_sql_step(stmt, &row));
@@ -102,8 +108,8 @@ struct roll_error *sandbox_deployment_load(struct sandbox_server *server, int64_
     return read_one(stmt, ret_deployment);
 }
 
-struct roll_error *sandbox_deployment_page(struct sandbox_server *server, const char *scope_id, int64_t before, int top,
-                                           GPtrArray *out)
+struct roll_error *sandbox_deployment_page(struct sandbox_server *server, const char *scope_id,
+                                           int64_t before, int top, GPtrArray *out)
 {
     struct roll_sql_stmt *stmt;
     bool row;
@@ -120,7 +126,8 @@ struct roll_error *sandbox_deployment_page(struct sandbox_server *server, const 
     }
 }
 
-static struct roll_error *put_template(struct sandbox_server *server, const char *digest, const char *text, size_t size)
+static struct roll_error *put_template(struct sandbox_server *server, const char *digest,
+                                       const char *text, size_t size)
 {
     struct roll_sql_stmt *stmt;
     g_autofree char *copy = g_strndup(text, size);
@@ -138,7 +145,8 @@ static struct roll_error *prune_template(struct sandbox_server *server, const ch
     return roll_sql_run(stmt);
 }
 
-struct roll_error *sandbox_deployment_remove(struct sandbox_server *server, const struct sandbox_deployment *deployment)
+struct roll_error *sandbox_deployment_remove(struct sandbox_server *server,
+                                             const struct sandbox_deployment *deployment)
 {
     struct roll_sql_stmt *stmt;
     ROLL_TRY(roll_sql_use(server->sql, SANDBOX_DEPLOYMENT_DELETE, &stmt));
@@ -173,7 +181,8 @@ static void bind_new(struct roll_sql_stmt *stmt, const struct sandbox_deployment
     }
 }
 
-struct roll_error *sandbox_deployment_insert(struct sandbox_server *server, struct sandbox_deployment *deployment,
+struct roll_error *sandbox_deployment_insert(struct sandbox_server *server,
+                                             struct sandbox_deployment *deployment,
                                              const char *template_text, size_t template_size)
 {
     struct roll_sql_stmt *stmt;
@@ -192,7 +201,8 @@ struct roll_error *sandbox_deployment_insert(struct sandbox_server *server, stru
     return row ? roll_sql_run(stmt) : NULL;
 }
 
-struct roll_error *sandbox_deployment_save(struct sandbox_server *server, const struct sandbox_deployment *deployment)
+struct roll_error *sandbox_deployment_save(struct sandbox_server *server,
+                                           const struct sandbox_deployment *deployment)
 {
     struct roll_sql_stmt *stmt;
     ROLL_TRY(roll_sql_use(server->sql, SANDBOX_DEPLOYMENT_UPDATE, &stmt));
@@ -207,12 +217,13 @@ struct roll_error *sandbox_deployment_save(struct sandbox_server *server, const 
     return roll_sql_run(stmt);
 }
 
-struct roll_error *sandbox_operation_add(struct sandbox_server *server, int64_t deployment, int64_t position,
-                                         const char *target, const char *type)
+struct roll_error *sandbox_operation_add(struct sandbox_server *server, int64_t deployment,
+                                         int64_t position, const char *target, const char *type)
 {
     struct roll_sql_stmt *stmt;
     char hex[ROLL_HEX_SIZE];
-    g_autofree char *seed = g_strdup_printf("%" G_GINT64_FORMAT " %" G_GINT64_FORMAT " %s", deployment, position, target);
+    g_autofree char *seed = g_strdup_printf("%" G_GINT64_FORMAT " %" G_GINT64_FORMAT " %s",
+                                            deployment, position, target);
     g_autofree char *id = NULL;
     roll_sha256_hex(seed, strlen(seed), hex);
     hex[16] = '\0';
@@ -226,8 +237,9 @@ struct roll_error *sandbox_operation_add(struct sandbox_server *server, int64_t 
     return roll_sql_run(stmt);
 }
 
-struct roll_error *sandbox_operation_start(struct sandbox_server *server, int64_t deployment, int64_t position,
-                                           int64_t start_ms, int64_t end_ms, int64_t nested)
+struct roll_error *sandbox_operation_start(struct sandbox_server *server, int64_t deployment,
+                                           int64_t position, int64_t start_ms, int64_t end_ms,
+                                           int64_t nested)
 {
     struct roll_sql_stmt *stmt;
     ROLL_TRY(roll_sql_use(server->sql, SANDBOX_OPERATION_START, &stmt));
@@ -242,8 +254,9 @@ struct roll_error *sandbox_operation_start(struct sandbox_server *server, int64_
     return roll_sql_run(stmt);
 }
 
-struct roll_error *sandbox_operation_end(struct sandbox_server *server, int64_t deployment, int64_t position,
-                                         const char *state, int64_t end_ms, bool created, const char *error_json)
+struct roll_error *sandbox_operation_end(struct sandbox_server *server, int64_t deployment,
+                                         int64_t position, const char *state, int64_t end_ms,
+                                         bool created, const char *error_json)
 {
     struct roll_sql_stmt *stmt;
     ROLL_TRY(roll_sql_use(server->sql, SANDBOX_OPERATION_END, &stmt));
@@ -272,7 +285,8 @@ GPtrArray *sandbox_operations_new(void)
     return g_ptr_array_new_with_free_func(operation_free);
 }
 
-struct roll_error *sandbox_operations(struct sandbox_server *server, int64_t deployment, GPtrArray *out)
+struct roll_error *sandbox_operations(struct sandbox_server *server, int64_t deployment,
+                                      GPtrArray *out)
 {
     struct roll_sql_stmt *stmt;
     bool row;

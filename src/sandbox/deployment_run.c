@@ -1,5 +1,6 @@
-/* Templates and their evaluation: parsed templates by digest, the frame in which one is evaluated, and the answers that
- * only a running deployment has (reference, list*). Both caches are bounded and can be lost at any time. */
+/* Templates and their evaluation: parsed templates by digest, the frame in which one is evaluated,
+ * and the answers that only a running deployment has (reference, list*). Both caches are bounded
+ * and can be lost at any time. */
 #include <string.h>
 
 #include "rollbook/digest.h"
@@ -11,7 +12,8 @@
 #define MAX_TEMPLATES 64
 #define MAX_RUNS 128
 
-struct roll_error *sandbox_template_read(struct sandbox_server *server, const char *text, size_t size, char **ret_digest,
+struct roll_error *sandbox_template_read(struct sandbox_server *server, const char *text,
+                                         size_t size, char **ret_digest,
                                          struct roll_template **ret_template)
 {
     char digest[ROLL_HEX_SIZE];
@@ -28,7 +30,8 @@ struct roll_error *sandbox_template_read(struct sandbox_server *server, const ch
     return NULL;
 }
 
-struct roll_error *sandbox_template_text(struct sandbox_server *server, const char *digest, char **ret_text)
+struct roll_error *sandbox_template_text(struct sandbox_server *server, const char *digest,
+                                         char **ret_text)
 {
     struct roll_sql_stmt *stmt;
     bool row;
@@ -42,7 +45,8 @@ struct roll_error *sandbox_template_text(struct sandbox_server *server, const ch
 
 /* ---- the frame ---- */
 
-/* There is no Key Vault to ask: a secret's value is made from its reference, the same every time. */
+/* There is no Key Vault to ask: a secret's value is made from its reference, the same every time.
+ */
 static json_t *fake_secret(const json_t *reference)
 {
     g_autoptr(GString) text = g_string_new("secret ");
@@ -58,13 +62,13 @@ static json_t *resolve_parameters(const json_t *given)
     json_t *resolved = json_object();
     const char *name;
     json_t *entry;
-    json_object_foreach((json_t *)(uintptr_t)given, name, entry)
-    {
+    json_object_foreach ((json_t *)(uintptr_t)given, name, entry) {
         json_t *reference = roll_json_get_nocase(entry, "reference");
         if (json_is_object(reference))
             json_object_set_new(resolved, name, fake_secret(reference));
         else if (json_is_object(entry) && reference)
-            json_object_set_new(resolved, name, json_pack("{s:O?}", "value", roll_json_get_nocase(entry, "value")));
+            json_object_set_new(resolved, name,
+                                json_pack("{s:O?}", "value", roll_json_get_nocase(entry, "value")));
         else
             json_object_set(resolved, name, entry);
     }
@@ -85,8 +89,9 @@ static struct roll_error *read_group(struct sandbox_server *server, struct sandb
     return NULL;
 }
 
-static struct roll_error *make_frame(struct sandbox_server *server, const char *deployment_id, const char *location,
-                                     const char *parameters, int64_t started_ms, struct sandbox_frame *frame)
+static struct roll_error *make_frame(struct sandbox_server *server, const char *deployment_id,
+                                     const char *location, const char *parameters,
+                                     int64_t started_ms, struct sandbox_frame *frame)
 {
     roll_auto(json) json_t *given = NULL;
     if (!sandbox_id_parse(deployment_id, &frame->id))
@@ -137,8 +142,9 @@ void sandbox_run_free(struct sandbox_run *run)
     g_free(run);
 }
 
-struct roll_error *sandbox_run_new(struct sandbox_server *server, struct roll_template *tmpl, const char *deployment_id,
-                                   const char *location, const char *parameters, int64_t started_ms,
+struct roll_error *sandbox_run_new(struct sandbox_server *server, struct roll_template *tmpl,
+                                   const char *deployment_id, const char *location,
+                                   const char *parameters, int64_t started_ms,
                                    struct sandbox_run **ret_run)
 {
     roll_auto(sandbox_run) struct sandbox_run *run = g_new0(struct sandbox_run, 1);
@@ -161,7 +167,8 @@ void sandbox_run_forget(struct sandbox_server *server, int64_t serial)
     g_hash_table_remove(server->runs, &serial);
 }
 
-struct roll_error *sandbox_run_get(struct sandbox_server *server, const struct sandbox_deployment *deployment,
+struct roll_error *sandbox_run_get(struct sandbox_server *server,
+                                   const struct sandbox_deployment *deployment,
                                    struct sandbox_run **ret_run)
 {
     *ret_run = g_hash_table_lookup(server->runs, &deployment->serial);
@@ -173,10 +180,11 @@ struct roll_error *sandbox_run_get(struct sandbox_server *server, const struct s
     struct sandbox_run *run = NULL;
     ROLL_TRY(sandbox_template_text(server, deployment->digest, &text));
     if (!text)
-        return roll_error_new(ROLL_E_DAMAGED, "the sandbox's state has lost the template of '%s'", deployment->id);
+        return roll_error_new(ROLL_E_DAMAGED, "the sandbox's state has lost the template of '%s'",
+                              deployment->id);
     ROLL_TRY(sandbox_template_read(server, text, strlen(text), &digest, &tmpl));
-    struct roll_error *err = sandbox_run_new(server, tmpl, deployment->id, deployment->location, deployment->parameters,
-                                             deployment->started_ms, &run);
+    struct roll_error *err = sandbox_run_new(server, tmpl, deployment->id, deployment->location,
+                                             deployment->parameters, deployment->started_ms, &run);
     roll_template_free(tmpl);
     ROLL_TRY(err);
     sandbox_run_keep_take(server, deployment->serial, run);
@@ -190,17 +198,21 @@ static struct roll_error *missing(const char *resource_id)
 {
     struct sandbox_id id = {0};
     if (!sandbox_id_parse(resource_id, &id))
-        return roll_error_detail(roll_error_new(ROLL_E_TEMPLATE, "The resource id '%s' is not valid.", resource_id),
-                                 "{\"code\":\"InvalidTemplate\"}");
-    struct roll_error *err = roll_error_new(
-        ROLL_E_TEMPLATE, "The Resource '%s/%s' under resource group '%s' was not found. For more details please go to "
-                         "https://aka.ms/ARMResourceNotFoundFix",
-        id.type, id.name, id.scope.group ? id.scope.group : "<null>");
+        return roll_error_detail(
+            roll_error_new(ROLL_E_TEMPLATE, "The resource id '%s' is not valid.", resource_id),
+            "{\"code\":\"InvalidTemplate\"}");
+    struct roll_error *err =
+        roll_error_new(ROLL_E_TEMPLATE,
+                       "The Resource '%s/%s' under resource group '%s' was not found. For more "
+                       "details please go to "
+                       "https://aka.ms/ARMResourceNotFoundFix",
+                       id.type, id.name, id.scope.group ? id.scope.group : "<null>");
     sandbox_id_clear(&id);
     return roll_error_detail(err, "{\"code\":\"ResourceNotFound\"}");
 }
 
-static struct roll_error *answer_reference(void *user, const char *resource_id, const char *api_version, json_t **ret_value)
+static struct roll_error *answer_reference(void *user, const char *resource_id,
+                                           const char *api_version, json_t **ret_value)
 {
     struct sandbox_server *server = user;
     roll_auto(sandbox_deployment) struct sandbox_deployment *deployment = NULL;
@@ -218,8 +230,9 @@ static struct roll_error *answer_reference(void *user, const char *resource_id, 
     return NULL;
 }
 
-static struct roll_error *answer_list(void *user, const char *function, const char *resource_id, const char *api_version,
-                                      const json_t *body, json_t **ret_value)
+static struct roll_error *answer_list(void *user, const char *function, const char *resource_id,
+                                      const char *api_version, const json_t *body,
+                                      json_t **ret_value)
 {
     struct sandbox_server *server = user;
     roll_auto(sandbox_resource) struct sandbox_resource *resource = NULL;
@@ -233,5 +246,6 @@ static struct roll_error *answer_list(void *user, const char *function, const ch
 
 struct roll_template_runtime sandbox_runtime(struct sandbox_server *server)
 {
-    return (struct roll_template_runtime){.user = server, .reference = answer_reference, .list = answer_list};
+    return (struct roll_template_runtime){
+        .user = server, .reference = answer_reference, .list = answer_list};
 }

@@ -55,8 +55,7 @@ static json_t *show_values(const char *text, enum sandbox_show how)
     json_t *shown = json_object();
     const char *name;
     json_t *value;
-    json_object_foreach(values, name, value)
-    {
+    json_object_foreach (values, name, value) {
         g_autofree char *spelt = recase(name);
         json_t *entry = json_copy(value);
         if (how == SHOW_GET && json_is_null(json_object_get(entry, "value")))
@@ -83,7 +82,8 @@ json_t *sandbox_deployment_show(const struct sandbox_deployment *deployment, enu
     json_object_set_new(properties, "templateHash", json_string(deployment->hash));
     set_unless_null(properties, "parameters", show_values(deployment->shown, how));
     json_object_set_new(properties, "mode", json_string(deployment->mode));
-    json_object_set_new(properties, "provisioningState", json_string(how == SHOW_ACCEPTED ? "Accepted" : deployment->state));
+    json_object_set_new(properties, "provisioningState",
+                        json_string(how == SHOW_ACCEPTED ? "Accepted" : deployment->state));
     json_object_set_new(properties, "timestamp", json_string(time));
     json_object_set_new(properties, "duration", json_string(duration));
     json_object_set_new(properties, "correlationId", json_string(deployment->correlation));
@@ -94,8 +94,9 @@ json_t *sandbox_deployment_show(const struct sandbox_deployment *deployment, enu
         set_unless_null(properties, "outputResources", read_text(deployment->output_resources));
         set_unless_null(properties, "error", read_text(deployment->error));
     }
-    json_t *shown = json_pack("{s:s,s:s,s:s}", "id", deployment->id, "name", sandbox_deployment_name(deployment), "type",
-                              "Microsoft.Resources/deployments");
+    json_t *shown =
+        json_pack("{s:s,s:s,s:s}", "id", deployment->id, "name",
+                  sandbox_deployment_name(deployment), "type", "Microsoft.Resources/deployments");
     if (deployment->location && !strstr(deployment->scope, "/resourcegroups/"))
         json_object_set_new(shown, "location", json_string(deployment->location));
     set_unless_null(shown, "tags", read_text(deployment->tags));

@@ -1,4 +1,5 @@
-/* Handlers of deployments: create, read, delete, list, poll, cancel, export (REST reference 1.1 to 1.10). */
+/* Handlers of deployments: create, read, delete, list, poll, cancel, export (REST reference 1.1
+ * to 1.10). */
 #include <string.h>
 
 #include "rollbook/json.h"
@@ -15,16 +16,19 @@
 
 static void not_found(const struct sandbox_request *request, struct sandbox_reply *reply)
 {
-    sandbox_reply_error(reply, 404, "DeploymentNotFound", "Deployment '%s' could not be found.", request->name);
+    sandbox_reply_error(reply, 404, "DeploymentNotFound", "Deployment '%s' could not be found.",
+                        request->name);
 }
 
 static char *deployment_id(const struct sandbox_request *request)
 {
-    return g_strdup_printf("%s/providers/Microsoft.Resources/deployments/%s", request->scope.id, request->name);
+    return g_strdup_printf("%s/providers/Microsoft.Resources/deployments/%s", request->scope.id,
+                           request->name);
 }
 
 /* NULL in *ret_deployment: the 404 is in reply (the group's if that is missing). */
-static struct roll_error *find(struct sandbox_server *server, struct sandbox_request *request, struct sandbox_reply *reply,
+static struct roll_error *find(struct sandbox_server *server, struct sandbox_request *request,
+                               struct sandbox_reply *reply,
                                struct sandbox_deployment **ret_deployment)
 {
     bool there;
@@ -46,14 +50,18 @@ static void refuse_active(const struct sandbox_deployment *known, struct sandbox
     char started[ROLL_TIME_SIZE], expires[ROLL_TIME_SIZE];
     roll_time_format(known->started_ms, started);
     roll_time_format(known->started_ms + INT64_C(7) * 24 * 3600 * 1000, expires);
-    sandbox_reply_error(reply, 409, "DeploymentActive",
-                        "The deployment with resource id '%s' cannot be saved, because this would overwrite an existing "
-                        "deployment which is still active. The existing deployment started at '%s' with correlationId "
-                        "'%s', and will expire at '%s'. Please see https://aka.ms/arm-deploy for usage details.",
-                        known->id, started, known->correlation, expires);
+    sandbox_reply_error(
+        reply, 409, "DeploymentActive",
+        "The deployment with resource id '%s' cannot be saved, because this would overwrite an "
+        "existing "
+        "deployment which is still active. The existing deployment started at '%s' with "
+        "correlationId "
+        "'%s', and will expire at '%s'. Please see https://aka.ms/arm-deploy for usage details.",
+        known->id, started, known->correlation, expires);
 }
 
-static bool check_known(const struct sandbox_deployment *known, const char *location, struct sandbox_reply *reply)
+static bool check_known(const struct sandbox_deployment *known, const char *location,
+                        struct sandbox_reply *reply)
 {
     if (sandbox_deployment_is_active(known)) {
         refuse_active(known, reply);
@@ -61,14 +69,16 @@ static bool check_known(const struct sandbox_deployment *known, const char *loca
     }
     if (location && known->location && g_ascii_strcasecmp(location, known->location) != 0) {
         sandbox_reply_error(reply, 409, "InvalidDeploymentLocation",
-                            "Invalid deployment location '%s'. The deployment '%s' already exists in location '%s'.",
+                            "Invalid deployment location '%s'. The deployment '%s' already exists "
+                            "in location '%s'.",
                             location, sandbox_deployment_name(known), known->location);
         return false;
     }
     return true;
 }
 
-static struct roll_error *count(struct sandbox_server *server, const char *scope, int64_t *ret_count)
+static struct roll_error *count(struct sandbox_server *server, const char *scope,
+                                int64_t *ret_count)
 {
     struct roll_sql_stmt *stmt;
     bool row;
@@ -80,7 +90,8 @@ static struct roll_error *count(struct sandbox_server *server, const char *scope
     return NULL;
 }
 
-/* History grooming (REST reference 8.3): above 700 the oldest go, down to 600; what is active stays. */
+/* History grooming (REST reference 8.3): above 700 the oldest go, down to 600; what is active
+ * stays. */
 static struct roll_error *groom(struct sandbox_server *server, const char *scope, bool *ret_full)
 {
     int64_t have;
@@ -110,29 +121,34 @@ static struct roll_error *groom(struct sandbox_server *server, const char *scope
     return NULL;
 }
 
-static struct roll_error *accept(struct sandbox_server *server, struct sandbox_request *request, struct sandbox_reply *reply,
-                                 struct sandbox_new *made, bool known)
+static struct roll_error *accept(struct sandbox_server *server, struct sandbox_request *request,
+                                 struct sandbox_reply *reply, struct sandbox_new *made, bool known)
 {
     struct sandbox_deployment *deployment = made->deployment;
     bool full;
     ROLL_TRY(groom(server, deployment->scope, &full));
     if (full && !known) {
-        sandbox_reply_error(reply, 409, "DeploymentQuotaExceeded",
-                            "Creating the deployment '%s' would exceed the quota of '%d'. The current deployment count is "
-                            "'%d', please delete some deployments before creating a new one. Please see "
-                            "https://aka.ms/arm-deploy for usage details.",
-                            request->name, HISTORY_LIMIT, HISTORY_LIMIT);
+        sandbox_reply_error(
+            reply, 409, "DeploymentQuotaExceeded",
+            "Creating the deployment '%s' would exceed the quota of '%d'. The current deployment "
+            "count is "
+            "'%d', please delete some deployments before creating a new one. Please see "
+            "https://aka.ms/arm-deploy for usage details.",
+            request->name, HISTORY_LIMIT, HISTORY_LIMIT);
         return NULL;
     }
     ROLL_TRY(sandbox_deployment_store(server, made));
     sandbox_reply_set(reply, known ? 200 : 201, sandbox_deployment_show(deployment, SHOW_ACCEPTED));
-    sandbox_reply_header(reply, "Azure-AsyncOperation", "%s%s/operationStatuses/%s?api-version=%s", request->base_url,
-                         deployment->id, deployment->status_id, sandbox_query(request, "api-version"));
+    sandbox_reply_header(reply, "Azure-AsyncOperation", "%s%s/operationStatuses/%s?api-version=%s",
+                         request->base_url, deployment->id, deployment->status_id,
+                         sandbox_query(request, "api-version"));
     return sandbox_life_begin(server, deployment, request->now_ms);
 }
 
-struct roll_error *sandbox_request_deployment(struct sandbox_server *server, struct sandbox_request *request,
-                                              struct sandbox_reply *reply, json_t **ret_body, struct sandbox_new *ret_made)
+struct roll_error *sandbox_request_deployment(struct sandbox_server *server,
+                                              struct sandbox_request *request,
+                                              struct sandbox_reply *reply, json_t **ret_body,
+                                              struct sandbox_new *ret_made)
 {
     bool there;
     json_t *body = NULL;
@@ -147,13 +163,15 @@ struct roll_error *sandbox_request_deployment(struct sandbox_server *server, str
     const char *text = sandbox_slice(strict->str, path, &size);
     struct roll_error *err = sandbox_group_require(server, &request->scope, reply, &there);
     if (!err && there)
-        err = sandbox_deployment_make(server, id, body, text, size, request->correlation_id, request->now_ms, reply, ret_made);
+        err = sandbox_deployment_make(server, id, body, text, size, request->correlation_id,
+                                      request->now_ms, reply, ret_made);
     g_string_free(strict, TRUE);
     *ret_body = body;
     return err;
 }
 
-struct roll_error *sandbox_deployment_put(struct sandbox_server *server, struct sandbox_request *request,
+struct roll_error *sandbox_deployment_put(struct sandbox_server *server,
+                                          struct sandbox_request *request,
                                           struct sandbox_reply *reply)
 {
     roll_auto(sandbox_deployment) struct sandbox_deployment *known = NULL;
@@ -172,7 +190,8 @@ struct roll_error *sandbox_deployment_put(struct sandbox_server *server, struct 
 
 /* ---- read ---- */
 
-struct roll_error *sandbox_deployment_get(struct sandbox_server *server, struct sandbox_request *request,
+struct roll_error *sandbox_deployment_get(struct sandbox_server *server,
+                                          struct sandbox_request *request,
                                           struct sandbox_reply *reply)
 {
     roll_auto(sandbox_deployment) struct sandbox_deployment *deployment = NULL;
@@ -186,8 +205,10 @@ struct roll_error *sandbox_deployment_get(struct sandbox_server *server, struct 
     return NULL;
 }
 
-/* `provisioningState eq 'Succeeded'`, the only filter (REST reference 1.1). Owned, NULL without one. */
-static bool read_filter(const struct sandbox_request *request, struct sandbox_reply *reply, char **ret_state)
+/* `provisioningState eq 'Succeeded'`, the only filter (REST reference 1.1). Owned, NULL without
+ * one. */
+static bool read_filter(const struct sandbox_request *request, struct sandbox_reply *reply,
+                        char **ret_state)
 {
     static const char start[] = "provisioningState eq '";
     const char *filter = sandbox_query(request, "$filter");
@@ -195,16 +216,18 @@ static bool read_filter(const struct sandbox_request *request, struct sandbox_re
     if (!filter || !*filter)
         return true;
     size_t length = strlen(filter);
-    if (g_ascii_strncasecmp(filter, start, strlen(start)) == 0 && length > strlen(start) && filter[length - 1] == '\'') {
+    if (g_ascii_strncasecmp(filter, start, strlen(start)) == 0 && length > strlen(start) &&
+        filter[length - 1] == '\'') {
         *ret_state = g_strndup(filter + strlen(start), length - strlen(start) - 1);
         return true;
     }
-    sandbox_reply_error(reply, 400, "InvalidFilterInQueryString", "Invalid $filter '%s' specified in the query string.",
-                        filter);
+    sandbox_reply_error(reply, 400, "InvalidFilterInQueryString",
+                        "Invalid $filter '%s' specified in the query string.", filter);
     return false;
 }
 
-struct roll_error *sandbox_deployment_list(struct sandbox_server *server, struct sandbox_request *request,
+struct roll_error *sandbox_deployment_list(struct sandbox_server *server,
+                                           struct sandbox_request *request,
                                            struct sandbox_reply *reply)
 {
     bool there;
@@ -227,17 +250,21 @@ struct roll_error *sandbox_deployment_list(struct sandbox_server *server, struct
     json_t *body = json_pack("{s:o}", "value", list);
     if (page->len == (guint)top && !top_text) {
         const struct sandbox_deployment *last = page->pdata[page->len - 1];
-        g_autofree char *filter = g_uri_escape_string(state ? sandbox_query(request, "$filter") : "", NULL, FALSE);
-        g_autofree char *next = g_strdup_printf(
-            "%s%s/providers/Microsoft.Resources/deployments/?%%24filter=%s&api-version=%s&%%24skiptoken=%" G_GINT64_FORMAT,
-            request->base_url, request->scope.id, filter, sandbox_query(request, "api-version"), last->serial);
+        g_autofree char *filter =
+            g_uri_escape_string(state ? sandbox_query(request, "$filter") : "", NULL, FALSE);
+        g_autofree char *next =
+            g_strdup_printf("%s%s/providers/Microsoft.Resources/deployments/"
+                            "?%%24filter=%s&api-version=%s&%%24skiptoken=%" G_GINT64_FORMAT,
+                            request->base_url, request->scope.id, filter,
+                            sandbox_query(request, "api-version"), last->serial);
         json_object_set_new(body, "nextLink", json_string(next));
     }
     sandbox_reply_set(reply, 200, body);
     return NULL;
 }
 
-struct roll_error *sandbox_deployment_status(struct sandbox_server *server, struct sandbox_request *request,
+struct roll_error *sandbox_deployment_status(struct sandbox_server *server,
+                                             struct sandbox_request *request,
                                              struct sandbox_reply *reply)
 {
     roll_auto(sandbox_deployment) struct sandbox_deployment *deployment = NULL;
@@ -255,7 +282,8 @@ struct roll_error *sandbox_deployment_status(struct sandbox_server *server, stru
     json_t *body = json_pack("{s:s}", "status", deployment->state);
     if (deployment->error) {
         json_t *error = NULL;
-        roll_error_free(roll_json_parse(deployment->error, strlen(deployment->error), ROLL_JSON_STRICT, &error));
+        roll_error_free(roll_json_parse(deployment->error, strlen(deployment->error),
+                                        ROLL_JSON_STRICT, &error));
         json_object_set_new(body, "error", error);
     }
     sandbox_reply_set(reply, 200, body);
@@ -266,7 +294,8 @@ struct roll_error *sandbox_deployment_status(struct sandbox_server *server, stru
 
 /* ---- delete, cancel, export ---- */
 
-struct roll_error *sandbox_deployment_delete(struct sandbox_server *server, struct sandbox_request *request,
+struct roll_error *sandbox_deployment_delete(struct sandbox_server *server,
+                                             struct sandbox_request *request,
                                              struct sandbox_reply *reply)
 {
     roll_auto(sandbox_deployment) struct sandbox_deployment *deployment = NULL;
@@ -276,19 +305,22 @@ struct roll_error *sandbox_deployment_delete(struct sandbox_server *server, stru
         return NULL;
     }
     if (sandbox_deployment_is_active(deployment)) {
-        sandbox_reply_error(reply, 409, "DeploymentActive", "The deployment '%s' is still active and cannot be deleted.",
+        sandbox_reply_error(reply, 409, "DeploymentActive",
+                            "The deployment '%s' is still active and cannot be deleted.",
                             request->name);
         return NULL;
     }
     g_autofree char *token = NULL;
     ROLL_TRY(sandbox_deployment_remove(server, deployment));
-    ROLL_TRY(sandbox_task_new(server, "delete-deployment", deployment->id, request->now_ms, 204, NULL, &token));
+    ROLL_TRY(sandbox_task_new(server, "delete-deployment", deployment->id, request->now_ms, 204,
+                              NULL, &token));
     sandbox_reply_set(reply, 202, NULL);
     sandbox_reply_location(request, reply, token);
     return NULL;
 }
 
-struct roll_error *sandbox_deployment_cancel(struct sandbox_server *server, struct sandbox_request *request,
+struct roll_error *sandbox_deployment_cancel(struct sandbox_server *server,
+                                             struct sandbox_request *request,
                                              struct sandbox_reply *reply)
 {
     roll_auto(sandbox_deployment) struct sandbox_deployment *deployment = NULL;
@@ -296,16 +328,18 @@ struct roll_error *sandbox_deployment_cancel(struct sandbox_server *server, stru
     if (!deployment)
         return NULL;
     if (!sandbox_deployment_is_active(deployment)) {
-        sandbox_reply_error(reply, 409, "DeploymentCannotBeCancelled",
-                            "The deployment '%s' cannot be cancelled because its provisioning state is '%s'.", request->name,
-                            deployment->state);
+        sandbox_reply_error(
+            reply, 409, "DeploymentCannotBeCancelled",
+            "The deployment '%s' cannot be cancelled because its provisioning state is '%s'.",
+            request->name, deployment->state);
         return NULL;
     }
     sandbox_reply_set(reply, 204, NULL);
     return sandbox_life_cancel(server, deployment, request->now_ms);
 }
 
-struct roll_error *sandbox_deployment_export(struct sandbox_server *server, struct sandbox_request *request,
+struct roll_error *sandbox_deployment_export(struct sandbox_server *server,
+                                             struct sandbox_request *request,
                                              struct sandbox_reply *reply)
 {
     roll_auto(sandbox_deployment) struct sandbox_deployment *deployment = NULL;
@@ -315,7 +349,8 @@ struct roll_error *sandbox_deployment_export(struct sandbox_server *server, stru
         return NULL;
     ROLL_TRY(sandbox_template_text(server, deployment->digest, &text));
     if (!text)
-        return roll_error_new(ROLL_E_DAMAGED, "the sandbox's state has lost the template of '%s'", deployment->id);
+        return roll_error_new(ROLL_E_DAMAGED, "the sandbox's state has lost the template of '%s'",
+                              deployment->id);
     sandbox_reply_set(reply, 200, NULL);
     reply->text = g_string_new("{\"template\":");
     g_string_append_printf(reply->text, "%s}", text);

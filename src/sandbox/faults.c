@@ -1,4 +1,5 @@
-/* Reading fault SPECs and deciding, by counting alone, when each strikes: the same requests meet the same faults. */
+/* Reading fault SPECs and deciding, by counting alone, when each strikes: the same requests meet
+ * the same faults. */
 #include "sandbox/faults.h"
 
 #include <glib.h>
@@ -26,13 +27,14 @@ static void fault_free(void *data)
     g_free(fault);
 }
 
-/* The words of a SPEC by kind: n a number, m a method, p a path part or type, c an optional count. */
+/* The words of a SPEC by kind: n a number, m a method, p a path part or type, c an optional count.
+ */
 static const struct {
     const char *name;
     enum fault_kind kind;
     const char *words;
 } shapes[] = {
-    {"fail", FAULT_FAIL, "pc"}, {"status", FAULT_STATUS, "nmpc"}, {"delay", FAULT_DELAY, "nmpc"},
+    {"fail", FAULT_FAIL, "pc"},  {"status", FAULT_STATUS, "nmpc"}, {"delay", FAULT_DELAY, "nmpc"},
     {"drop", FAULT_DROP, "mpc"}, {"404-poll", FAULT_POLL, "C"},
 };
 
@@ -84,16 +86,18 @@ static struct roll_error *read_spec(const char *spec, GPtrArray *list)
         fault->kind = shapes[i].kind;
         fault->left = -1;
         g_auto(GStrv) words = g_strsplit(equals + 1, ":", -1);
-        bool status_ok = read_words(fault, shapes[i].words, words) &&
-                         (fault->kind != FAULT_STATUS || (fault->number >= 400 && fault->number <= 599));
+        bool status_ok =
+            read_words(fault, shapes[i].words, words) &&
+            (fault->kind != FAULT_STATUS || (fault->number >= 400 && fault->number <= 599));
         if (status_ok)
             return NULL;
     }
-    return roll_error_new(ROLL_E_USAGE,
-                          "fault '%s' is not understood: expected fail=TYPE, status=CODE:METHOD:PATHPART, "
-                          "delay=MS:METHOD:PATHPART, drop=METHOD:PATHPART (each with an optional :COUNT) or "
-                          "404-poll=COUNT",
-                          spec);
+    return roll_error_new(
+        ROLL_E_USAGE,
+        "fault '%s' is not understood: expected fail=TYPE, status=CODE:METHOD:PATHPART, "
+        "delay=MS:METHOD:PATHPART, drop=METHOD:PATHPART (each with an optional :COUNT) or "
+        "404-poll=COUNT",
+        spec);
 }
 
 struct roll_error *sandbox_faults_new(const char *const *specs, struct sandbox_faults **ret_faults)
@@ -124,14 +128,17 @@ static bool strike(struct fault *fault)
     return true;
 }
 
-struct sandbox_fault_hit sandbox_faults_request(struct sandbox_faults *faults, const char *method, const char *path)
+struct sandbox_fault_hit sandbox_faults_request(struct sandbox_faults *faults, const char *method,
+                                                const char *path)
 {
     struct sandbox_fault_hit hit = {0};
     g_autofree char *lower = g_ascii_strdown(path, -1);
     for (guint i = 0; i < faults->list->len; i++) {
         struct fault *fault = faults->list->pdata[i];
-        bool requests = fault->kind == FAULT_STATUS || fault->kind == FAULT_DELAY || fault->kind == FAULT_DROP;
-        if (!requests || (fault->method && strcmp(fault->method, method) != 0) || !strstr(lower, fault->part))
+        bool requests =
+            fault->kind == FAULT_STATUS || fault->kind == FAULT_DELAY || fault->kind == FAULT_DROP;
+        if (!requests || (fault->method && strcmp(fault->method, method) != 0) ||
+            !strstr(lower, fault->part))
             continue;
         if (!strike(fault))
             continue;
@@ -149,7 +156,8 @@ bool sandbox_faults_type(struct sandbox_faults *faults, const char *type)
 {
     for (guint i = 0; i < faults->list->len; i++) {
         struct fault *fault = faults->list->pdata[i];
-        if (fault->kind == FAULT_FAIL && g_ascii_strcasecmp(fault->part, type) == 0 && strike(fault))
+        if (fault->kind == FAULT_FAIL && g_ascii_strcasecmp(fault->part, type) == 0 &&
+            strike(fault))
             return true;
     }
     return false;

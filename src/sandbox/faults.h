@@ -4,9 +4,11 @@
  *   status=CODE:METHOD:PATHPART[:COUNT]      answered so, nothing done
  *   delay=MS:METHOD:PATHPART[:COUNT]         done at once, answered later
  *   drop=METHOD:PATHPART[:COUNT]             done, then the connection is closed without an answer
- *   404-poll=COUNT                           the first COUNT polls of operation statuses find nothing
+ *   404-poll=COUNT                           the first COUNT polls of operation statuses find
+ * nothing
  *
- * METHOD may be *; PATHPART is a part of the path, without regard to case; without COUNT: every time. */
+ * METHOD may be *; PATHPART is a part of the path, without regard to case; without COUNT: every
+ * time. */
 #ifndef SANDBOX_FAULTS_H
 #define SANDBOX_FAULTS_H
 
@@ -15,7 +17,8 @@
 struct sandbox_faults;
 
 /* specs is NULL-terminated or NULL. ROLL_E_USAGE names the one that is not understood. */
-struct roll_error *sandbox_faults_new(const char *const *specs, struct sandbox_faults **ret_faults) ROLL_CHECKED;
+struct roll_error *sandbox_faults_new(const char *const *specs, struct sandbox_faults **ret_faults)
+    ROLL_CHECKED;
 void sandbox_faults_free(struct sandbox_faults *faults);
 
 struct sandbox_fault_hit {
@@ -24,7 +27,8 @@ struct sandbox_fault_hit {
     bool drop;
 };
 /* What is to happen to this request; counts. */
-struct sandbox_fault_hit sandbox_faults_request(struct sandbox_faults *faults, const char *method, const char *path);
+struct sandbox_fault_hit sandbox_faults_request(struct sandbox_faults *faults, const char *method,
+                                                const char *path);
 bool sandbox_faults_type(struct sandbox_faults *faults, const char *type);
 bool sandbox_faults_poll(struct sandbox_faults *faults);
 

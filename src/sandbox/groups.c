@@ -1,4 +1,5 @@
-/* Resource groups and subscriptions (REST reference 6.1). A group is stored as a resource of its subscription. */
+/* Resource groups and subscriptions (REST reference 6.1). A group is stored as a resource of its
+ * subscription. */
 #include <string.h>
 
 #include "rollbook/digest.h"
@@ -11,10 +12,12 @@
 
 static void not_found(const struct sandbox_scope *scope, struct sandbox_reply *reply)
 {
-    sandbox_reply_error(reply, 404, "ResourceGroupNotFound", "Resource group '%s' could not be found.", scope->group);
+    sandbox_reply_error(reply, 404, "ResourceGroupNotFound",
+                        "Resource group '%s' could not be found.", scope->group);
 }
 
-struct roll_error *sandbox_group_require(struct sandbox_server *server, const struct sandbox_scope *scope,
+struct roll_error *sandbox_group_require(struct sandbox_server *server,
+                                         const struct sandbox_scope *scope,
                                          struct sandbox_reply *reply, bool *ret_there)
 {
     roll_auto(sandbox_resource) struct sandbox_resource *group = NULL;
@@ -26,9 +29,10 @@ struct roll_error *sandbox_group_require(struct sandbox_server *server, const st
     if (!group)
         not_found(scope, reply);
     else if (group->deleting)
-        sandbox_reply_error(reply, 409, "ResourceGroupBeingDeleted",
-                            "The resource group '%s' is in deprovisioning state and cannot perform this operation.",
-                            scope->group);
+        sandbox_reply_error(
+            reply, 409, "ResourceGroupBeingDeleted",
+            "The resource group '%s' is in deprovisioning state and cannot perform this operation.",
+            scope->group);
     return NULL;
 }
 
@@ -40,8 +44,10 @@ static bool check_name(const char *name, struct sandbox_reply *reply)
     for (const char *c = name; good && *c; c = g_utf8_next_char(c))
         good = g_unichar_isalnum(g_utf8_get_char(c)) || strchr("-_.()", *c);
     if (!good)
-        sandbox_reply_error(reply, 400, "InvalidResourceGroup",
-                            "The provided resource group name '%s' has invalid characters or is longer than 90.", name);
+        sandbox_reply_error(
+            reply, 400, "InvalidResourceGroup",
+            "The provided resource group name '%s' has invalid characters or is longer than 90.",
+            name);
     return good;
 }
 
@@ -49,11 +55,13 @@ static struct roll_error *put_group(struct sandbox_server *server, struct sandbo
                                     struct sandbox_reply *reply, struct sandbox_resource *known)
 {
     roll_auto(json) json_t *body = NULL;
-    if (!check_name(request->scope.group, reply) || !sandbox_request_json(request, reply, &body, NULL))
+    if (!check_name(request->scope.group, reply) ||
+        !sandbox_request_json(request, reply, &body, NULL))
         return NULL;
     const char *location = roll_json_get_string(body, "location");
     if (!location || !*location) {
-        sandbox_reply_error(reply, 400, "LocationRequired", "The location property is required for this definition.");
+        sandbox_reply_error(reply, 400, "LocationRequired",
+                            "The location property is required for this definition.");
         return NULL;
     }
     const char *old = known ? roll_json_get_string(known->body, "location") : NULL;
@@ -63,15 +71,16 @@ static struct roll_error *put_group(struct sandbox_server *server, struct sandbo
     }
     if (old && g_ascii_strcasecmp(old, location) != 0) {
         sandbox_reply_error(reply, 409, "InvalidResourceGroupLocation",
-                            "Invalid resource group location '%s'. The Resource group already exists in location '%s'.",
+                            "Invalid resource group location '%s'. The Resource group already "
+                            "exists in location '%s'.",
                             location, old);
         return NULL;
     }
     struct sandbox_id id = {0};
     bool created;
     sandbox_id_parse(known ? known->id : request->scope.id, &id);
-    struct roll_error *err =
-        sandbox_store_put(server, &id, sandbox_query(request, "api-version"), body, request->now_ms, &created);
+    struct roll_error *err = sandbox_store_put(server, &id, sandbox_query(request, "api-version"),
+                                               body, request->now_ms, &created);
     roll_auto(sandbox_resource) struct sandbox_resource *group = NULL;
     if (!err)
         err = sandbox_store_get(server, id.id, &group);
@@ -81,17 +90,20 @@ static struct roll_error *put_group(struct sandbox_server *server, struct sandbo
     return err;
 }
 
-/* Deleting lasts one operation's time; then the group and all that is in it goes at once (life.c). */
-static struct roll_error *delete_group(struct sandbox_server *server, struct sandbox_request *request,
-                                       struct sandbox_reply *reply, struct sandbox_resource *group)
+/* Deleting lasts one operation's time; then the group and all that is in it goes at once (life.c).
+ */
+static struct roll_error *delete_group(struct sandbox_server *server,
+                                       struct sandbox_request *request, struct sandbox_reply *reply,
+                                       struct sandbox_resource *group)
 {
     struct roll_sql_stmt *stmt;
     g_autofree char *key = sandbox_key(group->id);
     g_autofree char *token = NULL;
     g_autoptr(GString) text = g_string_new(NULL);
-    ROLL_TRY(sandbox_task_new(server, "delete-group", group->id, request->now_ms + server->operation_time_ms, 200, NULL,
-                              &token));
-    json_object_set_new(json_object_get(group->body, "properties"), "provisioningState", json_string("Deleting"));
+    ROLL_TRY(sandbox_task_new(server, "delete-group", group->id,
+                              request->now_ms + server->operation_time_ms, 200, NULL, &token));
+    json_object_set_new(json_object_get(group->body, "properties"), "provisioningState",
+                        json_string("Deleting"));
     roll_json_write(group->body, text);
     ROLL_TRY(roll_sql_use(server->sql, SANDBOX_RESOURCE_MARK_DELETING, &stmt));
     roll_sql_bind_text(stmt, ":key", key);
@@ -102,8 +114,9 @@ static struct roll_error *delete_group(struct sandbox_server *server, struct san
     return NULL;
 }
 
-static struct roll_error *patch_group(struct sandbox_server *server, struct sandbox_request *request,
-                                      struct sandbox_reply *reply, struct sandbox_resource *group)
+static struct roll_error *patch_group(struct sandbox_server *server,
+                                      struct sandbox_request *request, struct sandbox_reply *reply,
+                                      struct sandbox_resource *group)
 {
     roll_auto(json) json_t *patch = NULL;
     if (!sandbox_request_json(request, reply, &patch, NULL))
@@ -113,14 +126,16 @@ static struct roll_error *patch_group(struct sandbox_server *server, struct sand
         json_object_set(group->body, "tags", tags);
     struct sandbox_id id = {0};
     sandbox_id_parse(group->id, &id);
-    struct roll_error *err = sandbox_store_put(server, &id, group->api_version, group->body, request->now_ms, NULL);
+    struct roll_error *err =
+        sandbox_store_put(server, &id, group->api_version, group->body, request->now_ms, NULL);
     sandbox_id_clear(&id);
     if (!err)
         sandbox_reply_set(reply, 200, json_incref(group->body));
     return err;
 }
 
-struct roll_error *sandbox_group(struct sandbox_server *server, struct sandbox_request *request, struct sandbox_reply *reply)
+struct roll_error *sandbox_group(struct sandbox_server *server, struct sandbox_request *request,
+                                 struct sandbox_reply *reply)
 {
     roll_auto(sandbox_resource) struct sandbox_resource *group = NULL;
     ROLL_TRY(sandbox_store_get(server, request->scope.id, &group));
@@ -141,8 +156,8 @@ struct roll_error *sandbox_group(struct sandbox_server *server, struct sandbox_r
     return NULL;
 }
 
-struct roll_error *sandbox_group_list(struct sandbox_server *server, struct sandbox_request *request,
-                                      struct sandbox_reply *reply)
+struct roll_error *sandbox_group_list(struct sandbox_server *server,
+                                      struct sandbox_request *request, struct sandbox_reply *reply)
 {
     g_autoptr(GPtrArray) groups = sandbox_resources_new();
     ROLL_TRY(sandbox_store_list(server, LIST_TYPE, request->scope.id, GROUP_TYPE, groups));
@@ -156,14 +171,17 @@ struct roll_error *sandbox_group_list(struct sandbox_server *server, struct sand
 static json_t *show_subscription(const char *id)
 {
     g_autofree char *path = g_strdup_printf("/subscriptions/%s", id);
-    return json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:{s:s,s:s,s:s}}", "id", path, "subscriptionId", id, "tenantId",
-                     "44444444-4444-4444-4444-444444444444", "displayName", "Rollbook sandbox", "state", "Enabled",
-                     "authorizationSource", "RoleBased", "subscriptionPolicies", "locationPlacementId",
-                     "Public_2014-09-01", "quotaId", "PayAsYouGo_2014-09-01", "spendingLimit", "Off");
+    return json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:{s:s,s:s,s:s}}", "id", path, "subscriptionId", id,
+                     "tenantId", "44444444-4444-4444-4444-444444444444", "displayName",
+                     "Rollbook sandbox", "state", "Enabled", "authorizationSource", "RoleBased",
+                     "subscriptionPolicies", "locationPlacementId", "Public_2014-09-01", "quotaId",
+                     "PayAsYouGo_2014-09-01", "spendingLimit", "Off");
 }
 
-/* Every subscription exists; listed are those that something was put into, and one to begin with. */
-struct roll_error *sandbox_subscriptions(struct sandbox_server *server, struct sandbox_request *request,
+/* Every subscription exists; listed are those that something was put into, and one to begin with.
+ */
+struct roll_error *sandbox_subscriptions(struct sandbox_server *server,
+                                         struct sandbox_request *request,
                                          struct sandbox_reply *reply)
 {
     struct roll_sql_stmt *stmt;
@@ -175,7 +193,8 @@ struct roll_error *sandbox_subscriptions(struct sandbox_server *server, struct s
         ROLL_TRY(roll_sql_step(stmt, &row));
         if (!row)
             break;
-        json_array_append_new(list, show_subscription(roll_sql_text_at(stmt, 0) + strlen("/subscriptions/")));
+        json_array_append_new(
+            list, show_subscription(roll_sql_text_at(stmt, 0) + strlen("/subscriptions/")));
     }
     if (json_array_size(list) == 0)
         json_array_append_new(list, show_subscription("11111111-1111-1111-1111-111111111111"));
@@ -183,7 +202,8 @@ struct roll_error *sandbox_subscriptions(struct sandbox_server *server, struct s
     return NULL;
 }
 
-struct roll_error *sandbox_subscription(struct sandbox_server *server, struct sandbox_request *request,
+struct roll_error *sandbox_subscription(struct sandbox_server *server,
+                                        struct sandbox_request *request,
                                         struct sandbox_reply *reply)
 {
     (void)server;

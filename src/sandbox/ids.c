@@ -1,4 +1,5 @@
-/* Scopes and resource ids: parsing and the one spelling under which they are stored. Segments compare without case. */
+/* Scopes and resource ids: parsing and the one spelling under which they are stored. Segments
+ * compare without case. */
 #include "sandbox/ids.h"
 
 #include <string.h>
@@ -29,15 +30,17 @@ bool sandbox_scope_parse(char *const *segments, size_t count, struct sandbox_sco
         scope.subscription = g_strdup(segments[1]);
         if (count == 4) {
             scope.group = g_strdup(segments[3]);
-            scope.id = g_strdup_printf("/subscriptions/%s/resourceGroups/%s", segments[1], segments[3]);
+            scope.id =
+                g_strdup_printf("/subscriptions/%s/resourceGroups/%s", segments[1], segments[3]);
         } else {
             scope.id = g_strdup_printf("/subscriptions/%s", segments[1]);
         }
-    } else if (count == 4 && is(segments[0], "providers") && is(segments[1], "microsoft.management") &&
-               is(segments[2], "managementgroups")) {
+    } else if (count == 4 && is(segments[0], "providers") &&
+               is(segments[1], "microsoft.management") && is(segments[2], "managementgroups")) {
         scope.kind = ROLL_SCOPE_MANAGEMENT_GROUP;
         scope.management_group = g_strdup(segments[3]);
-        scope.id = g_strdup_printf("/providers/Microsoft.Management/managementGroups/%s", segments[3]);
+        scope.id =
+            g_strdup_printf("/providers/Microsoft.Management/managementGroups/%s", segments[3]);
     } else {
         return false;
     }
@@ -108,7 +111,8 @@ bool sandbox_id_parse_segments(char *const *segments, size_t count, struct sandb
     g_autoptr(GString) text = g_string_new(id.scope.id);
     for (size_t at = held; at < count;) {
         size_t end = next_providers(segments, at + 1, count);
-        if (!is(segments[at], "providers") || !read_provider_part(segments + at + 1, end - at - 1, type, name)) {
+        if (!is(segments[at], "providers") ||
+            !read_provider_part(segments + at + 1, end - at - 1, type, name)) {
             sandbox_id_clear(&id);
             return false;
         }
@@ -165,7 +169,8 @@ GPtrArray *sandbox_split(const char *path, bool decode)
     for (const char *c = path; *c;) {
         size_t length = strcspn(c, "/");
         if (length > 0) {
-            char *segment = decode ? g_uri_unescape_segment(c, c + length, NULL) : g_strndup(c, length);
+            char *segment =
+                decode ? g_uri_unescape_segment(c, c + length, NULL) : g_strndup(c, length);
             if (!segment)
                 return NULL;
             g_ptr_array_add(segments, segment);

@@ -1,9 +1,11 @@
-/* One sandbox for each workspace: whoever needs it first forks it, the others join, and it ends after the last.
+/* One sandbox for each workspace: whoever needs it first forks it, the others join, and it ends
+ * after the last.
  *
- * STATE_DIR/run/sandbox.lock is held by the server for as long as it lives, so there is never a second one on the same
- * state. STATE_DIR/run/sandbox.sock is where users connect: the server greets with its URL, and a user keeps the
- * connection open, so that the kernel tells when it has gone, however it ended. A connection that is cut before the
- * greeting met a server that was just ending: the user tries again, and by then gets the lock. */
+ * STATE_DIR/run/sandbox.lock is held by the server for as long as it lives, so there is never a
+ * second one on the same state. STATE_DIR/run/sandbox.sock is where users connect: the server
+ * greets with its URL, and a user keeps the connection open, so that the kernel tells when it has
+ * gone, however it ended. A connection that is cut before the greeting met a server that was just
+ * ending: the user tries again, and by then gets the lock. */
 #include <errno.h>
 #include <fcntl.h>
 #include <glib.h>
@@ -66,16 +68,19 @@ static struct roll_error *place_open(const char *state_dir, struct place *ret_pl
     return NULL;
 }
 
-/* A socket's path may have 107 bytes, a workspace's more: the descriptor of its folder makes it short. */
+/* A socket's path may have 107 bytes, a workspace's more: the descriptor of its folder makes it
+ * short. */
 static void socket_address(const struct place *place, struct sockaddr_un *address)
 {
     *address = (struct sockaddr_un){.sun_family = AF_UNIX};
-    g_snprintf(address->sun_path, sizeof(address->sun_path), "/proc/self/fd/%d/" SOCKET_NAME, place->run_fd);
+    g_snprintf(address->sun_path, sizeof(address->sun_path), "/proc/self/fd/%d/" SOCKET_NAME,
+               place->run_fd);
 }
 
 /* ---- the lock ---- */
 
-/* *ret_fd is -1 when another process has it. Above 2, so that the child can give 0 to 2 to /dev/null. */
+/* *ret_fd is -1 when another process has it. Above 2, so that the child can give 0 to 2 to
+ * /dev/null. */
 static struct roll_error *take_lock(const struct place *place, int *ret_fd)
 {
     int low = openat(place->run_fd, LOCK_NAME, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
@@ -106,11 +111,13 @@ static struct roll_error *listen_for_users(const struct place *place, int *ret_f
     int fd = low < 0 ? -1 : fcntl(low, F_DUPFD_CLOEXEC, 3);
     if (low >= 0)
         close(low);
-    if (fd >= 0 && bind(fd, (const struct sockaddr *)&address, sizeof(address)) == 0 && listen(fd, 511) == 0) {
+    if (fd >= 0 && bind(fd, (const struct sockaddr *)&address, sizeof(address)) == 0 &&
+        listen(fd, 511) == 0) {
         *ret_fd = fd;
         return NULL;
     }
-    struct roll_error *err = roll_error_errno(errno, "cannot make the socket '%s/run/%s'", place->state_dir, SOCKET_NAME);
+    struct roll_error *err = roll_error_errno(errno, "cannot make the socket '%s/run/%s'",
+                                              place->state_dir, SOCKET_NAME);
     if (fd >= 0)
         close(fd);
     return err;
@@ -118,8 +125,10 @@ static struct roll_error *listen_for_users(const struct place *place, int *ret_f
 
 /* ---- serving ---- */
 
-static struct roll_error *serve_place(const struct place *place, const struct roll_sandbox_options *given, int users_fd,
-                                      bool until_users_gone, void (*ready)(void *user, int port), void *user)
+static struct roll_error *serve_place(const struct place *place,
+                                      const struct roll_sandbox_options *given, int users_fd,
+                                      bool until_users_gone, void (*ready)(void *user, int port),
+                                      void *user)
 {
     g_autofree char *state_file = g_build_filename(place->state_dir, "sandbox.db", NULL);
     char hex[ROLL_HEX_SIZE];
@@ -140,7 +149,8 @@ static struct roll_error *serve_place(const struct place *place, const struct ro
     return sandbox_service_run(&service);
 }
 
-struct roll_error *roll_sandbox_serve_workspace(const char *state_dir, const struct roll_sandbox_options *options,
+struct roll_error *roll_sandbox_serve_workspace(const char *state_dir,
+                                                const struct roll_sandbox_options *options,
                                                 void (*ready)(void *user, int port), void *user)
 {
     struct place place = {.run_fd = -1};
@@ -149,7 +159,8 @@ struct roll_error *roll_sandbox_serve_workspace(const char *state_dir, const str
     if (!err)
         err = take_lock(&place, &lock_fd);
     if (!err && lock_fd < 0)
-        err = roll_error_new(ROLL_E_CONFLICT, "another process serves the sandbox of '%s'", place.state_dir);
+        err = roll_error_new(ROLL_E_CONFLICT, "another process serves the sandbox of '%s'",
+                             place.state_dir);
     if (!err)
         err = listen_for_users(&place, &users_fd);
     if (!err)
@@ -166,7 +177,8 @@ struct roll_error *roll_sandbox_serve_workspace(const char *state_dir, const str
 
 /* ---- the child ---- */
 
-/* Nothing of the parent's may stay open: its ledger's descriptors, its connections, its terminal. */
+/* Nothing of the parent's may stay open: its ledger's descriptors, its connections, its terminal.
+ */
 static void drop_inherited(const int *kept, size_t count)
 {
     unsigned from = 3;
@@ -221,18 +233,21 @@ static void run_child(struct place *place, int lock_fd, int users_fd)
     const char *faults = getenv("ROLL_SANDBOX_FAULTS");
     g_auto(GStrv) specs = g_strsplit(faults ? faults : "", ";", -1);
     struct roll_sandbox_options options = {.faults = (const char *const *)specs};
-    struct roll_error *err = time && *time ? roll_duration_parse(time, &options.operation_time_ms) : NULL;
+    struct roll_error *err =
+        time && *time ? roll_duration_parse(time, &options.operation_time_ms) : NULL;
     if (!err)
         err = serve_place(place, &options, users_fd, true, NULL, NULL);
     if (err)
         tell_failure(users_fd, err);
-    /* The socket goes before the lock does: whoever connects now is cut off, tries again, and finds the lock free. */
+    /* The socket goes before the lock does: whoever connects now is cut off, tries again, and finds
+     * the lock free. */
     unlinkat(place->run_fd, SOCKET_NAME, 0);
     close(users_fd);
     _exit(err ? 1 : 0);
 }
 
-/* Twice, so that the server is no child of the command: it neither waits for it nor gets its terminal's signals. */
+/* Twice, so that the server is no child of the command: it neither waits for it nor gets its
+ * terminal's signals. */
 static struct roll_error *fork_server(struct place *place, int lock_fd, int users_fd)
 {
     int status;
@@ -253,7 +268,8 @@ static struct roll_error *fork_server(struct place *place, int lock_fd, int user
         return errno == ECHILD ? NULL : roll_error_errno(errno, "cannot start the sandbox");
     }
     if (status != 0)
-        return roll_error_new(ROLL_E_PROCESS, "cannot start the sandbox: no second process could be made");
+        return roll_error_new(ROLL_E_PROCESS,
+                              "cannot start the sandbox: no second process could be made");
     return NULL;
 }
 
@@ -261,7 +277,8 @@ static struct roll_error *fork_server(struct place *place, int lock_fd, int user
 
 enum found { FOUND_SERVER, FOUND_NOTHING, FOUND_ENDING };
 
-/* A line that ends in \n, at most size - 1 bytes. False when the other side hung up or was silent for too long. */
+/* A line that ends in \n, at most size - 1 bytes. False when the other side hung up or was silent
+ * for too long. */
 static bool read_line(int fd, char *line, size_t size)
 {
     size_t length = 0;
@@ -290,10 +307,12 @@ static struct roll_error *told_error(const char *line)
 {
     char *message;
     guint64 code = g_ascii_strtoull(line + strlen("error "), &message, 10);
-    return roll_error_new((enum roll_code)code, "cannot start the sandbox: %s", message + strspn(message, " "));
+    return roll_error_new((enum roll_code)code, "cannot start the sandbox: %s",
+                          message + strspn(message, " "));
 }
 
-static struct roll_error *try_connect(const struct place *place, struct roll_sandbox *sandbox, enum found *ret_found)
+static struct roll_error *try_connect(const struct place *place, struct roll_sandbox *sandbox,
+                                      enum found *ret_found)
 {
     struct sockaddr_un address;
     char line[512];
@@ -307,7 +326,8 @@ static struct roll_error *try_connect(const struct place *place, struct roll_san
         *ret_found = saved == EAGAIN || saved == EINTR ? FOUND_ENDING : FOUND_NOTHING;
         if (saved == ENOENT || saved == ECONNREFUSED || saved == EAGAIN || saved == EINTR)
             return NULL;
-        return roll_error_errno(saved, "cannot join the sandbox at '%s/run/%s'", place->state_dir, SOCKET_NAME);
+        return roll_error_errno(saved, "cannot join the sandbox at '%s/run/%s'", place->state_dir,
+                                SOCKET_NAME);
     }
     if (!read_line(fd, line, sizeof(line))) {
         close(fd);
@@ -355,7 +375,8 @@ static struct roll_error *join(struct place *place, struct roll_sandbox *sandbox
         if (!started)
             g_usleep(1000);
     }
-    return roll_error_new(ROLL_E_TIMEOUT, "the sandbox of '%s' neither answers nor ends", place->state_dir);
+    return roll_error_new(ROLL_E_TIMEOUT, "the sandbox of '%s' neither answers nor ends",
+                          place->state_dir);
 }
 
 struct roll_error *roll_sandbox_join(const char *state_dir, struct roll_sandbox **ret_sandbox)

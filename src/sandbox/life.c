@@ -1,5 +1,6 @@
-/* The life of deployments, computed from stored times: what has become due is done in the order of its time, as if the
- * server had been awake then. Nested deployments are deployments of their own; when one ends, so does its operation. */
+/* The life of deployments, computed from stored times: what has become due is done in the order of
+ * its time, as if the server had been awake then. Nested deployments are deployments of their own;
+ * when one ends, so does its operation. */
 #include <string.h>
 
 #include "rollbook/fault.h"
@@ -15,8 +16,8 @@
     "At least one resource deployment operation failed. Please list deployment operations for "    \
     "details. Please see https://aka.ms/arm-deployment-operations for usage details."
 
-/* One moment: at_ms, and the deployments in which something ended then. A queue instead of recursion, since a nested
- * deployment can end while its parent is being looked through. */
+/* One moment: at_ms, and the deployments in which something ended then. A queue instead of
+ * recursion, since a nested deployment can end while its parent is being looked through. */
 struct moment {
     struct sandbox_server *server;
     int64_t at_ms;
@@ -53,8 +54,10 @@ static json_t *make_error(const char *code, const char *target, const char *mess
     return json_pack("{s:s,s:s,s:s}", "code", code, "target", target, "message", valid);
 }
 
-/* A refusal of the template's evaluation becomes the operation's error; anything else is the sandbox's own. */
-static struct roll_error *as_failure(struct roll_error *err, const char *target, json_t **ret_failure)
+/* A refusal of the template's evaluation becomes the operation's error; anything else is the
+ * sandbox's own. */
+static struct roll_error *as_failure(struct roll_error *err, const char *target,
+                                     json_t **ret_failure)
 {
     if (!err || roll_error_code(err) != ROLL_E_TEMPLATE)
         return err;
@@ -72,7 +75,8 @@ static struct roll_error *as_failure(struct roll_error *err, const char *target,
 
 /* ---- the end of a deployment ---- */
 
-static struct roll_error *collect_resources(struct sandbox_server *server, GPtrArray *operations, json_t *list)
+static struct roll_error *collect_resources(struct sandbox_server *server, GPtrArray *operations,
+                                            json_t *list)
 {
     for (guint i = 0; i < operations->len; i++) {
         struct sandbox_operation *operation = operations->pdata[i];
@@ -89,13 +93,15 @@ static struct roll_error *collect_resources(struct sandbox_server *server, GPtrA
 }
 
 /* Complete mode: what the group has and the template does not name goes (REST reference 1.9). */
-static struct roll_error *clean_group(struct sandbox_server *server, const struct sandbox_deployment *deployment,
+static struct roll_error *clean_group(struct sandbox_server *server,
+                                      const struct sandbox_deployment *deployment,
                                       GPtrArray *operations)
 {
     g_autoptr(GPtrArray) resources = sandbox_resources_new();
     g_autoptr(GHashTable) named = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     for (guint i = 0; i < operations->len; i++)
-        g_hash_table_add(named, sandbox_key(((struct sandbox_operation *)operations->pdata[i])->target));
+        g_hash_table_add(named,
+                         sandbox_key(((struct sandbox_operation *)operations->pdata[i])->target));
     ROLL_TRY(sandbox_store_list(server, LIST_SCOPE, deployment->scope, NULL, resources));
     for (guint i = 0; i < resources->len; i++) {
         struct sandbox_resource *resource = resources->pdata[i];
@@ -123,14 +129,16 @@ static json_t *failure_of(const struct sandbox_deployment *deployment, GPtrArray
     return failure;
 }
 
-/* The parameters as they were sent may hold secrets; once a deployment has ended nothing needs them any more. */
+/* The parameters as they were sent may hold secrets; once a deployment has ended nothing needs them
+ * any more. */
 static void forget_parameters(struct sandbox_deployment *deployment)
 {
     g_free(deployment->parameters);
     deployment->parameters = g_strdup("{}");
 }
 
-static struct roll_error *end_parent(struct moment *moment, const struct sandbox_deployment *deployment)
+static struct roll_error *end_parent(struct moment *moment,
+                                     const struct sandbox_deployment *deployment)
 {
     if (!deployment->parent)
         return NULL;
@@ -142,11 +150,13 @@ static struct roll_error *end_parent(struct moment *moment, const struct sandbox
     g_autofree char *canceled = NULL;
     const char *error = deployment->error;
     if (!succeeded && !error) {
-        roll_auto(json) json_t *failure = make_error("DeploymentCanceled", deployment->id, "The deployment was canceled.");
+        roll_auto(json) json_t *failure =
+            make_error("DeploymentCanceled", deployment->id, "The deployment was canceled.");
         error = canceled = text_of(failure);
     }
     ROLL_TRY(sandbox_operation_end(moment->server, deployment->parent, deployment->parent_position,
-                                   succeeded ? "Succeeded" : "Failed", moment->at_ms, false, succeeded ? NULL : error));
+                                   succeeded ? "Succeeded" : "Failed", moment->at_ms, false,
+                                   succeeded ? NULL : error));
     if (!succeeded) {
         parent->failing = true;
         ROLL_TRY(sandbox_deployment_save(moment->server, parent));
@@ -155,7 +165,8 @@ static struct roll_error *end_parent(struct moment *moment, const struct sandbox
     return NULL;
 }
 
-static struct roll_error *end_deployment(struct moment *moment, struct sandbox_deployment *deployment, GPtrArray *operations)
+static struct roll_error *
+end_deployment(struct moment *moment, struct sandbox_deployment *deployment, GPtrArray *operations)
 {
     struct sandbox_run *run;
     json_t *failure = NULL, *outputs = NULL;
@@ -163,7 +174,8 @@ static struct roll_error *end_deployment(struct moment *moment, struct sandbox_d
         failure = failure_of(deployment, operations);
     } else {
         ROLL_TRY(sandbox_run_get(moment->server, deployment, &run));
-        ROLL_TRY(as_failure(roll_template_run_outputs(run->run, &outputs), deployment->id, &failure));
+        ROLL_TRY(
+            as_failure(roll_template_run_outputs(run->run, &outputs), deployment->id, &failure));
         if (failure)
             json_object_set_new(failure, "code", json_string("DeploymentOutputEvaluationFailed"));
     }
@@ -189,19 +201,22 @@ static struct roll_error *end_deployment(struct moment *moment, struct sandbox_d
 
 /* ---- operations ---- */
 
-static struct roll_error *fail_operation(struct moment *moment, struct sandbox_deployment *deployment, int64_t position,
+static struct roll_error *fail_operation(struct moment *moment,
+                                         struct sandbox_deployment *deployment, int64_t position,
                                          json_t *failure_take)
 {
     g_autofree char *text = text_of(failure_take);
     json_decref(failure_take);
-    ROLL_TRY(sandbox_operation_end(moment->server, deployment->serial, position, "Failed", moment->at_ms, false, text));
+    ROLL_TRY(sandbox_operation_end(moment->server, deployment->serial, position, "Failed",
+                                   moment->at_ms, false, text));
     deployment->failing = true;
     push(moment, deployment->serial);
     return sandbox_deployment_save(moment->server, deployment);
 }
 
 /* Sets *ret_failure when the group or subscription that is to hold the resource cannot. */
-static struct roll_error *check_holder(struct sandbox_server *server, const struct sandbox_id *id, json_t **ret_failure)
+static struct roll_error *check_holder(struct sandbox_server *server, const struct sandbox_id *id,
+                                       json_t **ret_failure)
 {
     struct sandbox_reply reply;
     bool there;
@@ -213,8 +228,8 @@ static struct roll_error *check_holder(struct sandbox_server *server, const stru
     return err;
 }
 
-static struct roll_error *check_location(struct sandbox_server *server, const struct sandbox_id *id, const json_t *body,
-                                         json_t **ret_failure)
+static struct roll_error *check_location(struct sandbox_server *server, const struct sandbox_id *id,
+                                         const json_t *body, json_t **ret_failure)
 {
     roll_auto(sandbox_resource) struct sandbox_resource *known = NULL;
     if (g_ascii_strcasecmp(id->type, GROUP_TYPE) != 0)
@@ -224,24 +239,28 @@ static struct roll_error *check_location(struct sandbox_server *server, const st
     const char *location = roll_json_get_string(body, "location");
     if (!old || !location || g_ascii_strcasecmp(old, location) == 0)
         return NULL;
-    g_autofree char *text =
-        g_strdup_printf("Invalid resource group location '%s'. The Resource group already exists in location '%s'.",
-                        location, old);
+    g_autofree char *text = g_strdup_printf(
+        "Invalid resource group location '%s'. The Resource group already exists in location '%s'.",
+        location, old);
     *ret_failure = make_error("InvalidResourceGroupLocation", id->id, text);
     return NULL;
 }
 
 static json_t *told_to_fail(const char *target, const char *type)
 {
-    g_autofree char *text = g_strdup_printf("The sandbox was told to let resources of type '%s' fail.", type);
-    json_t *failure = make_error("ResourceDeploymentFailure", target,
-                                 "The resource operation completed with terminal provisioning state 'Failed'.");
-    json_object_set_new(failure, "details", json_pack("[{s:s,s:s}]", "code", "SandboxFault", "message", text));
+    g_autofree char *text =
+        g_strdup_printf("The sandbox was told to let resources of type '%s' fail.", type);
+    json_t *failure =
+        make_error("ResourceDeploymentFailure", target,
+                   "The resource operation completed with terminal provisioning state 'Failed'.");
+    json_object_set_new(failure, "details",
+                        json_pack("[{s:s,s:s}]", "code", "SandboxFault", "message", text));
     return failure;
 }
 
 /* Evaluates and writes one resource. *ret_failure: why it ends Failed. */
-static struct roll_error *write_resource(struct moment *moment, const struct sandbox_deployment *deployment,
+static struct roll_error *write_resource(struct moment *moment,
+                                         const struct sandbox_deployment *deployment,
                                          int64_t position, bool *ret_created, json_t **ret_failure)
 {
     struct sandbox_server *server = moment->server;
@@ -252,7 +271,8 @@ static struct roll_error *write_resource(struct moment *moment, const struct san
     const char *type = roll_json_get_string(meta, "type");
     struct sandbox_id id = {0};
     if (!target || !type || !sandbox_id_parse(target, &id)) {
-        *ret_failure = make_error("InvalidTemplate", target ? target : "", "The resource id is not valid.");
+        *ret_failure =
+            make_error("InvalidTemplate", target ? target : "", "The resource id is not valid.");
         return NULL;
     }
     struct roll_error *err = NULL;
@@ -262,34 +282,41 @@ static struct roll_error *write_resource(struct moment *moment, const struct san
     if (!*ret_failure)
         err = check_holder(server, &id, ret_failure);
     if (!err && !*ret_failure)
-        err = as_failure(roll_template_run_body(run->run, (size_t)position, &body), target, ret_failure);
+        err = as_failure(roll_template_run_body(run->run, (size_t)position, &body), target,
+                         ret_failure);
     if (!err && !*ret_failure)
         err = check_location(server, &id, body, ret_failure);
     if (!err && !*ret_failure)
-        err = sandbox_store_put(server, &id, roll_json_get_string(body, "apiVersion"), body, moment->at_ms, ret_created);
+        err = sandbox_store_put(server, &id, roll_json_get_string(body, "apiVersion"), body,
+                                moment->at_ms, ret_created);
     sandbox_id_clear(&id);
     return err;
 }
 
-static struct roll_error *complete_operation(struct moment *moment, int64_t serial, int64_t position)
+static struct roll_error *complete_operation(struct moment *moment, int64_t serial,
+                                             int64_t position)
 {
     roll_auto(sandbox_deployment) struct sandbox_deployment *deployment = NULL;
     json_t *failure = NULL;
     bool created = false;
     ROLL_TRY(sandbox_deployment_load(moment->server, serial, &deployment));
     if (!deployment)
-        return roll_error_new(ROLL_E_DAMAGED, "the sandbox's state has an operation without its deployment");
+        return roll_error_new(ROLL_E_DAMAGED,
+                              "the sandbox's state has an operation without its deployment");
     ROLL_TRY(write_resource(moment, deployment, position, &created, &failure));
     if (failure)
         return fail_operation(moment, deployment, position, failure);
     push(moment, serial);
-    return sandbox_operation_end(moment->server, serial, position, "Succeeded", moment->at_ms, created, NULL);
+    return sandbox_operation_end(moment->server, serial, position, "Succeeded", moment->at_ms,
+                                 created, NULL);
 }
 
 /* ---- starting ---- */
 
-static struct roll_error *make_nested(struct moment *moment, const struct sandbox_deployment *deployment, int64_t position,
-                                      struct sandbox_reply *reply, struct sandbox_new *made, json_t **ret_failure)
+static struct roll_error *make_nested(struct moment *moment,
+                                      const struct sandbox_deployment *deployment, int64_t position,
+                                      struct sandbox_reply *reply, struct sandbox_new *made,
+                                      json_t **ret_failure)
 {
     struct sandbox_run *run;
     struct sandbox_server *server = moment->server;
@@ -299,16 +326,19 @@ static struct roll_error *make_nested(struct moment *moment, const struct sandbo
     g_autofree char *id = g_strdup(target ? target : "");
     roll_auto(json) json_t *body = NULL;
     roll_auto(sandbox_deployment) struct sandbox_deployment *known = NULL;
-    ROLL_TRY(as_failure(roll_template_run_body(run->run, (size_t)position, &body), id, ret_failure));
+    ROLL_TRY(
+        as_failure(roll_template_run_body(run->run, (size_t)position, &body), id, ret_failure));
     if (*ret_failure)
         return NULL;
     ROLL_TRY(sandbox_deployment_find(server, id, &known));
     if (known && sandbox_deployment_is_active(known)) {
-        *ret_failure = make_error("DeploymentActive", id, "The deployment cannot be saved, because this would overwrite an "
-                                                          "existing deployment which is still active.");
+        *ret_failure = make_error("DeploymentActive", id,
+                                  "The deployment cannot be saved, because this would overwrite an "
+                                  "existing deployment which is still active.");
         return NULL;
     }
-    ROLL_TRY(sandbox_deployment_make(server, id, body, NULL, 0, deployment->correlation, moment->at_ms, reply, made));
+    ROLL_TRY(sandbox_deployment_make(server, id, body, NULL, 0, deployment->correlation,
+                                     moment->at_ms, reply, made));
     if (!made->deployment)
         *ret_failure = json_incref(json_object_get(reply->body, "error"));
     else
@@ -316,22 +346,24 @@ static struct roll_error *make_nested(struct moment *moment, const struct sandbo
     return NULL;
 }
 
-static struct roll_error *insert_nested(struct moment *moment, const struct sandbox_deployment *deployment, int64_t position,
-                                        struct sandbox_new *made)
+static struct roll_error *insert_nested(struct moment *moment,
+                                        const struct sandbox_deployment *deployment,
+                                        int64_t position, struct sandbox_new *made)
 {
     struct sandbox_deployment *nested = made->deployment;
     nested->parent = deployment->serial;
     nested->parent_position = position;
     ROLL_TRY(sandbox_deployment_store(moment->server, made));
-    ROLL_TRY(sandbox_operation_start(moment->server, deployment->serial, position, moment->at_ms, moment->at_ms,
-                                     nested->serial));
+    ROLL_TRY(sandbox_operation_start(moment->server, deployment->serial, position, moment->at_ms,
+                                     moment->at_ms, nested->serial));
     g_free(nested->state);
     nested->state = g_strdup("Running");
     push(moment, nested->serial);
     return sandbox_deployment_save(moment->server, nested);
 }
 
-static struct roll_error *start_nested(struct moment *moment, struct sandbox_deployment *deployment, int64_t position)
+static struct roll_error *start_nested(struct moment *moment, struct sandbox_deployment *deployment,
+                                       int64_t position)
 {
     struct sandbox_reply reply;
     struct sandbox_new made = {0};
@@ -340,7 +372,8 @@ static struct roll_error *start_nested(struct moment *moment, struct sandbox_dep
     struct roll_error *err = make_nested(moment, deployment, position, &reply, &made, &failure);
     if (!err && failure) {
         /* Its time begins and ends here. */
-        err = sandbox_operation_start(moment->server, deployment->serial, position, moment->at_ms, moment->at_ms, 0);
+        err = sandbox_operation_start(moment->server, deployment->serial, position, moment->at_ms,
+                                      moment->at_ms, 0);
         if (!err)
             err = fail_operation(moment, deployment, position, json_incref(failure));
     } else if (!err) {
@@ -352,7 +385,8 @@ static struct roll_error *start_nested(struct moment *moment, struct sandbox_dep
     return err;
 }
 
-static bool needs_are_done(const struct roll_template_run *run, GPtrArray *operations, size_t position)
+static bool needs_are_done(const struct roll_template_run *run, GPtrArray *operations,
+                           size_t position)
 {
     GArray *needs = roll_template_run_needs(run, position);
     for (guint i = 0; needs && i < needs->len; i++) {
@@ -364,8 +398,8 @@ static bool needs_are_done(const struct roll_template_run *run, GPtrArray *opera
     return true;
 }
 
-static struct roll_error *start_ready(struct moment *moment, struct sandbox_deployment *deployment, GPtrArray *operations,
-                                      bool *ret_started)
+static struct roll_error *start_ready(struct moment *moment, struct sandbox_deployment *deployment,
+                                      GPtrArray *operations, bool *ret_started)
 {
     for (guint i = 0; i < operations->len && !deployment->failing; i++) {
         struct sandbox_operation *operation = operations->pdata[i];
@@ -379,7 +413,8 @@ static struct roll_error *start_ready(struct moment *moment, struct sandbox_depl
         if (g_ascii_strcasecmp(operation->type, DEPLOYMENT_TYPE) == 0)
             ROLL_TRY(start_nested(moment, deployment, operation->position));
         else
-            ROLL_TRY(sandbox_operation_start(moment->server, deployment->serial, operation->position, moment->at_ms,
+            ROLL_TRY(sandbox_operation_start(moment->server, deployment->serial,
+                                             operation->position, moment->at_ms,
                                              moment->at_ms + moment->server->operation_time_ms, 0));
     }
     return NULL;
@@ -405,7 +440,8 @@ static struct roll_error *go_on(struct moment *moment, int64_t serial)
     if (running)
         return NULL;
     if (waiting && !deployment->failing)
-        return roll_error_new(ROLL_E_INTERNAL, "deployment '%s' waits for nothing that runs", deployment->id);
+        return roll_error_new(ROLL_E_INTERNAL, "deployment '%s' waits for nothing that runs",
+                              deployment->id);
     return end_deployment(moment, deployment, operations);
 }
 
@@ -423,7 +459,8 @@ static struct roll_error *settle(struct moment *moment, struct roll_error *err)
 
 /* ---- time ---- */
 
-static struct roll_error *run_task(struct sandbox_server *server, int64_t serial, const char *kind, const char *target)
+static struct roll_error *run_task(struct sandbox_server *server, int64_t serial, const char *kind,
+                                   const char *target)
 {
     struct roll_sql_stmt *stmt;
     ROLL_TRY(roll_sql_use(server->sql, SANDBOX_TASK_DONE, &stmt));
@@ -480,7 +517,8 @@ static void due_clear(struct due *due)
     *due = (struct due){0};
 }
 
-/* All operations that end at the same time, then what follows from them: one look through a deployment for all. */
+/* All operations that end at the same time, then what follows from them: one look through a
+ * deployment for all. */
 static struct roll_error *do_due(struct sandbox_server *server, struct due *due)
 {
     struct moment moment = {.server = server, .at_ms = due->at_ms, .ready = G_QUEUE_INIT};
@@ -528,7 +566,8 @@ struct roll_error *sandbox_life_advance(struct sandbox_server *server, int64_t n
     return err;
 }
 
-struct roll_error *sandbox_life_begin(struct sandbox_server *server, struct sandbox_deployment *deployment, int64_t at_ms)
+struct roll_error *sandbox_life_begin(struct sandbox_server *server,
+                                      struct sandbox_deployment *deployment, int64_t at_ms)
 {
     struct moment moment = {.server = server, .at_ms = at_ms, .ready = G_QUEUE_INIT};
     g_free(deployment->state);
@@ -547,8 +586,8 @@ static struct roll_error *cancel(struct moment *moment, struct sandbox_deploymen
         struct sandbox_operation *operation = operations->pdata[i];
         if (strcmp(operation->state, "Running") != 0)
             continue;
-        ROLL_TRY(sandbox_operation_end(moment->server, deployment->serial, operation->position, "Canceled", moment->at_ms,
-                                       false, NULL));
+        ROLL_TRY(sandbox_operation_end(moment->server, deployment->serial, operation->position,
+                                       "Canceled", moment->at_ms, false, NULL));
         roll_auto(sandbox_deployment) struct sandbox_deployment *nested = NULL;
         if (operation->nested)
             ROLL_TRY(sandbox_deployment_load(moment->server, operation->nested, &nested));
@@ -563,7 +602,8 @@ static struct roll_error *cancel(struct moment *moment, struct sandbox_deploymen
     return sandbox_deployment_save(moment->server, deployment);
 }
 
-struct roll_error *sandbox_life_cancel(struct sandbox_server *server, struct sandbox_deployment *deployment, int64_t at_ms)
+struct roll_error *sandbox_life_cancel(struct sandbox_server *server,
+                                       struct sandbox_deployment *deployment, int64_t at_ms)
 {
     struct moment moment = {.server = server, .at_ms = at_ms, .ready = G_QUEUE_INIT};
     ROLL_TRY(cancel(&moment, deployment));

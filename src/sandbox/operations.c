@@ -17,14 +17,15 @@ static json_t *show_target(const struct sandbox_operation *operation)
 {
     struct sandbox_id id = {0};
     bool known = sandbox_id_parse(operation->target, &id);
-    json_t *target = json_pack("{s:s,s:s,s:s}", "id", operation->target, "resourceType", operation->type, "resourceName",
-                               known ? id.name : operation->target);
+    json_t *target =
+        json_pack("{s:s,s:s,s:s}", "id", operation->target, "resourceType", operation->type,
+                  "resourceName", known ? id.name : operation->target);
     sandbox_id_clear(&id);
     return target;
 }
 
-static json_t *show_operation(const struct sandbox_deployment *deployment, const struct sandbox_operation *operation,
-                              int64_t now_ms)
+static json_t *show_operation(const struct sandbox_deployment *deployment,
+                              const struct sandbox_operation *operation, int64_t now_ms)
 {
     char time[ROLL_TIME_SIZE], tracking[ROLL_UUID_SIZE];
     bool running = strcmp(operation->state, "Running") == 0;
@@ -33,36 +34,44 @@ static json_t *show_operation(const struct sandbox_deployment *deployment, const
     g_autofree char *duration = sandbox_duration(until_ms - operation->start_ms);
     roll_time_format(until_ms, time);
     roll_uuid_from(tracking, "tracking", deployment->correlation, operation->id, NULL);
-    json_t *properties = json_pack("{s:s,s:s,s:s,s:s,s:s,s:s}", "provisioningOperation", "Create", "provisioningState",
-                                   operation->state, "timestamp", time, "duration", duration, "trackingId", tracking,
-                                   "statusCode", status_code(operation));
+    json_t *properties =
+        json_pack("{s:s,s:s,s:s,s:s,s:s,s:s}", "provisioningOperation", "Create",
+                  "provisioningState", operation->state, "timestamp", time, "duration", duration,
+                  "trackingId", tracking, "statusCode", status_code(operation));
     if (operation->error) {
         json_t *error = NULL;
-        roll_error_free(roll_json_parse(operation->error, strlen(operation->error), ROLL_JSON_STRICT, &error));
-        json_object_set_new(properties, "statusMessage", json_pack("{s:s,s:o?}", "status", "Failed", "error", error));
+        roll_error_free(
+            roll_json_parse(operation->error, strlen(operation->error), ROLL_JSON_STRICT, &error));
+        json_object_set_new(properties, "statusMessage",
+                            json_pack("{s:s,s:o?}", "status", "Failed", "error", error));
     }
     json_object_set_new(properties, "targetResource", show_target(operation));
-    return json_pack("{s:s,s:s,s:o}", "id", id, "operationId", operation->id, "properties", properties);
+    return json_pack("{s:s,s:s,s:o}", "id", id, "operationId", operation->id, "properties",
+                     properties);
 }
 
 /* Named by the same digits as the deployment's status; it has no target. */
 static json_t *show_outputs(const struct sandbox_deployment *deployment)
 {
     char time[ROLL_TIME_SIZE], tracking[ROLL_UUID_SIZE];
-    g_autofree char *id = g_strdup_printf("%s/operations/%s", deployment->id, deployment->status_id);
+    g_autofree char *id =
+        g_strdup_printf("%s/operations/%s", deployment->id, deployment->status_id);
     roll_time_format(deployment->changed_ms, time);
     roll_uuid_from(tracking, "tracking", deployment->correlation, deployment->status_id, NULL);
-    return json_pack("{s:s,s:s,s:{s:s,s:s,s:s,s:s,s:s,s:s}}", "id", id, "operationId", deployment->status_id, "properties",
-                     "provisioningOperation", "EvaluateDeploymentOutput", "provisioningState", "Succeeded", "timestamp",
+    return json_pack("{s:s,s:s,s:{s:s,s:s,s:s,s:s,s:s,s:s}}", "id", id, "operationId",
+                     deployment->status_id, "properties", "provisioningOperation",
+                     "EvaluateDeploymentOutput", "provisioningState", "Succeeded", "timestamp",
                      time, "duration", "PT0S", "trackingId", tracking, "statusCode", "OK");
 }
 
-static json_t *show_all(const struct sandbox_deployment *deployment, GPtrArray *operations, const char *only, int64_t now_ms)
+static json_t *show_all(const struct sandbox_deployment *deployment, GPtrArray *operations,
+                        const char *only, int64_t now_ms)
 {
     json_t *list = json_array();
     for (guint i = 0; i < operations->len; i++) {
         const struct sandbox_operation *operation = operations->pdata[i];
-        if (strcmp(operation->state, "Waiting") == 0 || (only && g_ascii_strcasecmp(only, operation->id) != 0))
+        if (strcmp(operation->state, "Waiting") == 0 ||
+            (only && g_ascii_strcasecmp(only, operation->id) != 0))
             continue;
         json_array_append_new(list, show_operation(deployment, operation, now_ms));
     }
@@ -72,20 +81,22 @@ static json_t *show_all(const struct sandbox_deployment *deployment, GPtrArray *
     return list;
 }
 
-struct roll_error *sandbox_deployment_operations(struct sandbox_server *server, struct sandbox_request *request,
+struct roll_error *sandbox_deployment_operations(struct sandbox_server *server,
+                                                 struct sandbox_request *request,
                                                  struct sandbox_reply *reply)
 {
     bool there;
     roll_auto(sandbox_deployment) struct sandbox_deployment *deployment = NULL;
     g_autoptr(GPtrArray) operations = sandbox_operations_new();
-    g_autofree char *id =
-        g_strdup_printf("%s/providers/Microsoft.Resources/deployments/%s", request->scope.id, request->name);
+    g_autofree char *id = g_strdup_printf("%s/providers/Microsoft.Resources/deployments/%s",
+                                          request->scope.id, request->name);
     ROLL_TRY(sandbox_group_require(server, &request->scope, reply, &there));
     if (!there && reply->status == 404)
         return NULL;
     ROLL_TRY(sandbox_deployment_find(server, id, &deployment));
     if (!deployment) {
-        sandbox_reply_error(reply, 404, "DeploymentNotFound", "Deployment '%s' could not be found.", request->name);
+        sandbox_reply_error(reply, 404, "DeploymentNotFound", "Deployment '%s' could not be found.",
+                            request->name);
         return NULL;
     }
     ROLL_TRY(sandbox_operations(server, deployment->serial, operations));

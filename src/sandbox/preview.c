@@ -1,11 +1,13 @@
-/* What a deployment would be and do: validate, whatIf, calculateTemplateHash (REST reference 1.7, 1.11 and 3). */
+/* What a deployment would be and do: validate, whatIf, calculateTemplateHash (REST
+ * reference 1.7, 1.11 and 3). */
 #include <string.h>
 
 #include "rollbook/json.h"
 #include "sandbox/deployment.h"
 #include "sandbox/store.h"
 
-/* Deployed resources at every level, nested deployments themselves left out. Borrowed from resources. */
+/* Deployed resources at every level, nested deployments themselves left out. Borrowed from
+ * resources. */
 static void flatten(const json_t *resources, GPtrArray *out)
 {
     for (size_t i = 0; i < json_array_size(resources); i++) {
@@ -20,7 +22,8 @@ static void flatten(const json_t *resources, GPtrArray *out)
     }
 }
 
-static struct roll_error *expand(const struct sandbox_run *run, struct roll_expansion **ret_expansion)
+static struct roll_error *expand(const struct sandbox_run *run,
+                                 struct roll_expansion **ret_expansion)
 {
     struct roll_template_input input = run->frame.input;
     input.runtime = NULL;
@@ -29,7 +32,8 @@ static struct roll_error *expand(const struct sandbox_run *run, struct roll_expa
 
 /* ---- validate ---- */
 
-struct roll_error *sandbox_deployment_validate(struct sandbox_server *server, struct sandbox_request *request,
+struct roll_error *sandbox_deployment_validate(struct sandbox_server *server,
+                                               struct sandbox_request *request,
                                                struct sandbox_reply *reply)
 {
     roll_auto(json) json_t *body = NULL;
@@ -60,10 +64,12 @@ struct roll_error *sandbox_deployment_validate(struct sandbox_server *server, st
 
 /* ---- whatIf ---- */
 
-static void add_delta(json_t *out, const char *path, const char *type, json_t *before, json_t *after, json_t *children_take)
+static void add_delta(json_t *out, const char *path, const char *type, json_t *before,
+                      json_t *after, json_t *children_take)
 {
-    json_array_append_new(out, json_pack("{s:s,s:s,s:O?,s:O?,s:o?}", "path", path, "propertyChangeType", type, "before",
-                                         before, "after", after, "children", children_take));
+    json_array_append_new(out, json_pack("{s:s,s:s,s:O?,s:O?,s:o?}", "path", path,
+                                         "propertyChangeType", type, "before", before, "after",
+                                         after, "children", children_take));
 }
 
 static void compare_values(const char *path, json_t *before, json_t *after, json_t *out);
@@ -76,7 +82,7 @@ static void compare_arrays(const char *path, json_t *before, json_t *after, json
     for (size_t i = 0; i < count; i++) {
         g_autofree char *index = g_strdup_printf("%zu", i);
         json_t *old = json_array_get(before, i), *new = json_array_get(after, i);
-        if (old && new && json_is_object(old) && json_is_object(new) && !json_equal(old, new)) {
+        if (old && new &&json_is_object(old) && json_is_object(new) && !json_equal(old, new)) {
             json_t *inner = json_array();
             compare_values("", old, new, inner);
             add_delta(children, index, "Modify", old, new, inner);
@@ -96,13 +102,11 @@ static void compare_objects(const char *path, json_t *before, json_t *after, jso
 {
     const char *name;
     json_t *value;
-    json_object_foreach(before, name, value)
-    {
+    json_object_foreach (before, name, value) {
         g_autofree char *own = join_path(path, name);
         compare_values(own, value, json_object_get(after, name), out);
     }
-    json_object_foreach(after, name, value)
-    {
+    json_object_foreach (after, name, value) {
         g_autofree char *own = join_path(path, name);
         if (!json_object_get(before, name))
             compare_values(own, NULL, value, out);
@@ -118,7 +122,11 @@ static void compare_values(const char *path, json_t *before, json_t *after, json
     else if (before && after && json_is_array(before) && json_is_array(after))
         compare_arrays(path, before, after, out);
     else
-        add_delta(out, path, !before ? "Create" : !after ? "Delete" : "Modify", before, after, NULL);
+        add_delta(out, path,
+                  !before  ? "Create"
+                  : !after ? "Delete"
+                           : "Modify",
+                  before, after, NULL);
 }
 
 struct what_if {
@@ -129,8 +137,8 @@ struct what_if {
     GHashTable *named; /* keys of what the template deploys */
 };
 
-static void add_change(struct what_if *what_if, const char *id, const char *type, json_t *before, json_t *after,
-                       json_t *delta_take)
+static void add_change(struct what_if *what_if, const char *id, const char *type, json_t *before,
+                       json_t *after, json_t *delta_take)
 {
     json_t *change = json_pack("{s:s,s:s}", "resourceId", id, "changeType", type);
     if (!what_if->ids_only) {
@@ -147,9 +155,11 @@ static void add_change(struct what_if *what_if, const char *id, const char *type
 
 static void add_unsupported(struct what_if *what_if, const char *id)
 {
-    json_array_append_new(what_if->changes,
-                          json_pack("{s:s,s:s,s:s}", "resourceId", id, "changeType", "Unsupported", "unsupportedReason",
-                                    "The resource's id cannot be calculated before the deployment runs."));
+    json_array_append_new(
+        what_if->changes,
+        json_pack("{s:s,s:s,s:s}", "resourceId", id, "changeType", "Unsupported",
+                  "unsupportedReason",
+                  "The resource's id cannot be calculated before the deployment runs."));
 }
 
 static json_t *with_version(json_t *body_take, const char *version)
@@ -168,15 +178,16 @@ static struct roll_error *predict(struct what_if *what_if, const json_t *resourc
         return NULL;
     }
     roll_auto(sandbox_resource) struct sandbox_resource *stored = NULL;
-    roll_auto(json) json_t *after =
-        with_version(sandbox_store_shape(&id, resource), roll_json_get_string(resource, "apiVersion"));
+    roll_auto(json) json_t *after = with_version(sandbox_store_shape(&id, resource),
+                                                 roll_json_get_string(resource, "apiVersion"));
     struct roll_error *err = sandbox_store_get(what_if->server, id.id, &stored);
     g_hash_table_add(what_if->named, sandbox_key(id.id));
     if (!err && !stored) {
         add_change(what_if, id.id, "Create", NULL, after, NULL);
     } else if (!err) {
         json_t *delta = json_array();
-        roll_auto(json) json_t *before = with_version(json_incref(stored->body), stored->api_version);
+        roll_auto(json) json_t *before =
+            with_version(json_incref(stored->body), stored->api_version);
         /* The version with which it was last written is no property of the resource. */
         json_object_del(before, "apiVersion");
         roll_auto(json) json_t *bare = json_copy(after);
@@ -184,7 +195,11 @@ static struct roll_error *predict(struct what_if *what_if, const json_t *resourc
         compare_values("", before, bare, delta);
         with_version(before, stored->api_version);
         bool same = json_array_size(delta) == 0;
-        add_change(what_if, id.id, what_if->ids_only ? "Deploy" : same ? "NoChange" : "Modify", before, after, delta);
+        add_change(what_if, id.id,
+                   what_if->ids_only ? "Deploy"
+                   : same            ? "NoChange"
+                                     : "Modify",
+                   before, after, delta);
     }
     sandbox_id_clear(&id);
     return err;
@@ -211,13 +226,15 @@ static struct roll_error *predict_others(struct what_if *what_if, const struct s
 
 static bool wants_ids_only(const json_t *body)
 {
-    const json_t *settings = roll_json_get_nocase(roll_json_get_nocase(body, "properties"), "whatIfSettings");
+    const json_t *settings =
+        roll_json_get_nocase(roll_json_get_nocase(body, "properties"), "whatIfSettings");
     const char *format = json_string_value(roll_json_get_nocase(settings, "resultFormat"));
     return format && g_ascii_strcasecmp(format, "ResourceIdOnly") == 0;
 }
 
-static struct roll_error *predict_all(struct sandbox_server *server, const struct sandbox_request *request,
-                                      const json_t *body, const struct sandbox_new *made, json_t **ret_changes)
+static struct roll_error *predict_all(struct sandbox_server *server,
+                                      const struct sandbox_request *request, const json_t *body,
+                                      const struct sandbox_new *made, json_t **ret_changes)
 {
     roll_auto(expansion) struct roll_expansion *expansion = NULL;
     g_autoptr(GPtrArray) resources = g_ptr_array_new();
@@ -237,7 +254,8 @@ static struct roll_error *predict_all(struct sandbox_server *server, const struc
     return NULL;
 }
 
-struct roll_error *sandbox_deployment_what_if(struct sandbox_server *server, struct sandbox_request *request,
+struct roll_error *sandbox_deployment_what_if(struct sandbox_server *server,
+                                              struct sandbox_request *request,
                                               struct sandbox_reply *reply)
 {
     roll_auto(json) json_t *body = NULL;
@@ -250,9 +268,10 @@ struct roll_error *sandbox_deployment_what_if(struct sandbox_server *server, str
     if (err || !changes)
         return err;
     g_autofree char *token = NULL;
-    json_t *result = json_pack("{s:s,s:{s:s,s:o}}", "status", "Succeeded", "properties", "correlationId",
-                               request->correlation_id, "changes", changes);
-    ROLL_TRY(sandbox_task_new(server, "what-if", request->scope.id, request->now_ms, 200, result, &token));
+    json_t *result = json_pack("{s:s,s:{s:s,s:o}}", "status", "Succeeded", "properties",
+                               "correlationId", request->correlation_id, "changes", changes);
+    ROLL_TRY(sandbox_task_new(server, "what-if", request->scope.id, request->now_ms, 200, result,
+                              &token));
     sandbox_reply_set(reply, 202, NULL);
     sandbox_reply_location(request, reply, token);
     return NULL;
@@ -260,14 +279,16 @@ struct roll_error *sandbox_deployment_what_if(struct sandbox_server *server, str
 
 /* ---- the hash ---- */
 
-struct roll_error *sandbox_template_hash(struct sandbox_server *server, struct sandbox_request *request,
+struct roll_error *sandbox_template_hash(struct sandbox_server *server,
+                                         struct sandbox_request *request,
                                          struct sandbox_reply *reply)
 {
     struct roll_template *tmpl = NULL;
     char hash[21];
     size_t size;
     (void)server;
-    struct roll_error *err = roll_template_read(request->body->str, request->body->len, NULL, &tmpl);
+    struct roll_error *err =
+        roll_template_read(request->body->str, request->body->len, NULL, &tmpl);
     if (err) {
         sandbox_template_refusal(err, reply);
         roll_error_free(err);
@@ -276,7 +297,8 @@ struct roll_error *sandbox_template_hash(struct sandbox_server *server, struct s
     roll_template_hash(tmpl, hash);
     const char *text = roll_template_text(tmpl, &size);
     g_autofree char *upper = g_ascii_strup(text, (gssize)size);
-    sandbox_reply_set(reply, 200, json_pack("{s:s,s:s}", "minifiedTemplate", upper, "templateHash", hash));
+    sandbox_reply_set(reply, 200,
+                      json_pack("{s:s,s:s}", "minifiedTemplate", upper, "templateHash", hash));
     roll_template_free(tmpl);
     return NULL;
 }

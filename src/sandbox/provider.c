@@ -1,5 +1,6 @@
-/* What resource providers add on their own: identities, endpoints, keys. All of it is made from the resource's id, so that
- * the same deployment gives the same resource; templates that read such members with reference() work. */
+/* What resource providers add on their own: identities, endpoints, keys. All of it is made from the
+ * resource's id, so that the same deployment gives the same resource; templates that read such
+ * members with reference() work. */
 #include <string.h>
 
 #include "rollbook/digest.h"
@@ -8,18 +9,25 @@
 
 #define TENANT "44444444-4444-4444-4444-444444444444"
 
-/* In value: {name} the resource's last name, {region} its location, {guid} and {hash} made from id and path. */
+/* In value: {name} the resource's last name, {region} its location, {guid} and {hash} made from id
+ * and path. */
 static const struct addition {
     const char *type; /* lower case */
     const char *path; /* below properties */
     const char *value;
 } additions[] = {
-    {"microsoft.storage/storageaccounts", "primaryEndpoints.blob", "https://{name}.blob.core.windows.net/"},
-    {"microsoft.storage/storageaccounts", "primaryEndpoints.queue", "https://{name}.queue.core.windows.net/"},
-    {"microsoft.storage/storageaccounts", "primaryEndpoints.table", "https://{name}.table.core.windows.net/"},
-    {"microsoft.storage/storageaccounts", "primaryEndpoints.file", "https://{name}.file.core.windows.net/"},
-    {"microsoft.storage/storageaccounts", "primaryEndpoints.dfs", "https://{name}.dfs.core.windows.net/"},
-    {"microsoft.storage/storageaccounts", "primaryEndpoints.web", "https://{name}.z1.web.core.windows.net/"},
+    {"microsoft.storage/storageaccounts", "primaryEndpoints.blob",
+     "https://{name}.blob.core.windows.net/"},
+    {"microsoft.storage/storageaccounts", "primaryEndpoints.queue",
+     "https://{name}.queue.core.windows.net/"},
+    {"microsoft.storage/storageaccounts", "primaryEndpoints.table",
+     "https://{name}.table.core.windows.net/"},
+    {"microsoft.storage/storageaccounts", "primaryEndpoints.file",
+     "https://{name}.file.core.windows.net/"},
+    {"microsoft.storage/storageaccounts", "primaryEndpoints.dfs",
+     "https://{name}.dfs.core.windows.net/"},
+    {"microsoft.storage/storageaccounts", "primaryEndpoints.web",
+     "https://{name}.z1.web.core.windows.net/"},
     {"microsoft.storage/storageaccounts", "primaryLocation", "{region}"},
     {"microsoft.storage/storageaccounts", "statusOfPrimary", "available"},
     {"microsoft.managedidentity/userassignedidentities", "principalId", "{guid}"},
@@ -30,7 +38,8 @@ static const struct addition {
     {"microsoft.insights/components", "ApplicationId", "{name}"},
     {"microsoft.insights/components", "TenantId", TENANT},
     {"microsoft.insights/components", "ConnectionString",
-     "InstrumentationKey={guid};IngestionEndpoint=https://{region}.in.applicationinsights.azure.com/"},
+     "InstrumentationKey={guid};IngestionEndpoint=https://"
+     "{region}.in.applicationinsights.azure.com/"},
     {"microsoft.operationalinsights/workspaces", "customerId", "{guid}"},
     {"microsoft.web/sites", "defaultHostName", "{name}.azurewebsites.net"},
     {"microsoft.web/sites", "state", "Running"},
@@ -43,43 +52,59 @@ static const struct addition {
     {"microsoft.web/hostingenvironments", "dnsSuffix", "{name}.appserviceenvironment.net"},
     {"microsoft.keyvault/vaults", "vaultUri", "https://{name}.vault.azure.net/"},
     {"microsoft.keyvault/vaults/secrets", "secretUri", "https://vault.azure.net/secrets/{name}"},
-    {"microsoft.keyvault/vaults/secrets", "secretUriWithVersion", "https://vault.azure.net/secrets/{name}/{hash}"},
+    {"microsoft.keyvault/vaults/secrets", "secretUriWithVersion",
+     "https://vault.azure.net/secrets/{name}/{hash}"},
     {"microsoft.keyvault/vaults/keys", "keyUri", "https://vault.azure.net/keys/{name}"},
-    {"microsoft.keyvault/vaults/keys", "keyUriWithVersion", "https://vault.azure.net/keys/{name}/{hash}"},
+    {"microsoft.keyvault/vaults/keys", "keyUriWithVersion",
+     "https://vault.azure.net/keys/{name}/{hash}"},
     {"microsoft.containerregistry/registries", "loginServer", "{name}.azurecr.io"},
     {"microsoft.app/managedenvironments", "defaultDomain", "{name}.{region}.azurecontainerapps.io"},
     {"microsoft.app/managedenvironments", "staticIp", "192.0.2.20"},
     {"microsoft.app/containerapps", "latestRevisionName", "{name}--0000001"},
-    {"microsoft.app/containerapps", "latestRevisionFqdn", "{name}--0000001.{region}.azurecontainerapps.io"},
-    {"microsoft.app/containerapps", "configuration.ingress.fqdn", "{name}.{region}.azurecontainerapps.io"},
+    {"microsoft.app/containerapps", "latestRevisionFqdn",
+     "{name}--0000001.{region}.azurecontainerapps.io"},
+    {"microsoft.app/containerapps", "configuration.ingress.fqdn",
+     "{name}.{region}.azurecontainerapps.io"},
     {"microsoft.containerservice/managedclusters", "fqdn", "{name}.hcp.{region}.azmk8s.io"},
-    {"microsoft.containerservice/managedclusters", "oidcIssuerProfile.issuerURL", "https://{region}.oic.prod-aks.azure.com/{guid}/"},
+    {"microsoft.containerservice/managedclusters", "oidcIssuerProfile.issuerURL",
+     "https://{region}.oic.prod-aks.azure.com/{guid}/"},
     {"microsoft.network/publicipaddresses", "ipAddress", "192.0.2.30"},
-    {"microsoft.network/publicipaddresses", "dnsSettings.fqdn", "{name}.{region}.cloudapp.azure.com"},
+    {"microsoft.network/publicipaddresses", "dnsSettings.fqdn",
+     "{name}.{region}.cloudapp.azure.com"},
     {"microsoft.network/frontdoors", "frontdoorId", "{guid}"},
     {"microsoft.network/privatednszones", "numberOfRecordSets", "1"},
     {"microsoft.cdn/profiles", "frontDoorId", "{guid}"},
     {"microsoft.cdn/profiles/endpoints", "hostName", "{name}.azureedge.net"},
     {"microsoft.cdn/profiles/afdendpoints", "hostName", "{name}.z01.azurefd.net"},
     {"microsoft.sql/servers", "fullyQualifiedDomainName", "{name}.database.windows.net"},
-    {"microsoft.dbforpostgresql/servers", "fullyQualifiedDomainName", "{name}.postgres.database.azure.com"},
-    {"microsoft.dbforpostgresql/flexibleservers", "fullyQualifiedDomainName", "{name}.postgres.database.azure.com"},
+    {"microsoft.dbforpostgresql/servers", "fullyQualifiedDomainName",
+     "{name}.postgres.database.azure.com"},
+    {"microsoft.dbforpostgresql/flexibleservers", "fullyQualifiedDomainName",
+     "{name}.postgres.database.azure.com"},
     {"microsoft.dbformysql/servers", "fullyQualifiedDomainName", "{name}.mysql.database.azure.com"},
-    {"microsoft.dbformysql/flexibleservers", "fullyQualifiedDomainName", "{name}.mysql.database.azure.com"},
-    {"microsoft.documentdb/databaseaccounts", "documentEndpoint", "https://{name}.documents.azure.com:443/"},
+    {"microsoft.dbformysql/flexibleservers", "fullyQualifiedDomainName",
+     "{name}.mysql.database.azure.com"},
+    {"microsoft.documentdb/databaseaccounts", "documentEndpoint",
+     "https://{name}.documents.azure.com:443/"},
     {"microsoft.cache/redis", "hostName", "{name}.redis.cache.windows.net"},
-    {"microsoft.eventhub/namespaces", "serviceBusEndpoint", "https://{name}.servicebus.windows.net:443/"},
-    {"microsoft.servicebus/namespaces", "serviceBusEndpoint", "https://{name}.servicebus.windows.net:443/"},
-    {"microsoft.eventgrid/topics", "endpoint", "https://{name}.{region}-1.eventgrid.azure.net/api/events"},
+    {"microsoft.eventhub/namespaces", "serviceBusEndpoint",
+     "https://{name}.servicebus.windows.net:443/"},
+    {"microsoft.servicebus/namespaces", "serviceBusEndpoint",
+     "https://{name}.servicebus.windows.net:443/"},
+    {"microsoft.eventgrid/topics", "endpoint",
+     "https://{name}.{region}-1.eventgrid.azure.net/api/events"},
     {"microsoft.signalrservice/signalr", "hostName", "{name}.service.signalr.net"},
     {"microsoft.signalrservice/webpubsub", "hostName", "{name}.webpubsub.azure.com"},
-    {"microsoft.cognitiveservices/accounts", "endpoint", "https://{name}.cognitiveservices.azure.com/"},
+    {"microsoft.cognitiveservices/accounts", "endpoint",
+     "https://{name}.cognitiveservices.azure.com/"},
     {"microsoft.appconfiguration/configurationstores", "endpoint", "https://{name}.azconfig.io"},
     {"microsoft.devices/iothubs", "hostName", "{name}.azure-devices.net"},
     {"microsoft.apimanagement/service", "gatewayUrl", "https://{name}.azure-api.net"},
-    {"microsoft.logic/workflows", "accessEndpoint", "https://prod-00.{region}.logic.azure.com:443/workflows/{hash}"},
+    {"microsoft.logic/workflows", "accessEndpoint",
+     "https://prod-00.{region}.logic.azure.com:443/workflows/{hash}"},
     {"microsoft.batch/batchaccounts", "accountEndpoint", "{name}.{region}.batch.azure.com"},
-    {"microsoft.automation/automationaccounts", "registrationUrl", "https://{guid}.agentsvc.azure-automation.net"},
+    {"microsoft.automation/automationaccounts", "registrationUrl",
+     "https://{guid}.agentsvc.azure-automation.net"},
     {"microsoft.compute/virtualmachines", "vmId", "{guid}"},
     {"microsoft.network/virtualnetworks", "resourceGuid", "{guid}"},
     {"microsoft.network/networkinterfaces", "resourceGuid", "{guid}"},
@@ -97,12 +122,14 @@ static char *region_of(const json_t *body)
     return g_string_free(region, FALSE);
 }
 
-static json_t *fill(const struct addition *addition, const struct sandbox_id *id, const char *region)
+static json_t *fill(const struct addition *addition, const struct sandbox_id *id,
+                    const char *region)
 {
     g_autofree char *key = sandbox_key(id->id);
     char guid[ROLL_UUID_SIZE], hash[ROLL_HEX_SIZE];
     g_autoptr(GString) text = g_string_new(addition->value);
-    /* Members that show the same key must agree, so the path takes part for client and principal ids only. */
+    /* Members that show the same key must agree, so the path takes part for client and principal
+     * ids only. */
     bool by_path = strstr(addition->path, "Id") != NULL;
     roll_uuid_from(guid, "sandbox", key, by_path ? addition->path : "", NULL);
     roll_sha256_hex(key, strlen(key), hash);
@@ -114,7 +141,8 @@ static json_t *fill(const struct addition *addition, const struct sandbox_id *id
     return json_string(text->str);
 }
 
-/* Sets path below object unless it is there; nothing where the path leads through something that is no object. */
+/* Sets path below object unless it is there; nothing where the path leads through something that is
+ * no object. */
 static void set_absent(json_t *object, const char *path, json_t *value_take)
 {
     g_auto(GStrv) parts = g_strsplit(path, ".", -1);
@@ -152,8 +180,7 @@ static void complete_identity(const struct sandbox_id *id, json_t *body)
     json_t *assigned = json_object_get(identity, "userAssignedIdentities");
     const char *name;
     json_t *value;
-    json_object_foreach(assigned, name, value)
-    {
+    json_object_foreach (assigned, name, value) {
         g_autofree char *user = sandbox_key(name);
         if (!json_is_object(value)) {
             value = json_object();
@@ -192,18 +219,22 @@ json_t *sandbox_provider_list(const char *function, const char *resource_id)
 {
     g_autofree char *one = fake_key(resource_id, "one");
     g_autofree char *two = fake_key(resource_id, "two");
-    g_autofree char *connection1 = g_strdup_printf("Endpoint=https://sandbox.invalid/;AccessKey=%s", one);
-    g_autofree char *connection2 = g_strdup_printf("Endpoint=https://sandbox.invalid/;AccessKey=%s", two);
+    g_autofree char *connection1 =
+        g_strdup_printf("Endpoint=https://sandbox.invalid/;AccessKey=%s", one);
+    g_autofree char *connection2 =
+        g_strdup_printf("Endpoint=https://sandbox.invalid/;AccessKey=%s", two);
     if (g_ascii_strcasecmp(function, "listAccountSas") == 0)
         return json_pack("{s:s+}", "accountSasToken", "sv=2023-11-03&sig=", one);
     if (g_ascii_strcasecmp(function, "listServiceSas") == 0)
         return json_pack("{s:s+}", "serviceSasToken", "sv=2023-11-03&sig=", one);
-    static const char *const firsts[] = {"primaryKey", "key1", "primaryMasterKey", "primarySharedKey", "masterKey", "value",
-                                         "primary", "token", NULL};
-    static const char *const seconds[] = {"secondaryKey", "key2", "secondaryMasterKey", "secondarySharedKey", "secondary",
-                                          NULL};
-    json_t *value = json_pack("{s:[{s:s,s:s,s:s},{s:s,s:s,s:s}]}", "keys", "keyName", "key1", "value", one, "permissions",
-                              "FULL", "keyName", "key2", "value", two, "permissions", "FULL");
+    static const char *const firsts[] = {"primaryKey",       "key1",      "primaryMasterKey",
+                                         "primarySharedKey", "masterKey", "value",
+                                         "primary",          "token",     NULL};
+    static const char *const seconds[] = {"secondaryKey",       "key2",      "secondaryMasterKey",
+                                          "secondarySharedKey", "secondary", NULL};
+    json_t *value =
+        json_pack("{s:[{s:s,s:s,s:s},{s:s,s:s,s:s}]}", "keys", "keyName", "key1", "value", one,
+                  "permissions", "FULL", "keyName", "key2", "value", two, "permissions", "FULL");
     for (int i = 0; firsts[i]; i++)
         json_object_set_new(value, firsts[i], json_string(one));
     for (int i = 0; seconds[i]; i++)
@@ -211,10 +242,13 @@ json_t *sandbox_provider_list(const char *function, const char *resource_id)
     json_object_set_new(value, "primaryConnectionString", json_string(connection1));
     json_object_set_new(value, "secondaryConnectionString", json_string(connection2));
     json_object_set_new(value, "username", json_string("sandbox"));
-    json_object_set_new(value, "passwords", json_pack("[{s:s,s:s},{s:s,s:s}]", "name", "password", "value", one, "name",
-                                                      "password2", "value", two));
+    json_object_set_new(value, "passwords",
+                        json_pack("[{s:s,s:s},{s:s,s:s}]", "name", "password", "value", one, "name",
+                                  "password2", "value", two));
     json_object_set_new(value, "functionKeys", json_pack("{s:s}", "default", one));
     json_object_set_new(value, "systemKeys", json_object());
-    json_object_set_new(value, "properties", json_pack("{s:s,s:s}", "publishingUserName", "$sandbox", "publishingPassword", one));
+    json_object_set_new(
+        value, "properties",
+        json_pack("{s:s,s:s}", "publishingUserName", "$sandbox", "publishingPassword", one));
     return value;
 }

@@ -57,7 +57,8 @@ void sandbox_reply_error_take(struct sandbox_reply *reply, int status, json_t *e
     reply->refused = true;
 }
 
-void sandbox_reply_error(struct sandbox_reply *reply, int status, const char *code, const char *format, ...)
+void sandbox_reply_error(struct sandbox_reply *reply, int status, const char *code,
+                         const char *format, ...)
 {
     va_list args;
     va_start(args, format);
@@ -72,8 +73,8 @@ const char *sandbox_query(const struct sandbox_request *request, const char *nam
     return g_hash_table_lookup(request->query, name);
 }
 
-bool sandbox_request_json(const struct sandbox_request *request, struct sandbox_reply *reply, json_t **ret_body,
-                          GString **ret_strict)
+bool sandbox_request_json(const struct sandbox_request *request, struct sandbox_reply *reply,
+                          json_t **ret_body, GString **ret_strict)
 {
     GString *strict = NULL;
     json_t *body = NULL;

@@ -1,5 +1,6 @@
-/* Any resource by its id, its actions, lists of resources, and the results of requests that went on after their answer
- * (REST reference 2.1 and 6.2). What a provider would decide is not decided here: a PUT rewrites the resource whole. */
+/* Any resource by its id, its actions, lists of resources, and the results of requests that went on
+ * after their answer (REST reference 2.1 and 6.2). What a provider would decide is not decided
+ * here: a PUT rewrites the resource whole. */
 #include <string.h>
 
 #include "rollbook/json.h"
@@ -10,20 +11,23 @@
 static void not_found(const struct sandbox_id *id, struct sandbox_reply *reply)
 {
     sandbox_reply_error(reply, 404, "ResourceNotFound",
-                        "The Resource '%s/%s' under resource group '%s' was not found. For more details please go to "
+                        "The Resource '%s/%s' under resource group '%s' was not found. For more "
+                        "details please go to "
                         "https://aka.ms/ARMResourceNotFoundFix",
                         id->type, id->name, id->scope.group ? id->scope.group : "<null>");
 }
 
-static struct roll_error *put_resource(struct sandbox_server *server, struct sandbox_request *request,
-                                       struct sandbox_reply *reply, const struct sandbox_id *id, const json_t *body)
+static struct roll_error *put_resource(struct sandbox_server *server,
+                                       struct sandbox_request *request, struct sandbox_reply *reply,
+                                       const struct sandbox_id *id, const json_t *body)
 {
     bool created, there;
     roll_auto(sandbox_resource) struct sandbox_resource *stored = NULL;
     ROLL_TRY(sandbox_group_require(server, &id->scope, reply, &there));
     if (!there)
         return NULL;
-    ROLL_TRY(sandbox_store_put(server, id, sandbox_query(request, "api-version"), body, request->now_ms, &created));
+    ROLL_TRY(sandbox_store_put(server, id, sandbox_query(request, "api-version"), body,
+                               request->now_ms, &created));
     ROLL_TRY(sandbox_store_get(server, id->id, &stored));
     sandbox_reply_set(reply, created ? 201 : 200, json_incref(stored->body));
     return NULL;
@@ -34,8 +38,7 @@ static void merge(json_t *into, const json_t *patch)
 {
     const char *name;
     json_t *value;
-    json_object_foreach((json_t *)(uintptr_t)patch, name, value)
-    {
+    json_object_foreach ((json_t *)(uintptr_t)patch, name, value) {
         json_t *old = json_object_get(into, name);
         if (json_is_null(value))
             json_object_del(into, name);
@@ -46,7 +49,8 @@ static void merge(json_t *into, const json_t *patch)
     }
 }
 
-static struct roll_error *write_resource(struct sandbox_server *server, struct sandbox_request *request,
+static struct roll_error *write_resource(struct sandbox_server *server,
+                                         struct sandbox_request *request,
                                          struct sandbox_reply *reply, const struct sandbox_id *id,
                                          struct sandbox_resource *known)
 {
@@ -60,8 +64,9 @@ static struct roll_error *write_resource(struct sandbox_server *server, struct s
 }
 
 /* An action is noted; list* functions answer keys that are made up. */
-static struct roll_error *act(struct sandbox_server *server, struct sandbox_request *request, struct sandbox_reply *reply,
-                              const struct sandbox_id *id, const char *action)
+static struct roll_error *act(struct sandbox_server *server, struct sandbox_request *request,
+                              struct sandbox_reply *reply, const struct sandbox_id *id,
+                              const char *action)
 {
     if (g_ascii_strncasecmp(action, "list", 4) == 0) {
         sandbox_reply_set(reply, 200, sandbox_provider_list(action, id->id));
@@ -81,14 +86,15 @@ static struct roll_error *act(struct sandbox_server *server, struct sandbox_requ
         return NULL;
     }
     g_autofree char *token = NULL;
-    ROLL_TRY(sandbox_task_new(server, "action", id->id, request->now_ms + server->operation_time_ms, 200, json_object(),
-                              &token));
+    ROLL_TRY(sandbox_task_new(server, "action", id->id, request->now_ms + server->operation_time_ms,
+                              200, json_object(), &token));
     sandbox_reply_set(reply, 202, NULL);
     sandbox_reply_location(request, reply, token);
     return NULL;
 }
 
-static struct roll_error *serve_resource(struct sandbox_server *server, struct sandbox_request *request,
+static struct roll_error *serve_resource(struct sandbox_server *server,
+                                         struct sandbox_request *request,
                                          struct sandbox_reply *reply, const struct sandbox_id *id)
 {
     roll_auto(sandbox_resource) struct sandbox_resource *resource = NULL;
@@ -120,13 +126,14 @@ static struct roll_error *serve_resource(struct sandbox_server *server, struct s
 static struct roll_error *list_type(struct sandbox_server *server, struct sandbox_request *request,
                                     struct sandbox_reply *reply)
 {
-    g_autoptr(GPtrArray) segments = g_ptr_array_copy(request->segments, (GCopyFunc)(void (*)(void))g_strdup, NULL);
+    g_autoptr(GPtrArray) segments =
+        g_ptr_array_copy(request->segments, (GCopyFunc)(void (*)(void))g_strdup, NULL);
     g_ptr_array_set_free_func(segments, g_free);
     g_ptr_array_add(segments, g_strdup("*"));
     struct sandbox_id id = {0};
     if (!sandbox_id_parse_segments((char *const *)segments->pdata, segments->len, &id)) {
-        sandbox_reply_error(reply, 404, "InvalidResourceType", "The path '%s' names neither a resource nor a list.",
-                            request->path);
+        sandbox_reply_error(reply, 404, "InvalidResourceType",
+                            "The path '%s' names neither a resource nor a list.", request->path);
         return NULL;
     }
     g_autoptr(GPtrArray) resources = sandbox_resources_new();
@@ -155,7 +162,8 @@ struct roll_error *sandbox_generic(struct sandbox_server *server, struct sandbox
     struct roll_error *err = NULL;
     if (request->method == METHOD_POST) {
         if (count < 2 || !sandbox_id_parse_segments(segments, count - 1, &id)) {
-            sandbox_reply_error(reply, 501, "NotImplemented", "The sandbox does not implement 'POST %s'.", request->path);
+            sandbox_reply_error(reply, 501, "NotImplemented",
+                                "The sandbox does not implement 'POST %s'.", request->path);
             return NULL;
         }
         roll_auto(sandbox_resource) struct sandbox_resource *resource = NULL;
@@ -169,8 +177,8 @@ struct roll_error *sandbox_generic(struct sandbox_server *server, struct sandbox
     } else if (request->method == METHOD_GET && count > 2) {
         err = list_type(server, request, reply);
     } else {
-        sandbox_reply_error(reply, 501, "NotImplemented", "The sandbox does not implement '%s %s'.", request->method_name,
-                            request->path);
+        sandbox_reply_error(reply, 501, "NotImplemented", "The sandbox does not implement '%s %s'.",
+                            request->method_name, request->path);
     }
     sandbox_id_clear(&id);
     return err;
@@ -178,8 +186,8 @@ struct roll_error *sandbox_generic(struct sandbox_server *server, struct sandbox
 
 static json_t *show_listed(const struct sandbox_resource *resource, const char *expand)
 {
-    static const char *const members[] = {"id", "name", "type", "location", "tags", "sku", "kind", "plan", "zones",
-                                          "identity", "managedBy", NULL};
+    static const char *const members[] = {"id",   "name", "type",  "location", "tags",      "sku",
+                                          "kind", "plan", "zones", "identity", "managedBy", NULL};
     json_t *shown = json_object();
     for (int i = 0; members[i]; i++) {
         json_t *value = json_object_get(resource->body, members[i]);
@@ -196,12 +204,15 @@ static json_t *show_listed(const struct sandbox_resource *resource, const char *
         json_object_set_new(shown, "changedTime", json_string(time));
     }
     if (expand && strstr(expand, "provisioningState"))
-        json_object_set_new(shown, "provisioningState", json_string(resource->deleting ? "Deleting" : "Succeeded"));
+        json_object_set_new(shown, "provisioningState",
+                            json_string(resource->deleting ? "Deleting" : "Succeeded"));
     return shown;
 }
 
-/* `resourceType eq '…'`, `name eq '…'`, `resourceGroup eq '…'` and the same with ne, joined by and: all else is refused. */
-static bool filter_allows(const char *filter, const struct sandbox_resource *resource, bool *ret_understood)
+/* `resourceType eq '…'`, `name eq '…'`, `resourceGroup eq '…'` and the same with ne, joined by and:
+ * all else is refused. */
+static bool filter_allows(const char *filter, const struct sandbox_resource *resource,
+                          bool *ret_understood)
 {
     g_auto(GStrv) terms = g_strsplit(filter ? filter : "", " and ", -1);
     bool allowed = true;
@@ -234,7 +245,8 @@ static bool filter_allows(const char *filter, const struct sandbox_resource *res
     return allowed;
 }
 
-struct roll_error *sandbox_resource_list(struct sandbox_server *server, struct sandbox_request *request,
+struct roll_error *sandbox_resource_list(struct sandbox_server *server,
+                                         struct sandbox_request *request,
                                          struct sandbox_reply *reply)
 {
     bool there;
@@ -253,10 +265,11 @@ struct roll_error *sandbox_resource_list(struct sandbox_server *server, struct s
         bool allowed = !filter || !*filter || filter_allows(filter, resource, &understood);
         if (filter && *filter && !understood) {
             json_decref(list);
-            sandbox_reply_error(reply, 501, "NotImplemented",
-                                "The sandbox does not implement the filter '%s': eq and ne on resourceType, name, "
-                                "resourceGroup and location, joined by 'and'.",
-                                filter);
+            sandbox_reply_error(
+                reply, 501, "NotImplemented",
+                "The sandbox does not implement the filter '%s': eq and ne on resourceType, name, "
+                "resourceGroup and location, joined by 'and'.",
+                filter);
             return NULL;
         }
         if (allowed)
@@ -267,8 +280,8 @@ struct roll_error *sandbox_resource_list(struct sandbox_server *server, struct s
 }
 
 /* 202 while it runs; at the end exactly what the synchronous call would have answered. */
-struct roll_error *sandbox_task_result(struct sandbox_server *server, struct sandbox_request *request,
-                                       struct sandbox_reply *reply)
+struct roll_error *sandbox_task_result(struct sandbox_server *server,
+                                       struct sandbox_request *request, struct sandbox_reply *reply)
 {
     struct roll_sql_stmt *stmt;
     bool row;
@@ -276,15 +289,16 @@ struct roll_error *sandbox_task_result(struct sandbox_server *server, struct san
     roll_sql_bind_text(stmt, ":token", request->item);
     ROLL_TRY(roll_sql_step(stmt, &row));
     if (!row) {
-        sandbox_reply_error(reply, 404, "OperationNotFound", "The operation '%s' could not be found.", request->item);
+        sandbox_reply_error(reply, 404, "OperationNotFound",
+                            "The operation '%s' could not be found.", request->item);
         return NULL;
     }
     const char *text = roll_sql_text_at(stmt, 3);
     struct roll_error *err = NULL;
     if (roll_sql_int_at(stmt, 0) > request->now_ms) {
         sandbox_reply_set(reply, 202, NULL);
-        sandbox_reply_header(reply, "Location", "%s%s?api-version=%s", request->base_url, request->path,
-                             sandbox_query(request, "api-version"));
+        sandbox_reply_header(reply, "Location", "%s%s?api-version=%s", request->base_url,
+                             request->path, sandbox_query(request, "api-version"));
         sandbox_reply_header(reply, "Retry-After", "1");
     } else {
         json_t *body = NULL;
@@ -297,8 +311,8 @@ struct roll_error *sandbox_task_result(struct sandbox_server *server, struct san
 }
 
 /* For tests and game days: the POST actions that were taken, oldest first. */
-struct roll_error *sandbox_action_list(struct sandbox_server *server, struct sandbox_request *request,
-                                       struct sandbox_reply *reply)
+struct roll_error *sandbox_action_list(struct sandbox_server *server,
+                                       struct sandbox_request *request, struct sandbox_reply *reply)
 {
     struct roll_sql_stmt *stmt;
     bool row;
@@ -313,9 +327,10 @@ struct roll_error *sandbox_action_list(struct sandbox_server *server, struct san
             break;
         char time[ROLL_TIME_SIZE];
         roll_time_format(roll_sql_int_at(stmt, 4), time);
-        json_array_append_new(list, json_pack("{s:s,s:s,s:s,s:s,s:s}", "target", roll_sql_text_at(stmt, 0), "name",
-                                              roll_sql_text_at(stmt, 1), "body", roll_sql_text_at(stmt, 2),
-                                              "correlationId", roll_sql_text_at(stmt, 3), "at", time));
+        json_array_append_new(
+            list, json_pack("{s:s,s:s,s:s,s:s,s:s}", "target", roll_sql_text_at(stmt, 0), "name",
+                            roll_sql_text_at(stmt, 1), "body", roll_sql_text_at(stmt, 2),
+                            "correlationId", roll_sql_text_at(stmt, 3), "at", time));
     }
     sandbox_reply_set(reply, 200, json_incref(body));
     return NULL;

@@ -1,4 +1,5 @@
-/* From a request to its handler: one table of methods and paths, and what happens around every handler. */
+/* From a request to its handler: one table of methods and paths, and what happens around every
+ * handler. */
 #include <string.h>
 
 #include "rollbook/digest.h"
@@ -9,7 +10,8 @@
 
 struct route {
     unsigned methods;
-    const char *pattern; /* words in lower case; {scope} only at the beginning, {rest} only at the end */
+    const char
+        *pattern; /* words in lower case; {scope} only at the beginning, {rest} only at the end */
     sandbox_handler handler; /* NULL: known to ARM, not implemented here */
 };
 
@@ -28,10 +30,13 @@ static const struct route routes[] = {
     {METHOD_GET, "providers/microsoft.resources/operationresults/{item}", sandbox_task_result},
     {METHOD_GET | METHOD_HEAD | METHOD_PUT | METHOD_PATCH | METHOD_DELETE,
      "subscriptions/{subscription}/resourcegroups/{group}", sandbox_group},
-    {METHOD_GET, "subscriptions/{subscription}/resourcegroups/{group}/resources", sandbox_resource_list},
-    {METHOD_GET, "subscriptions/{subscription}/resourcegroups/{group}/deployments/{name}/operations",
+    {METHOD_GET, "subscriptions/{subscription}/resourcegroups/{group}/resources",
+     sandbox_resource_list},
+    {METHOD_GET,
+     "subscriptions/{subscription}/resourcegroups/{group}/deployments/{name}/operations",
      sandbox_deployment_operations},
-    {METHOD_GET, "subscriptions/{subscription}/resourcegroups/{group}/deployments/{name}/operations/{item}",
+    {METHOD_GET,
+     "subscriptions/{subscription}/resourcegroups/{group}/deployments/{name}/operations/{item}",
      sandbox_deployment_operations},
     {METHOD_POST, "subscriptions/{subscription}/resourcegroups/{group}/exporttemplate", NULL},
     {METHOD_POST, "subscriptions/{subscription}/resourcegroups/{group}/moveresources", NULL},
@@ -65,7 +70,8 @@ static bool word_is(const char *word, size_t length, const char *text)
 }
 
 /* Segments from the first one on against pattern; fills in what the pattern captures. */
-static bool match_tail(const char *pattern, char *const *segments, size_t count, const char **name, const char **item)
+static bool match_tail(const char *pattern, char *const *segments, size_t count, const char **name,
+                       const char **item)
 {
     for (;;) {
         size_t length = strcspn(pattern, "/");
@@ -77,8 +83,8 @@ static bool match_tail(const char *pattern, char *const *segments, size_t count,
             *name = *segments;
         else if (word_is(pattern, length, "{item}"))
             *item = *segments;
-        else if (*pattern != '{' &&
-                 (strlen(*segments) != length || g_ascii_strncasecmp(*segments, pattern, length) != 0))
+        else if (*pattern != '{' && (strlen(*segments) != length ||
+                                     g_ascii_strncasecmp(*segments, pattern, length) != 0))
             return false;
         segments++;
         count--;
@@ -98,7 +104,8 @@ static bool match_scoped(const char *pattern, struct sandbox_request *request)
         const char *name = NULL, *item = NULL;
         if (!sandbox_scope_parse(segments, lengths[i], &scope))
             continue;
-        if (match_tail(pattern, segments + lengths[i], request->segments->len - lengths[i], &name, &item)) {
+        if (match_tail(pattern, segments + lengths[i], request->segments->len - lengths[i], &name,
+                       &item)) {
             request->scope = scope;
             request->name = name;
             request->item = item;
@@ -127,9 +134,10 @@ static bool match(const char *pattern, struct sandbox_request *request)
 
 static void not_implemented(const struct sandbox_request *request, struct sandbox_reply *reply)
 {
-    sandbox_reply_error(reply, 501, "NotImplemented",
-                        "The sandbox does not implement '%s %s'. Azure may; this answer says nothing about it.",
-                        request->method_name, request->path);
+    sandbox_reply_error(
+        reply, 501, "NotImplemented",
+        "The sandbox does not implement '%s %s'. Azure may; this answer says nothing about it.",
+        request->method_name, request->path);
 }
 
 /* NULL after the reply was made: wrong path, wrong method, or something that is not built. */
@@ -160,8 +168,9 @@ static bool check_api_version(const struct sandbox_request *request, struct sand
 {
     const char *version = sandbox_query(request, "api-version");
     if (!version || !*version) {
-        sandbox_reply_error(reply, 400, "MissingApiVersionParameter",
-                            "The api-version query parameter (?api-version=) is required for all requests.");
+        sandbox_reply_error(
+            reply, 400, "MissingApiVersionParameter",
+            "The api-version query parameter (?api-version=) is required for all requests.");
         return false;
     }
     bool good = strlen(version) >= 10 && version[4] == '-' && version[7] == '-';
@@ -169,14 +178,16 @@ static bool check_api_version(const struct sandbox_request *request, struct sand
         good = i == 4 || i == 7 || g_ascii_isdigit(version[i]);
     if (good && (version[10] == '\0' || version[10] == '-'))
         return true;
-    sandbox_reply_error(reply, 400, "InvalidApiVersionParameter",
-                        "The api-version '%s' is invalid. It has the form 'YYYY-MM-DD' or 'YYYY-MM-DD-preview'.", version);
+    sandbox_reply_error(
+        reply, 400, "InvalidApiVersionParameter",
+        "The api-version '%s' is invalid. It has the form 'YYYY-MM-DD' or 'YYYY-MM-DD-preview'.",
+        version);
     return false;
 }
 
 /* One transaction for what the handler does; a refusal undoes it. */
-static struct roll_error *handle(struct sandbox_server *server, sandbox_handler handler, struct sandbox_request *request,
-                                 struct sandbox_reply *reply)
+static struct roll_error *handle(struct sandbox_server *server, sandbox_handler handler,
+                                 struct sandbox_request *request, struct sandbox_reply *reply)
 {
     ROLL_TRY(sandbox_life_advance(server, request->now_ms));
     bool write = !(request->method & (METHOD_GET | METHOD_HEAD));
@@ -202,35 +213,46 @@ static void add_headers(const struct sandbox_request *request, struct sandbox_re
         sandbox_reply_header(reply, "x-ms-failure-cause", "gateway");
 }
 
-static void fault_reply(const struct sandbox_request *request, int status, struct sandbox_reply *reply)
+static void fault_reply(const struct sandbox_request *request, int status,
+                        struct sandbox_reply *reply)
 {
     static const struct {
         int status;
         const char *code;
-    } codes[] = {{401, "ExpiredAuthenticationToken"}, {403, "AuthorizationFailed"}, {404, "ResourceNotFound"},
-                 {408, "RequestTimeout"},   {409, "Conflict"},    {412, "PreconditionFailed"},
-                 {429, "TooManyRequests"},  {500, "InternalServerError"}, {502, "BadGateway"},
-                 {503, "ServerBusy"},       {504, "GatewayTimeout"}};
+    } codes[] = {{401, "ExpiredAuthenticationToken"},
+                 {403, "AuthorizationFailed"},
+                 {404, "ResourceNotFound"},
+                 {408, "RequestTimeout"},
+                 {409, "Conflict"},
+                 {412, "PreconditionFailed"},
+                 {429, "TooManyRequests"},
+                 {500, "InternalServerError"},
+                 {502, "BadGateway"},
+                 {503, "ServerBusy"},
+                 {504, "GatewayTimeout"}};
     const char *code = "SandboxFault";
     for (size_t i = 0; i < G_N_ELEMENTS(codes); i++) {
         if (codes[i].status == status)
             code = codes[i].code;
     }
-    sandbox_reply_error(reply, status, code, "The sandbox was told to answer '%s %s' with %d.", request->method_name,
-                        request->path, status);
+    sandbox_reply_error(reply, status, code, "The sandbox was told to answer '%s %s' with %d.",
+                        request->method_name, request->path, status);
     if (status == 429 || status == 503)
         sandbox_reply_header(reply, "Retry-After", "1");
 }
 
-static void answer(struct sandbox_server *server, struct sandbox_request *request, struct sandbox_reply *reply)
+static void answer(struct sandbox_server *server, struct sandbox_request *request,
+                   struct sandbox_reply *reply)
 {
     if (!request->segments) {
-        sandbox_reply_error(reply, 400, "InvalidUri", "The path of the request is not valid UTF-8 or percent-encoded text.");
+        sandbox_reply_error(reply, 400, "InvalidUri",
+                            "The path of the request is not valid UTF-8 or percent-encoded text.");
         return;
     }
     if (request->body_too_large) {
         sandbox_reply_error(reply, 413, "RequestContentTooLarge",
-                            "The request content size exceeds the maximum size of '%u' bytes.", SANDBOX_MAX_BODY);
+                            "The request content size exceeds the maximum size of '%u' bytes.",
+                            SANDBOX_MAX_BODY);
         return;
     }
     sandbox_handler handler = find_handler(request, reply);
@@ -243,13 +265,16 @@ static void answer(struct sandbox_server *server, struct sandbox_request *reques
         return;
     /* What was cached may have been rolled back: it is made again from the rows. */
     g_hash_table_remove_all(server->runs);
-    roll_log(ROLL_LOG_NORMAL, "sandbox: '%s %s': %s", request->method_name, request->path, err->message);
+    roll_log(ROLL_LOG_NORMAL, "sandbox: '%s %s': %s", request->method_name, request->path,
+             err->message);
     sandbox_reply_error(reply, 500, "InternalServerError", "The sandbox failed: %s", err->message);
 }
 
-void sandbox_dispatch(struct sandbox_server *server, struct sandbox_request *request, struct sandbox_reply *reply)
+void sandbox_dispatch(struct sandbox_server *server, struct sandbox_request *request,
+                      struct sandbox_reply *reply)
 {
-    struct sandbox_fault_hit hit = sandbox_faults_request(server->faults, request->method_name, request->path);
+    struct sandbox_fault_hit hit =
+        sandbox_faults_request(server->faults, request->method_name, request->path);
     if (hit.status != 0)
         fault_reply(request, hit.status, reply);
     else

@@ -16,14 +16,16 @@ struct sandbox_server {
     int64_t operation_time_ms;
     struct sandbox_faults *faults;
     struct roll_template_runtime runtime; /* answers reference() and list*() from what is stored */
-    GHashTable *templates;                /* digest -> struct roll_template *: parsed ones, bounded */
-    GHashTable *runs;                     /* deployment serial -> struct sandbox_run *: bounded, can be rebuilt */
-    char *url;                            /* http://127.0.0.1:PORT */
+    GHashTable *templates; /* digest -> struct roll_template *: parsed ones, bounded */
+    GHashTable *runs;      /* deployment serial -> struct sandbox_run *: bounded, can be rebuilt */
+    char *url;             /* http://127.0.0.1:PORT */
     int port;
 };
 
-/* Opens the state (NULL: in memory) and makes its tables. ROLL_E_TOO_NEW, FOREIGN and the errors of roll_sql_open. */
-struct roll_error *sandbox_server_open(const char *state_file, int64_t operation_time_ms, const char *const *faults,
+/* Opens the state (NULL: in memory) and makes its tables. ROLL_E_TOO_NEW, FOREIGN and the errors of
+ * roll_sql_open. */
+struct roll_error *sandbox_server_open(const char *state_file, int64_t operation_time_ms,
+                                       const char *const *faults,
                                        struct sandbox_server **ret_server) ROLL_CHECKED;
 void sandbox_server_free(struct sandbox_server *server);
 ROLL_AUTO_DEFINE(sandbox_server, struct sandbox_server, sandbox_server_free)
@@ -33,6 +35,7 @@ struct roll_error *sandbox_server_port(struct sandbox_server *server, int *ret_p
 struct roll_error *sandbox_server_keep_port(struct sandbox_server *server, int port) ROLL_CHECKED;
 
 /* When the last operation that runs now will have ended (UTC ms), 0 when nothing runs. */
-struct roll_error *sandbox_server_busy_until(struct sandbox_server *server, int64_t *ret_until_ms) ROLL_CHECKED;
+struct roll_error *sandbox_server_busy_until(struct sandbox_server *server, int64_t *ret_until_ms)
+    ROLL_CHECKED;
 
 #endif

@@ -1,4 +1,5 @@
-/* The serving loop: one poll over HTTP, signals and users; no thread, no timer but the poll's own. */
+/* The serving loop: one poll over HTTP, signals and users; no thread, no timer but the poll's own.
+ */
 #include "sandbox/service.h"
 
 #include <arpa/inet.h>
@@ -16,7 +17,8 @@
 #include "rollbook/time.h"
 #include "sandbox/daemon.h"
 
-/* Below the range from which Linux takes ports for outgoing connections, so that a chosen port stays free. */
+/* Below the range from which Linux takes ports for outgoing connections, so that a chosen port
+ * stays free. */
 #define FIRST_PORT 20000u
 #define PORT_RANGE 12000u
 #define PORT_TRIES 64u
@@ -55,7 +57,8 @@ static int port_of(int fd)
     return getsockname(fd, (struct sockaddr *)&address, &size) == 0 ? ntohs(address.sin_port) : 0;
 }
 
-struct roll_error *sandbox_listen(int port, int preferred, unsigned hint, int *ret_fd, int *ret_port)
+struct roll_error *sandbox_listen(int port, int preferred, unsigned hint, int *ret_fd,
+                                  int *ret_port)
 {
     int fd = -1;
     if (port != 0) {
@@ -87,15 +90,18 @@ static struct roll_error *start_http(struct service *service)
         g_autoptr(GError) failure = NULL;
         ROLL_TRY(sandbox_tls_make(&key, &cert));
         if (!options->cert_file)
-            return roll_error_new(ROLL_E_USAGE, "with tls the sandbox needs a file for its certificate");
+            return roll_error_new(ROLL_E_USAGE,
+                                  "with tls the sandbox needs a file for its certificate");
         if (!g_file_set_contents(options->cert_file, cert, -1, &failure))
-            return roll_error_new(ROLL_E_IO, "cannot write the certificate '%s': %s", options->cert_file, failure->message);
+            return roll_error_new(ROLL_E_IO, "cannot write the certificate '%s': %s",
+                                  options->cert_file, failure->message);
     }
     if (service->options->keep_port)
         ROLL_TRY(sandbox_server_port(service->server, &kept));
     ROLL_TRY(sandbox_listen(options->port, kept, service->options->port_hint, &fd, &port));
     service->server->port = port;
-    service->server->url = g_strdup_printf("%s://127.0.0.1:%d", options->tls ? "https" : "http", port);
+    service->server->url =
+        g_strdup_printf("%s://127.0.0.1:%d", options->tls ? "https" : "http", port);
     ROLL_TRY(sandbox_daemon_new(service->server, fd, key, cert, &service->daemon));
     if (service->options->keep_port && port != kept)
         ROLL_TRY(sandbox_server_keep_port(service->server, port));
@@ -179,7 +185,8 @@ static struct roll_error *serve(struct service *service)
 {
     g_autoptr(GArray) polls = g_array_new(FALSE, FALSE, sizeof(struct pollfd));
     struct roll_error *err = NULL;
-    /* Whoever started this server is in the queue already: without it the loop would end at once. */
+    /* Whoever started this server is in the queue already: without it the loop would end at once.
+     */
     if (service->options->until_users_gone) {
         struct pollfd first = {.fd = service->users_fd, .events = POLLIN};
         if (poll(&first, 1, 10000) > 0)
@@ -193,7 +200,8 @@ static struct roll_error *serve(struct service *service)
 static struct roll_error *start(struct service *service)
 {
     const struct roll_sandbox_options *options = service->options->sandbox;
-    ROLL_TRY(sandbox_server_open(options->state_file, options->operation_time_ms, options->faults, &service->server));
+    ROLL_TRY(sandbox_server_open(options->state_file, options->operation_time_ms, options->faults,
+                                 &service->server));
     ROLL_TRY(start_http(service));
     if (service->options->ready)
         service->options->ready(service->options->user, service->server->port);
@@ -210,7 +218,8 @@ struct roll_error *sandbox_service_run(const struct sandbox_service_options *opt
     service.users = g_array_new(FALSE, FALSE, sizeof(int));
     sigprocmask(SIG_BLOCK, &ends, &before);
     service.signal_fd = signalfd(-1, &ends, SFD_CLOEXEC | SFD_NONBLOCK);
-    struct roll_error *err = service.signal_fd < 0 ? roll_error_errno(errno, "the sandbox cannot take signals") : NULL;
+    struct roll_error *err =
+        service.signal_fd < 0 ? roll_error_errno(errno, "the sandbox cannot take signals") : NULL;
     if (!err)
         err = start(&service);
     if (!err)
@@ -230,9 +239,10 @@ struct roll_error *sandbox_service_run(const struct sandbox_service_options *opt
     return err;
 }
 
-struct roll_error *roll_sandbox_serve(const struct roll_sandbox_options *options, void (*ready)(void *user, int port),
-                                      void *user)
+struct roll_error *roll_sandbox_serve(const struct roll_sandbox_options *options,
+                                      void (*ready)(void *user, int port), void *user)
 {
-    struct sandbox_service_options service = {.sandbox = options, .users_fd = -1, .ready = ready, .user = user};
+    struct sandbox_service_options service = {
+        .sandbox = options, .users_fd = -1, .ready = ready, .user = user};
     return sandbox_service_run(&service);
 }

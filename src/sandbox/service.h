@@ -6,10 +6,10 @@
 
 struct sandbox_service_options {
     const struct roll_sandbox_options *sandbox;
-    unsigned port_hint;      /* with port 0: where to look for a free port first; 0: anywhere */
-    bool keep_port;          /* the port is kept in the state, and taken from there with port 0 */
-    int users_fd;            /* listening unix socket, taken; -1: none */
-    bool until_users_gone;   /* ends when the last user has gone and nothing runs */
+    unsigned port_hint;    /* with port 0: where to look for a free port first; 0: anywhere */
+    bool keep_port;        /* the port is kept in the state, and taken from there with port 0 */
+    int users_fd;          /* listening unix socket, taken; -1: none */
+    bool until_users_gone; /* ends when the last user has gone and nothing runs */
     void (*ready)(void *user, int port);
     void *user;
 };
@@ -18,7 +18,8 @@ struct sandbox_service_options {
 struct roll_error *sandbox_service_run(const struct sandbox_service_options *options) ROLL_CHECKED;
 
 /* A listening TCP socket on 127.0.0.1. port 0: a free one; preferred: tried first (0: none). */
-struct roll_error *sandbox_listen(int port, int preferred, unsigned hint, int *ret_fd, int *ret_port) ROLL_CHECKED;
+struct roll_error *sandbox_listen(int port, int preferred, unsigned hint, int *ret_fd,
+                                  int *ret_port) ROLL_CHECKED;
 
 /* A key and a self-signed certificate for localhost and 127.0.0.1, PEM. Owned by the caller. */
 struct roll_error *sandbox_tls_make(char **ret_key, char **ret_cert) ROLL_CHECKED;

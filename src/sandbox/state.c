@@ -1,4 +1,5 @@
-/* The state file: opened, made when it is new, and what is kept in it beside resources and deployments. */
+/* The state file: opened, made when it is new, and what is kept in it beside resources and
+ * deployments. */
 #include <string.h>
 
 #include "rollbook/time.h"
@@ -12,12 +13,15 @@
 static struct roll_error *prepare(struct roll_sql *sql)
 {
     int64_t version;
-    /* A killed process loses nothing that it answered; only a power cut could, which a practice ground may. */
+    /* A killed process loses nothing that it answered; only a power cut could, which a practice
+     * ground may. */
     ROLL_TRY(roll_sql_pragma_set(sql, "synchronous", 1));
     ROLL_TRY(roll_sql_pragma_get(sql, "user_version", &version));
     if (version > SCHEMA_VERSION)
-        return roll_error_new(ROLL_E_TOO_NEW, "the sandbox's state was made by a newer program (version %d, known is %d)",
-                              (int)version, SCHEMA_VERSION);
+        return roll_error_new(
+            ROLL_E_TOO_NEW,
+            "the sandbox's state was made by a newer program (version %d, known is %d)",
+            (int)version, SCHEMA_VERSION);
     if (version == SCHEMA_VERSION)
         return NULL;
     ROLL_TRY(roll_sql_begin(sql, true));
@@ -42,7 +46,8 @@ static void run_free(void *data)
     sandbox_run_free(data);
 }
 
-struct roll_error *sandbox_server_open(const char *state_file, int64_t operation_time_ms, const char *const *faults,
+struct roll_error *sandbox_server_open(const char *state_file, int64_t operation_time_ms,
+                                       const char *const *faults,
                                        struct sandbox_server **ret_server)
 {
     roll_auto(sandbox_server) struct sandbox_server *server = g_new0(struct sandbox_server, 1);

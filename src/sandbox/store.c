@@ -28,7 +28,8 @@ GPtrArray *sandbox_resources_new(void)
     return g_ptr_array_new_with_free_func(resource_unref);
 }
 
-static struct roll_error *read_row(struct roll_sql_stmt *stmt, struct sandbox_resource **ret_resource)
+static struct roll_error *read_row(struct roll_sql_stmt *stmt,
+                                   struct sandbox_resource **ret_resource)
 {
     const char *body = roll_sql_text_at(stmt, 2);
     json_t *value = NULL;
@@ -45,7 +46,8 @@ static struct roll_error *read_row(struct roll_sql_stmt *stmt, struct sandbox_re
     return NULL;
 }
 
-struct roll_error *sandbox_store_get(struct sandbox_server *server, const char *id, struct sandbox_resource **ret_resource)
+struct roll_error *sandbox_store_get(struct sandbox_server *server, const char *id,
+                                     struct sandbox_resource **ret_resource)
 {
     g_autofree char *key = sandbox_key(id);
     struct roll_sql_stmt *stmt;
@@ -64,10 +66,13 @@ struct roll_error *sandbox_store_get(struct sandbox_server *server, const char *
 /* Members in the order in which ARM shows them; others that the client sent follow. */
 static json_t *shape_body(const struct sandbox_id *id, const json_t *sent)
 {
-    static const char *const first[] = {"location", "tags", "sku", "kind", "plan", "zones", "identity", "managedBy", NULL};
-    static const char *const dropped[] = {"id", "name", "type", "apiVersion", "dependsOn", "condition", "copy", "comments",
-                                          "scope", "resources", "existing", "metadata", NULL};
-    json_t *body = json_pack("{s:s,s:s,s:s}", "id", id->id, "name", sandbox_last_name(id->name), "type", id->type);
+    static const char *const first[] = {"location", "tags",     "sku",       "kind", "plan",
+                                        "zones",    "identity", "managedBy", NULL};
+    static const char *const dropped[] = {
+        "id",       "name",  "type",      "apiVersion", "dependsOn", "condition", "copy",
+        "comments", "scope", "resources", "existing",   "metadata",  NULL};
+    json_t *body = json_pack("{s:s,s:s,s:s}", "id", id->id, "name", sandbox_last_name(id->name),
+                             "type", id->type);
     for (int i = 0; first[i]; i++) {
         json_t *value = roll_json_get_nocase(sent, first[i]);
         if (value && !json_is_null(value))
@@ -75,8 +80,7 @@ static json_t *shape_body(const struct sandbox_id *id, const json_t *sent)
     }
     const char *name;
     json_t *value;
-    json_object_foreach((json_t *)(uintptr_t)sent, name, value)
-    {
+    json_object_foreach ((json_t *)(uintptr_t)sent, name, value) {
         bool known = g_strcmp0(name, "properties") == 0 || json_object_get(body, name);
         for (int i = 0; !known && dropped[i]; i++)
             known = g_ascii_strcasecmp(dropped[i], name) == 0;
@@ -84,7 +88,8 @@ static json_t *shape_body(const struct sandbox_id *id, const json_t *sent)
             json_object_set_new(body, name, json_deep_copy(value));
     }
     json_t *properties = roll_json_get_nocase(sent, "properties");
-    json_object_set_new(body, "properties", json_is_object(properties) ? json_deep_copy(properties) : json_object());
+    json_object_set_new(body, "properties",
+                        json_is_object(properties) ? json_deep_copy(properties) : json_object());
     return body;
 }
 
@@ -92,7 +97,8 @@ json_t *sandbox_store_shape(const struct sandbox_id *id, const json_t *body)
 {
     json_t *shaped = shape_body(id, body);
     sandbox_provider_complete(id, shaped);
-    json_object_set_new(json_object_get(shaped, "properties"), "provisioningState", json_string("Succeeded"));
+    json_object_set_new(json_object_get(shaped, "properties"), "provisioningState",
+                        json_string("Succeeded"));
     return shaped;
 }
 
@@ -106,8 +112,9 @@ static struct roll_error *exists(struct sandbox_server *server, const char *key,
     return NULL;
 }
 
-struct roll_error *sandbox_store_put(struct sandbox_server *server, const struct sandbox_id *id, const char *api_version,
-                                     const json_t *body, int64_t at_ms, bool *ret_created)
+struct roll_error *sandbox_store_put(struct sandbox_server *server, const struct sandbox_id *id,
+                                     const char *api_version, const json_t *body, int64_t at_ms,
+                                     bool *ret_created)
 {
     g_autofree char *key = sandbox_key(id->id);
     g_autofree char *type = g_ascii_strdown(id->type, -1);
@@ -141,10 +148,11 @@ struct roll_error *sandbox_store_delete(struct sandbox_server *server, const cha
     return roll_sql_run(stmt);
 }
 
-struct roll_error *sandbox_store_list(struct sandbox_server *server, enum sandbox_list list, const char *scope_id,
-                                      const char *type, GPtrArray *out)
+struct roll_error *sandbox_store_list(struct sandbox_server *server, enum sandbox_list list,
+                                      const char *scope_id, const char *type, GPtrArray *out)
 {
-    static const int statements[] = {SANDBOX_RESOURCE_LIST_SCOPE, SANDBOX_RESOURCE_LIST_TYPE, SANDBOX_RESOURCE_LIST_BELOW};
+    static const int statements[] = {SANDBOX_RESOURCE_LIST_SCOPE, SANDBOX_RESOURCE_LIST_TYPE,
+                                     SANDBOX_RESOURCE_LIST_BELOW};
     g_autofree char *key = sandbox_key(scope_id);
     struct roll_sql_stmt *stmt;
     bool row;
@@ -166,8 +174,9 @@ struct roll_error *sandbox_store_list(struct sandbox_server *server, enum sandbo
     }
 }
 
-struct roll_error *sandbox_task_new(struct sandbox_server *server, const char *kind, const char *target, int64_t end_at_ms,
-                                    int status, json_t *body_take, char **ret_token)
+struct roll_error *sandbox_task_new(struct sandbox_server *server, const char *kind,
+                                    const char *target, int64_t end_at_ms, int status,
+                                    json_t *body_take, char **ret_token)
 {
     roll_auto(json) json_t *body = body_take;
     char token[ROLL_UUID_SIZE];
@@ -190,12 +199,14 @@ struct roll_error *sandbox_task_new(struct sandbox_server *server, const char *k
     return NULL;
 }
 
-void sandbox_reply_location(const struct sandbox_request *request, struct sandbox_reply *reply, const char *token)
+void sandbox_reply_location(const struct sandbox_request *request, struct sandbox_reply *reply,
+                            const char *token)
 {
     const char *subscription = request->scope.subscription;
-    g_autofree char *place = subscription ? g_strdup_printf("/subscriptions/%s/operationresults", subscription)
-                                          : g_strdup("/providers/Microsoft.Resources/operationResults");
-    sandbox_reply_header(reply, "Location", "%s%s/%s?api-version=%s", request->base_url, place, token,
-                         sandbox_query(request, "api-version"));
+    g_autofree char *place =
+        subscription ? g_strdup_printf("/subscriptions/%s/operationresults", subscription)
+                     : g_strdup("/providers/Microsoft.Resources/operationResults");
+    sandbox_reply_header(reply, "Location", "%s%s/%s?api-version=%s", request->base_url, place,
+                         token, sandbox_query(request, "api-version"));
     sandbox_reply_header(reply, "Retry-After", "1");
 }

@@ -1,4 +1,5 @@
-/* Stored resources: whatever was PUT, by a client or by a deployment, whole. Private to the module. */
+/* Stored resources: whatever was PUT, by a client or by a deployment, whole. Private to the module.
+ */
 #ifndef SANDBOX_STORE_H
 #define SANDBOX_STORE_H
 
@@ -21,10 +22,12 @@ ROLL_AUTO_DEFINE(sandbox_resource, struct sandbox_resource, sandbox_resource_fre
 struct roll_error *sandbox_store_get(struct sandbox_server *server, const char *id,
                                      struct sandbox_resource **ret_resource) ROLL_CHECKED;
 
-/* Rewrites the resource whole with the body as a provider would show it: id, name, type, identities, properties with
- * provisioningState and what providers add. The same body gives the same stored text. ret_created may be NULL. */
-struct roll_error *sandbox_store_put(struct sandbox_server *server, const struct sandbox_id *id, const char *api_version,
-                                     const json_t *body, int64_t at_ms, bool *ret_created) ROLL_CHECKED;
+/* Rewrites the resource whole with the body as a provider would show it: id, name, type,
+ * identities, properties with provisioningState and what providers add. The same body gives the
+ * same stored text. ret_created may be NULL. */
+struct roll_error *sandbox_store_put(struct sandbox_server *server, const struct sandbox_id *id,
+                                     const char *api_version, const json_t *body, int64_t at_ms,
+                                     bool *ret_created) ROLL_CHECKED;
 
 /* The body that sandbox_store_put would write. New reference. */
 json_t *sandbox_store_shape(const struct sandbox_id *id, const json_t *body);
@@ -33,10 +36,11 @@ json_t *sandbox_store_shape(const struct sandbox_id *id, const json_t *body);
 struct roll_error *sandbox_store_delete(struct sandbox_server *server, const char *id) ROLL_CHECKED;
 
 enum sandbox_list { LIST_SCOPE, LIST_TYPE, LIST_BELOW };
-/* Appends struct sandbox_resource. LIST_SCOPE: held by exactly this scope; LIST_TYPE: those of a type (lower case) among
- * them; LIST_BELOW: everything whose id begins with this one. */
-struct roll_error *sandbox_store_list(struct sandbox_server *server, enum sandbox_list list, const char *scope_id,
-                                      const char *type, GPtrArray *out) ROLL_CHECKED;
+/* Appends struct sandbox_resource. LIST_SCOPE: held by exactly this scope; LIST_TYPE: those of a
+ * type (lower case) among them; LIST_BELOW: everything whose id begins with this one. */
+struct roll_error *sandbox_store_list(struct sandbox_server *server, enum sandbox_list list,
+                                      const char *scope_id, const char *type, GPtrArray *out)
+    ROLL_CHECKED;
 GPtrArray *sandbox_resources_new(void);
 
 /* Makes ready what providers add on their own to a body (identities, endpoints, …), in place. */
@@ -46,24 +50,36 @@ void sandbox_provider_complete(const struct sandbox_id *id, json_t *body);
 json_t *sandbox_provider_list(const char *function, const char *resource_id);
 
 /* Whether a group exists and is not being deleted; else the error is in reply. */
-struct roll_error *sandbox_group_require(struct sandbox_server *server, const struct sandbox_scope *scope,
+struct roll_error *sandbox_group_require(struct sandbox_server *server,
+                                         const struct sandbox_scope *scope,
                                          struct sandbox_reply *reply, bool *ret_there) ROLL_CHECKED;
 
-/* Tasks: requests that go on after their answer. token is made; end_at_ms is when kind is done. body_take may be NULL. */
-struct roll_error *sandbox_task_new(struct sandbox_server *server, const char *kind, const char *target, int64_t end_at_ms,
-                                    int status, json_t *body_take, char **ret_token) ROLL_CHECKED;
+/* Tasks: requests that go on after their answer. token is made; end_at_ms is when kind is done.
+ * body_take may be NULL. */
+struct roll_error *sandbox_task_new(struct sandbox_server *server, const char *kind,
+                                    const char *target, int64_t end_at_ms, int status,
+                                    json_t *body_take, char **ret_token) ROLL_CHECKED;
 
 /* The Location at which a task's result can be had, and when to ask. */
-void sandbox_reply_location(const struct sandbox_request *request, struct sandbox_reply *reply, const char *token);
+void sandbox_reply_location(const struct sandbox_request *request, struct sandbox_reply *reply,
+                            const char *token);
 
 /* Handlers. */
-struct roll_error *sandbox_subscriptions(struct sandbox_server *, struct sandbox_request *, struct sandbox_reply *);
-struct roll_error *sandbox_subscription(struct sandbox_server *, struct sandbox_request *, struct sandbox_reply *);
-struct roll_error *sandbox_group_list(struct sandbox_server *, struct sandbox_request *, struct sandbox_reply *);
-struct roll_error *sandbox_group(struct sandbox_server *, struct sandbox_request *, struct sandbox_reply *);
-struct roll_error *sandbox_resource_list(struct sandbox_server *, struct sandbox_request *, struct sandbox_reply *);
-struct roll_error *sandbox_generic(struct sandbox_server *, struct sandbox_request *, struct sandbox_reply *);
-struct roll_error *sandbox_task_result(struct sandbox_server *, struct sandbox_request *, struct sandbox_reply *);
-struct roll_error *sandbox_action_list(struct sandbox_server *, struct sandbox_request *, struct sandbox_reply *);
+struct roll_error *sandbox_subscriptions(struct sandbox_server *, struct sandbox_request *,
+                                         struct sandbox_reply *);
+struct roll_error *sandbox_subscription(struct sandbox_server *, struct sandbox_request *,
+                                        struct sandbox_reply *);
+struct roll_error *sandbox_group_list(struct sandbox_server *, struct sandbox_request *,
+                                      struct sandbox_reply *);
+struct roll_error *sandbox_group(struct sandbox_server *, struct sandbox_request *,
+                                 struct sandbox_reply *);
+struct roll_error *sandbox_resource_list(struct sandbox_server *, struct sandbox_request *,
+                                         struct sandbox_reply *);
+struct roll_error *sandbox_generic(struct sandbox_server *, struct sandbox_request *,
+                                   struct sandbox_reply *);
+struct roll_error *sandbox_task_result(struct sandbox_server *, struct sandbox_request *,
+                                       struct sandbox_reply *);
+struct roll_error *sandbox_action_list(struct sandbox_server *, struct sandbox_request *,
+                                       struct sandbox_reply *);
 
 #endif

@@ -29,15 +29,18 @@ static bool fill_cert(X509 *cert, EVP_PKEY *key)
     BIGNUM *number = BN_bin2bn(serial, sizeof(serial), NULL);
     bool good = number && BN_to_ASN1_INTEGER(number, X509_get_serialNumber(cert));
     BN_free(number);
-    return good && X509_set_version(cert, X509_VERSION_3) == 1 && X509_gmtime_adj(X509_getm_notBefore(cert), -3600) &&
+    return good && X509_set_version(cert, X509_VERSION_3) == 1 &&
+           X509_gmtime_adj(X509_getm_notBefore(cert), -3600) &&
            X509_gmtime_adj(X509_getm_notAfter(cert), 30L * 24 * 3600) &&
-           X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, (const unsigned char *)"Rollbook sandbox", -1, -1, 0) == 1 &&
+           X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8,
+                                      (const unsigned char *)"Rollbook sandbox", -1, -1, 0) == 1 &&
            X509_set_issuer_name(cert, name) == 1 && X509_set_pubkey(cert, key) == 1 &&
            add_extension(cert, NID_basic_constraints, "critical,CA:TRUE") &&
            add_extension(cert, NID_subject_key_identifier, "hash") &&
            add_extension(cert, NID_key_usage, "critical,digitalSignature,keyCertSign") &&
            add_extension(cert, NID_ext_key_usage, "serverAuth") &&
-           add_extension(cert, NID_subject_alt_name, "DNS:localhost,IP:127.0.0.1") && X509_sign(cert, key, EVP_sha256()) > 0;
+           add_extension(cert, NID_subject_alt_name, "DNS:localhost,IP:127.0.0.1") &&
+           X509_sign(cert, key, EVP_sha256()) > 0;
 }
 
 static char *bio_text(BIO *bio)
@@ -64,5 +67,6 @@ struct roll_error *sandbox_tls_make(char **ret_key, char **ret_cert)
     BIO_free(cert_text);
     X509_free(cert);
     EVP_PKEY_free(key);
-    return made ? NULL : roll_error_new(ROLL_E_INTERNAL, "cannot make a certificate for the sandbox");
+    return made ? NULL
+                : roll_error_new(ROLL_E_INTERNAL, "cannot make a certificate for the sandbox");
 }
