@@ -1,0 +1,184 @@
+/* Policy: DESIGN section 7's table cell by cell, roles, and gates that are asked for. */
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "rollbook/json.h"
+#include "rollbook/policy.h"
+
+/* N none, A applies, P as the plan says, R reported; columns: release, hotfix, rollback. */
+static const struct {
+    enum roll_gate gate;
+    const char *name, *cells;
+} table[] = {
+    {ROLL_GATE_ROLE, "role", "PPP"},     {ROLL_GATE_APPROVAL, "approval", "PPP"},
+    {ROLL_GATE_CHECK, "gate", "PPP"},    {ROLL_GATE_WINDOW, "window", "PNN"},
+    {ROLL_GATE_FREEZE, "freeze", "PNN"}, {ROLL_GATE_HOLD, "hold", "ANN"},
+    {ROLL_GATE_AFTER, "after", "PNN"},   {ROLL_GATE_ORDER, "order", "AAN"},
+    {ROLL_GATE_HOTFIX, "hotfix", "ANN"}, {ROLL_GATE_OVERDUE, "overdue", "ANN"},
+    {ROLL_GATE_FLOOR, "floor", "AAA"},   {ROLL_GATE_RINGS, "rings", "AAN"},
+    {ROLL_GATE_BAKE, "bake", "APN"},     {ROLL_GATE_HEALTH, "health", "AAR"},
+};
+
+START_TEST(test_policy__every_cell_of_the_table)
+{
+    static const char letters[] = {[ROLL_RULE_NONE] = 'N',
+                                   [ROLL_RULE_APPLIES] = 'A',
+                                   [ROLL_RULE_PLANNED] = 'P',
+                                   [ROLL_RULE_REPORTED] = 'R'};
+
+    ck_assert_uint_eq(G_N_ELEMENTS(table), ROLL_GATE_COUNT);
+    for (size_t i = 0; i < G_N_ELEMENTS(table); i++) {
+        ck_assert_str_eq(roll_gate_name(table[i].gate), table[i].name);
+        for (int lane = 0; lane < ROLL_LANE_COUNT; lane++)
+            ck_assert_msg(letters[roll_policy_rule(lane, table[i].gate)] == table[i].cells[lane],
+                          "%s in lane %s", table[i].name, roll_lane_names[lane]);
+    }
+}
+END_TEST
+
+struct fixture {
+    struct roll_plan plan;
+    struct roll_plan_environment environment;
+    struct roll_actor actor;
+    struct roll_requester requester;
+    json_t *overrides;
+};
+
+static char on_call_role[] = "on-call", security_role[] = "security", scan_gate[] = "scan",
+            gate_kind[] = "gate", prod[] = "prod";
+static char *on_call[] = {on_call_role, NULL};
+
+static void fixture_init(struct fixture *fixture)
+{
+    *fixture = (struct fixture){.environment.name = prod, .environment.has_lanes = true};
+    fixture->plan.value = json_pack("{s:{s:[s,s],s:[s]}}", "roles", "on-call", "bob@contoso.com",
+                                    "app:22222222-2222-2222-2222-222222222222", "security",
+                                    "group:33333333-3333-3333-3333-333333333333");
+    fixture->environment.lanes[ROLL_LANE_HOTFIX].roles = on_call;
+    fixture->environment.lanes[ROLL_LANE_ROLLBACK].roles = on_call;
+    fixture->requester.actor = &fixture->actor;
+}
+
+static void fixture_clear(struct fixture *fixture)
+{
+    json_decref(fixture->plan.value);
+    json_decref(fixture->overrides);
+}
+
+static enum roll_code check(struct fixture *fixture, enum roll_lane lane)
+{
+    struct roll_error *err = roll_policy_check(&fixture->plan, &fixture->environment, lane,
+                                               &fixture->requester, &fixture->overrides);
+    enum roll_code code = roll_error_code(err);
+
+    roll_error_free(err);
+    return code;
+}
+
+START_TEST(test_policy__a_role_is_proved_not_claimed)
+{
+    struct fixture fixture;
+
+    fixture_init(&fixture);
+    fixture.actor.claimed = (char[]){"bob@contoso.com"};
+    ck_assert_int_eq(check(&fixture, ROLL_LANE_HOTFIX), ROLL_E_REFUSED);
+    fixture.actor.proved = (char[]){"BOB@contoso.com (oid 1, tenant 2)"};
+    ck_assert_int_eq(check(&fixture, ROLL_LANE_HOTFIX), ROLL_OK);
+    fixture.actor.proved = (char[]){"mallory@contoso.com"};
+    ck_assert_int_eq(check(&fixture, ROLL_LANE_HOTFIX), ROLL_E_REFUSED);
+    ck_assert_int_eq(check(&fixture, ROLL_LANE_RELEASE), ROLL_OK); /* no roles there: anybody */
+    fixture_clear(&fixture);
+}
+END_TEST
+
+START_TEST(test_policy__in_the_sandbox_the_claimed_name_counts)
+{
+    struct fixture fixture;
+
+    fixture_init(&fixture);
+    fixture.actor.claimed = (char[]){"bob@contoso.com"};
+    fixture.requester.sandbox = true;
+    ck_assert_int_eq(check(&fixture, ROLL_LANE_HOTFIX), ROLL_OK);
+    fixture_clear(&fixture);
+}
+END_TEST
+
+START_TEST(test_policy__unknown_membership_lets_a_rollback_through_for_review)
+{
+    static char *security[] = {security_role, NULL};
+    struct fixture fixture;
+
+    fixture_init(&fixture);
+    fixture.environment.lanes[ROLL_LANE_ROLLBACK].roles = security;
+    fixture.environment.lanes[ROLL_LANE_HOTFIX].roles = security;
+    fixture.actor.proved = (char[]){"eve@contoso.com"};
+    ck_assert_int_eq(check(&fixture, ROLL_LANE_HOTFIX), ROLL_E_REFUSED);
+    ck_assert_int_eq(check(&fixture, ROLL_LANE_ROLLBACK), ROLL_OK);
+    ck_assert_str_eq(
+        json_string_value(json_object_get(json_array_get(fixture.overrides, 0), "kind")),
+        "membership-unknown");
+    fixture_clear(&fixture);
+}
+END_TEST
+
+START_TEST(test_policy__a_gate_that_cannot_be_evaluated_is_not_passed)
+{
+    static char *gates[] = {scan_gate, NULL};
+    static char *allowed[] = {gate_kind, NULL};
+    const char *wanted[] = {"gate", NULL};
+    struct fixture fixture;
+
+    fixture_init(&fixture);
+    fixture.environment.lanes[ROLL_LANE_RELEASE].gates = gates;
+    ck_assert_int_eq(check(&fixture, ROLL_LANE_RELEASE), ROLL_E_REFUSED);
+    fixture.requester.overrides = wanted;
+    fixture.requester.reason = "the scanner is down";
+    ck_assert_int_eq(check(&fixture, ROLL_LANE_RELEASE),
+                     ROLL_E_REFUSED); /* the plan does not allow it */
+    fixture.environment.lanes[ROLL_LANE_RELEASE].overrides = allowed;
+    fixture.requester.reason = NULL;
+    ck_assert_int_eq(check(&fixture, ROLL_LANE_RELEASE), ROLL_E_USAGE); /* needs a reason */
+    fixture.requester.reason = "the scanner is down";
+    ck_assert_int_eq(check(&fixture, ROLL_LANE_RELEASE), ROLL_OK);
+    ck_assert_str_eq(
+        json_string_value(json_object_get(json_array_get(fixture.overrides, 0), "reason")),
+        "the scanner is down");
+    fixture_clear(&fixture);
+}
+END_TEST
+
+START_TEST(test_policy__windows_and_freezes_stop_releases_only)
+{
+    struct fixture fixture;
+    roll_auto(json) json_t *windows = json_pack("[{s:s}]", "name", "office");
+
+    fixture_init(&fixture);
+    fixture.actor.proved = (char[]){"bob@contoso.com"};
+    fixture.environment.windows = windows;
+    ck_assert_int_eq(check(&fixture, ROLL_LANE_RELEASE), ROLL_E_REFUSED);
+    ck_assert_int_eq(check(&fixture, ROLL_LANE_HOTFIX), ROLL_OK);
+    ck_assert_int_eq(check(&fixture, ROLL_LANE_ROLLBACK), ROLL_OK);
+    fixture_clear(&fixture);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("policy");
+    TCase *tests = tcase_create("policy");
+    SRunner *runner = srunner_create(suite);
+    int failed;
+
+    tcase_add_test(tests, test_policy__every_cell_of_the_table);
+    tcase_add_test(tests, test_policy__a_role_is_proved_not_claimed);
+    tcase_add_test(tests, test_policy__in_the_sandbox_the_claimed_name_counts);
+    tcase_add_test(tests, test_policy__unknown_membership_lets_a_rollback_through_for_review);
+    tcase_add_test(tests, test_policy__a_gate_that_cannot_be_evaluated_is_not_passed);
+    tcase_add_test(tests, test_policy__windows_and_freezes_stop_releases_only);
+    suite_add_tcase(suite, tests);
+    srunner_run_all(runner, CK_NORMAL);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? 0 : 1;
+}
