@@ -17,6 +17,7 @@ struct roll_workspace {
     char *state_dir;  /* ROOT/state */
     char **plans;     /* paths of plan files, absolute, sorted; NULL-terminated */
     char **services;  /* beside plans: the service that each declares, from a glance at its text */
+    struct roll_plan_checker *checker; /* private: what reading one plan has prepared for the next */
 };
 /* From dir (NULL: current) upwards: a folder whose plans/ holds a plan (a *.json with "service") or ledger.json. Only
  * glances at the files: a plan that is not valid is found too, and refused when it is read. ROLL_E_NOT_FOUND. */

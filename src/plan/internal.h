@@ -66,6 +66,15 @@ void roll_schema_unknown(json_t *schema, GString *out);
  * For tests. */
 const char **roll_schema_keywords(void);
 
+/* The schema once it is needed, kept between the plans of a workspace: preparing it costs more than
+ * one plan. */
+struct roll_plan_checker {
+    struct roll_schema *schema; /* owned, or NULL until then */
+};
+/* roll_plan_read with what a checker keeps. */
+struct roll_error *roll_plan_read_with(struct roll_plan_checker *checker, const char *path,
+                                       struct roll_plan **ret_plan) ROLL_CHECKED;
+
 /* ---- the draft: read, not yet known to be valid --------------------------------------------- */
 
 struct roll_draft {

@@ -98,24 +98,36 @@ static struct roll_error *findings_of(const struct roll_draft *draft)
     return text->len ? roll_error_new(ROLL_E_PLAN, "%s", text->str) : NULL;
 }
 
-static struct roll_error *draft_read(const char *path, struct roll_draft *draft)
+static struct roll_error *draft_read(struct roll_plan_checker *checker, const char *path,
+                                     struct roll_draft *draft)
 {
     g_autofree char *shown = shown_path(path);
     ROLL_TRY(roll_document_read(path, shown, &draft->plan));
-    roll_auto(schema) struct roll_schema *schema = roll_schema_new();
+    if (!checker->schema)
+        checker->schema = roll_schema_new();
+    struct roll_schema *schema = checker->schema;
     roll_schema_check(schema, NULL, draft->plan->value, draft->plan->findings);
     ROLL_TRY(read_fleets(draft, schema));
     roll_plan_check(draft);
     return findings_of(draft);
 }
 
-struct roll_error *roll_plan_read(const char *path, struct roll_plan **ret_plan)
+struct roll_error *roll_plan_read_with(struct roll_plan_checker *checker, const char *path,
+                                       struct roll_plan **ret_plan)
 {
     struct roll_draft draft = {
         .fleets = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, free_document)};
-    struct roll_error *err = draft_read(path, &draft);
+    struct roll_error *err = draft_read(checker, path, &draft);
     if (!err)
         *ret_plan = roll_plan_load(&draft);
     draft_clear(&draft);
+    return err;
+}
+
+struct roll_error *roll_plan_read(const char *path, struct roll_plan **ret_plan)
+{
+    struct roll_plan_checker checker = {NULL};
+    struct roll_error *err = roll_plan_read_with(&checker, path, ret_plan);
+    roll_schema_free(checker.schema);
     return err;
 }

@@ -69,6 +69,7 @@ static struct roll_workspace *look_at(const char *root)
     workspace->state_dir = g_build_filename(root, "state", NULL);
     workspace->plans = (char **)g_ptr_array_free(plans, FALSE);
     workspace->services = (char **)g_ptr_array_free(services, FALSE);
+    workspace->checker = g_new0(struct roll_plan_checker, 1);
     if (!found)
         g_clear_pointer(&workspace, roll_workspace_free);
     return workspace;
@@ -106,6 +107,8 @@ void roll_workspace_free(struct roll_workspace *workspace)
     g_free(workspace->state_dir);
     g_strfreev(workspace->plans);
     g_strfreev(workspace->services);
+    roll_schema_free(workspace->checker->schema);
+    g_free(workspace->checker);
     g_free(workspace);
 }
 
@@ -156,7 +159,7 @@ struct roll_error *roll_workspace_plan(const struct roll_workspace *workspace, c
     }
     if (!found)
         return no_such_service(workspace, service);
-    return roll_plan_read(found, ret_plan);
+    return roll_plan_read_with(workspace->checker, found, ret_plan);
 }
 
 static void add_names(GPtrArray *names, const struct roll_plan *plan, bool qualified)
@@ -199,7 +202,7 @@ static struct roll_error *find_short(const struct roll_workspace *workspace, con
     roll_auto(plan) struct roll_plan *found = NULL;
     for (char **path = workspace->plans; *path; path++) {
         roll_auto(plan) struct roll_plan *plan = NULL;
-        struct roll_error *err = roll_plan_read(*path, &plan);
+        struct roll_error *err = roll_plan_read_with(workspace->checker, *path, &plan);
         if (err)
             return roll_error_wrap(err,
                                    "'%s' alone may mean an environment of '%s', which is not "

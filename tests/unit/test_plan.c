@@ -193,6 +193,7 @@ START_TEST(test_plan__example_environment_has_steps_health_and_lanes)
     const struct roll_plan_lane *hotfix = &prod->lanes[ROLL_LANE_HOTFIX];
     ck_assert_str_eq(hotfix->deferred[0], "scan");
     ck_assert_int_eq(hotfix->due_ms, 172800000);
+    ck_assert_int_eq(release->due_ms, 172800000); /* the default */
     ck_assert_ptr_null(prod->lanes[ROLL_LANE_ROLLBACK].approvals);
     const struct roll_plan_environment *staging = roll_plan_environment_find(plan, "staging");
     ck_assert(!staging->has_lanes);
