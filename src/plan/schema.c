@@ -257,12 +257,12 @@ void roll_schema_check(struct roll_schema *schema, const char *ref, json_t *valu
 
 const char **roll_schema_keywords(void)
 {
-    GPtrArray *names = g_ptr_array_new();
+    const char **names = g_new0(const char *, G_N_ELEMENTS(keywords) + 1);
+    size_t count = 0;
     for (size_t at = 0; at < G_N_ELEMENTS(keywords); at++)
         if (keywords[at].fn)
-            g_ptr_array_add(names, (gpointer)(uintptr_t)keywords[at].name);
-    g_ptr_array_add(names, NULL);
-    return (const char **)g_ptr_array_free(names, FALSE);
+            names[count++] = keywords[at].name;
+    return names;
 }
 
 static const struct keyword *find_keyword(const char *name)

@@ -13,7 +13,7 @@ static char *folder;   /* the test's own temporary folder */
 static char *config;   /* FOLDER/config: where git would look for the user's configuration */
 static char *checkout; /* FOLDER/checkout */
 static git_repository *repository;
-static git_time_t now = 1700000000;
+static git_time_t now; /* of the next commit or tag */
 
 #define GIT_OK(expression)                                                                         \
     do {                                                                                           \
@@ -38,6 +38,7 @@ static git_time_t now = 1700000000;
 
 static void setup(void)
 {
+    now = 1700000000;
     folder = g_dir_make_tmp("roll-test-git-XXXXXX", NULL);
     ck_assert_ptr_nonnull(folder);
     config = g_build_filename(folder, "config", NULL);
