@@ -201,6 +201,9 @@ struct roll_outcome {
 /* Requests and drives what was chosen; the order is entered into the choice's request and blobs. ROLL_E_CONFLICT: decide
  * again (nothing was written). */
 struct roll_error *roll_rollout_start(const struct roll_driver_options *options, struct roll_choice *choice, struct roll_outcome *ret_outcome) ROLL_CHECKED;
+/* ARM's what-if of every target of a choice, one after the other: {target: changes as ARM gives them}. New reference.
+ * Deploys and records nothing; needs write permission at ARM all the same. */
+struct roll_error *roll_rollout_what_if(const struct roll_driver_options *options, const struct roll_choice *choice, json_t **ret_forecasts) ROLL_CHECKED;
 /* Goes on with an open rollout. ROLL_E_CONFLICT when a living driver holds it and take is not set. */
 struct roll_error *roll_rollout_resume(const struct roll_driver_options *options, const char *stream, int64_t rollout, struct roll_outcome *ret_outcome) ROLL_CHECKED;
 /* Records what became of intents without outcome, if their driver is gone; PUTs nothing. Nothing to settle: at once. */

@@ -123,19 +123,66 @@ static struct roll_error *diff_json(struct roll_act *act, const struct roll_choi
     return NULL;
 }
 
+static const char *change_sign(const char *type)
+{
+    static const char *const signs[][2] = {{"Create", "+"}, {"Delete", "-"},   {"Modify", "~"},
+                                           {"Deploy", "~"}, {"NoChange", "="}, {"Ignore", "."}};
+
+    for (size_t i = 0; type && i < G_N_ELEMENTS(signs); i++)
+        if (strcmp(signs[i][0], type) == 0)
+            return signs[i][1];
+    return "?";
+}
+
+static void say_forecast(struct roll_app *app, const json_t *forecasts)
+{
+    const char *target;
+    json_t *changes;
+
+    json_object_foreach ((json_t *)(uintptr_t)forecasts, target, changes) {
+        size_t index;
+        json_t *change;
+
+        roll_say(app, "%s  what ARM forecasts", target);
+        json_array_foreach (changes, index, change) {
+            const char *type = roll_json_get_string(change, "changeType");
+            const char *id = roll_json_get_string(change, "resourceId");
+            roll_say(app, "  %s %s  %s", change_sign(type), type ? type : "", id ? id : "");
+        }
+    }
+}
+
+static struct roll_error *forecast(struct roll_act *act, const struct roll_choice *choice,
+                                   json_t **ret_forecasts)
+{
+    struct roll_driver_options options = roll_act_driver(act, NULL);
+
+    return act->options->what_if ? roll_rollout_what_if(&options, choice, ret_forecasts) : NULL;
+}
+
+static void show_diff_json(struct roll_act *act, const struct roll_choice *choice, json_t *targets,
+                           json_t *forecasts)
+{
+    roll_auto(json) json_t *document =
+        json_pack("{s:s,s:s,s:s?,s:s?,s:O,s:O*}", "rollout", act->stream, "kind",
+                  choice->order->kind, "version", choice->request.release, "from",
+                  choice->request.from, "targets", targets, "whatIf", forecasts);
+
+    roll_report_json(&act->app->out, document);
+}
+
 static struct roll_error *show_diff(struct roll_act *act, const struct roll_choice *choice)
 {
     roll_auto(json) json_t *targets = json_array();
+    roll_auto(json) json_t *forecasts = NULL;
     struct roll_app *app = act->app;
     size_t index;
     json_t *target;
 
     ROLL_TRY(diff_json(act, choice, targets));
+    ROLL_TRY(forecast(act, choice, &forecasts));
     if (app->json) {
-        roll_auto(json) json_t *document = json_pack(
-            "{s:s,s:s,s:s?,s:s?,s:O}", "rollout", act->stream, "kind", choice->order->kind,
-            "version", choice->request.release, "from", choice->request.from, "targets", targets);
-        roll_report_json(&app->out, document);
+        show_diff_json(act, choice, targets, forecasts);
         return NULL;
     }
     json_array_foreach (targets, index, target) {
@@ -145,6 +192,8 @@ static struct roll_error *show_diff(struct roll_act *act, const struct roll_choi
         if (roll_report_changes(&app->out, json_object_get(target, "changes"), 2) == 0)
             roll_say(app, "  no differences");
     }
+    if (forecasts)
+        say_forecast(app, forecasts);
     roll_say(app, "nothing was done (--dry-run)");
     return NULL;
 }
@@ -386,6 +435,8 @@ static struct roll_error *try_once(struct roll_act *act, struct roll_outcome *ou
 
 struct roll_error *roll_act_run(struct roll_act *act)
 {
+    if (act->options->what_if && !act->options->dry_run)
+        return roll_error_new(ROLL_E_USAGE, "'--what-if' goes with '--dry-run'");
     struct roll_outcome outcome = {0};
     struct roll_error *err = NULL;
     bool moved = true;
