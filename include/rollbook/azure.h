@@ -22,7 +22,7 @@ struct roll_cloud {
     char *registry;  /* suffix: azurecr.io */
     bool sandbox;    /* plain http on loopback, static token */
 };
-/* By name of DESIGN section 12. For "sandbox", arm_url is where it listens. Custom clouds read /metadata/endpoints on
+/* By name of DESIGN section 12 (NULL: public). For "sandbox", arm_url is where it listens. Custom clouds read /metadata/endpoints on
  * first use (issue 4); until then an https URL serves as ARM endpoint with the public login. */
 struct roll_error *roll_cloud_new(const char *name, const char *arm_url, struct roll_cloud **ret_cloud) ROLL_CHECKED;
 void roll_cloud_free(struct roll_cloud *cloud);
@@ -30,8 +30,10 @@ ROLL_AUTO_DEFINE(cloud, struct roll_cloud, roll_cloud_free)
 
 /* ---- credentials ---------------------------------------------------------------------------- */
 
-/* One for each (cloud, tenant, kind). kind: NULL for the chain of DefaultAzureCredential, or "environment", "cli", … Those
- * that are not built yet are named in a clear error. For a sandbox: a static token. */
+/* One for each (cloud, tenant, kind). kind: NULL for the chain of DefaultAzureCredential (AZURE_TOKEN_CREDENTIALS narrows it),
+ * or "environment", "cli", or the SDKs' name of one without regard to case. ROLL_E_CREDENTIAL: unknown, or not supported yet by
+ * this version. tenant (or NULL) is copied; loop and cloud are borrowed and must outlive it. For a sandbox: a static token.
+ * Source: services reference 1.2, 1.6, 1.7. */
 struct roll_credential;
 struct roll_error *roll_credential_new(struct roll_loop *loop, const struct roll_cloud *cloud, const char *tenant,
                                        const char *kind, struct roll_credential **ret_credential) ROLL_CHECKED;
@@ -40,13 +42,17 @@ ROLL_AUTO_DEFINE(credential, struct roll_credential, roll_credential_free)
 
 /* Starts fetching early (while the ledger is read). */
 void roll_credential_prefetch(struct roll_credential *credential);
-/* fn is called once: token borrowed, or err (borrowed) says what was tried. audience NULL: ARM. */
+/* fn is called once, never before this returns, unless the credential is freed first: token borrowed, or
+ * err (borrowed, ROLL_E_CREDENTIAL) says what was tried and what each lacks. audience NULL: ARM. */
 typedef void (*roll_token_fn)(void *user, const struct roll_secret *token, const struct roll_error *err);
 void roll_credential_token(struct roll_credential *credential, const char *audience, roll_token_fn fn, void *user);
-/* Who the token says that we are (name or app id, object id, tenant), once there is one; NULL before. Borrowed. */
+/* Who the token says that we are, once there is one; NULL before, and when it is no JWT. Words with one blank between:
+ * the user's name (`alice@contoso.com`) or `app:APPLICATION-ID`, then `oid:OBJECT-ID`, then `tenant:TENANT-ID`, as far as the token
+ * has them. A sandbox: `sandbox-developer`. Borrowed. */
 const char *roll_credential_actor(const struct roll_credential *credential);
 
-/* Who asks, by the pipeline's or the local environment's word; never proof. Owned by the caller. */
+/* Who asks, by the pipeline's or the local environment's word; never proof: the requesting person of Azure Pipelines or GitHub
+ * Actions, else USER@HOST. Owned by the caller. */
 char *roll_claimed_actor(void);
 
 /* ---- scopes and deployments ----------------------------------------------------------------- */
@@ -91,10 +97,14 @@ typedef void (*roll_arm_fn)(void *user, const struct roll_arm_reply *reply);
 bool roll_arm_state_is_final(const char *state);
 
 struct roll_arm;
-/* cloud and credential are borrowed and must outlive it. */
+/* loop, cloud and credential are borrowed and must outlive it. One for each credential, so that all reads of a subscription
+ * share one budget. Freeing it cancels what is under way, without callbacks. */
 struct roll_arm *roll_arm_new(struct roll_loop *loop, const struct roll_cloud *cloud, struct roll_credential *credential);
 void roll_arm_free(struct roll_arm *arm);
 ROLL_AUTO_DEFINE(arm, struct roll_arm, roll_arm_free)
+
+/* Every call below: fn is called once, never before the call returns; what reply points to is borrowed until fn returns;
+ * arguments are copied. A 401 is answered once with a new token. */
 
 /* PUT of a deployment. template_text: strict JSON as recorded; parameters_text: the map {name: {value|reference}};
  * tags: {name: text} or NULL; location only outside resource groups. Mode is Incremental always. Never repeated here. */
@@ -114,16 +124,19 @@ void roll_arm_validate(struct roll_arm *arm, const struct roll_arm_deployment *d
 /* Reads (retried; paced by the read budget of their subscription). */
 void roll_arm_get(struct roll_arm *arm, const struct roll_arm_scope *scope, const char *name, roll_arm_fn fn, void *user);
 /* One poll: of poll_url, or of the deployment when NULL. state is set; NOT_FOUND with DeploymentNotFound is transient, the
- * caller bounds it. A URL that refuses the connection: UNSENT, then poll by name. */
+ * caller bounds it. A URL that refuses the connection: UNSENT, then poll by name. A poll_url outside the cloud is not asked
+ * (no token leaves it): the deployment is. With name NULL poll_url is an action's, which may be a Location: a 2xx without a
+ * state then means Succeeded. */
 void roll_arm_poll(struct roll_arm *arm, const struct roll_arm_scope *scope, const char *name, const char *poll_url, roll_arm_fn fn, void *user);
 void roll_arm_cancel(struct roll_arm *arm, const struct roll_arm_scope *scope, const char *name, roll_arm_fn fn, void *user);
-/* All pages; body: {"value": [...]}. */
+/* All pages, newest first as ARM gives them; at most top (0: 2,000) of them; body: {"value": [...]}. */
 void roll_arm_list(struct roll_arm *arm, const struct roll_arm_scope *scope, int top, roll_arm_fn fn, void *user);
 /* All pages, nested deployments followed (at most depth 5, 2,000 operations); body: {"value":[operations]}; code, message:
  * the innermost cause of a failure, with `resource` in error_json. */
 void roll_arm_operations(struct roll_arm *arm, const struct roll_arm_scope *scope, const char *name, roll_arm_fn fn, void *user);
 
-/* Resource groups, generic resources, actions. */
+/* Resource groups, generic resources, actions. roll_arm_action polls what ARM only accepted (202) to its end, at most an hour:
+ * OK means done, REFUSED that it failed, LOST that the end is not known. Never repeated. */
 void roll_arm_group_get(struct roll_arm *arm, const char *subscription, const char *group, roll_arm_fn fn, void *user);
 void roll_arm_group_put(struct roll_arm *arm, const char *subscription, const char *group, const char *location, const json_t *tags, roll_arm_fn fn, void *user);
 void roll_arm_resource_get(struct roll_arm *arm, const char *resource_id, const char *api_version, roll_arm_fn fn, void *user);

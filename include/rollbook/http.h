@@ -44,6 +44,9 @@ struct roll_error *roll_loop_signals(struct roll_loop *loop, void (*fn)(void *us
 struct roll_error *roll_loop_process(struct roll_loop *loop, const struct roll_process_options *options,
                                      void (*fn)(void *user, const struct roll_process_result *result), void *user) ROLL_CHECKED;
 
+/* Ends the children that were started with this user (their whole group); their fn is not called any more. */
+void roll_loop_cancel_process(struct roll_loop *loop, const void *user);
+
 /* ---- requests ------------------------------------------------------------------------------- */
 
 enum roll_http_outcome {

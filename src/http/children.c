@@ -34,6 +34,15 @@ roll_loop_process(struct roll_loop *loop, const struct roll_process_options *opt
     return NULL;
 }
 
+void roll_loop_cancel_process(struct roll_loop *loop, const void *user)
+{
+    for (guint i = loop->children->len; i > 0; i--) {
+        const struct child *child = g_ptr_array_index(loop->children, i - 1);
+        if (child->user == user)
+            g_ptr_array_remove_index(loop->children, i - 1);
+    }
+}
+
 void children_collect(const struct roll_loop *loop, GArray *fds)
 {
     for (guint i = 0; i < loop->children->len; i++) {
@@ -85,5 +94,6 @@ void children_pump(struct roll_loop *loop)
         child->fn(child->user, &result);
         wipe_result(&result);
         child_free(child);
+        i = 0; /* its callback may have changed the list */
     }
 }

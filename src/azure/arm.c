@@ -1,0 +1,189 @@
+/* One request to ARM: a token first, its turn in the read budget, then the wire; a refused token is
+ * renewed once. */
+#include <string.h>
+
+#include "azure/arm.h"
+#include "azure/credential.h"
+#include "rollbook/digest.h"
+#include "rollbook/time.h"
+
+struct arm_call {
+    struct roll_arm *arm;
+    arm_fn fn;
+    void *user;
+    GDestroyNotify free_user;
+
+    char *method, *url, *body, *correlation_id, *subscription;
+    size_t body_size;
+    enum roll_http_retry retry;
+    int64_t deadline_ms;
+
+    bool renewed;   /* a 401 was answered with a new token already */
+    unsigned timer; /* until its turn */
+    struct roll_http_call *http;
+    struct roll_secret *token; /* that was sent */
+};
+
+static void call_free(gpointer data)
+{
+    struct arm_call *call = data;
+
+    roll_loop_cancel_timer(call->arm->loop, call->timer);
+    if (call->http)
+        roll_http_cancel(call->arm->loop, call->http);
+    credential_forget(call->arm->credential, call);
+    if (call->free_user)
+        call->free_user(call->user);
+    roll_secret_free(call->token);
+    roll_wipe(call->body, call->body_size);
+    g_free(call->method);
+    g_free(call->url);
+    g_free(call->body);
+    g_free(call->correlation_id);
+    g_free(call->subscription);
+    g_free(call);
+}
+
+struct roll_arm *roll_arm_new(struct roll_loop *loop, const struct roll_cloud *cloud,
+                              struct roll_credential *credential)
+{
+    struct roll_arm *arm = g_new0(struct roll_arm, 1);
+
+    arm->loop = loop;
+    arm->cloud = cloud;
+    arm->credential = credential;
+    arm->budget = budget_new();
+    arm->calls = g_hash_table_new_full(NULL, NULL, call_free, NULL);
+    return arm;
+}
+
+void roll_arm_free(struct roll_arm *arm)
+{
+    if (!arm)
+        return;
+    g_hash_table_unref(arm->calls);
+    budget_free(arm->budget);
+    g_free(arm);
+}
+
+/* Its user belongs to fn from here on. */
+static void finish(struct arm_call *call, const struct roll_http_reply *reply,
+                   const struct roll_error *err)
+{
+    arm_fn fn = call->fn;
+    void *user = call->user;
+
+    call->free_user = NULL;
+    g_hash_table_remove(call->arm->calls, call);
+    fn(user, reply, err);
+}
+
+static void on_token(void *user, const struct roll_secret *token, const struct roll_error *err);
+
+static void on_reply(void *user, const struct roll_http_reply *reply)
+{
+    struct arm_call *call = user;
+    struct roll_arm *arm = call->arm;
+
+    call->http = NULL;
+    if (call->subscription)
+        budget_saw(arm->budget, call->subscription, reply, roll_boot_ms());
+    /* 401 is a definite no, so that a PUT may be sent again too. */
+    if (reply->status == 401 && !call->renewed && !arm->cloud->sandbox) {
+        call->renewed = true;
+        credential_drop(arm->credential, NULL, call->token);
+        g_clear_pointer(&call->token, roll_secret_free);
+        roll_credential_token(arm->credential, NULL, on_token, call);
+        return;
+    }
+    finish(call, reply, NULL);
+}
+
+/* Every request has an id of its own; ARM gives the correlation id back with everything that
+ * follows from it. */
+static GPtrArray *make_headers(const struct arm_call *call)
+{
+    GPtrArray *headers = g_ptr_array_new_with_free_func(g_free);
+    char id[ROLL_UUID_SIZE];
+
+    roll_uuid_random(id);
+    g_ptr_array_add(headers, g_strdup_printf("x-ms-client-request-id: %s", id));
+    if (call->correlation_id)
+        g_ptr_array_add(headers,
+                        g_strdup_printf("x-ms-correlation-request-id: %s", call->correlation_id));
+    g_ptr_array_add(headers, g_strdup("Accept: application/json"));
+    if (call->body)
+        g_ptr_array_add(headers, g_strdup("Content-Type: application/json"));
+    g_ptr_array_add(headers, NULL);
+    return headers;
+}
+
+static void send_now(struct arm_call *call, struct roll_secret *token)
+{
+    g_autoptr(GPtrArray) headers = make_headers(call);
+    struct roll_http_request request = {
+        .method = call->method,
+        .url = call->url,
+        .headers = (const char *const *)headers->pdata,
+        .bearer = token,
+        .body = call->body,
+        .body_size = call->body_size,
+        .retry = call->retry,
+        .deadline_ms = call->deadline_ms,
+    };
+
+    call->token = roll_secret_ref(token);
+    call->http = roll_http_send(call->arm->loop, &request, on_reply, call);
+}
+
+static void on_token(void *user, const struct roll_secret *token, const struct roll_error *err)
+{
+    struct arm_call *call = user;
+    struct roll_secret *now = token ? credential_peek(call->arm->credential, NULL) : NULL;
+
+    if (now)
+        send_now(call, now);
+    else
+        finish(call, NULL, err);
+}
+
+static void on_turn(void *user)
+{
+    struct arm_call *call = user;
+    struct roll_secret *token = credential_peek(call->arm->credential, NULL);
+
+    call->timer = 0;
+    if (token)
+        send_now(call, token);
+    else
+        roll_credential_token(call->arm->credential, NULL, on_token, call);
+}
+
+void arm_send(struct roll_arm *arm, const struct arm_request *request, arm_fn fn, void *user,
+              GDestroyNotify free_user)
+{
+    struct arm_call *call = g_new0(struct arm_call, 1);
+    int64_t now = roll_boot_ms(), at = request->at;
+
+    call->arm = arm;
+    call->fn = fn;
+    call->user = user;
+    call->free_user = free_user;
+    call->method = g_strdup(request->method);
+    call->url = g_strdup(request->url);
+    if (request->body) {
+        call->body = g_strndup(request->body, request->body_size);
+        call->body_size = request->body_size;
+    }
+    call->correlation_id = g_strdup(request->correlation_id);
+    call->subscription = g_strdup(request->subscription);
+    call->retry = request->retry;
+    call->deadline_ms = request->deadline_ms;
+    g_hash_table_add(arm->calls, call);
+    if (call->subscription)
+        at = budget_take(arm->budget, call->subscription, MAX(now, at));
+    if (at > now)
+        call->timer = roll_loop_timer(arm->loop, at, on_turn, call);
+    else
+        on_turn(call);
+}

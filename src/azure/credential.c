@@ -1,0 +1,345 @@
+/* Tokens: a cache in memory for each audience, and the chain of sources that fills it.
+ *
+ * Source: services reference 1.7. A source that lacks something is passed over; one that has
+ * everything and fails ends the chain, since the next one would be somebody else. */
+#include <string.h>
+
+#include "azure/credential.h"
+#include "rollbook/log.h"
+#include "rollbook/time.h"
+
+/* A token is renewed this long before its end, but not before half of its life (az hands out
+ * remainders of 5 minutes). */
+#define RENEW_BEFORE_MS (5 * 60 * 1000)
+#define RENEW_AGAIN_MS (30 * 1000)
+/* Clocks and the way to the service: the last seconds are not used. */
+#define USELESS_MS (10 * 1000)
+
+struct waiter {
+    roll_token_fn fn;
+    void *user;
+};
+
+/* In DefaultAzureCredential's order. Those without fetch are known by name only. */
+static const struct token_source not_built[] = {
+    {.kind = "workload-identity", .sdk_name = "WorkloadIdentityCredential", .production = true},
+    {.kind = "managed-identity", .sdk_name = "ManagedIdentityCredential", .production = true},
+    {.kind = "azure-pipelines", .sdk_name = "AzurePipelinesCredential"},
+    {.kind = "github", .sdk_name = "GitHubActionsCredential"},
+    {.kind = "device-code", .sdk_name = "DeviceCodeCredential"},
+    {.kind = "powershell", .sdk_name = "AzurePowerShellCredential"},
+    {.kind = "azd", .sdk_name = "AzureDeveloperCliCredential"},
+};
+static const struct token_source *const built[] = {&token_source_environment, &token_source_cli};
+
+/* ---- which sources ---- */
+
+static bool is_called(const struct token_source *source, const char *name)
+{
+    return g_ascii_strcasecmp(source->kind, name) == 0 ||
+           g_ascii_strcasecmp(source->sdk_name, name) == 0;
+}
+
+static struct roll_error *select_by_name(struct roll_credential *credential, const char *name,
+                                         const char *where)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(built); i++) {
+        if (is_called(built[i], name)) {
+            credential->sources[0] = built[i];
+            credential->sources[1] = NULL;
+            return NULL;
+        }
+    }
+    for (size_t i = 0; i < G_N_ELEMENTS(not_built); i++)
+        if (is_called(&not_built[i], name))
+            return roll_error_new(ROLL_E_CREDENTIAL,
+                                  "credential '%s' (%s) is not supported yet by this version; "
+                                  "'environment' (client secret) and 'cli' are",
+                                  name, where);
+    return roll_error_new(ROLL_E_CREDENTIAL,
+                          "unknown credential '%s' (%s); 'environment' and 'cli' are supported",
+                          name, where);
+}
+
+static void select_all(struct roll_credential *credential, bool production, bool developer)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < G_N_ELEMENTS(built); i++)
+        if (built[i]->production ? production : developer)
+            credential->sources[count++] = built[i];
+    credential->sources[count] = NULL;
+}
+
+static struct roll_error *select_sources(struct roll_credential *credential, const char *kind)
+{
+    const char *narrowed = g_getenv("AZURE_TOKEN_CREDENTIALS");
+
+    if (kind)
+        return select_by_name(credential, kind, "in the plan");
+    if (!narrowed || !*narrowed)
+        select_all(credential, true, true);
+    else if (g_ascii_strcasecmp(narrowed, "prod") == 0)
+        select_all(credential, true, false);
+    else if (g_ascii_strcasecmp(narrowed, "dev") == 0)
+        select_all(credential, false, true);
+    else
+        return select_by_name(credential, narrowed, "AZURE_TOKEN_CREDENTIALS");
+    return NULL;
+}
+
+/* What belongs into addresses and arguments (services reference 1.7). */
+static bool is_tenant(const char *tenant)
+{
+    size_t size = strlen(tenant);
+
+    if (size == 0 || size > 128)
+        return false;
+    for (const char *at = tenant; *at; at++)
+        if (!g_ascii_isalnum(*at) && *at != '.' && *at != '-')
+            return false;
+    return tenant[0] != '-';
+}
+
+/* ---- life ---- */
+
+static void token_free(gpointer data)
+{
+    struct token *token = data;
+
+    if (token->fetching)
+        token->credential->sources[token->source]->stop(token);
+    roll_loop_cancel_timer(token->credential->loop, token->timer);
+    roll_secret_free(token->secret);
+    roll_error_free(token->err);
+    g_array_unref(token->waiters);
+    g_string_free(token->tried, TRUE);
+    g_free(token->audience);
+    g_free(token);
+}
+
+struct roll_error *roll_credential_new(struct roll_loop *loop, const struct roll_cloud *cloud,
+                                       const char *tenant, const char *kind,
+                                       struct roll_credential **ret_credential)
+{
+    roll_auto(credential) struct roll_credential *credential = g_new0(struct roll_credential, 1);
+
+    credential->loop = loop;
+    credential->cloud = cloud;
+    credential->tokens = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, token_free);
+    if (tenant && !is_tenant(tenant))
+        return roll_error_new(ROLL_E_CREDENTIAL, "'%s' is no tenant", tenant);
+    credential->tenant = g_strdup(tenant);
+    if (!cloud->sandbox)
+        ROLL_TRY(select_sources(credential, kind));
+    *ret_credential = g_steal_pointer(&credential);
+    return NULL;
+}
+
+void roll_credential_free(struct roll_credential *credential)
+{
+    if (!credential)
+        return;
+    g_hash_table_unref(credential->tokens);
+    g_free(credential->tenant);
+    g_free(credential->actor);
+    g_free(credential);
+}
+
+static struct token *need_token(struct roll_credential *credential, const char *audience)
+{
+    const char *wanted = audience ? audience : credential->cloud->audience;
+    struct token *token = g_hash_table_lookup(credential->tokens, wanted);
+
+    if (token)
+        return token;
+    token = g_new0(struct token, 1);
+    token->credential = credential;
+    token->audience = g_strdup(wanted);
+    token->waiters = g_array_new(FALSE, FALSE, sizeof(struct waiter));
+    token->tried = g_string_new(NULL);
+    g_hash_table_insert(credential->tokens, token->audience, token);
+    return token;
+}
+
+/* ---- answering ---- */
+
+static void answer_waiters(void *user)
+{
+    struct token *token = user;
+    g_autoptr(GArray) waiters = token->waiters;
+    roll_auto(error) struct roll_error *err = g_steal_pointer(&token->err);
+    roll_auto(secret) struct roll_secret *secret = err ? NULL : roll_secret_ref(token->secret);
+
+    token->timer = 0;
+    token->waiters = g_array_new(FALSE, FALSE, sizeof(struct waiter));
+    for (guint i = 0; i < waiters->len; i++) {
+        struct waiter waiter = g_array_index(waiters, struct waiter, i);
+        waiter.fn(waiter.user, secret, err);
+    }
+}
+
+static void answer_soon(struct token *token)
+{
+    if (token->timer == 0)
+        token->timer = roll_loop_timer(token->credential->loop, 0, answer_waiters, token);
+}
+
+static bool is_valid(const struct token *token, int64_t until)
+{
+    return token->secret && roll_boot_ms() < until;
+}
+
+void token_fetched(struct token *token, const char *text, size_t size, int64_t seconds)
+{
+    struct roll_credential *credential = token->credential;
+    int64_t now = roll_boot_ms();
+    int64_t life = CLAMP(seconds, 60, 24 * 60 * 60) * 1000;
+
+    token->fetching = false;
+    roll_secret_free(token->secret);
+    token->secret = roll_secret_new(text, size);
+    token->expires_at = now + life - USELESS_MS;
+    token->renew_at = now + life - MIN(RENEW_BEFORE_MS, life / 2);
+    /* The one that worked is remembered. */
+    credential->sources[0] = credential->sources[token->source];
+    credential->sources[1] = NULL;
+    if (!credential->actor)
+        credential->actor = claims_actor(text, size);
+    roll_log(ROLL_LOG_DEBUG, "token from %s for %s, valid %d min", credential->sources[0]->kind,
+             token->audience, (int)(life / 60000));
+    answer_soon(token);
+}
+
+static void end_without_token(struct token *token)
+{
+    int64_t now = roll_boot_ms();
+
+    token->fetching = false;
+    /* One that is old but still valid is better than none; the next try comes a little later. */
+    if (is_valid(token, token->expires_at))
+        token->renew_at = MIN(now + RENEW_AGAIN_MS, token->expires_at);
+    else
+        token->err = roll_error_new(ROLL_E_CREDENTIAL, "no credential for %s: %s",
+                                    token->credential->cloud->name, token->tried->str);
+    answer_soon(token);
+}
+
+static void note_failure(struct token *token, const char *why)
+{
+    g_string_append_printf(token->tried, "%s%s: %s", token->tried->len > 0 ? "; " : "",
+                           token->credential->sources[token->source]->kind, why);
+}
+
+void token_failed(struct token *token, char *why)
+{
+    note_failure(token, why);
+    g_free(why);
+    end_without_token(token);
+}
+
+/* Variables of credentials that would be next in the chain, but are not built: silence would
+ * mislead. */
+static void note_not_built(struct token *token)
+{
+    static const struct {
+        const char *variable, *kind;
+    } signs[] = {{"AZURE_FEDERATED_TOKEN_FILE", "workload-identity"},
+                 {"IDENTITY_ENDPOINT", "managed-identity"},
+                 {"MSI_ENDPOINT", "managed-identity"}};
+
+    for (size_t i = 0; i < G_N_ELEMENTS(signs); i++)
+        if (g_getenv(signs[i].variable) && !strstr(token->tried->str, signs[i].kind))
+            g_string_append_printf(token->tried,
+                                   "; %s (%s is set): not supported yet by this version",
+                                   signs[i].kind, signs[i].variable);
+}
+
+static void fetch(struct token *token)
+{
+    const struct roll_credential *credential = token->credential;
+
+    token->fetching = true;
+    g_string_truncate(token->tried, 0);
+    for (token->source = 0; credential->sources[token->source]; token->source++) {
+        const struct token_source *source = credential->sources[token->source];
+        g_autofree char *missing = source->lacks(credential);
+        if (!missing) {
+            source->fetch(token);
+            return;
+        }
+        note_failure(token, missing);
+    }
+    note_not_built(token);
+    end_without_token(token);
+}
+
+static void use_static(struct token *token)
+{
+    struct roll_credential *credential = token->credential;
+
+    token->secret = roll_secret_new("sandbox", 7);
+    token->expires_at = token->renew_at = INT64_MAX;
+    if (!credential->actor)
+        credential->actor = g_strdup("sandbox-developer");
+}
+
+/* ---- asking ---- */
+
+struct roll_secret *credential_peek(struct roll_credential *credential, const char *audience)
+{
+    struct token *token = need_token(credential, audience);
+
+    if (!token->secret && credential->cloud->sandbox)
+        use_static(token);
+    return is_valid(token, token->renew_at) ? token->secret : NULL;
+}
+
+void roll_credential_token(struct roll_credential *credential, const char *audience,
+                           roll_token_fn fn, void *user)
+{
+    struct token *token = need_token(credential, audience);
+    struct waiter waiter = {fn, user};
+
+    g_array_append_val(token->waiters, waiter);
+    if (credential_peek(credential, audience))
+        answer_soon(token);
+    else if (!token->fetching && token->timer == 0)
+        fetch(token);
+}
+
+void roll_credential_prefetch(struct roll_credential *credential)
+{
+    struct token *token = need_token(credential, NULL);
+
+    if (!credential_peek(credential, NULL) && !token->fetching)
+        fetch(token);
+}
+
+const char *roll_credential_actor(const struct roll_credential *credential)
+{
+    return credential->actor;
+}
+
+void credential_drop(struct roll_credential *credential, const char *audience,
+                     const struct roll_secret *secret)
+{
+    struct token *token = need_token(credential, audience);
+
+    if (token->secret == secret && !credential->cloud->sandbox)
+        g_clear_pointer(&token->secret, roll_secret_free);
+}
+
+void credential_forget(struct roll_credential *credential, const void *user)
+{
+    GHashTableIter iter;
+    gpointer value = NULL;
+
+    g_hash_table_iter_init(&iter, credential->tokens);
+    while (g_hash_table_iter_next(&iter, NULL, &value)) {
+        GArray *waiters = ((struct token *)value)->waiters;
+        for (guint i = waiters->len; i > 0; i--)
+            if (g_array_index(waiters, struct waiter, i - 1).user == user)
+                g_array_remove_index(waiters, i - 1);
+    }
+}
