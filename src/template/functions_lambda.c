@@ -1,0 +1,468 @@
+/* Functions that take a lambda (reference 17.5). A lambda is no value: only a direct argument of
+ * these. */
+#include "internal.h"
+
+#define MAX_VARIABLES_OF_LAMBDA 3
+
+struct lambda {
+    const struct eval *eval;
+    unsigned count;
+    const char *names[MAX_VARIABLES_OF_LAMBDA];
+    const struct expr *body;
+    const struct expr *expr;
+};
+
+static struct roll_error *lambda_read(const struct eval *eval, const struct expr *call,
+                                      unsigned index, unsigned least, unsigned most,
+                                      struct lambda *lambda)
+{
+    const struct expr *expr = call->args[index];
+    lambda->eval = eval;
+    if (expr->kind != EXPR_CALL || !expr->function || expr->function->special != special_lambda)
+        return template_error(
+            "The template language function '%s' expects parameter '%u' to be a lambda function. "
+            "Please see https://aka.ms/arm-functions for usage details.",
+            call->function->name, index + 1);
+    lambda->expr = expr;
+    lambda->count = expr->count - 1;
+    if (expr->count < 1 || lambda->count < least || lambda->count > most)
+        return template_error(
+            "The template language function '%s' expects a lambda function with '%u' to '%u' "
+            "variables. The provided one has '%u'.",
+            call->function->name, least, most, expr->count - 1);
+    for (unsigned i = 0; i < lambda->count; i++) {
+        lambda->names[i] = expr_literal_text(expr->args[i]);
+        if (!lambda->names[i])
+            return template_error("The variables of a lambda function must be string literals.");
+    }
+    lambda->body = expr->args[lambda->count];
+    return NULL;
+}
+
+/* values are borrowed; those beyond the lambda's variables are not used. */
+static struct roll_error *lambda_run(const struct lambda *lambda, json_t *const *values,
+                                     json_t **ret_value)
+{
+    struct frame frames[MAX_VARIABLES_OF_LAMBDA];
+    struct eval inner = *lambda->eval;
+    for (unsigned i = 0; i < lambda->count; i++) {
+        frames[i] = (struct frame){.kind = FRAME_LAMBDA,
+                                   .name = lambda->names[i],
+                                   .value = values[i],
+                                   .outer = inner.frame};
+        inner.frame = &frames[i];
+    }
+    return eval_expr(&inner, lambda->body, ret_value);
+}
+
+static struct roll_error *lambda_run_indexed(const struct lambda *lambda, json_t *element,
+                                             size_t index, json_t **ret_value)
+{
+    roll_auto(json) json_t *number = lambda->count > 1 ? json_integer((json_int_t)index) : NULL;
+    json_t *const values[] = {element, number};
+    ROLL_TRY(work_make(lambda->eval->work, 32));
+    return lambda_run(lambda, values, ret_value);
+}
+
+/* The lambda with what is known of its body filled in, its variables left as they are. */
+static const struct expr *lambda_reduce(const struct lambda *lambda)
+{
+    struct work *work = lambda->eval->work;
+    struct frame frames[MAX_VARIABLES_OF_LAMBDA];
+    const struct expr *args[MAX_VARIABLES_OF_LAMBDA + 1];
+    struct eval inner = *lambda->eval;
+    for (unsigned i = 0; i < lambda->count; i++) {
+        args[i] = expr_text(work, lambda->names[i]);
+        frames[i] = (struct frame){
+            .kind = FRAME_LAMBDA,
+            .name = lambda->names[i],
+            .value = marker_new(work, expr_call(work, "lambdaVariables", &args[i], 1)),
+            .outer = inner.frame};
+        inner.frame = &frames[i];
+    }
+    args[lambda->count] = expr_reduce(&inner, lambda->body);
+    return expr_call(work, "lambda", args, lambda->count + 1);
+}
+
+static json_t *unknown_call(const struct eval *eval, const struct expr *call, json_t *first,
+                            json_t *second)
+{
+    struct work *work = eval->work;
+    const struct expr *args[3] = {expr_of(work, first), second ? expr_of(work, second) : NULL,
+                                  NULL};
+    for (unsigned i = second ? 2 : 1; i < call->count && i < 3; i++) {
+        struct lambda lambda;
+        struct roll_error *err = lambda_read(eval, call, i, 0, MAX_VARIABLES_OF_LAMBDA, &lambda);
+        args[i] = err ? call->args[i] : lambda_reduce(&lambda);
+        roll_error_free(err);
+    }
+    return marker_new(work, expr_call(work, call->name, args, call->count));
+}
+
+/* ---- the first argument ---- */
+
+struct input {
+    json_t *given; /* owned */
+    json_t *known; /* borrowed: the array or object, or NULL */
+};
+
+static void input_clear(struct input *input)
+{
+    json_decref(input->given);
+}
+
+/* known stays NULL for an unknown one. */
+static struct roll_error *input_read(const struct eval *eval, const struct expr *call,
+                                     json_type type, struct input *input)
+{
+    ROLL_TRY(eval_expr(eval, call->args[0], &input->given));
+    json_t *known = is_marker(input->given) ? marker_of(input->given)->hidden : input->given;
+    if (known && json_typeof(known) != type)
+        return template_error(
+            "The template language function '%s' expects its first parameter to be of type '%s'. "
+            "The "
+            "provided value is of type '%s'. Please see https://aka.ms/arm-functions for usage "
+            "details.",
+            call->function->name, type == JSON_ARRAY ? "Array" : "Object", type_word(known));
+    input->known = known;
+    return NULL;
+}
+
+/* A result made from a hidden input is hidden. Steals value. */
+static json_t *hide_like(const struct eval *eval, const struct expr *call,
+                         const struct input *input, json_t *value)
+{
+    if (!is_marker(input->given))
+        return value;
+    return marker_hide(eval->work, marker_of(unknown_call(eval, call, input->given, NULL))->expr,
+                       value);
+}
+
+typedef struct roll_error *loop_body(const struct eval *eval, const struct expr *call,
+                                     const struct input *input, json_t **ret_value);
+
+/* Runs body when the input is known; its NULL result stands for "unknown". */
+static struct roll_error *with_input(const struct eval *eval, const struct expr *call,
+                                     json_type type, loop_body *body, json_t **ret_value)
+{
+    __attribute__((cleanup(input_clear))) struct input input = {0};
+    json_t *value = NULL;
+    ROLL_TRY(input_read(eval, call, type, &input));
+    if (input.known)
+        ROLL_TRY(body(eval, call, &input, &value));
+    *ret_value =
+        value ? hide_like(eval, call, &input, value) : unknown_call(eval, call, input.given, NULL);
+    return NULL;
+}
+
+static struct roll_error *map_body(const struct eval *eval, const struct expr *call,
+                                   const struct input *input, json_t **ret_value)
+{
+    struct lambda lambda;
+    size_t index;
+    json_t *element;
+    roll_auto(json) json_t *mapped = json_array();
+    ROLL_TRY(lambda_read(eval, call, 1, 1, 2, &lambda));
+    json_array_foreach (input->known, index, element) {
+        json_t *value = NULL;
+        ROLL_TRY(lambda_run_indexed(&lambda, element, index, &value));
+        json_array_append_new(mapped, value);
+        ROLL_TRY(work_make(eval->work, 16));
+    }
+    *ret_value = g_steal_pointer(&mapped);
+    return NULL;
+}
+
+struct roll_error *special_map(const struct eval *eval, const struct expr *call, json_t **ret_value)
+{
+    return with_input(eval, call, JSON_ARRAY, map_body, ret_value);
+}
+
+static struct roll_error *predicate_error(const struct expr *call, const json_t *value)
+{
+    return template_error(
+        "The lambda function of template language function '%s' must return a value of type "
+        "'Boolean'. The returned value is of type '%s'.",
+        call->function->name, type_word(value));
+}
+
+static struct roll_error *filter_body(const struct eval *eval, const struct expr *call,
+                                      const struct input *input, json_t **ret_value)
+{
+    struct lambda lambda;
+    size_t index;
+    json_t *element;
+    bool unknown = false;
+    roll_auto(json) json_t *kept = json_array();
+    ROLL_TRY(lambda_read(eval, call, 1, 1, 2, &lambda));
+    json_array_foreach (input->known, index, element) {
+        roll_auto(json) json_t *value = NULL;
+        ROLL_TRY(lambda_run_indexed(&lambda, element, index, &value));
+        unknown = unknown || is_marker(value);
+        if (!is_marker(value) && !json_is_boolean(value))
+            return predicate_error(call, value);
+        if (json_is_true(value))
+            json_array_append(kept, element);
+    }
+    *ret_value = unknown ? NULL : g_steal_pointer(&kept);
+    return NULL;
+}
+
+struct roll_error *special_filter(const struct eval *eval, const struct expr *call,
+                                  json_t **ret_value)
+{
+    return with_input(eval, call, JSON_ARRAY, filter_body, ret_value);
+}
+
+static struct roll_error *reduce_over(const struct eval *eval, const struct lambda *lambda,
+                                      json_t *array, json_t **current)
+{
+    size_t index;
+    json_t *element;
+    json_array_foreach (array, index, element) {
+        roll_auto(json) json_t *number = json_integer((json_int_t)index);
+        json_t *const values[] = {*current, element, number};
+        json_t *next = NULL;
+        ROLL_TRY(work_make(eval->work, 32));
+        ROLL_TRY(lambda_run(lambda, values, &next));
+        json_decref(*current);
+        *current = next;
+        if (index % 32 ==
+            31) /* a value that grows inwards would exhaust the stack when it is freed */
+            ROLL_TRY(value_check_depth(eval->work, next));
+    }
+    return NULL;
+}
+
+struct roll_error *special_reduce(const struct eval *eval, const struct expr *call,
+                                  json_t **ret_value)
+{
+    __attribute__((cleanup(input_clear))) struct input input = {0};
+    roll_auto(json) json_t *current = NULL;
+    struct lambda lambda;
+    ROLL_TRY(input_read(eval, call, JSON_ARRAY, &input));
+    ROLL_TRY(eval_expr(eval, call->args[1], &current));
+    ROLL_TRY(lambda_read(eval, call, 2, 2, 3, &lambda));
+    if (!input.known) {
+        *ret_value = unknown_call(eval, call, input.given, current);
+        return NULL;
+    }
+    ROLL_TRY(reduce_over(eval, &lambda, input.known, &current));
+    ROLL_TRY(value_check_depth(eval->work, current));
+    *ret_value = g_steal_pointer(&current);
+    if (is_marker(input.given))
+        *ret_value = marker_hide(eval->work, marker_of(input.given)->expr, *ret_value);
+    return NULL;
+}
+
+/* ---- sort: a stable merge sort, since a comparison can fail ---- */
+
+struct sorting {
+    const struct lambda *lambda;
+    const struct expr *call;
+    json_t **items;
+    json_t **spare;
+    bool unknown;
+};
+
+static struct roll_error *comes_before(struct sorting *sorting, json_t *a, json_t *b,
+                                       bool *ret_before)
+{
+    json_t *const values[] = {a, b};
+    roll_auto(json) json_t *value = NULL;
+    ROLL_TRY(lambda_run(sorting->lambda, values, &value));
+    sorting->unknown = sorting->unknown || is_marker(value);
+    if (!is_marker(value) && !json_is_boolean(value))
+        return predicate_error(sorting->call, value);
+    *ret_before = json_is_true(value);
+    return NULL;
+}
+
+static struct roll_error *merge_sort(struct sorting *sorting, size_t from, size_t to)
+{
+    if (to - from < 2)
+        return NULL;
+    size_t middle = (from + to) / 2;
+    ROLL_TRY(merge_sort(sorting, from, middle));
+    ROLL_TRY(merge_sort(sorting, middle, to));
+    size_t left = from;
+    size_t right = middle;
+    for (size_t at = from; at < to; at++) {
+        bool take_right = left == middle;
+        if (left < middle && right < to)
+            ROLL_TRY(
+                comes_before(sorting, sorting->items[right], sorting->items[left], &take_right));
+        sorting->spare[at] = take_right ? sorting->items[right++] : sorting->items[left++];
+    }
+    memcpy(sorting->items + from, sorting->spare + from, (to - from) * sizeof(json_t *));
+    return NULL;
+}
+
+static struct roll_error *sort_body(const struct eval *eval, const struct expr *call,
+                                    const struct input *input, json_t **ret_value)
+{
+    struct lambda lambda;
+    size_t count = json_array_size(input->known);
+    ROLL_TRY(lambda_read(eval, call, 1, 2, 2, &lambda));
+    g_autofree json_t **items = g_new(json_t *, count + 1);
+    g_autofree json_t **spare = g_new(json_t *, count + 1);
+    for (size_t i = 0; i < count; i++)
+        items[i] = json_array_get(input->known, i);
+    struct sorting sorting = {.lambda = &lambda, .call = call, .items = items, .spare = spare};
+    ROLL_TRY(merge_sort(&sorting, 0, count));
+    ROLL_TRY(work_make(eval->work, 64 + 8 * count));
+    if (sorting.unknown)
+        return NULL;
+    *ret_value = json_array();
+    for (size_t i = 0; i < count; i++)
+        json_array_append(*ret_value, items[i]);
+    return NULL;
+}
+
+struct roll_error *special_sort(const struct eval *eval, const struct expr *call,
+                                json_t **ret_value)
+{
+    return with_input(eval, call, JSON_ARRAY, sort_body, ret_value);
+}
+
+/* ---- objects ---- */
+
+/* The text that a key lambda gives; *ret_key NULL when it is unknown. */
+static struct roll_error *key_of(const struct lambda *lambda, const struct expr *call,
+                                 json_t *element, json_t **ret_key)
+{
+    json_t *const values[] = {element};
+    roll_auto(json) json_t *key = NULL;
+    ROLL_TRY(lambda_run(lambda, values, &key));
+    json_t *known = is_marker(key) ? marker_of(key)->hidden : key;
+    if (known && !json_is_string(known))
+        return template_error("The key lambda function of template language function '%s' must "
+                              "return a value of type "
+                              "'String'. The returned value is of type '%s'.",
+                              call->function->name, type_word(known));
+    *ret_key = known ? json_incref(known) : NULL;
+    return NULL;
+}
+
+static struct roll_error *to_object_body(const struct eval *eval, const struct expr *call,
+                                         const struct input *input, json_t **ret_value)
+{
+    struct lambda key_lambda;
+    struct lambda value_lambda;
+    size_t index;
+    json_t *element;
+    roll_auto(json) json_t *object = json_object();
+    ROLL_TRY(lambda_read(eval, call, 1, 1, 1, &key_lambda));
+    if (call->count > 2)
+        ROLL_TRY(lambda_read(eval, call, 2, 1, 1, &value_lambda));
+    json_array_foreach (input->known, index, element) {
+        roll_auto(json) json_t *key = NULL;
+        json_t *const values[] = {element};
+        json_t *value = NULL;
+        ROLL_TRY(key_of(&key_lambda, call, element, &key));
+        if (!key)
+            return NULL;
+        if (call->count > 2)
+            ROLL_TRY(lambda_run(&value_lambda, values, &value));
+        object_put(object, json_string_value(key), value ? value : json_incref(element));
+        ROLL_TRY(work_make(eval->work, 64));
+    }
+    *ret_value = g_steal_pointer(&object);
+    return NULL;
+}
+
+struct roll_error *special_to_object(const struct eval *eval, const struct expr *call,
+                                     json_t **ret_value)
+{
+    return with_input(eval, call, JSON_ARRAY, to_object_body, ret_value);
+}
+
+static struct roll_error *group_by_body(const struct eval *eval, const struct expr *call,
+                                        const struct input *input, json_t **ret_value)
+{
+    struct lambda key_lambda;
+    struct lambda value_lambda;
+    size_t index;
+    json_t *element;
+    roll_auto(json) json_t *groups = json_object();
+    ROLL_TRY(lambda_read(eval, call, 1, 1, 1, &key_lambda));
+    if (call->count > 2)
+        ROLL_TRY(lambda_read(eval, call, 2, 1, 1, &value_lambda));
+    json_array_foreach (input->known, index, element) {
+        roll_auto(json) json_t *key = NULL;
+        json_t *const values[] = {element};
+        json_t *value = NULL;
+        ROLL_TRY(key_of(&key_lambda, call, element, &key));
+        if (!key)
+            return NULL;
+        if (call->count > 2)
+            ROLL_TRY(lambda_run(&value_lambda, values, &value));
+        json_t *group = json_object_get(groups, json_string_value(key));
+        if (!group)
+            object_put(groups, json_string_value(key), group = json_array());
+        json_array_append_new(group, value ? value : json_incref(element));
+        ROLL_TRY(work_make(eval->work, 64));
+    }
+    *ret_value = g_steal_pointer(&groups);
+    return NULL;
+}
+
+struct roll_error *special_group_by(const struct eval *eval, const struct expr *call,
+                                    json_t **ret_value)
+{
+    return with_input(eval, call, JSON_ARRAY, group_by_body, ret_value);
+}
+
+static struct roll_error *map_values_body(const struct eval *eval, const struct expr *call,
+                                          const struct input *input, json_t **ret_value)
+{
+    struct lambda lambda;
+    const char *key;
+    json_t *element;
+    roll_auto(json) json_t *mapped = json_object();
+    ROLL_TRY(lambda_read(eval, call, 1, 1, 1, &lambda));
+    json_object_foreach (input->known, key, element) {
+        json_t *const values[] = {element};
+        json_t *value = NULL;
+        ROLL_TRY(lambda_run(&lambda, values, &value));
+        object_put(mapped, key, value);
+        ROLL_TRY(work_make(eval->work, 64));
+    }
+    *ret_value = g_steal_pointer(&mapped);
+    return NULL;
+}
+
+struct roll_error *special_map_values(const struct eval *eval, const struct expr *call,
+                                      json_t **ret_value)
+{
+    return with_input(eval, call, JSON_OBJECT, map_values_body, ret_value);
+}
+
+/* ---- lambda and its variables ---- */
+
+struct roll_error *special_lambda(const struct eval *eval, const struct expr *call,
+                                  json_t **ret_value)
+{
+    (void)eval;
+    (void)call;
+    (void)ret_value;
+    return template_error("The template function 'lambda' is not expected at this location: a "
+                          "lambda function can only "
+                          "be an argument of functions that take one.");
+}
+
+struct roll_error *special_lambda_variables(const struct eval *eval, const struct expr *call,
+                                            json_t **ret_value)
+{
+    roll_auto(json) json_t *name = NULL;
+    ROLL_TRY(eval_expr(eval, call->args[0], &name));
+    if (!json_is_string(name))
+        return argument_error(call->function, 0, name);
+    for (const struct frame *frame = eval->frame; frame; frame = frame->outer)
+        if (frame->kind == FRAME_LAMBDA &&
+            g_ascii_strcasecmp(frame->name, json_string_value(name)) == 0) {
+            *ret_value = json_incref(frame->value);
+            return NULL;
+        }
+    return template_error("The lambda variable '%s' is not found.", json_string_value(name));
+}

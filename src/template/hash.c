@@ -1,0 +1,102 @@
+/* ARM's templateHash: members in a known order, compact, upper-cased, hashed (REST reference 1.11).
+ */
+#include "internal.h"
+
+#include "rollbook/json.h"
+
+static const char *const root_order[] = {
+    "$schema",   "languageVersion", "contentVersion", "extensions", "definitions", "parameters",
+    "functions", "variables",       "resources",      "outputs",    "metadata",    NULL};
+static const char *const parameter_order[] = {
+    "defaultValue", "allowedValues", "minValue", "maxValue", "minLength",
+    "maxLength",    "nullable",      "type",     "metadata", NULL};
+static const char *const resource_order[] = {
+    "type",          "apiVersion", "name",  "existing",  "location", "dependsOn",  "plan",
+    "tags",          "sku",        "zones", "kind",      "identity", "properties", "subscriptionId",
+    "resourceGroup", "scope",      "copy",  "condition", NULL};
+static const char *const output_order[] = {"copy", "nullable", "type", "value", NULL};
+
+/* Known members first, in their order; the others follow as they stand. */
+static json_t *reorder(const json_t *object, const char *const *order)
+{
+    const char *key;
+    json_t *value;
+    if (!json_is_object(object))
+        return json_incref((json_t *)(uintptr_t)object);
+    json_t *ordered = json_object();
+    for (; *order; order++) {
+        json_t *member = json_object_get(object, *order);
+        if (member)
+            object_put(ordered, *order, json_incref(member));
+    }
+    json_object_foreach ((json_t *)(uintptr_t)object, key, value)
+        if (!json_object_get(ordered, key))
+            object_put(ordered, key, json_incref(value));
+    return ordered;
+}
+
+static json_t *reorder_each(json_t *container, const char *const *order)
+{
+    const char *key;
+    size_t index;
+    json_t *value;
+    json_t *ordered = json_is_object(container) ? json_object() : json_array();
+    if (json_is_object(container))
+        json_object_foreach (container, key, value)
+            object_put(ordered, key, reorder(value, order));
+    else
+        json_array_foreach (container, index, value)
+            json_array_append_new(ordered, reorder(value, order));
+    return ordered;
+}
+
+static void replace(json_t *root, const char *key, const char *const *order)
+{
+    json_t *section = json_object_get(root, key);
+    if (json_is_object(section) || json_is_array(section))
+        object_put(root, key, reorder_each(section, order));
+}
+
+/* The generator's own note of the hash is no part of what is hashed. */
+static void drop_note(json_t *root)
+{
+    const json_t *metadata = json_object_get(root, "metadata");
+    const json_t *generator = json_object_get(metadata, "_generator");
+    if (!json_object_get(generator, "templateHash"))
+        return;
+    json_t *other_generator = object_copy(generator);
+    json_t *other_metadata = object_copy(metadata);
+    json_object_del(other_generator, "templateHash");
+    object_put(other_metadata, "_generator", other_generator);
+    object_put(root, "metadata", other_metadata);
+}
+
+static GString *upper_text(const json_t *root)
+{
+    g_autoptr(GString) text = g_string_new(NULL);
+    roll_json_write(root, text);
+    GString *upper = g_string_sized_new(text->len + 1);
+    for (const char *at = text->str; *at; at = g_utf8_next_char(at))
+        g_string_append_unichar(upper, g_unichar_toupper(g_utf8_get_char(at)));
+    return upper;
+}
+
+static guint64 hash_value(const json_t *value)
+{
+    roll_auto(json) json_t *root = reorder(value, root_order);
+    drop_note(root);
+    replace(root, "parameters", parameter_order);
+    replace(root, "outputs", output_order);
+    json_t *resources = json_object_get(root, "resources");
+    if (json_is_object(resources) && json_object_size(resources) == 0)
+        object_put(root, "resources", json_array());
+    else
+        replace(root, "resources", resource_order);
+    g_autoptr(GString) text = upper_text(root);
+    return murmur64(text->str, text->len);
+}
+
+void roll_template_hash(const struct roll_template *tmpl, char ret_hash[21])
+{
+    g_snprintf(ret_hash, 21, "%" G_GUINT64_FORMAT, hash_value(tmpl->root));
+}

@@ -1,0 +1,289 @@
+/* Nested deployments: where they go, and their expansion when something asks for it (reference 13,
+ * 15). */
+#include "internal.h"
+
+/* ---- the target ---- */
+
+static json_t *keep_part(struct work *work, const char *text, size_t size)
+{
+    return arena_keep(work->arena, json_stringn_nocheck(text, size));
+}
+
+/* /subscriptions/s[/resourceGroups/g], a management group, or / for the tenant. */
+static void target_from_scope(struct work *work, const char *text, struct scope *scope)
+{
+    static const char group_prefix[] = "Microsoft.Management/managementGroups/";
+    g_auto(GStrv) parts = g_strsplit(*text == '/' ? text + 1 : text, "/", -1);
+    guint count = g_strv_length(parts);
+    if (g_ascii_strncasecmp(text, group_prefix, strlen(group_prefix)) == 0) {
+        scope->kind = ROLL_SCOPE_MANAGEMENT_GROUP;
+        scope->management_group =
+            keep_part(work, text + strlen(group_prefix), strlen(text + strlen(group_prefix)));
+    } else if (count >= 4 && g_ascii_strcasecmp(parts[0], "providers") == 0 &&
+               g_ascii_strcasecmp(parts[2], "managementGroups") == 0) {
+        scope->kind = ROLL_SCOPE_MANAGEMENT_GROUP;
+        scope->management_group = keep_part(work, parts[3], strlen(parts[3]));
+    } else if (count >= 4 && g_ascii_strcasecmp(parts[2], "resourceGroups") == 0) {
+        scope->kind = ROLL_SCOPE_GROUP;
+        scope->subscription = keep_part(work, parts[1], strlen(parts[1]));
+        scope->group = keep_part(work, parts[3], strlen(parts[3]));
+    } else if (count >= 2 && g_ascii_strcasecmp(parts[0], "subscriptions") == 0) {
+        scope->kind = ROLL_SCOPE_SUBSCRIPTION;
+        scope->subscription = keep_part(work, parts[1], strlen(parts[1]));
+    } else {
+        scope->kind = ROLL_SCOPE_TENANT;
+    }
+}
+
+static bool same_text(const json_t *a, const json_t *b)
+{
+    return json_is_string(a) && json_is_string(b) &&
+           g_ascii_strcasecmp(json_string_value(a), json_string_value(b)) == 0;
+}
+
+static bool same_group(const struct scope *a, const struct scope *b)
+{
+    return a->kind == ROLL_SCOPE_GROUP && b->kind == ROLL_SCOPE_GROUP &&
+           same_text(a->group, b->group) && same_text(a->subscription, b->subscription);
+}
+
+/* The location of a group that a template around this one declares; NULL when none does. */
+static struct roll_error *declared_location(const struct level *level, const struct scope *target,
+                                            json_t **ret_location)
+{
+    roll_auto(json) json_t *id = scope_id(level->work, target);
+    if (!json_is_string(id))
+        return NULL;
+    g_autofree char *label = fold_id(json_string_value(id));
+    for (; level; level = level->owner ? level->owner->level : NULL) {
+        unsigned number = GPOINTER_TO_UINT(g_hash_table_lookup(level->by_id, label));
+        struct instance *group = number ? level_at(level, number - 1) : NULL;
+        struct eval eval;
+        json_t *location = NULL;
+        if (!group || !group->resource->location)
+            continue;
+        instance_eval(group, PLACE_MEMBER, &eval);
+        ROLL_TRY(eval_identity(&eval, group->resource->location, &location));
+        *ret_location = arena_keep(level->work->arena, location);
+        return NULL;
+    }
+    return NULL;
+}
+
+static struct roll_error *read_text(const struct eval *eval, const struct node *node,
+                                    const char *key, json_t **ret_value)
+{
+    roll_auto(json) json_t *value = NULL;
+    *ret_value = NULL;
+    if (!node)
+        return NULL;
+    ROLL_TRY(trail_key(&eval->work->trail, eval_identity(eval, node, &value), key));
+    if (json_is_null(value))
+        return NULL;
+    if (!json_is_string(value) && !is_marker(value))
+        return trail_key(
+            &eval->work->trail,
+            template_error(
+                "The '%s' of a nested deployment is of type '%s', expected type is 'String'.", key,
+                type_word(value)),
+            key);
+    *ret_value = arena_keep(eval->work->arena, g_steal_pointer(&value));
+    return NULL;
+}
+
+struct roll_error *instance_target(struct instance *instance, const struct eval *eval)
+{
+    const struct resource *resource = instance->resource;
+    const struct level *level = instance->level;
+    struct scope *target = &instance->target;
+    json_t *group = NULL;
+    json_t *subscription = NULL;
+    *target = level->scope;
+    ROLL_TRY(read_text(eval, resource->resource_group, "resourceGroup", &group));
+    ROLL_TRY(read_text(eval, resource->subscription_id, "subscriptionId", &subscription));
+    if (json_is_string(instance->scope))
+        target_from_scope(eval->work, json_string_value(instance->scope), target);
+    if (subscription) {
+        target->subscription = subscription;
+        target->kind = ROLL_SCOPE_SUBSCRIPTION;
+    }
+    if (group) {
+        target->group = group;
+        target->kind = ROLL_SCOPE_GROUP;
+    }
+    target->name = instance->name;
+    if (!same_text(target->subscription, level->scope.subscription))
+        target->subscription_name = NULL;
+    return NULL;
+}
+
+/* The group's or the record's location is asked for late: it may be that of a resource of this
+ * template. */
+static struct roll_error *locate(struct instance *instance)
+{
+    struct scope *target = &instance->target;
+    const struct scope *own = &instance->level->scope;
+    struct eval eval;
+    if (same_group(target, own))
+        return NULL;
+    target->location = NULL;
+    target->group_tags = NULL;
+    if (target->kind == ROLL_SCOPE_GROUP)
+        return declared_location(instance->level, target, &target->location);
+    instance_eval(instance, PLACE_MEMBER, &eval);
+    ROLL_TRY(read_text(&eval, instance->resource->location, "location", &target->location));
+    if (!target->location)
+        target->location = own->kind == target->kind ? own->location : NULL;
+    return NULL;
+}
+
+/* ---- linked templates ---- */
+
+/* Where the file lies relative to the one that links it; NULL when only the uri says it. */
+static const char *relative_part(const char *uri)
+{
+    if (!g_str_has_prefix(uri, RELATIVE_BASE))
+        return NULL;
+    uri += strlen(RELATIVE_BASE);
+    return g_str_has_prefix(uri, "template.json/") ? uri + strlen("template.json/") : uri;
+}
+
+static char *without_query(const char *path)
+{
+    char *plain = g_strndup(path, strcspn(path, "?#"));
+    return plain;
+}
+
+static struct roll_error *load_link(struct instance *instance, const json_t *link,
+                                    const struct program **ret_program, const char **ret_uri)
+{
+    struct work *work = instance->level->work;
+    const struct roll_template_linker *linker = work->input->linker;
+    const json_t *uri = object_get(link, "uri");
+    const json_t *relative = object_get(link, "relativePath");
+    struct roll_template *file = NULL;
+    const char *uri_text = json_is_string(uri) ? json_string_value(uri) : NULL;
+    const char *path = json_is_string(relative) ? json_string_value(relative) : NULL;
+    if (!linker || (!uri_text && !path))
+        return NULL;
+    g_autofree char *pretended =
+        uri_text && relative_part(uri_text) ? without_query(relative_part(uri_text)) : NULL;
+    if (pretended) {
+        path = pretended;
+        uri_text = NULL;
+    }
+    ROLL_TRY(linker->load(linker->user, instance->level->program->file, path, uri_text, &file));
+    if (!file)
+        return NULL;
+    g_ptr_array_add(work->templates, file);
+    *ret_program = file->program;
+    *ret_uri = uri_text ? arena_text(work->arena, uri_text, strlen(uri_text)) : NULL;
+    return NULL;
+}
+
+static struct roll_error *find_program(struct instance *instance,
+                                       const struct program **ret_program, const char **ret_uri)
+{
+    struct eval eval;
+    roll_auto(json) json_t *link = NULL;
+    *ret_program = instance->resource->nested;
+    *ret_uri = NULL;
+    if (*ret_program || !instance->resource->nested_link)
+        return NULL;
+    instance_eval(instance, PLACE_BODY, &eval);
+    ROLL_TRY(eval_identity(&eval, instance->resource->nested_link, &link));
+    return is_marker(link) ? NULL : load_link(instance, link, ret_program, ret_uri);
+}
+
+/* ---- expansion ---- */
+
+static struct roll_error *eval_given(struct instance *instance)
+{
+    struct eval eval;
+    json_t *given = NULL;
+    if (!instance->resource->nested_parameters)
+        return NULL;
+    instance_eval(instance, PLACE_BODY, &eval);
+    ROLL_TRY(eval_node(&eval, instance->resource->nested_parameters, &given));
+    instance->nested_given = arena_keep(instance->level->work->arena, given);
+    return NULL;
+}
+
+static struct roll_error *expand_inner(struct instance *instance, const struct program *program,
+                                       const char *uri)
+{
+    struct work *work = instance->level->work;
+    struct env *env = env_new(work, program, &instance->target);
+    struct level *level = level_new(work, env, program, &instance->target);
+    env->outer_env = instance->level->env;
+    env->template_uri = uri;
+    env->given = json_is_object(instance->nested_given) ? instance->nested_given : NULL;
+    env->level = level;
+    level->owner = instance;
+    level->depth = instance->level->depth + 1;
+    instance->nested = level;
+    instance->nested_env = env;
+    ROLL_TRY(env_bind(env));
+    ROLL_TRY(env_variables(env));
+    ROLL_TRY(level_expand(level));
+    return env_outputs(env, program, NULL, NULL, &instance->nested_outputs);
+}
+
+static struct roll_error *expand_outer(struct instance *instance, const struct program *program)
+{
+    struct work *work = instance->level->work;
+    struct level *level = level_new(work, instance->level->env, program, &instance->target);
+    level->owner = instance;
+    level->depth = instance->level->depth + 1;
+    level->frame = instance->frame;
+    instance->nested = level;
+    instance->nested_env = level->env;
+    ROLL_TRY(level_expand(level));
+    return env_outputs(level->env, program, instance->frame, instance, &instance->nested_outputs);
+}
+
+static struct roll_error *expand(struct instance *instance)
+{
+    const struct program *program = NULL;
+    const char *uri = NULL;
+    ROLL_TRY(locate(instance));
+    ROLL_TRY(eval_given(instance));
+    ROLL_TRY(find_program(instance, &program, &uri));
+    if (!program)
+        return NULL;
+    if (instance->level->depth >= MAX_LEVELS)
+        return template_error("Deployments nest deeper than '%d' levels.", MAX_LEVELS);
+    bool inner = instance->resource->inner || program != instance->resource->nested;
+    struct roll_error *err =
+        inner ? expand_inner(instance, program, uri) : expand_outer(instance, program);
+    if (err && instance->level->work->postponed) {
+        /* How many resources there are depends on another deployment's result: it stays a leaf. */
+        roll_error_free(err);
+        instance->level->work->postponed = false;
+        instance->level->work->complete = false;
+        instance->nested = NULL;
+        return NULL;
+    }
+    ROLL_TRY(err);
+    arena_keep(instance->level->work->arena, instance->nested_outputs);
+    return NULL;
+}
+
+struct roll_error *instance_nested(struct instance *instance)
+{
+    if (instance->nested_done)
+        return NULL;
+    if (instance->expanding) {
+        g_autofree char *id = value_label(instance->id);
+        return template_error("Circular dependency detected on resource: '%s'. Please see "
+                              "https://aka.ms/arm-syntax-resources for usage details.",
+                              id);
+    }
+    instance->expanding = true;
+    struct roll_error *err = expand(instance);
+    instance->expanding = false;
+    instance->nested_done = !err;
+    if (err)
+        return instance_error(instance->level, instance->resource, instance->name, err);
+    return NULL;
+}
