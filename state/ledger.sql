@@ -210,9 +210,6 @@ SELECT id, projection FROM streams WHERE name = :name
 -- name: stream_add
 INSERT INTO streams (name, projection) VALUES (:name, :projection) RETURNING id
 
--- name: stream_add_as
-INSERT INTO streams (id, name, projection) VALUES (:id, :name, :projection)
-
 -- name: stream_set_projection
 UPDATE streams SET projection = :projection WHERE id = :id
 
@@ -227,9 +224,6 @@ SELECT hash FROM events WHERE stream = :stream AND seq = :seq
 
 -- name: event_add
 INSERT INTO events (stream, seq, kind, at, hash, line) VALUES (:stream, :seq, :kind, :at, :hash, :line)
-
--- name: event_first
-SELECT hash FROM events ORDER BY id LIMIT 1
 
 -- name: event_page
 SELECT seq, hash, line FROM events WHERE stream = :stream AND seq >= :seq ORDER BY seq LIMIT :limit
