@@ -138,9 +138,9 @@ static struct roll_error *look_all(struct status *status, const char *only)
         ROLL_TRY(roll_workspace_environment(app->workspace, only, &plan, &environment));
         return look(status, plan, environment);
     }
-    for (char **path = app->workspace->plans; *path; path++) {
+    for (char **service = app->workspace->services; *service; service++) {
         roll_auto(plan) struct roll_plan *plan = NULL;
-        ROLL_TRY(roll_plan_read(*path, &plan));
+        ROLL_TRY(roll_workspace_plan(app->workspace, *service, &plan));
         for (guint i = 0; i < plan->environments->len; i++)
             ROLL_TRY(look(status, plan, g_ptr_array_index(plan->environments, i)));
     }
