@@ -266,8 +266,8 @@ static bool run_all(struct scenario *scenario, char **lines)
 static void set_environment(struct scenario *scenario, const char *program_folder)
 {
     g_ptr_array_add(scenario->environment,
-                    g_strdup_printf("PATH=%s:%s:/usr/local/bin:/usr/bin:/bin", program_folder,
-                                    scenario->folder));
+                    g_strdup_printf("PATH=%s:%s/tests/tools:%s:/usr/local/bin:/usr/bin:/bin",
+                                    program_folder, program_folder, scenario->folder));
     g_ptr_array_add(scenario->environment, g_strdup_printf("HOME=%s", scenario->folder));
     g_ptr_array_add(scenario->environment, g_strdup_printf("SOURCE=%s", ROLL_SOURCE_DIR));
     g_ptr_array_add(scenario->environment, g_strdup("GIT_CONFIG_NOSYSTEM=1"));
