@@ -65,7 +65,8 @@ void roll_act_clear(struct roll_act *act);
 /* The repository of the plan; ROLL_E_GIT and friends. Opened once. */
 struct roll_error *roll_act_git(struct roll_act *act) ROLL_CHECKED;
 
-/* Goes on with a rollout: an open one is resumed; of one that failed, what is still dirty is sent again by a new one. */
+/* Goes on with a rollout: an open one is resumed; of one that failed, what is still dirty is sent
+ * again by a new one. */
 struct roll_error *roll_act_resume(struct roll_act *act, int64_t rollout) ROLL_CHECKED;
 
 /* Drives with live progress and prints how it ended. drive: one of roll_rollout_start, … wrapped.
@@ -74,5 +75,14 @@ struct roll_driver_options roll_act_driver(const struct roll_act *act,
                                            struct roll_progress *progress);
 struct roll_error *roll_act_finish(struct roll_act *act, const struct roll_outcome *outcome)
     ROLL_CHECKED;
+
+/* act_say.c */
+char *roll_act_sentence(const struct roll_act *act, const struct roll_choice *choice); /* owned */
+void roll_act_say_notes(struct roll_act *act, const struct roll_choice *choice);
+/* --dry-run: the offline difference, and ARM's forecast with --what-if. */
+struct roll_error *roll_act_show_diff(struct roll_act *act, const struct roll_choice *choice)
+    ROLL_CHECKED;
+/* With -o json stdout belongs to the document. */
+const struct roll_screen *roll_act_progress_screen(const struct roll_app *app);
 
 #endif

@@ -89,8 +89,8 @@ static struct roll_error *cancel(struct roll_act *act, const char *text)
                                ": what ARM has done so far stays, half-applied. Go on?",
                                act->stream, (gint64)number);
     ROLL_TRY(roll_confirm(act->app, question, act->options->yes));
-    roll_auto(progress) struct roll_progress *progress = roll_progress_new(
-        act->app->json ? &act->app->err : &act->app->out, act->stream, act->app->globals.quiet);
+    roll_auto(progress) struct roll_progress *progress =
+        roll_progress_new(roll_act_progress_screen(act->app), act->stream, act->app->globals.quiet);
     options = roll_act_driver(act, progress);
     err = roll_rollout_cancel(&options, act->stream, number, act->options->reason, &outcome);
     roll_progress_end(progress);

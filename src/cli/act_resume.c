@@ -1,0 +1,104 @@
+/* Going on: an open rollout is resumed; of one that failed, what is still dirty is sent again. */
+#include "act.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+/* ---- resuming ------------------------------------------------------------------------------- */
+
+struct known_rollout {
+    char *kind, *release, *state;
+    int64_t ended_at;
+};
+
+static struct roll_error *know_rollout(void *user, const struct roll_rollout_row *row)
+{
+    struct known_rollout *known = user;
+
+    *known = (struct known_rollout){
+        .kind = g_strdup(row->kind),
+        .release = g_strdup(row->release),
+        .state = g_strdup(row->state),
+        .ended_at = row->ended_at,
+    };
+    return NULL;
+}
+
+static void known_rollout_clear(struct known_rollout *known)
+{
+    g_free(known->kind);
+    g_free(known->release);
+    g_free(known->state);
+}
+
+static struct roll_error *resume_open(struct roll_act *act, int64_t rollout)
+{
+    struct roll_outcome outcome = {0};
+    g_autofree char *question = g_strdup_printf(
+        "resume %s#%" PRId64 ": what was intended is looked at, what is missing is sent. Go on?",
+        act->stream, rollout);
+
+    ROLL_TRY(roll_confirm(act->app, question, act->options->yes));
+    roll_auto(progress) struct roll_progress *progress =
+        roll_progress_new(roll_act_progress_screen(act->app), act->stream, act->app->globals.quiet);
+    struct roll_driver_options options = roll_act_driver(act, progress);
+    struct roll_error *err = roll_rollout_resume(&options, act->stream, rollout, &outcome);
+
+    roll_progress_end(progress);
+    ROLL_TRY(err);
+    return roll_act_finish(act, &outcome);
+}
+
+/* A rollout that ended is not opened again: its goal is, for the targets that are dirty. */
+static struct roll_error *choose_again(struct roll_act *act, struct roll_choice **ret_choice)
+{
+    const struct known_rollout *known = act->user;
+
+    act->choice.release = known->release;
+    if (strcmp(known->kind, "back") == 0)
+        return roll_choose_back(act->plan, act->environment, act->app->ledger, &act->choice,
+                                ret_choice);
+    if (strcmp(known->kind, "forward") == 0)
+        return roll_choose_forward(act->plan, act->environment, act->app->ledger, act->git,
+                                   &act->choice, ret_choice);
+    if (strcmp(known->kind, "hotfix") == 0)
+        return roll_choose_hotfix(act->plan, act->environment, act->app->ledger, act->git,
+                                  &act->choice, ret_choice);
+    return roll_choose_out(act->plan, act->environment, act->app->ledger, act->git, &act->choice,
+                           ret_choice);
+}
+
+static enum roll_lane lane_of_kind(const char *kind)
+{
+    if (strcmp(kind, "back") == 0 || strcmp(kind, "forward") == 0)
+        return ROLL_LANE_ROLLBACK;
+    return strcmp(kind, "hotfix") == 0 ? ROLL_LANE_HOTFIX : ROLL_LANE_RELEASE;
+}
+
+static struct roll_error *send_again(struct roll_act *act, struct known_rollout *known)
+{
+    if (strcmp(known->state, "failed") != 0 && strcmp(known->state, "cancelled") != 0)
+        return roll_error_new(ROLL_E_NOTHING, "it has ended: %s", known->state);
+    act->lane = lane_of_kind(known->kind);
+    act->verb = known->kind;
+    act->user = known;
+    act->choose = choose_again;
+    return roll_act_run(act);
+}
+
+struct roll_error *roll_act_resume(struct roll_act *act, int64_t rollout)
+{
+    struct roll_rollout_query query = {.stream = act->stream, .number = rollout, .limit = 1};
+    struct known_rollout known = {0};
+    struct roll_error *err = roll_ledger_rollouts(act->app->ledger, &query, know_rollout, &known);
+
+    if (!err && !known.kind)
+        err = roll_error_new(ROLL_E_NOT_FOUND, "there is no rollout '%s#%" PRId64 "'", act->stream,
+                             rollout);
+    if (!err && !known.ended_at)
+        err = resume_open(act, rollout);
+    else if (!err)
+        err = send_again(act, &known);
+    known_rollout_clear(&known);
+    return err;
+}

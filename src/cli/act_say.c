@@ -1,0 +1,288 @@
+/* What is said before and after: the blast radius, the difference, how it ended, what to type next.
+ */
+#include "act.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "rollbook/json.h"
+#include "view.h"
+
+/* ---- saying what would happen --------------------------------------------------------------- */
+
+void roll_act_say_notes(struct roll_act *act, const struct roll_choice *choice)
+{
+    for (char **line = choice->skipped; line && *line; line++)
+        roll_say(act->app, "skipped  %s", *line);
+    for (char **line = choice->notes; line && *line; line++)
+        roll_say(act->app, "note     %s", *line);
+}
+
+static bool touches_group(const struct roll_order *order, const char **ret_subscription)
+{
+    for (guint i = 0; i < order->targets->len; i++) {
+        const struct roll_order_target *target = g_ptr_array_index(order->targets, i);
+        if (target->subscription) {
+            *ret_subscription = target->subscription;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The blast radius in one sentence. */
+char *roll_act_sentence(const struct roll_act *act, const struct roll_choice *choice)
+{
+    const struct roll_order *order = choice->order;
+    GString *text = g_string_new(NULL);
+    const char *subscription = NULL;
+
+    g_string_append_printf(text, "roll %s %s", act->verb, act->stream);
+    if (choice->request.release)
+        g_string_append_printf(text, " to %s", choice->request.release);
+    else
+        g_string_append(text, " to each target's own release");
+    if (choice->request.from)
+        g_string_append_printf(text, ", from %s", choice->request.from);
+    g_string_append_printf(text, ": %u target%s", order->targets->len,
+                           order->targets->len == 1 ? "" : "s");
+    if (order->rings > 1)
+        g_string_append_printf(text, " in %d rings", order->rings);
+    if (touches_group(order, &subscription))
+        g_string_append_printf(text, ", subscription %s", subscription);
+    return g_string_free(text, FALSE);
+}
+
+static struct roll_error *diff_json(struct roll_act *act, const struct roll_choice *choice,
+                                    json_t *targets)
+{
+    for (guint i = 0; i < choice->order->targets->len; i++) {
+        const struct roll_order_target *target = g_ptr_array_index(choice->order->targets, i);
+        json_t *changes = NULL;
+
+        ROLL_TRY(roll_order_diff(act->app->ledger, choice->order, target, &changes));
+        json_array_append_new(targets,
+                              json_pack("{s:s,s:s?,s:s,s:o}", "name", target->name, "from",
+                                        target->had, "to", target->release, "changes", changes));
+    }
+    return NULL;
+}
+
+static const char *change_sign(const char *type)
+{
+    static const char *const signs[][2] = {{"Create", "+"}, {"Delete", "-"},   {"Modify", "~"},
+                                           {"Deploy", "~"}, {"NoChange", "="}, {"Ignore", "."}};
+
+    for (size_t i = 0; type && i < G_N_ELEMENTS(signs); i++)
+        if (strcmp(signs[i][0], type) == 0)
+            return signs[i][1];
+    return "?";
+}
+
+static void say_forecast(struct roll_app *app, const json_t *forecasts)
+{
+    const char *target;
+    json_t *changes;
+
+    json_object_foreach ((json_t *)(uintptr_t)forecasts, target, changes) {
+        size_t index;
+        json_t *change;
+
+        roll_say(app, "%s  what ARM forecasts", target);
+        json_array_foreach (changes, index, change) {
+            const char *type = roll_json_get_string(change, "changeType");
+            const char *id = roll_json_get_string(change, "resourceId");
+            roll_say(app, "  %s %s  %s", change_sign(type), type ? type : "", id ? id : "");
+        }
+    }
+}
+
+static struct roll_error *forecast(struct roll_act *act, const struct roll_choice *choice,
+                                   json_t **ret_forecasts)
+{
+    struct roll_driver_options options = roll_act_driver(act, NULL);
+
+    return act->options->what_if ? roll_rollout_what_if(&options, choice, ret_forecasts) : NULL;
+}
+
+static void show_diff_json(struct roll_act *act, const struct roll_choice *choice, json_t *targets,
+                           json_t *forecasts)
+{
+    roll_auto(json) json_t *document =
+        json_pack("{s:s,s:s,s:s?,s:s?,s:O,s:O*}", "rollout", act->stream, "kind",
+                  choice->order->kind, "version", choice->request.release, "from",
+                  choice->request.from, "targets", targets, "whatIf", forecasts);
+
+    roll_report_json(&act->app->out, document);
+}
+
+struct roll_error *roll_act_show_diff(struct roll_act *act, const struct roll_choice *choice)
+{
+    roll_auto(json) json_t *targets = json_array();
+    roll_auto(json) json_t *forecasts = NULL;
+    struct roll_app *app = act->app;
+    size_t index;
+    json_t *target;
+
+    ROLL_TRY(diff_json(act, choice, targets));
+    ROLL_TRY(forecast(act, choice, &forecasts));
+    if (app->json) {
+        show_diff_json(act, choice, targets, forecasts);
+        return NULL;
+    }
+    json_array_foreach (targets, index, target) {
+        const char *from = roll_json_get_string(target, "from");
+        roll_say(app, "%s  %s → %s", roll_json_get_string(target, "name"), from ? from : "nothing",
+                 roll_json_get_string(target, "to"));
+        if (roll_report_changes(&app->out, json_object_get(target, "changes"), 2) == 0)
+            roll_say(app, "  no differences");
+    }
+    if (forecasts)
+        say_forecast(app, forecasts);
+    roll_say(app, "nothing was done (--dry-run)");
+    return NULL;
+}
+
+/* ---- how it ended -------------------------------------------------------------------------- */
+
+static enum roll_code end_code(const struct roll_outcome *outcome)
+{
+    switch (outcome->end) {
+    case ROLL_END_SUCCEEDED:
+        return ROLL_OK;
+    case ROLL_END_FAILED_BACK:
+        return outcome->back_end == ROLL_END_SUCCEEDED ? ROLL_E_FAILED_ROLLED_BACK : ROLL_E_FAILED;
+    case ROLL_END_CANCELLED:
+        return ROLL_E_CANCELLED;
+    case ROLL_END_SUPERSEDED:
+        return ROLL_E_EXPIRED;
+    case ROLL_END_DETACHED:
+    case ROLL_END_SETTLED:
+        return ROLL_E_DETACHED;
+    case ROLL_END_FENCED:
+    case ROLL_END_CONFLICT:
+    case ROLL_END_UNKNOWN_KIND:
+        return ROLL_E_CONFLICT;
+    case ROLL_END_ENDED:
+        return ROLL_E_NOTHING;
+    default:
+        return ROLL_E_FAILED;
+    }
+}
+
+static const char *end_word(enum roll_machine_end end)
+{
+    static const char *const words[] = {
+        [ROLL_END_SUCCEEDED] = "succeeded",
+        [ROLL_END_FAILED] = "failed",
+        [ROLL_END_FAILED_BACK] = "failed",
+        [ROLL_END_CANCELLED] = "cancelled",
+        [ROLL_END_SUPERSEDED] = "superseded by a newer rollout",
+        [ROLL_END_ENDED] = "has ended already",
+        [ROLL_END_SETTLED] = "settled",
+        [ROLL_END_DETACHED] = "goes on in Azure; this command has let go",
+        [ROLL_END_CONFLICT] = "met another writer",
+        [ROLL_END_FENCED] = "is driven by another process now",
+        [ROLL_END_UNKNOWN_KIND] = "holds events of a newer roll; use that version",
+        [ROLL_END_ERROR] = "stopped",
+    };
+
+    return (size_t)end < G_N_ELEMENTS(words) && words[end] ? words[end] : "ended";
+}
+
+static void say_target_failures(struct roll_app *app, const json_t *view)
+{
+    size_t index;
+    json_t *target;
+
+    json_array_foreach (json_object_get(view, "targets"), index, target) {
+        const char *code = roll_json_get_string(target, "code");
+        const char *advice = roll_arm_advice(code);
+        if (!code)
+            continue;
+        roll_say(app, "  %s  %s: %s", roll_json_get_string(target, "name"), code,
+                 roll_json_get_string(target, "message"));
+        roll_say(app, "     correlation id %s", roll_json_get_string(target, "correlationId"));
+        if (advice)
+            roll_say(app, "     %s", advice);
+    }
+}
+
+static size_t say_leftovers(struct roll_app *app, const json_t *view)
+{
+    size_t index, count = 0;
+    json_t *target;
+
+    json_array_foreach (json_object_get(view, "targets"), index, target) {
+        size_t at;
+        json_t *leftover;
+        json_array_foreach (json_object_get(target, "leftovers"), at, leftover) {
+            if (count++ == 0)
+                roll_say(app, "left over, made by newer releases and not deleted:");
+            roll_say(app, "  %s  (%s)", roll_json_get_string(leftover, "id"),
+                     roll_json_get_string(leftover, "release"));
+        }
+    }
+    return count;
+}
+
+static void say_next(struct roll_act *act, const struct roll_outcome *outcome, const json_t *view)
+{
+    struct roll_app *app = act->app;
+    const char *kind = roll_json_get_string(view, "kind");
+    const char *name = act->environment->name;
+
+    switch (outcome->end) {
+    case ROLL_END_SUCCEEDED:
+        if (g_strcmp0(kind, "back") == 0) {
+            roll_say(app, "data, secrets' values and deleted resources do not come back with it");
+            roll_say(
+                app,
+                "a hold keeps schedules away from %s until roll out, roll forward or roll unhold",
+                name);
+            roll_say(app, "next: roll forward %s --reason TEXT   undoes this", name);
+        } else if (roll_json_get_string(view, "from")) {
+            roll_say(app, "next: roll back %s   undoes this", name);
+        }
+        break;
+    case ROLL_END_FAILED:
+        roll_say(app, "next: roll resume %s#%" PRId64 "   sends what failed again", name,
+                 outcome->rollout);
+        if (g_strcmp0(kind, "back") != 0)
+            roll_say(app, "      roll back %s", name);
+        else
+            roll_say(app, "      roll back %s --to OLDER, roll forward %s or roll hotfix %s", name,
+                     name, name);
+        break;
+    case ROLL_END_DETACHED:
+        roll_say(app, "next: roll resume %s#%" PRId64, name, outcome->rollout);
+        break;
+    default:
+        break;
+    }
+}
+
+struct roll_error *roll_act_finish(struct roll_act *act, const struct roll_outcome *outcome)
+{
+    struct roll_app *app = act->app;
+    roll_auto(json) json_t *view = NULL;
+    enum roll_code code = end_code(outcome);
+
+    app->exit_status = roll_code_exit(code);
+    if (!outcome->rollout)
+        return NULL;
+    ROLL_TRY(roll_view_rollout_find(app, act->stream, outcome->rollout, &view));
+    if (app->json) {
+        roll_report_json(&app->out, view);
+        return NULL;
+    }
+    roll_say(app, "%s#%" PRId64 " %s", act->stream, outcome->rollout, end_word(outcome->end));
+    if (outcome->end == ROLL_END_FAILED || outcome->end == ROLL_END_FAILED_BACK)
+        say_target_failures(app, view);
+    if (outcome->back)
+        roll_say(app, "%s#%" PRId64 " (the way back) %s", act->stream, outcome->back,
+                 end_word(outcome->back_end));
+    say_leftovers(app, view);
+    say_next(act, outcome, view);
+    return NULL;
+}
