@@ -83,6 +83,9 @@ void roll_help_all(struct roll_app *app);
 void roll_help_command(struct roll_app *app, const struct roll_command *parent,
                        const struct roll_command *command);
 
+void roll_help_man(struct roll_app *app); /* the whole manual page, roff */
+extern const char roll_help_exit_codes[];
+
 /* failure.c: an error for the person: what failed, why, and what to type next. */
 void roll_print_error(struct roll_app *app, const struct roll_error *err);
 

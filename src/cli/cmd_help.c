@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-static const char exit_codes[] =
+const char roll_help_exit_codes[] =
     "exit codes\n"
     "    0  done\n"
     "    1  error\n"
@@ -21,18 +21,26 @@ static const char exit_codes[] =
     "  130  detached, can be resumed\n"
     "--ok LIST maps some of them to 0, for example --ok waiting,nothing\n";
 
-static struct roll_error *run_help(struct roll_app *app, void *context, char **arguments)
+struct context {
+    bool man;
+};
+
+static struct roll_error *run_help(struct roll_app *app, void *user, char **arguments)
 {
+    const struct context *context = user;
     const struct roll_command *const *commands = roll_commands;
     const struct roll_command *command = NULL, *parent = NULL;
 
-    (void)context;
+    if (context->man) {
+        roll_help_man(app);
+        return NULL;
+    }
     if (!arguments[0]) {
         roll_help_all(app);
         return NULL;
     }
     if (strcmp(arguments[0], "exit-codes") == 0) {
-        fputs(exit_codes, app->out.file);
+        fputs(roll_help_exit_codes, app->out.file);
         return NULL;
     }
     for (; *arguments; arguments++) {
@@ -46,10 +54,17 @@ static struct roll_error *run_help(struct roll_app *app, void *context, char **a
     return NULL;
 }
 
+static const struct roll_option help_options[] = {
+    {"man", 0, ROLL_FLAG, offsetof(struct context, man), NULL, "the manual page, as man reads it"},
+    {NULL},
+};
+
 const struct roll_command roll_cmd_help = {
     .name = "help",
     .arguments = "[COMMAND…]",
     .summary = "help, also for one command; 'roll help exit-codes'",
+    .options = help_options,
+    .context_size = sizeof(struct context),
     .max_arguments = 2,
     .run = run_help,
 };

@@ -2,6 +2,7 @@
  * next. */
 #include "app.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "rollbook/json.h"
@@ -65,11 +66,27 @@ static const char *general_advice(const struct roll_app *app, enum roll_code cod
     }
 }
 
+/* Pipelines mark a line that begins so; what follows is one safe line, with the characters that end
+ * such a command spelt as each asks. */
+static void write_issue(const struct roll_error *err, GString *out)
+{
+    g_autoptr(GString) text = g_string_new(NULL);
+
+    write_safe(err->message, false, text);
+    if (getenv("TF_BUILD")) {
+        g_string_append_printf(out, "##vso[task.logissue type=error]%s\n", text->str);
+    } else if (g_strcmp0(getenv("GITHUB_ACTIONS"), "true") == 0) {
+        g_string_replace(text, "%", "%25", 0);
+        g_string_append_printf(out, "::error::%s\n", text->str);
+    }
+}
+
 void roll_print_error(struct roll_app *app, const struct roll_error *err)
 {
     g_autoptr(GString) out = g_string_new(NULL);
     const char *advice = general_advice(app, err->code);
 
+    write_issue(err, out);
     write_chain(&app->err, err, out);
     write_next(err, out);
     if (advice && !strstr(out->str, "next: "))
