@@ -33,9 +33,12 @@ static char *decode_base64url(const char *text, size_t size, gsize *ret_size)
 /* One word: what cannot be part of one becomes '_'. NULL when it is missing, empty or too long. */
 static char *claim_word(const json_t *claims, const char *name)
 {
-    const char *text = roll_json_get_string(claims, name);
+    const json_t *claim = json_object_get(claims, name);
+    const char *text = json_string_value(claim);
 
-    if (!text || !*text || strlen(text) > CLAIM_MAX_BYTES)
+    /* A NUL inside would make us somebody else. */
+    if (!text || !*text || strlen(text) > CLAIM_MAX_BYTES ||
+        strlen(text) != json_string_length(claim))
         return NULL;
     char *word = g_strdup(text);
     for (char *at = word; *at; at++)
