@@ -20,6 +20,10 @@ struct roll_error *roll_ledger_open(const char *state_dir, enum roll_ledger_mode
 void roll_ledger_close(struct roll_ledger *ledger);
 ROLL_AUTO_DEFINE(ledger, struct roll_ledger, roll_ledger_close)
 
+/* A copy in memory (of an empty ledger when ledger is NULL) that can be written to and is forgotten when it is closed: for
+ * --dry-run. Costs the ledger's size. */
+struct roll_error *roll_ledger_rehearse(struct roll_ledger *ledger, struct roll_ledger **ret_copy) ROLL_CHECKED;
+
 /* This copy of the ledger: a random UUID made with the file; tags deployments (roll-ledger is the ledger's, made with the
  * first event and carried by export; replica is this file's). Borrowed. */
 const char *roll_ledger_id(struct roll_ledger *ledger);

@@ -39,6 +39,9 @@ struct roll_error *roll_sql_open(const struct roll_sql_options *options, struct 
 void roll_sql_close(struct roll_sql *sql);
 ROLL_AUTO_DEFINE(sql, struct roll_sql, roll_sql_close)
 
+/* Copies the whole database, as it is now, over what another connection holds. */
+struct roll_error *roll_sql_copy(struct roll_sql *from, struct roll_sql *to) ROLL_CHECKED;
+
 /* Several statements at once, as in a schema; not for values. */
 struct roll_error *roll_sql_script(struct roll_sql *sql, const char *script) ROLL_CHECKED;
 

@@ -323,6 +323,19 @@ void roll_sql_close(struct roll_sql *sql)
     g_free(sql);
 }
 
+struct roll_error *roll_sql_copy(struct roll_sql *from, struct roll_sql *to)
+{
+    sqlite3_backup *backup = sqlite3_backup_init(to->db, "main", from->db, "main");
+    int result;
+
+    if (!backup)
+        return sql_error(to, sqlite3_errcode(to->db), "copy");
+    result = sqlite3_backup_step(backup, -1);
+    if (sqlite3_backup_finish(backup) != SQLITE_OK || result != SQLITE_DONE)
+        return sql_error(to, result, "copy");
+    return NULL;
+}
+
 struct roll_error *roll_sql_script(struct roll_sql *sql, const char *script)
 {
     return exec(sql, script, "script");

@@ -23,10 +23,24 @@ static struct roll_error *open_ledger(struct roll_act *act)
     err = roll_ledger_open(app->workspace->state_dir, ROLL_LEDGER_READ, &app->ledger);
     if (roll_error_code(err) != ROLL_E_NOT_FOUND)
         return err;
-    /* Nothing was ever recorded: an empty ledger decides the same, and --dry-run may make its file.
-     */
     roll_error_free(err);
-    return roll_app_write_ledger(app);
+    return roll_ledger_rehearse(NULL, &app->ledger);
+}
+
+/* With --dry-run a new release is recorded in a copy that is forgotten. */
+struct roll_error *roll_act_record(struct roll_act *act, const struct roll_release *release)
+{
+    struct roll_app *app = act->app;
+    struct roll_ledger *copy = NULL;
+
+    if (release->recorded)
+        return NULL;
+    if (act->options->dry_run) {
+        ROLL_TRY(roll_ledger_rehearse(app->ledger, &copy));
+        roll_ledger_close(app->ledger);
+        app->ledger = copy;
+    }
+    return roll_release_record(app->ledger, &app->actor, release);
 }
 
 static struct roll_error *settle(struct roll_act *act)

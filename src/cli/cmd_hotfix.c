@@ -55,8 +55,7 @@ static struct roll_error *choose(struct roll_act *act, struct roll_choice **ret_
     ROLL_TRY(err);
     for (char **note = release->notes; note && *note; note++)
         roll_say(act->app, "note     %s", *note);
-    if (!release->recorded)
-        ROLL_TRY(roll_release_record(act->app->ledger, &act->app->actor, release));
+    ROLL_TRY(roll_act_record(act, release));
     act->choice.release = release->version;
     err = roll_choose_hotfix(act->plan, act->environment, act->app->ledger, act->git, &act->choice,
                              ret_choice);

@@ -25,8 +25,7 @@ static struct roll_error *snapshot(struct roll_act *act, const struct context *c
     ROLL_TRY(roll_release_make(act->plan, act->app->ledger, act->loop, &options, ret_release));
     for (char **note = (*ret_release)->notes; note && *note; note++)
         roll_say(act->app, "note     %s", *note);
-    if (!(*ret_release)->recorded)
-        ROLL_TRY(roll_release_record(act->app->ledger, &act->app->actor, *ret_release));
+    ROLL_TRY(roll_act_record(act, *ret_release));
     return NULL;
 }
 

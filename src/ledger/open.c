@@ -216,6 +216,27 @@ struct roll_error *roll_ledger_open(const char *state_dir, enum roll_ledger_mode
     return NULL;
 }
 
+struct roll_error *roll_ledger_rehearse(struct roll_ledger *ledger, struct roll_ledger **ret_copy)
+{
+    roll_auto(ledger) struct roll_ledger *copy = g_new0(struct roll_ledger, 1);
+    struct roll_sql_options options = {.path = ":memory:",
+                                       .statements = roll_ledger_statements(),
+                                       .count = LEDGER_STATEMENTS,
+                                       .create = true,
+                                       .application_id = ROLL_LEDGER_APPLICATION};
+
+    copy->path = g_strdup(options.path);
+    copy->mode = ROLL_LEDGER_WRITE;
+    copy->writable = true;
+    ROLL_TRY(roll_sql_open(&options, &copy->sql));
+    if (ledger)
+        ROLL_TRY(roll_sql_copy(ledger->sql, copy->sql));
+    ROLL_TRY(migrate(copy));
+    ROLL_TRY(load_state(copy));
+    *ret_copy = g_steal_pointer(&copy);
+    return NULL;
+}
+
 void roll_ledger_close(struct roll_ledger *ledger)
 {
     if (!ledger)
