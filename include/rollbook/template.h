@@ -76,7 +76,8 @@ struct roll_template_input {
     const struct roll_template_linker *linker;   /* or NULL */
 };
 
-/* What roll template expand prints, and what comparisons and the sandbox work on.
+/* What roll template expand prints, and what comparisons and the sandbox work on. Values of secure parameters, and what
+ * is made of them, stay expressions such as `[parameters('password')]`; they are used where names and conditions need them.
  *
  * resources: array, at every level; each with its full "id", evaluated members, "dependsOn" as array of full ids;
  * `existing` ones and those with a false condition left out; a nested deployment keeps its expanded resources under
@@ -94,15 +95,19 @@ void roll_expansion_free(struct roll_expansion *expansion);
 ROLL_AUTO_DEFINE(expansion, struct roll_expansion, roll_expansion_free)
 
 /* For a server that deploys resource by resource: the same expansion, but run-time members are evaluated one resource
- * at a time, when its dependencies are done. Steps: plan, then for each resource in order `body`, at the end `outputs`. */
+ * at a time, when its dependencies are done. Steps: plan, then for each resource in order `body`, at the end `outputs`.
+ * The run keeps the template and copies of the input; only the `user` pointers must outlive it. */
 struct roll_template_run;
 struct roll_error *roll_template_run_new(const struct roll_template *tmpl, const struct roll_template_input *input,
                                          struct roll_template_run **ret_run) ROLL_CHECKED;
 /* The resources with what is known before the run (as roll_expansion.resources at this level, in dependency order), and
  * for each the indexes that it waits for. Borrowed. */
 const json_t *roll_template_run_resources(const struct roll_template_run *run);
+/* As roll_expansion.parameters. New reference. */
+json_t *roll_template_run_parameters(const struct roll_template_run *run);
 GArray *roll_template_run_needs(const struct roll_template_run *run, size_t index); /* of size_t, borrowed */
-/* The whole body of one resource, evaluated with the runtime. New reference. */
+/* The whole body of one resource, evaluated with the runtime, secure values in their places (they are nowhere else). Of a
+ * nested deployment: what is to be deployed, an inner template as written, an outer one evaluated. New reference. */
 struct roll_error *roll_template_run_body(struct roll_template_run *run, size_t index, json_t **ret_body) ROLL_CHECKED;
 struct roll_error *roll_template_run_outputs(struct roll_template_run *run, json_t **ret_outputs) ROLL_CHECKED;
 void roll_template_run_free(struct roll_template_run *run);

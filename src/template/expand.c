@@ -185,6 +185,103 @@ static struct roll_error *body_error(struct instance *instance, struct roll_erro
                         instance->resource->pointer);
 }
 
+/* ---- the same for a server: with the answers of the run, and nested templates as they are to be
+ * deployed ---- */
+
+/* An outer template is evaluated by its parent: what is left has no expressions, so texts like them
+ * are escaped. */
+static struct roll_error *outer_outputs(struct instance *instance, json_t **ret_outputs)
+{
+    const struct program *program = instance->resource->nested;
+    roll_auto(json) json_t *outputs = json_object();
+    struct eval eval;
+    instance_eval(instance, PLACE_OUTPUT, &eval);
+    for (size_t i = 0; i < program->output_count; i++) {
+        json_t *shown = NULL;
+        ROLL_TRY(eval_output(&eval, program, &program->outputs[i], true, &shown));
+        if (shown)
+            object_put(outputs, program->outputs[i].name, shown);
+    }
+    *ret_outputs = g_steal_pointer(&outputs);
+    return NULL;
+}
+
+static struct roll_error *outer_resources(struct instance *instance, json_t **ret_resources)
+{
+    roll_auto(json) json_t *resources = json_array();
+    for (unsigned i = 0; i < instance->nested->instances->len; i++) {
+        struct instance *inner = level_at(instance->nested, i);
+        json_t *body = NULL;
+        if (inner->off || inner->resource->existing)
+            continue;
+        ROLL_TRY(instance_run_body(inner, &body));
+        json_array_append_new(resources, body);
+    }
+    *ret_resources = g_steal_pointer(&resources);
+    return NULL;
+}
+
+static struct roll_error *outer_template(struct instance *instance, json_t **ret_template)
+{
+    json_t *resources = NULL;
+    json_t *outputs = NULL;
+    size_t size = 0;
+    roll_auto(json) json_t *nested = nested_frame(instance->resource->nested);
+    ROLL_TRY(outer_resources(instance, &resources));
+    object_put(nested, "resources", resources);
+    ROLL_TRY(outer_outputs(instance, &outputs));
+    object_put(nested, "outputs", outputs);
+    return value_finish(instance->level->work, g_steal_pointer(&nested), true, true, &size,
+                        ret_template);
+}
+
+static struct roll_error *put_run_deployment(struct instance *instance, json_t *body)
+{
+    const struct resource *resource = instance->resource;
+    struct trail *trail = &instance->level->work->trail;
+    roll_auto(json) json_t *properties = json_object();
+    struct eval eval;
+    json_t *value = NULL;
+    instance_eval(instance, PLACE_BODY, &eval);
+    ROLL_TRY(trail_key(
+        trail, eval_members(&eval, resource->properties, resource->property_count, properties),
+        "properties"));
+    if (resource->nested_parameters) {
+        ROLL_TRY(
+            trail_key(trail, eval_node(&eval, resource->nested_parameters, &value), "parameters"));
+        object_put(properties, "parameters", value);
+    }
+    if (resource->nested && resource->inner) {
+        object_put(properties, "template",
+                   json_incref((json_t *)(uintptr_t)resource->nested->root));
+    } else if (resource->nested && instance->nested) {
+        ROLL_TRY(outer_template(instance, &value));
+        object_put(properties, "template", value);
+    }
+    object_put(body, "properties", g_steal_pointer(&properties));
+    return NULL;
+}
+
+static struct roll_error *make_run_body(struct instance *instance, json_t **ret_body)
+{
+    roll_auto(json) json_t *body = head(instance);
+    ROLL_TRY(put_members(instance, body));
+    if (instance->resource->deployment)
+        ROLL_TRY(put_run_deployment(instance, body));
+    if (instance->resource->depends_on)
+        object_put(body, "dependsOn", dependency_ids(instance));
+    *ret_body = g_steal_pointer(&body);
+    return NULL;
+}
+
+struct roll_error *instance_run_body(struct instance *instance, json_t **ret_body)
+{
+    struct roll_error *err = make_run_body(instance, ret_body);
+    return err && err->code == ROLL_E_TEMPLATE ? body_error(instance, err) : err;
+}
+
+/* ---- a level ---- */
+
 struct roll_error *level_expand(struct level *level)
 {
     ROLL_TRY(level_plan(level));
@@ -230,8 +327,8 @@ struct roll_error *env_for_input(struct work *work, const struct roll_template *
     return NULL;
 }
 
-static struct roll_error *check_scope(const struct roll_template *tmpl,
-                                      const struct roll_template_input *input)
+struct roll_error *template_scope_check(const struct roll_template *tmpl,
+                                        const struct roll_template_input *input)
 {
     static const char *const words[] = {"resource group", "subscription", "management group",
                                         "tenant"};
@@ -268,7 +365,7 @@ static struct roll_error *expand(struct work *work, const struct roll_template *
                                  struct roll_expansion *expansion)
 {
     struct env *env = NULL;
-    ROLL_TRY(check_scope(tmpl, work->input));
+    ROLL_TRY(template_scope_check(tmpl, work->input));
     ROLL_TRY(env_for_input(work, tmpl, &env));
     ROLL_TRY(env_bind(env));
     ROLL_TRY(env_variables(env));

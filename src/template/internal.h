@@ -467,8 +467,9 @@ const struct function *function_at(size_t index);
 
 #define FUNCTION_BODIES(X)                                                                         \
     X(equals)                                                                                      \
-    X(greater) X(greater_or_equals) X(less) X(less_or_equals) X(not ) X(bool) X(true) X(false) X(  \
-        null) X(add) X(sub) X(mul) X(div) X(mod) X(min) X(max) X(int) X(float) X(range) X(array)   \
+    X(greater)                                                                                     \
+    X(greater_or_equals) X(less) X(less_or_equals) X(not ) X(bool) X(true) X(false) X(null) X(     \
+        add) X(sub) X(mul) X(div) X(mod) X(min) X(max) X(int) X(float) X(range) X(array)           \
         X(create_array) X(create_object) X(concat) X(contains) X(empty) X(length) X(first) X(last) \
             X(skip) X(take) X(union) X(intersection) X(shallow_merge) X(items) X(object_keys) X(   \
                 flatten) X(distinct) X(index_of) X(last_index_of) X(join) X(try_get)               \
@@ -479,19 +480,19 @@ const struct function *function_at(size_t index);
                             X(uri_component) X(uri_component_to_string) X(build_uri) X(parse_uri)  \
                                 X(like) X(utc_now) X(date_time_add) X(date_time_from_epoch) X(     \
                                     date_time_to_epoch) X(resource_id) X(subscription_resource_id) \
-                                    X(management_group_resource_id)                                \
-                                        X(tenant_resource_id) X(extension_resource_id)             \
-                                            X(pick_zones) X(providers) X(unknown) X(parse_cidr)    \
-                                                X(cidr_subnet) X(cidr_host) X(fail)                \
-                                                    X(external_inputs) X(environment)              \
-                                                        X(deployment) X(deployer)                  \
-                                                            X(resource_group) X(subscription)      \
-                                                                X(management_group) X(tenant)
+                                    X(management_group_resource_id) X(tenant_resource_id)          \
+                                        X(extension_resource_id) X(pick_zones) X(providers)        \
+                                            X(unknown) X(parse_cidr) X(cidr_subnet) X(cidr_host)   \
+                                                X(fail) X(external_inputs) X(environment)          \
+                                                    X(deployment) X(deployer) X(resource_group)    \
+                                                        X(subscription) X(management_group)        \
+                                                            X(tenant)
 #define FUNCTION_SPECIALS(X)                                                                       \
     X(if)                                                                                          \
-    X(and) X(or) X(coalesce) X(parameters) X(variables) X(copy_index) X(lambda)                    \
-        X(lambda_variables) X(filter) X(map) X(reduce) X(sort) X(to_object) X(map_values)          \
-            X(group_by) X(reference) X(references) X(list)
+    X(and)                                                                                         \
+    X(or) X(coalesce) X(parameters) X(variables) X(copy_index) X(lambda) X(lambda_variables)       \
+        X(filter) X(map) X(reduce) X(sort) X(to_object) X(map_values) X(group_by) X(reference)     \
+            X(references) X(list)
 #define DECLARE_BODY(name)                                                                         \
     struct roll_error *function_##name(const struct call *call, json_t **ret_value) ROLL_CHECKED;
 #define DECLARE_SPECIAL(name)                                                                      \
@@ -660,6 +661,17 @@ void instance_where(const struct level *level, const struct resource *resource, 
                     int *ret_column);
 void instance_eval(struct instance *instance, enum place place, struct eval *ret_eval);
 
+/* {type, value}; secure ones have a value with secrets only. *ret_output stays NULL when its
+ * condition is false. New. */
+struct roll_error *eval_output(const struct eval *eval, const struct program *program,
+                               const struct output *output, bool secrets, json_t **ret_output)
+    ROLL_CHECKED;
+/* As it is to be sent, with markers for secrets: nested templates in full, inner ones as written.
+ * New. */
+struct roll_error *instance_run_body(struct instance *instance, json_t **ret_body) ROLL_CHECKED;
+struct roll_error *template_scope_check(const struct roll_template *tmpl,
+                                        const struct roll_template_input *input) ROLL_CHECKED;
+
 /* ids.c: text made of parts; one unknown part makes the whole an expression `concat(…)`. */
 struct pieces;
 struct pieces *pieces_new(struct work *work);
@@ -674,7 +686,33 @@ json_t *scope_id(struct work *work, const struct scope *scope); /* new: "/subscr
 char *value_label(json_t *value); /* text of a string, or `[expression]`: for maps and messages */
 char *fold_id(const char *id);    /* lower case, no trailing / */
 
-/* work.c */
+/* ---- where something flows to (taint.c) ---- */
+enum taint_state { TAINT_UNSEEN, TAINT_CLEAN, TAINT_FOUND };
+
+/* Whether the expression is what is looked for; *descend false: nor is anything in it. */
+typedef bool taint_seed(const struct expr *expr, void *user, bool *descend);
+
+struct taint {
+    const struct program *program;
+    taint_seed *seed;
+    void *user;
+    bool (*parameter_seed)(const struct parameter *parameter); /* or NULL */
+    enum taint_state *parameters;                              /* may be set beforehand */
+    enum taint_state *variables;
+    enum taint_state *functions;
+    bool inside_function;
+};
+struct taint *taint_new(const struct program *program, taint_seed *seed, void *user);
+void taint_free(struct taint *taint);
+bool taint_expr(struct taint *taint, const struct expr *expr);
+bool taint_node(struct taint *taint, const struct node *node); /* NULL: false */
+bool taint_copy(struct taint *taint, const struct copy *copy); /* NULL: false */
+static inline void roll_taint_auto(struct taint **owner)
+{
+    taint_free(*owner);
+}
+
+/* context.c */
 struct work *work_new(const struct roll_template_input *input);
 void work_free(struct work *work);
 struct roll_error *work_time(struct work *work) ROLL_CHECKED;

@@ -27,8 +27,8 @@ static struct roll_error *check_output(const struct program *program, const stru
     return template_rephrase(err, "%s", message->str);
 }
 
-static struct roll_error *eval_output(const struct eval *eval, const struct program *program,
-                                      const struct output *output, json_t **ret_output)
+struct roll_error *eval_output(const struct eval *eval, const struct program *program,
+                               const struct output *output, bool secrets, json_t **ret_output)
 {
     roll_auto(json) json_t *value = NULL;
     roll_auto(json) json_t *condition = NULL;
@@ -45,7 +45,7 @@ static struct roll_error *eval_output(const struct eval *eval, const struct prog
     ROLL_TRY(check_output(program, output, value, eval->work));
     json_t *shown = json_object();
     object_put(shown, "type", json_text(type_answer(output->type)));
-    if (!type_is_secure(program, output->schema))
+    if (secrets || !type_is_secure(program, output->schema))
         object_put(shown, "value", g_steal_pointer(&value));
     *ret_output = shown;
     return NULL;
@@ -62,7 +62,7 @@ struct roll_error *env_outputs(struct env *env, const struct program *program,
     for (size_t i = 0; i < program->output_count; i++) {
         const struct output *output = &program->outputs[i];
         json_t *shown = NULL;
-        struct roll_error *err = eval_output(&eval, program, output, &shown);
+        struct roll_error *err = eval_output(&eval, program, output, false, &shown);
         if (err) {
             if (!err->detail)
                 err = template_rephrase(err, "The template output '%s' is not valid: %s",
