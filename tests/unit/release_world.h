@@ -34,7 +34,9 @@ static inline struct roll_plan_target *world_target(struct roll_plan_environment
     target->resource_group = g_strconcat("shop-", name, NULL);
     target->location = g_strdup("westeurope");
     target->apply = g_strdup("deployment");
+    target->ring = (int)environment->targets->len; /* each is a ring of its own */
     g_ptr_array_add(environment->targets, target);
+    g_hash_table_insert(environment->target_index, target->name, target);
     return target;
 }
 
@@ -45,6 +47,7 @@ static inline struct roll_plan_environment *world_environment(struct roll_plan *
     environment->name = g_strdup(name);
     environment->cloud = g_strdup("sandbox");
     environment->targets = g_ptr_array_new();
+    environment->target_index = g_hash_table_new(g_str_hash, g_str_equal);
     environment->rings = g_ptr_array_new();
     environment->steps = g_ptr_array_new();
     environment->health = g_ptr_array_new();
@@ -53,8 +56,7 @@ static inline struct roll_plan_environment *world_environment(struct roll_plan *
     return environment;
 }
 
-/* A plan as roll_plan_read would give it; freed by roll_plan_free. Each target is a ring of its
- * own. */
+/* A plan as roll_plan_read would give it. */
 static inline void world_plan(struct world *world)
 {
     struct roll_plan *plan = g_new0(struct roll_plan, 1);

@@ -1,0 +1,150 @@
+/* Releases into the ledger and out of it. */
+#include "release/internal.h"
+
+#define MAX_TRIES 20
+
+void roll_release_free(struct roll_release *release)
+{
+    if (!release)
+        return;
+    g_free(release->service);
+    g_free(release->version);
+    json_decref(release->manifest);
+    if (release->blobs)
+        g_ptr_array_unref(release->blobs);
+    g_strfreev(release->notes);
+    g_free(release);
+}
+
+/* ---- record ------------------------------------------------------------------------------------------------------- */
+
+/* Every object but the manifest: template, linked templates, effective parameters. Those of a base are stored already. */
+static void add_part(GHashTable *parts, const char *digest)
+{
+    if (digest)
+        g_hash_table_add(parts, (gpointer)(uintptr_t)digest);
+}
+
+static char **parts_of(const json_t *manifest)
+{
+    g_autoptr(GHashTable) parts = g_hash_table_new(g_str_hash, g_str_equal);
+    add_part(parts, roll_json_get_string(manifest, "template"));
+    const json_t *linked = json_object_get(manifest, "linked");
+    for (size_t i = 0; i < json_array_size(linked); i++)
+        add_part(parts, roll_json_get_string(json_array_get(linked, i), "digest"));
+    const char *name;
+    json_t *environment, *target;
+    json_object_foreach(json_object_get(manifest, "environments"), name, environment) {
+        const char *target_name;
+        json_object_foreach(json_object_get(environment, "targets"), target_name, target)
+            add_part(parts, roll_json_get_string(target, "parameters"));
+    }
+    guint count = 0;
+    gpointer *keys = g_hash_table_get_keys_as_array(parts, &count);
+    qsort(keys, count, sizeof *keys, (int (*)(const void *, const void *))(void (*)(void))g_strcmp0);
+    char **texts = g_new0(char *, count + 1);
+    for (guint i = 0; i < count; i++)
+        texts[i] = g_strdup(keys[i]);
+    g_free(keys);
+    return texts;
+}
+
+static struct roll_error *take_manifest(void *user, const struct roll_release_row *row)
+{
+    *(char **)user = g_strdup(row->manifest);
+    return NULL;
+}
+
+/* Another writer was faster: was it with this very release? */
+static struct roll_error *check_taken(struct roll_ledger *ledger, const struct roll_release *release,
+                                      bool *ret_recorded)
+{
+    g_autofree char *manifest = NULL;
+    struct roll_error *err =
+        roll_ledger_release(ledger, release->service, release->version, take_manifest, &manifest);
+    *ret_recorded = false;
+    if (roll_error_code(err) == ROLL_E_NOT_FOUND) {
+        roll_error_free(err);
+        return NULL;
+    }
+    ROLL_TRY(err);
+    *ret_recorded = g_strcmp0(manifest, release->digest) == 0;
+    if (*ret_recorded)
+        return NULL;
+    return roll_error_new(ROLL_E_CONFLICT, "version '%s' of '%s' was made with other content meanwhile",
+                          release->version, release->service);
+}
+
+static struct roll_error *append(struct roll_ledger *ledger, const struct roll_actor *actor,
+                                 const struct roll_release *release, const struct roll_release_made *body,
+                                 const struct roll_head *head)
+{
+    const struct roll_expect expect = {.stream = release->service, .head = *head};
+    const struct roll_draft draft = {release->service, ROLL_EVENT_release_made, body};
+    g_autofree struct roll_object *objects = g_new0(struct roll_object, release->blobs->len);
+    for (guint i = 0; i < release->blobs->len; i++) {
+        const struct roll_blob *blob = g_ptr_array_index(release->blobs, i);
+        objects[i] = (struct roll_object){blob->data->str, blob->data->len};
+    }
+    return roll_ledger_append(ledger, actor, 0, &expect, 1, &draft, 1, objects, release->blobs->len, NULL);
+}
+
+static char *lent(const char *text)
+{
+    return (char *)(uintptr_t)text;
+}
+
+struct roll_error *roll_release_record(struct roll_ledger *ledger, const struct roll_actor *actor,
+                                       const struct roll_release *release)
+{
+    const json_t *manifest = release->manifest, *data = json_object_get(manifest, "data");
+    g_auto(GStrv) parts = parts_of(manifest);
+    const struct roll_release_made body = {
+        .version = release->version,
+        .manifest = lent(release->digest),
+        .parts = parts,
+        .commit = lent(roll_json_get_string(manifest, "commit")),
+        .ref = lent(roll_json_get_string(manifest, "ref")),
+        .data_version = json_integer_value(json_object_get(data, "version")),
+        .data_floor = json_integer_value(json_object_get(data, "floor")),
+        .base = lent(roll_json_get_string(manifest, "base")),
+    };
+    struct roll_error *err = NULL;
+    for (int tries = 0; tries < MAX_TRIES && !release->recorded; tries++) {
+        struct roll_head head;
+        bool recorded = false;
+        roll_error_free(err);
+        err = NULL;
+        ROLL_TRY(roll_ledger_head(ledger, release->service, &head));
+        ROLL_TRY(check_taken(ledger, release, &recorded));
+        if (recorded)
+            return NULL;
+        err = append(ledger, actor, release, &body, &head);
+        if (roll_error_code(err) != ROLL_E_CONFLICT)
+            break;
+    }
+    return roll_error_wrap(err, "while recording '%s@%s'", release->service, release->version);
+}
+
+/* ---- load --------------------------------------------------------------------------------------------------------- */
+
+struct roll_error *roll_release_load(struct roll_ledger *ledger, const char *service, const char *version,
+                                     struct roll_release **ret_release)
+{
+    g_autofree char *digest = NULL;
+    json_t *manifest = NULL;
+    ROLL_TRY(roll_ledger_release(ledger, service, version, take_manifest, &digest));
+    if (!digest)
+        return roll_error_new(ROLL_E_NOT_FOUND, "release '%s' of '%s' does not exist", version, service);
+    ROLL_TRY(roll_ledger_object_json(ledger, digest, &manifest));
+    struct roll_release *release = g_new0(struct roll_release, 1);
+    release->service = g_strdup(service);
+    release->version = g_strdup(version);
+    g_strlcpy(release->digest, digest, sizeof release->digest);
+    release->manifest = manifest;
+    release->blobs = release_blobs_new();
+    release->recorded = true;
+    release->notes = g_new0(char *, 1);
+    *ret_release = release;
+    return NULL;
+}
