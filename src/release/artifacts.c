@@ -1,11 +1,14 @@
-/* Artifacts become immutable references, in this order: what was typed (--artifact), what the parameter file already pins,
- * what the plan's tag points to at the registry now. Without one of them there is no release. */
+/* Artifacts become immutable references, in this order: what was typed (--artifact), what the
+ * parameter file already pins, what the plan's tag points to at the registry now. Without one of
+ * them there is no release. */
 #include "release/maker.h"
 #include "release/reference.h"
 
 #include "rollbook/http.h"
 
-/* ---- the registry ------------------------------------------------------------------------------------------------- */
+/* ---- the registry
+ * -------------------------------------------------------------------------------------------------
+ */
 
 struct digest_answer {
     struct roll_loop *loop;
@@ -25,27 +28,31 @@ static void take_digest(void *user, const struct roll_arm_reply *reply)
     roll_loop_stop(answer->loop);
 }
 
-/* Who asks the registry: as for the first environment that is not a sandbox; NULL asks anonymously. */
-static struct roll_error *registry_credential(struct release_maker *maker, struct roll_cloud **ret_cloud,
+/* Who asks the registry: as for the first environment that is not a sandbox; NULL asks anonymously.
+ */
+static struct roll_error *registry_credential(struct release_maker *maker,
+                                              struct roll_cloud **ret_cloud,
                                               struct roll_credential **ret_credential)
 {
     for (guint i = 0; i < maker->plan->environments->len; i++) {
-        const struct roll_plan_environment *environment = g_ptr_array_index(maker->plan->environments, i);
+        const struct roll_plan_environment *environment =
+            g_ptr_array_index(maker->plan->environments, i);
         if (g_strcmp0(environment->cloud, "sandbox") == 0)
             continue;
         ROLL_TRY(roll_cloud_new(environment->cloud, NULL, ret_cloud));
-        return roll_credential_new(maker->loop, *ret_cloud, environment->tenant, environment->credential,
-                                   ret_credential);
+        return roll_credential_new(maker->loop, *ret_cloud, environment->tenant,
+                                   environment->credential, ret_credential);
     }
     return NULL;
 }
 
-static struct roll_error *ask_registry(struct release_maker *maker, const char *artifact, const char *name,
-                                       const char *tag, char **ret_reference)
+static struct roll_error *ask_registry(struct release_maker *maker, const char *artifact,
+                                       const char *name, const char *tag, char **ret_reference)
 {
     if (!maker->loop)
-        return roll_error_new(ROLL_E_REFUSED, "artifact '%s': the tag '%s:%s' cannot be resolved here",
-                              artifact, name, tag);
+        return roll_error_new(ROLL_E_REFUSED,
+                              "artifact '%s': the tag '%s:%s' cannot be resolved here", artifact,
+                              name, tag);
     roll_auto(cloud) struct roll_cloud *cloud = NULL;
     roll_auto(credential) struct roll_credential *credential = NULL;
     ROLL_TRY(registry_credential(maker, &cloud, &credential));
@@ -53,8 +60,9 @@ static struct roll_error *ask_registry(struct release_maker *maker, const char *
     roll_registry_digest(maker->loop, credential, name, tag, take_digest, &answer);
     struct roll_error *err = answer.digest || answer.problem ? NULL : roll_loop_run(maker->loop);
     if (!err && !answer.digest)
-        err = roll_error_new(ROLL_E_NOT_FOUND, "artifact '%s': '%s:%s' has no digest: %s", artifact, name,
-                             tag, answer.problem ? answer.problem : "the registry does not answer");
+        err = roll_error_new(ROLL_E_NOT_FOUND, "artifact '%s': '%s:%s' has no digest: %s", artifact,
+                             name, tag,
+                             answer.problem ? answer.problem : "the registry does not answer");
     if (!err)
         *ret_reference = g_strconcat(name, "@", answer.digest, NULL);
     g_free(answer.digest);
@@ -62,7 +70,9 @@ static struct roll_error *ask_registry(struct release_maker *maker, const char *
     return err;
 }
 
-/* ---- what was typed ------------------------------------------------------------------------------------------------ */
+/* ---- what was typed
+ * ------------------------------------------------------------------------------------------------
+ */
 
 static struct roll_error *take_row(void *user, const struct roll_release_row *row)
 {
@@ -81,7 +91,8 @@ static struct roll_error *from_release(struct release_maker *maker, const char *
     const json_t *artifacts = json_object_get(manifest, "artifacts");
     const char *reference = roll_json_get_string(json_object_get(artifacts, artifact), "reference");
     if (!reference)
-        return roll_error_new(ROLL_E_NOT_FOUND, "release '%s' has no artifact '%s'", version, artifact);
+        return roll_error_new(ROLL_E_NOT_FOUND, "release '%s' has no artifact '%s'", version,
+                              artifact);
     *ret_reference = g_strdup(reference);
     return NULL;
 }
@@ -91,14 +102,17 @@ static struct roll_error *not_immutable(const struct release_maker *maker,
 {
     const char *shape = release_reference_shape(artifact->kind);
     return release_error_next(
-        roll_error_new(ROLL_E_REFUSED, "artifact '%s' has no immutable reference%s%s%s; it needs %s",
+        roll_error_new(ROLL_E_REFUSED,
+                       "artifact '%s' has no immutable reference%s%s%s; it needs %s",
                        artifact->name, what ? ": '" : "", what ? what : "", what ? "'" : "", shape),
-        g_strdup_printf("roll release %s --artifact %s=%s", maker->plan->service, artifact->name, shape),
+        g_strdup_printf("roll release %s --artifact %s=%s", maker->plan->service, artifact->name,
+                        shape),
         NULL);
 }
 
 /* The address of a blob may carry its key. */
-static struct roll_error *check_typed(struct release_maker *maker, const char *name, const char *typed)
+static struct roll_error *check_typed(struct release_maker *maker, const char *name,
+                                      const char *typed)
 {
     const char *what = release_scan_text(maker->scanner, typed, strlen(typed));
     if (!what || release_overridden(maker->options->overrides, "secret-scan", name))
@@ -108,8 +122,8 @@ static struct roll_error *check_typed(struct release_maker *maker, const char *n
         g_strdup_printf("--override secret-scan:%s, if it is none", name), NULL);
 }
 
-static struct roll_error *resolve_typed(struct release_maker *maker, struct release_artifact *artifact,
-                                        const char *typed)
+static struct roll_error *resolve_typed(struct release_maker *maker,
+                                        struct release_artifact *artifact, const char *typed)
 {
     if (typed[0] == '@')
         return from_release(maker, artifact->name, typed + 1, &artifact->reference);
@@ -141,8 +155,8 @@ static struct roll_error *unknown_artifact(const struct release_maker *maker, co
     for (guint i = 0; i < maker->artifacts->len; i++)
         g_ptr_array_add(names, ((struct release_artifact *)maker->artifacts->pdata[i])->name);
     g_autofree char *all = release_join_names(names, 10);
-    return roll_error_new(ROLL_E_NOT_FOUND, "'%s' has no artifact '%s'; it has %s", maker->plan->service,
-                          name, names->len ? all : "none");
+    return roll_error_new(ROLL_E_NOT_FOUND, "'%s' has no artifact '%s'; it has %s",
+                          maker->plan->service, name, names->len ? all : "none");
 }
 
 static struct roll_error *take_typed(struct release_maker *maker, const char *typed)
@@ -160,16 +174,18 @@ static struct roll_error *take_typed(struct release_maker *maker, const char *ty
     return resolve_typed(maker, artifact, equals + 1);
 }
 
-/* ---- the plan's, or the base's ------------------------------------------------------------------------------------- */
+/* ---- the plan's, or the base's
+ * ------------------------------------------------------------------------------------- */
 
-static struct roll_error *fill(const struct release_maker *maker, const char *pattern, char **ret_text)
+static struct roll_error *fill(const struct release_maker *maker, const char *pattern,
+                               char **ret_text)
 {
     const char *version = maker->version ? maker->version : maker->options->base;
     *ret_text = NULL;
     if (!pattern)
         return NULL;
-    return roll_plan_fill(pattern, ret_text, "version", version, "commit", maker->commit_id, "service",
-                          maker->plan->service, NULL);
+    return roll_plan_fill(pattern, ret_text, "version", version, "commit", maker->commit_id,
+                          "service", maker->plan->service, NULL);
 }
 
 static struct roll_error *from_plan(struct release_maker *maker)
@@ -184,9 +200,9 @@ static struct roll_error *from_plan(struct release_maker *maker)
         ROLL_TRY(fill(maker, planned->reference, &artifact->base_name));
         ROLL_TRY(fill(maker, planned->tag, &artifact->tag));
         if (maker->tmpl && !roll_template_parameter_find(maker->tmpl, artifact->parameter))
-            return roll_error_new(ROLL_E_PLAN,
-                                  "artifact '%s' sets the parameter '%s', which '%s' does not declare",
-                                  artifact->name, artifact->parameter, maker->plan->template_path);
+            return roll_error_new(
+                ROLL_E_PLAN, "artifact '%s' sets the parameter '%s', which '%s' does not declare",
+                artifact->name, artifact->parameter, maker->plan->template_path);
     }
     return NULL;
 }
@@ -195,7 +211,7 @@ static void from_base(struct release_maker *maker)
 {
     const char *name;
     json_t *recorded;
-    json_object_foreach(json_object_get(maker->base, "artifacts"), name, recorded) {
+    json_object_foreach (json_object_get(maker->base, "artifacts"), name, recorded) {
         struct release_artifact *artifact = g_new0(struct release_artifact, 1);
         const char *reference = roll_json_get_string(recorded, "reference");
         g_ptr_array_add(maker->artifacts, artifact);
@@ -220,11 +236,14 @@ struct roll_error *release_artifacts_prepare(struct release_maker *maker)
     return NULL;
 }
 
-/* ---- one target ----------------------------------------------------------------------------------------------------- */
+/* ---- one target
+ * -----------------------------------------------------------------------------------------------------
+ */
 
-/* A release has one thing under a name: targets may pull it from different places, but it must be the same. */
-static struct roll_error *take_from_parameters(struct release_artifact *artifact, const char *target,
-                                               const char *reference)
+/* A release has one thing under a name: targets may pull it from different places, but it must be
+ * the same. */
+static struct roll_error *take_from_parameters(struct release_artifact *artifact,
+                                               const char *target, const char *reference)
 {
     if (!artifact->reference) {
         artifact->reference = g_strdup(reference);
@@ -234,12 +253,14 @@ static struct roll_error *take_from_parameters(struct release_artifact *artifact
     g_autofree char *here = release_reference_identity(artifact->kind, reference);
     if (strcmp(known, here) == 0)
         return NULL;
-    return roll_error_new(ROLL_E_REFUSED,
-                          "artifact '%s' is '%s' for target '%s' and '%s' elsewhere: a release has one",
-                          artifact->name, reference, target, artifact->reference);
+    return roll_error_new(
+        ROLL_E_REFUSED,
+        "artifact '%s' is '%s' for target '%s' and '%s' elsewhere: a release has one",
+        artifact->name, reference, target, artifact->reference);
 }
 
-static struct roll_error *resolve_planned(struct release_maker *maker, struct release_artifact *artifact)
+static struct roll_error *resolve_planned(struct release_maker *maker,
+                                          struct release_artifact *artifact)
 {
     const char *name = artifact->base_name;
     if (!artifact->tag) {

@@ -1,12 +1,13 @@
-/* Bicep is compiled by its own command. The command reads files, not commits, so the work tree must be the commit: then
- * what is compiled, modules and all, is what is committed. */
+/* Bicep is compiled by its own command. The command reads files, not commits, so the work tree must
+ * be the commit: then what is compiled, modules and all, is what is committed. */
 #include "release/maker.h"
 #include "rollbook/process.h"
 
 #define COMPILE_MS (120 * 1000)
 #define MAX_COMPILED_BYTES (16u << 20)
 
-static struct roll_error *run(const char *const *argv, const char *cwd, struct roll_process_result *result)
+static struct roll_error *run(const char *const *argv, const char *cwd,
+                              struct roll_process_result *result)
 {
     const struct roll_process_options options = {
         .argv = argv, .cwd = cwd, .timeout_ms = COMPILE_MS, .max_output_bytes = MAX_COMPILED_BYTES};
@@ -52,13 +53,15 @@ static struct roll_error *is_head(struct release_maker *maker)
 struct roll_error *release_bicep_compile(struct release_maker *maker, GString **ret_text)
 {
     if (!roll_process_available("bicep"))
-        return roll_error_new(ROLL_E_NOT_FOUND,
-                              "'%s' needs the command 'bicep', which is not installed; the plan may name "
-                              "the compiled JSON file instead",
-                              maker->plan->template_path);
+        return roll_error_new(
+            ROLL_E_NOT_FOUND,
+            "'%s' needs the command 'bicep', which is not installed; the plan may name "
+            "the compiled JSON file instead",
+            maker->plan->template_path);
     ROLL_TRY(is_head(maker));
     ROLL_TRY(compiler_version(maker));
-    g_autofree char *file = g_build_filename(maker->plan->repository, maker->plan->template_path, NULL);
+    g_autofree char *file =
+        g_build_filename(maker->plan->repository, maker->plan->template_path, NULL);
     const char *const argv[] = {"bicep", "build", "--stdout", file, NULL};
     struct roll_process_result result = {0};
     struct roll_error *err = run(argv, maker->plan->repository, &result);

@@ -1,12 +1,14 @@
-/* What effective parameters must be before they are recorded: declared, complete, of the right type, and without secrets.
- * Every refusal names target and parameter, and never a value. */
+/* What effective parameters must be before they are recorded: declared, complete, of the right
+ * type, and without secrets. Every refusal names target and parameter, and never a value. */
 #include "release/maker.h"
 
-static struct roll_error *secret(const char *where, const char *name, const char *what, const char *why)
+static struct roll_error *secret(const char *where, const char *name, const char *what,
+                                 const char *why)
 {
-    return release_error_next(
-        roll_error_new(ROLL_E_REFUSED, "target '%s': parameter '%s' %s; %s", where, name, what, why),
-        g_strdup_printf("--override secret-scan:%s, if it is none", name), NULL);
+    return release_error_next(roll_error_new(ROLL_E_REFUSED, "target '%s': parameter '%s' %s; %s",
+                                             where, name, what, why),
+                              g_strdup_printf("--override secret-scan:%s, if it is none", name),
+                              NULL);
 }
 
 static bool overridden(struct release_maker *maker, const char *name)
@@ -25,7 +27,8 @@ static bool is_empty(const json_t *value)
 }
 
 static struct roll_error *check_given(struct release_maker *maker, const char *where,
-                                      const struct roll_template_parameter *declared, const json_t *entry)
+                                      const struct roll_template_parameter *declared,
+                                      const json_t *entry)
 {
     const json_t *value = json_object_get(entry, "value");
     if (!value) /* a reference: what it holds is looked at by nobody */
@@ -42,7 +45,8 @@ static struct roll_error *check_given(struct release_maker *maker, const char *w
                            "target '%s': parameter '%s'", where, declared->name);
 }
 
-/* The default of a secure parameter would be a secret in the template, or another one at every deployment. */
+/* The default of a secure parameter would be a secret in the template, or another one at every
+ * deployment. */
 static struct roll_error *check_default(struct release_maker *maker, const char *where,
                                         const struct roll_template_parameter *declared)
 {
@@ -61,23 +65,28 @@ static struct roll_error *check_default(struct release_maker *maker, const char 
     return secret(where, declared->name, looks, "use a Key Vault reference");
 }
 
-static struct roll_error *check_declared(struct release_maker *maker, const char *where, json_t *parameters)
+static struct roll_error *check_declared(struct release_maker *maker, const char *where,
+                                         json_t *parameters)
 {
     const char *name;
     json_t *entry;
-    json_object_foreach(parameters, name, entry) {
+    json_object_foreach (parameters, name, entry) {
         if (!roll_template_parameter_find(maker->tmpl, name))
+            return roll_error_new(
+                ROLL_E_TEMPLATE,
+                "target '%s': parameter '%s' is given, the template does not declare it", where,
+                name);
+        if (!json_is_object(entry) ||
+            (!json_object_get(entry, "value") && !json_object_get(entry, "reference")))
             return roll_error_new(ROLL_E_TEMPLATE,
-                                  "target '%s': parameter '%s' is given, the template does not declare it",
-                                  where, name);
-        if (!json_is_object(entry) || (!json_object_get(entry, "value") && !json_object_get(entry, "reference")))
-            return roll_error_new(ROLL_E_TEMPLATE, "target '%s': parameter '%s' has neither value nor reference",
+                                  "target '%s': parameter '%s' has neither value nor reference",
                                   where, name);
     }
     return NULL;
 }
 
-struct roll_error *release_check_parameters(struct release_maker *maker, const char *where, json_t *parameters)
+struct roll_error *release_check_parameters(struct release_maker *maker, const char *where,
+                                            json_t *parameters)
 {
     ROLL_TRY(check_declared(maker, where, parameters));
     for (size_t i = 0; i < roll_template_parameter_count(maker->tmpl); i++) {
@@ -89,8 +98,8 @@ struct roll_error *release_check_parameters(struct release_maker *maker, const c
             ROLL_TRY(check_default(maker, where, declared));
         else if (!declared->nullable)
             return roll_error_new(ROLL_E_TEMPLATE,
-                                  "target '%s': parameter '%s' has neither a value nor a default", where,
-                                  declared->name);
+                                  "target '%s': parameter '%s' has neither a value nor a default",
+                                  where, declared->name);
     }
     return NULL;
 }

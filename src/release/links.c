@@ -1,9 +1,11 @@
-/* Templates that are linked by relative path come from the same commit and are recorded by digest. */
+/* Templates that are linked by relative path come from the same commit and are recorded by digest.
+ */
 #include "release/maker.h"
 
 #define MAX_LINKED_BYTES (4u << 20)
 
-/* "infra/main.json" and "modules/a.json" give "infra/modules/a.json"; ".." is resolved here, git refuses what leaves. */
+/* "infra/main.json" and "modules/a.json" give "infra/modules/a.json"; ".." is resolved here, git
+ * refuses what leaves. */
 static char *path_beside(const char *parent, const char *relative)
 {
     g_autofree char *folder = g_path_get_dirname(parent);
@@ -35,8 +37,9 @@ static struct roll_error *load_relative(struct release_maker *maker, const char 
     return NULL;
 }
 
-static struct roll_error *load(void *user, const struct roll_template *parent, const char *relative_path,
-                               const char *uri, struct roll_template **ret_template)
+static struct roll_error *load(void *user, const struct roll_template *parent,
+                               const char *relative_path, const char *uri,
+                               struct roll_template **ret_template)
 {
     struct release_maker *maker = user;
     const char *from = g_hash_table_lookup(maker->link_paths, parent);
@@ -48,9 +51,11 @@ static struct roll_error *load(void *user, const struct roll_template *parent, c
     }
     /* An address may carry a signature behind its question mark. */
     const char *shown = uri ? uri : relative_path;
-    release_maker_note(maker, "the linked template '%.*s' is not part of the release: Azure reads it when it "
-                              "deploys",
-                       (int)strcspn(shown, "?"), shown);
+    release_maker_note(
+        maker,
+        "the linked template '%.*s' is not part of the release: Azure reads it when it "
+        "deploys",
+        (int)strcspn(shown, "?"), shown);
     return NULL;
 }
 

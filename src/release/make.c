@@ -1,10 +1,12 @@
-/* A release from git and plan, or a hotfix from what a release recorded. Nothing is written here: what comes out is what
- * would be appended. */
+/* A release from git and plan, or a hotfix from what a release recorded. Nothing is written here:
+ * what comes out is what would be appended. */
 #include "release/maker.h"
 
 #include <stdarg.h>
 
-/* ---- memory ------------------------------------------------------------------------------------------------------- */
+/* ---- memory
+ * -------------------------------------------------------------------------------------------------------
+ */
 
 static void free_artifact(gpointer data)
 {
@@ -24,7 +26,8 @@ static void free_template(gpointer tmpl)
 }
 
 static struct release_maker *maker_new(const struct roll_plan *plan, struct roll_ledger *ledger,
-                                       struct roll_loop *loop, const struct roll_release_options *options)
+                                       struct roll_loop *loop,
+                                       const struct roll_release_options *options)
 {
     struct release_maker *maker = g_new0(struct release_maker, 1);
     maker->plan = plan;
@@ -50,8 +53,8 @@ void release_maker_free(struct release_maker *maker)
         return;
     roll_git_close(maker->git);
     roll_commit_clear(&maker->commit);
-    char *texts[] = {maker->git_prefix, maker->commit_id, maker->ref,           maker->author,
-                     maker->version,    maker->dirty,     maker->bicep,         maker->template_digest};
+    char *texts[] = {maker->git_prefix, maker->commit_id, maker->ref,   maker->author,
+                     maker->version,    maker->dirty,     maker->bicep, maker->template_digest};
     for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
         g_free(texts[i]);
     roll_template_free(maker->tmpl);
@@ -80,7 +83,8 @@ void release_maker_note(struct release_maker *maker, const char *format, ...)
         g_ptr_array_add(maker->notes, g_steal_pointer(&line));
 }
 
-/* ---- what the ledger has ------------------------------------------------------------------------------------------- */
+/* ---- what the ledger has
+ * ------------------------------------------------------------------------------------------- */
 
 struct known {
     char *version, *manifest, *commit;
@@ -98,12 +102,14 @@ static struct roll_error *take_known(void *user, const struct roll_release_row *
 {
     struct known *known = user;
     known_clear(known);
-    *known = (struct known){g_strdup(row->version), g_strdup(row->manifest), g_strdup(row->commit), row->seq};
+    *known = (struct known){g_strdup(row->version), g_strdup(row->manifest), g_strdup(row->commit),
+                            row->seq};
     return NULL;
 }
 
 /* known->version stays NULL when the ledger has no such release. */
-static struct roll_error *look_up(struct release_maker *maker, const char *version, struct known *known)
+static struct roll_error *look_up(struct release_maker *maker, const char *version,
+                                  struct known *known)
 {
     struct roll_error *err =
         roll_ledger_release(maker->ledger, maker->plan->service, version, take_known, known);
@@ -114,8 +120,8 @@ static struct roll_error *look_up(struct release_maker *maker, const char *versi
 }
 
 struct predecessor {
-    const char *version; /* whose predecessor is wanted */
-    int64_t before;      /* its sequence number, 0: it is not recorded */
+    int64_t before; /* the sequence number of the release whose predecessor is wanted, 0: it is not
+                       recorded */
     struct known known;
     bool found;
 };
@@ -137,20 +143,23 @@ static struct roll_error *list_changes(struct release_maker *maker, int64_t reco
     if (maker->options->base)
         err = look_up(maker, maker->options->base, &predecessor.known);
     else
-        err = roll_ledger_releases(maker->ledger, maker->plan->service, take_predecessor, &predecessor);
+        err = roll_ledger_releases(maker->ledger, maker->plan->service, take_predecessor,
+                                   &predecessor);
     if (!err)
         err = release_source_changes(maker, predecessor.known.commit);
     known_clear(&predecessor.known);
     return err;
 }
 
-/* ---- from git -------------------------------------------------------------------------------------------------------- */
+/* ---- from git
+ * --------------------------------------------------------------------------------------------------------
+ */
 
 static struct roll_error *check_base(struct release_maker *maker)
 {
     struct known base = {0};
-    struct roll_error *err =
-        roll_ledger_release(maker->ledger, maker->plan->service, maker->options->base, take_known, &base);
+    struct roll_error *err = roll_ledger_release(maker->ledger, maker->plan->service,
+                                                 maker->options->base, take_known, &base);
     bool contains = true;
     if (!err && base.commit)
         err = roll_git_contains(maker->git, maker->commit.id, base.commit, &contains);
@@ -189,13 +198,15 @@ static struct roll_error *gather_from_git(struct release_maker *maker)
     return NULL;
 }
 
-/* ---- from a base ------------------------------------------------------------------------------------------------------ */
+/* ---- from a base
+ * ------------------------------------------------------------------------------------------------------
+ */
 
 static struct roll_error *load_base(struct release_maker *maker)
 {
     struct known base = {0};
-    struct roll_error *err =
-        roll_ledger_release(maker->ledger, maker->plan->service, maker->options->base, take_known, &base);
+    struct roll_error *err = roll_ledger_release(maker->ledger, maker->plan->service,
+                                                 maker->options->base, take_known, &base);
     if (!err)
         err = roll_ledger_object_json(maker->ledger, base.manifest, &maker->base);
     known_clear(&base);
@@ -208,7 +219,8 @@ static struct roll_error *open_base(struct release_maker *maker)
     ROLL_TRY(load_base(maker));
     maker->template_digest = g_strdup(roll_json_get_string(maker->base, "template"));
     if (!maker->template_digest)
-        return roll_error_new(ROLL_E_INVALID, "release '%s' names no template", maker->options->base);
+        return roll_error_new(ROLL_E_INVALID, "release '%s' names no template",
+                              maker->options->base);
     ROLL_TRY(roll_ledger_object(maker->ledger, maker->template_digest, &text));
     ROLL_TRY(roll_template_read(text->str, text->len, maker->plan->template_path, &maker->tmpl));
     const char *commit = roll_json_get_string(maker->base, "commit");
@@ -228,14 +240,14 @@ static struct roll_error *gather_from_base(struct release_maker *maker)
     ROLL_TRY(release_artifacts_prepare(maker));
     const char *environment, *target;
     json_t *recorded, *entry;
-    json_object_foreach(json_object_get(maker->base, "environments"), environment, recorded) {
+    json_object_foreach (json_object_get(maker->base, "environments"), environment, recorded) {
         json_t *targets = json_object(), *value = json_object();
         json_object_set_new(value, "targets", targets);
         json_object_set_new(maker->environments, environment, value);
         json_t *steps = json_object_get(recorded, "steps");
         if (steps)
             json_object_set(value, "steps", steps);
-        json_object_foreach(json_object_get(recorded, "targets"), target, entry) {
+        json_object_foreach (json_object_get(recorded, "targets"), target, entry) {
             json_t *made = NULL;
             ROLL_TRY(release_effective_from_base(maker, environment, target, entry, &made));
             json_object_set_new(targets, target, made);
@@ -244,94 +256,16 @@ static struct roll_error *gather_from_base(struct release_maker *maker)
     return NULL;
 }
 
-/* ---- the manifest ------------------------------------------------------------------------------------------------------ */
-
-static void set_text(json_t *object, const char *name, const char *text)
-{
-    if (text)
-        json_object_set_new(object, name, json_string(text));
-}
-
-static void set_data(const struct release_maker *maker, json_t *manifest)
-{
-    json_t *inherited = json_object_get(maker->base, "data");
-    if (inherited)
-        json_object_set(manifest, "data", inherited);
-    if (inherited || !maker->plan->data_version)
-        return;
-    json_t *data = json_object();
-    json_object_set_new(data, "version", json_integer(maker->plan->data_version));
-    json_object_set_new(data, "floor", json_integer(maker->plan->data_floor));
-    json_object_set_new(manifest, "data", data);
-}
-
-static json_t *sticky_of(const struct release_maker *maker)
-{
-    json_t *inherited = json_object_get(maker->base, "sticky");
-    if (inherited)
-        return json_incref(inherited);
-    json_t *sticky = json_array();
-    for (size_t i = 0; maker->plan->sticky && maker->plan->sticky[i]; i++)
-        json_array_append_new(sticky, json_string(maker->plan->sticky[i]));
-    return sticky;
-}
-
-static json_t *manifest_write(const struct release_maker *maker)
-{
-    json_t *manifest = json_object();
-    char hash[21];
-    roll_template_hash(maker->tmpl, hash);
-    set_text(manifest, "service", maker->plan->service);
-    set_text(manifest, "version", maker->version);
-    set_text(manifest, "commit", maker->commit_id);
-    set_text(manifest, "ref", maker->ref);
-    set_text(manifest, "author", maker->author);
-    set_text(manifest, "base", maker->options->base);
-    set_text(manifest, "bicep", maker->bicep);
-    set_text(manifest, "template", maker->template_digest);
-    set_text(manifest, "templateHash", hash);
-    if (maker->dirty)
-        json_object_set_new(manifest, "dirty", json_true());
-    json_object_set(manifest, "changes", maker->changes);
-    json_object_set(manifest, "linked", maker->linked);
-    json_object_set_new(manifest, "artifacts", release_artifacts_write(maker));
-    set_data(maker, manifest);
-    json_object_set_new(manifest, "sticky", sticky_of(maker));
-    json_object_set(manifest, "environments", maker->environments);
-    return manifest;
-}
-
-/* ---- the same again? ---------------------------------------------------------------------------------------------------- */
-
-/* How a release came to be is recorded, but does not make it another one. */
-static const char *const circumstances[] = {"ref", "author", "changes", "dirty", "bicep"};
-
-/* Names of the members in which two manifests differ, "" when they are the same release. Owned. */
-static char *difference(const json_t *a, const json_t *b)
-{
-    roll_auto(json) json_t *left = json_copy((json_t *)(uintptr_t)a), *right = json_copy((json_t *)(uintptr_t)b);
-    for (size_t i = 0; i < G_N_ELEMENTS(circumstances); i++) {
-        json_object_del(left, circumstances[i]);
-        json_object_del(right, circumstances[i]);
-    }
-    g_autoptr(GPtrArray) names = g_ptr_array_new();
-    const char *name;
-    json_t *value;
-    json_object_foreach(left, name, value)
-        if (!json_equal(value, json_object_get(right, name)))
-            g_ptr_array_add(names, (gpointer)(uintptr_t)name);
-    json_object_foreach(right, name, value)
-        if (!json_object_get(left, name))
-            g_ptr_array_add(names, (gpointer)(uintptr_t)name);
-    return names->len ? release_join_names(names, 10) : g_strdup("");
-}
+/* ---- the same again?
+ * ------------------------------------------------------------------------------------------ */
 
 static struct roll_error *taken(const struct release_maker *maker, const char *differs)
 {
     return release_error_next(
-        roll_error_new(ROLL_E_CONFLICT,
-                       "version '%s' of '%s' was made before with other content (%s); a version is used once",
-                       maker->version, maker->plan->service, differs),
+        roll_error_new(
+            ROLL_E_CONFLICT,
+            "version '%s' of '%s' was made before with other content (%s); a version is used once",
+            maker->version, maker->plan->service, differs),
         g_strdup_printf("roll release %s --version OTHER", maker->plan->service),
         g_strdup_printf("roll show %s@%s", maker->plan->service, maker->version), NULL);
 }
@@ -369,17 +303,19 @@ static struct roll_error *release_new(struct release_maker *maker, json_t *manif
 
 static struct roll_error *finish(struct release_maker *maker, struct roll_release **ret_release)
 {
-    json_t *manifest = manifest_write(maker);
+    json_t *manifest = release_manifest_write(maker);
     if (!maker->recorded)
         return release_new(maker, manifest, false, ret_release);
-    g_autofree char *differs = difference(maker->recorded, manifest);
+    g_autofree char *differs = release_manifest_difference(maker->recorded, manifest);
     json_decref(manifest);
     if (*differs)
         return taken(maker, differs);
     return release_new(maker, json_incref(maker->recorded), true, ret_release);
 }
 
-/* ---- all together -------------------------------------------------------------------------------------------------------- */
+/* ---- all together
+ * --------------------------------------------------------------------------------------------------------
+ */
 
 static struct roll_error *load_recorded(struct release_maker *maker, int64_t *ret_seq)
 {
@@ -405,8 +341,8 @@ static struct roll_error *name_hotfix(struct release_maker *maker)
         ROLL_TRY(load_recorded(maker, &seq));
         if (!maker->recorded)
             return NULL;
-        roll_auto(json) json_t *manifest = manifest_write(maker);
-        g_autofree char *differs = difference(maker->recorded, manifest);
+        roll_auto(json) json_t *manifest = release_manifest_write(maker);
+        g_autofree char *differs = release_manifest_difference(maker->recorded, manifest);
         if (!*differs)
             return NULL;
     }
@@ -418,11 +354,13 @@ static struct roll_error *changes_nothing(const struct release_maker *maker)
     roll_auto(json) json_t *now = release_artifacts_write(maker);
     if (!json_equal(before, now))
         return NULL;
-    return roll_error_new(ROLL_E_NOTHING, "'%s' has these artifacts already: the hotfix would change nothing",
+    return roll_error_new(ROLL_E_NOTHING,
+                          "'%s' has these artifacts already: the hotfix would change nothing",
                           maker->options->base);
 }
 
-static struct roll_error *make_from_base(struct release_maker *maker, struct roll_release **ret_release)
+static struct roll_error *make_from_base(struct release_maker *maker,
+                                         struct roll_release **ret_release)
 {
     int64_t seq;
     ROLL_TRY(open_base(maker));
@@ -437,7 +375,8 @@ static struct roll_error *make_from_base(struct release_maker *maker, struct rol
     return finish(maker, ret_release);
 }
 
-static struct roll_error *make_from_git(struct release_maker *maker, struct roll_release **ret_release)
+static struct roll_error *make_from_git(struct release_maker *maker,
+                                        struct roll_release **ret_release)
 {
     int64_t seq = 0;
     ROLL_TRY(release_source_open(maker));
@@ -454,11 +393,13 @@ static struct roll_error *make_from_git(struct release_maker *maker, struct roll
 }
 
 struct roll_error *roll_release_make(const struct roll_plan *plan, struct roll_ledger *ledger,
-                                     struct roll_loop *loop, const struct roll_release_options *options,
+                                     struct roll_loop *loop,
+                                     const struct roll_release_options *options,
                                      struct roll_release **ret_release)
 {
     if (options->from_base && !options->base)
         return roll_error_new(ROLL_E_USAGE, "a hotfix of what is live needs its version");
     roll_auto(release_maker) struct release_maker *maker = maker_new(plan, ledger, loop, options);
-    return options->from_base ? make_from_base(maker, ret_release) : make_from_git(maker, ret_release);
+    return options->from_base ? make_from_base(maker, ret_release)
+                              : make_from_git(maker, ret_release);
 }

@@ -1,4 +1,5 @@
-/* What the making of a release gathers, step by step: source, artifacts, effective parameters, manifest. */
+/* What the making of a release gathers, step by step: source, artifacts, effective parameters,
+ * manifest. */
 #ifndef ROLL_RELEASE_MAKER_H
 #define ROLL_RELEASE_MAKER_H
 
@@ -24,18 +25,18 @@ struct release_maker {
     struct roll_commit commit;
     char *commit_id, *ref, *author; /* recorded ones when made from a base; ref, author or NULL */
     char *version;
-    char *dirty;             /* a path that differs, or NULL */
-    char *bicep;             /* version of the compiler, or NULL */
-    char *template_path;     /* inside the repository, for messages and links */
+    char *dirty;         /* a path that differs, or NULL */
+    char *bicep;         /* version of the compiler, or NULL */
+    char *template_path; /* inside the repository, for messages and links */
     struct roll_template *tmpl;
     char *template_digest;
-    json_t *base;            /* manifest of options->base, or NULL */
-    json_t *recorded;        /* manifest of the same version, or NULL */
+    json_t *base;     /* manifest of options->base, or NULL */
+    json_t *recorded; /* manifest of the same version, or NULL */
     json_t *changes, *linked, *artifacts_json, *environments; /* parts of the manifest */
-    GHashTable *link_paths;  /* struct roll_template * to its path inside the repository */
+    GHashTable *link_paths;   /* struct roll_template * to its path inside the repository */
     GHashTable *link_digests; /* path to digest */
     GPtrArray *link_templates;
-    GPtrArray *artifacts;    /* struct release_artifact * */
+    GPtrArray *artifacts; /* struct release_artifact * */
     struct release_scanner *scanner;
     GPtrArray *blobs, *notes;
 };
@@ -45,7 +46,9 @@ ROLL_AUTO_DEFINE(release_maker, struct release_maker, release_maker_free)
 /* Adds a line once. */
 void release_maker_note(struct release_maker *maker, const char *format, ...) ROLL_PRINTF(2, 3);
 
-/* ---- source.c ----------------------------------------------------------------------------------------------------- */
+/* ---- source.c
+ * -----------------------------------------------------------------------------------------------------
+ */
 
 /* Opens git, checks the tree, finds commit and version, reads the template. */
 struct roll_error *release_source_open(struct release_maker *maker) ROLL_CHECKED;
@@ -53,23 +56,31 @@ struct roll_error *release_source_open(struct release_maker *maker) ROLL_CHECKED
 struct roll_error *release_source_read(struct release_maker *maker, const char *path,
                                        GString **ret_text) ROLL_CHECKED;
 /* Commits since `from` (NULL: all) into maker->changes, at most 200. */
-struct roll_error *release_source_changes(struct release_maker *maker, const char *from) ROLL_CHECKED;
+struct roll_error *release_source_changes(struct release_maker *maker, const char *from)
+    ROLL_CHECKED;
 /* Facts of the template that forbid a release or deserve a note. */
 struct roll_error *release_source_check(struct release_maker *maker) ROLL_CHECKED;
 /* Is the text fit to be a version (printable, no '@', no blank, at most 100 bytes)? */
 bool release_version_is_valid(const char *version);
 
-/* ---- bicep.c ------------------------------------------------------------------------------------------------------ */
+/* ---- bicep.c
+ * ------------------------------------------------------------------------------------------------------
+ */
 
 /* Compiles the work tree's file, which must be what the commit has. */
-struct roll_error *release_bicep_compile(struct release_maker *maker, GString **ret_text) ROLL_CHECKED;
+struct roll_error *release_bicep_compile(struct release_maker *maker, GString **ret_text)
+    ROLL_CHECKED;
 
-/* ---- links.c ------------------------------------------------------------------------------------------------------ */
+/* ---- links.c
+ * ------------------------------------------------------------------------------------------------------
+ */
 
 /* Reads templates that are linked by relative path from the same commit. */
 struct roll_template_linker release_source_linker(struct release_maker *maker);
 
-/* ---- artifacts.c -------------------------------------------------------------------------------------------------- */
+/* ---- artifacts.c
+ * --------------------------------------------------------------------------------------------------
+ */
 
 struct roll_error *release_artifacts_prepare(struct release_maker *maker) ROLL_CHECKED;
 /* Puts references into a target's parameters, or takes them from there. */
@@ -78,9 +89,12 @@ struct roll_error *release_artifacts_apply(struct release_maker *maker, const ch
 /* {NAME: {"kind","reference","parameter"}}. New reference. */
 json_t *release_artifacts_write(const struct release_maker *maker);
 
-/* ---- effective.c -------------------------------------------------------------------------------------------------- */
+/* ---- effective.c
+ * --------------------------------------------------------------------------------------------------
+ */
 
-/* The manifest's entry of one target, its parameters checked, pinned, expanded once and put into blobs. New reference. */
+/* The manifest's entry of one target, its parameters checked, pinned, expanded once and put into
+ * blobs. New reference. */
 struct roll_error *release_effective_entry(struct release_maker *maker,
                                            const struct roll_plan_environment *environment,
                                            const struct roll_plan_target *target,
@@ -90,14 +104,25 @@ struct roll_error *release_effective_from_base(struct release_maker *maker, cons
                                                const char *target, const json_t *base,
                                                json_t **ret_entry) ROLL_CHECKED;
 
-/* ---- check_parameters.c ------------------------------------------------------------------------------------------- */
+/* ---- check_parameters.c
+ * ------------------------------------------------------------------------------------------- */
 
-/* Declared, of the right type, complete; secure ones by reference only; nothing that looks like a credential. where is
- * "ENV/TARGET". */
+/* Declared, of the right type, complete; secure ones by reference only; nothing that looks like a
+ * credential. where is "ENV/TARGET". */
 struct roll_error *release_check_parameters(struct release_maker *maker, const char *where,
                                             json_t *parameters) ROLL_CHECKED;
 
-/* ---- context.c ---------------------------------------------------------------------------------------------------- */
+/* ---- manifest_write.c
+ * --------------------------------------------------------------------------------------------- */
+
+/* New reference. */
+json_t *release_manifest_write(const struct release_maker *maker);
+/* Names of the members in which two manifests differ, "" when they are the same release. Owned. */
+char *release_manifest_difference(const json_t *a, const json_t *b);
+
+/* ---- context.c
+ * ----------------------------------------------------------------------------------------------------
+ */
 
 /* Where a target's deployment would run; borrows from target. */
 struct roll_template_context release_context(const struct roll_order_target *target);

@@ -16,13 +16,21 @@ void roll_release_free(struct roll_release *release)
     g_free(release);
 }
 
-/* ---- record ------------------------------------------------------------------------------------------------------- */
+/* ---- record
+ * -------------------------------------------------------------------------------------------------------
+ */
 
-/* Every object but the manifest: template, linked templates, effective parameters. Those of a base are stored already. */
+/* Every object but the manifest: template, linked templates, effective parameters. Those of a base
+ * are stored already. */
 static void add_part(GHashTable *parts, const char *digest)
 {
     if (digest)
         g_hash_table_add(parts, (gpointer)(uintptr_t)digest);
+}
+
+static int by_text(gconstpointer a, gconstpointer b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
 static char **parts_of(const json_t *manifest)
@@ -34,19 +42,20 @@ static char **parts_of(const json_t *manifest)
         add_part(parts, roll_json_get_string(json_array_get(linked, i), "digest"));
     const char *name;
     json_t *environment, *target;
-    json_object_foreach(json_object_get(manifest, "environments"), name, environment) {
+    json_object_foreach (json_object_get(manifest, "environments"), name, environment) {
         const char *target_name;
-        json_object_foreach(json_object_get(environment, "targets"), target_name, target)
+        json_object_foreach (json_object_get(environment, "targets"), target_name, target)
             add_part(parts, roll_json_get_string(target, "parameters"));
     }
-    guint count = 0;
-    gpointer *keys = g_hash_table_get_keys_as_array(parts, &count);
-    qsort(keys, count, sizeof *keys, (int (*)(const void *, const void *))(void (*)(void))g_strcmp0);
-    char **texts = g_new0(char *, count + 1);
-    for (guint i = 0; i < count; i++)
-        texts[i] = g_strdup(keys[i]);
-    g_free(keys);
-    return texts;
+    g_autoptr(GPtrArray) sorted = g_ptr_array_new();
+    GHashTableIter iter;
+    gpointer digest;
+    g_hash_table_iter_init(&iter, parts);
+    while (g_hash_table_iter_next(&iter, &digest, NULL))
+        g_ptr_array_add(sorted, digest);
+    g_ptr_array_sort(sorted, by_text);
+    g_ptr_array_add(sorted, NULL);
+    return g_strdupv((char **)sorted->pdata);
 }
 
 static struct roll_error *take_manifest(void *user, const struct roll_release_row *row)
@@ -56,8 +65,8 @@ static struct roll_error *take_manifest(void *user, const struct roll_release_ro
 }
 
 /* Another writer was faster: was it with this very release? */
-static struct roll_error *check_taken(struct roll_ledger *ledger, const struct roll_release *release,
-                                      bool *ret_recorded)
+static struct roll_error *check_taken(struct roll_ledger *ledger,
+                                      const struct roll_release *release, bool *ret_recorded)
 {
     g_autofree char *manifest = NULL;
     struct roll_error *err =
@@ -71,13 +80,14 @@ static struct roll_error *check_taken(struct roll_ledger *ledger, const struct r
     *ret_recorded = g_strcmp0(manifest, release->digest) == 0;
     if (*ret_recorded)
         return NULL;
-    return roll_error_new(ROLL_E_CONFLICT, "version '%s' of '%s' was made with other content meanwhile",
+    return roll_error_new(ROLL_E_CONFLICT,
+                          "version '%s' of '%s' was made with other content meanwhile",
                           release->version, release->service);
 }
 
 static struct roll_error *append(struct roll_ledger *ledger, const struct roll_actor *actor,
-                                 const struct roll_release *release, const struct roll_release_made *body,
-                                 const struct roll_head *head)
+                                 const struct roll_release *release,
+                                 const struct roll_release_made *body, const struct roll_head *head)
 {
     const struct roll_expect expect = {.stream = release->service, .head = *head};
     const struct roll_draft draft = {release->service, ROLL_EVENT_release_made, body};
@@ -86,7 +96,8 @@ static struct roll_error *append(struct roll_ledger *ledger, const struct roll_a
         const struct roll_blob *blob = g_ptr_array_index(release->blobs, i);
         objects[i] = (struct roll_object){blob->data->str, blob->data->len};
     }
-    return roll_ledger_append(ledger, actor, 0, &expect, 1, &draft, 1, objects, release->blobs->len, NULL);
+    return roll_ledger_append(ledger, actor, 0, &expect, 1, &draft, 1, objects, release->blobs->len,
+                              NULL);
 }
 
 static char *lent(const char *text)
@@ -126,16 +137,19 @@ struct roll_error *roll_release_record(struct roll_ledger *ledger, const struct 
     return roll_error_wrap(err, "while recording '%s@%s'", release->service, release->version);
 }
 
-/* ---- load --------------------------------------------------------------------------------------------------------- */
+/* ---- load
+ * ---------------------------------------------------------------------------------------------------------
+ */
 
-struct roll_error *roll_release_load(struct roll_ledger *ledger, const char *service, const char *version,
-                                     struct roll_release **ret_release)
+struct roll_error *roll_release_load(struct roll_ledger *ledger, const char *service,
+                                     const char *version, struct roll_release **ret_release)
 {
     g_autofree char *digest = NULL;
     json_t *manifest = NULL;
     ROLL_TRY(roll_ledger_release(ledger, service, version, take_manifest, &digest));
     if (!digest)
-        return roll_error_new(ROLL_E_NOT_FOUND, "release '%s' of '%s' does not exist", version, service);
+        return roll_error_new(ROLL_E_NOT_FOUND, "release '%s' of '%s' does not exist", version,
+                              service);
     ROLL_TRY(roll_ledger_object_json(ledger, digest, &manifest));
     struct roll_release *release = g_new0(struct roll_release, 1);
     release->service = g_strdup(service);

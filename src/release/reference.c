@@ -1,4 +1,5 @@
-/* A tag, "latest" or a plain blob address can be given another content tomorrow; a release names only what cannot. */
+/* A tag, "latest" or a plain blob address can be given another content tomorrow; a release names
+ * only what cannot. */
 #include "release/reference.h"
 
 #include <string.h>
@@ -15,7 +16,8 @@ static const struct kind kinds[] = {
     {"gallery-image", "(?i)/versions/[0-9]+\\.[0-9]+\\.[0-9]+$", "(?i)/versions/([0-9.]+)$",
      ".../images/NAME/versions/1.2.3"},
     {"", "(?i)[?&]versionid=[^&#]+|sha256[:=-]" DIGEST "|@" DIGEST,
-     "(?i)([?&]versionid=[^&#]+|" DIGEST ")", "URL?versionid=ID, or a URL with sha256-DIGEST in it"},
+     "(?i)([?&]versionid=[^&#]+|" DIGEST ")",
+     "URL?versionid=ID, or a URL with sha256-DIGEST in it"},
 };
 
 static const struct kind *kind_of(const char *name)

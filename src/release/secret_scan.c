@@ -1,5 +1,6 @@
-/* Shapes of credentials. A shape must be narrow enough that people do not learn to override it: what a key looks like by
- * itself (88 base64 characters), or what stands before it (AccountKey=). Placeholders in braces do not count. */
+/* Shapes of credentials. A shape must be narrow enough that people do not learn to override it:
+ * what a key looks like by itself (88 base64 characters), or what stands before it (AccountKey=).
+ * Placeholders in braces do not count. */
 #include "release/secret_scan.h"
 
 static const struct {
@@ -9,7 +10,8 @@ static const struct {
     {"a connection string with a key",
      "(?i)(?:^|[;\\s\"'])(?:AccountKey|SharedAccessKey|SharedSecretIssuerSecret|AccessKey)\\s*=\\s*"
      "[A-Za-z0-9+/]{16,}={0,2}"},
-    {"a connection string with a signature", "(?i)(?:^|[;\\s\"'])SharedAccessSignature\\s*=\\s*\\S{16,}"},
+    {"a connection string with a signature",
+     "(?i)(?:^|[;\\s\"'])SharedAccessSignature\\s*=\\s*\\S{16,}"},
     {"a connection string with a password",
      "(?i)(?:^|[;\\s\"'])(?:Password|Pwd)\\s*=\\s*(?![{<$\\[*@;\\s]|\\Z)[^;]"},
     {"a shared access signature", "(?i)(?:^|[?&;])sig=[A-Za-z0-9%+/_-]{16,}"},
@@ -71,7 +73,7 @@ const char *release_scan_value(const struct release_scanner *scanner, const json
         return what;
     const char *name;
     json_t *member;
-    json_object_foreach((json_t *)(uintptr_t)value, name, member)
+    json_object_foreach ((json_t *)(uintptr_t)value, name, member)
         if (!what)
             what = release_scan_value(scanner, member);
     return what;

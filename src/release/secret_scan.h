@@ -1,4 +1,5 @@
-/* Does a plain value look like a credential? Values are never repeated: what comes back is a name for what was seen. */
+/* Does a plain value look like a credential? Values are never repeated: what comes back is a name
+ * for what was seen. */
 #ifndef ROLL_RELEASE_SECRET_SCAN_H
 #define ROLL_RELEASE_SECRET_SCAN_H
 

@@ -1,5 +1,5 @@
-/* From git to a template: the tree is clean or that is said, everything is read at one commit, and what would make a
- * redeploy differ is refused or noted. */
+/* From git to a template: the tree is clean or that is said, everything is read at one commit, and
+ * what would make a redeploy differ is refused or noted. */
 #include "release/maker.h"
 
 #include <stdarg.h>
@@ -10,7 +10,8 @@
 #define MAX_CHANGES 200
 #define MAX_VERSION_BYTES 100
 
-/* ---- commit and version ------------------------------------------------------------------------------------------- */
+/* ---- commit and version
+ * ------------------------------------------------------------------------------------------- */
 
 static struct roll_error *check_tree(struct release_maker *maker)
 {
@@ -19,15 +20,16 @@ static struct roll_error *check_tree(struct release_maker *maker)
     if (!path)
         return NULL;
     if (!maker->options->allow_dirty)
-        return release_error_next(roll_error_new(ROLL_E_REFUSED,
-                                                 "the work tree differs from HEAD: '%s'; a release is "
-                                                 "what is committed",
-                                                 path),
-                                  g_strdup("git commit"),
-                                  g_strdup_printf("roll release %s --allow-dirty", maker->plan->service),
-                                  NULL);
+        return release_error_next(
+            roll_error_new(ROLL_E_REFUSED,
+                           "the work tree differs from HEAD: '%s'; a release is "
+                           "what is committed",
+                           path),
+            g_strdup("git commit"),
+            g_strdup_printf("roll release %s --allow-dirty", maker->plan->service), NULL);
     maker->dirty = g_steal_pointer(&path);
-    release_maker_note(maker, "the work tree differs from HEAD ('%s'); what is committed was released",
+    release_maker_note(maker,
+                       "the work tree differs from HEAD ('%s'); what is committed was released",
                        maker->dirty);
     return NULL;
 }
@@ -51,17 +53,19 @@ static struct roll_error *find_version(struct release_maker *maker)
     else if (!options->base) /* a hotfix is called after its base */
         ROLL_TRY(roll_git_version(maker->git, maker->commit.id, &maker->version));
     if (maker->version && !release_version_is_valid(maker->version))
-        return roll_error_new(ROLL_E_USAGE,
-                              "'%s' cannot be a version: letters, digits and ._-+/ only, at most %d",
-                              maker->version, MAX_VERSION_BYTES);
+        return roll_error_new(
+            ROLL_E_USAGE, "'%s' cannot be a version: letters, digits and ._-+/ only, at most %d",
+            maker->version, MAX_VERSION_BYTES);
     return NULL;
 }
 
-/* The plan's paths are relative to its repository folder, which may be a folder inside the git repository. */
+/* The plan's paths are relative to its repository folder, which may be a folder inside the git
+ * repository. */
 static char *prefix_in_repository(const struct release_maker *maker)
 {
     const char *workdir = roll_git_workdir(maker->git);
-    char *root = workdir ? realpath(workdir, NULL) : NULL, *folder = realpath(maker->plan->repository, NULL);
+    char *root = workdir ? realpath(workdir, NULL) : NULL,
+         *folder = realpath(maker->plan->repository, NULL);
     char *prefix = NULL;
     if (root && folder && g_str_has_prefix(folder, root) && folder[strlen(root)] == '/')
         prefix = g_strconcat(folder + strlen(root) + 1, "/", NULL);
@@ -83,9 +87,12 @@ static struct roll_error *find_commit(struct release_maker *maker)
     return find_version(maker);
 }
 
-/* ---- files -------------------------------------------------------------------------------------------------------- */
+/* ---- files
+ * --------------------------------------------------------------------------------------------------------
+ */
 
-struct roll_error *release_source_read(struct release_maker *maker, const char *path, GString **ret_text)
+struct roll_error *release_source_read(struct release_maker *maker, const char *path,
+                                       GString **ret_text)
 {
     g_autofree char *inside = g_strconcat(maker->git_prefix, path, NULL);
     struct roll_error *err =
@@ -116,7 +123,9 @@ struct roll_error *release_source_open(struct release_maker *maker)
     return read_template(maker);
 }
 
-/* ---- changes ------------------------------------------------------------------------------------------------------ */
+/* ---- changes
+ * ------------------------------------------------------------------------------------------------------
+ */
 
 static struct roll_error *take_change(void *user, const struct roll_commit *commit)
 {
@@ -129,32 +138,36 @@ static struct roll_error *take_change(void *user, const struct roll_commit *comm
 
 struct roll_error *release_source_changes(struct release_maker *maker, const char *from)
 {
-    struct roll_error *err = roll_git_changes(maker->git, from, maker->commit.id, MAX_CHANGES, take_change,
-                                              maker->changes);
+    struct roll_error *err = roll_git_changes(maker->git, from, maker->commit.id, MAX_CHANGES,
+                                              take_change, maker->changes);
     if (roll_error_code(err) != ROLL_E_NOT_FOUND)
         return err;
     roll_error_free(err);
-    release_maker_note(maker, "the previous release's commit %.12s is not in this repository, the changes "
-                              "since are not known",
+    release_maker_note(maker,
+                       "the previous release's commit %.12s is not in this repository, the changes "
+                       "since are not known",
                        from);
     json_array_clear(maker->changes);
     return NULL;
 }
 
-/* ---- what a template may not do ----------------------------------------------------------------------------------- */
+/* ---- what a template may not do
+ * ----------------------------------------------------------------------------------- */
 
 static struct roll_error *check_name_leak(const struct release_maker *maker)
 {
     for (guint i = 0; i < maker->plan->environments->len; i++) {
-        const struct roll_plan_environment *environment = g_ptr_array_index(maker->plan->environments, i);
+        const struct roll_plan_environment *environment =
+            g_ptr_array_index(maker->plan->environments, i);
         for (guint j = 0; j < environment->targets->len; j++) {
             const struct roll_plan_target *target = g_ptr_array_index(environment->targets, j);
             if (!target->deployment_name)
-                return roll_error_new(ROLL_E_REFUSED,
-                                      "'%s' uses deployment().name for more than nested deployments' names, "
-                                      "so that a redeploy would differ; give target '%s/%s' a "
-                                      "'deploymentName' in the plan",
-                                      maker->plan->template_path, environment->name, target->name);
+                return roll_error_new(
+                    ROLL_E_REFUSED,
+                    "'%s' uses deployment().name for more than nested deployments' names, "
+                    "so that a redeploy would differ; give target '%s/%s' a "
+                    "'deploymentName' in the plan",
+                    maker->plan->template_path, environment->name, target->name);
         }
     }
     return NULL;
@@ -166,10 +179,12 @@ struct roll_error *release_source_check(struct release_maker *maker)
     ROLL_TRY(roll_template_facts(maker->tmpl, &facts));
     struct roll_error *err = facts.name_leaks ? check_name_leak(maker) : NULL;
     if (facts.uses_deployer)
-        release_maker_note(maker, "the template uses deployer(): a redeploy by somebody else differs");
+        release_maker_note(maker,
+                           "the template uses deployer(): a redeploy by somebody else differs");
     if (facts.inner_volatile)
-        release_maker_note(maker, "a nested template has a default that uses utcNow() or newGuid(), which "
-                                  "cannot be pinned: a redeploy differs");
+        release_maker_note(maker,
+                           "a nested template has a default that uses utcNow() or newGuid(), which "
+                           "cannot be pinned: a redeploy differs");
     roll_template_facts_clear(&facts);
     return err;
 }
