@@ -148,7 +148,10 @@ void roll_arm_error_leaf(const json_t *body, char **ret_code, char **ret_message
 /* What to do next for a known code (REST reference 7.2), one sentence, static; NULL when unknown. */
 const char *roll_arm_advice(const char *code);
 
-/* Artifact at a registry: the digest of name:tag (HEAD manifest, anonymous or token exchange). Reply body {"digest":…}. */
+/* Artifact at a registry: the digest of name:tag (HEAD manifest; on 401 with a token of the registry: by exchange of the
+ * credential's at the cloud's own registries, else anonymous). name: host/repository; plain http on loopback. Reply body
+ * {"digest":"sha256:…"}; NOT_FOUND with MANIFEST_UNKNOWN, REFUSED with NAME_INVALID or UNAUTHORIZED. credential may be NULL.
+ * loop and credential must outlive it. Source: services reference 4.1, 4.2. */
 void roll_registry_digest(struct roll_loop *loop, struct roll_credential *credential, const char *name, const char *tag, roll_arm_fn fn, void *user);
 
 #endif
