@@ -421,6 +421,37 @@ START_TEST(test_sandbox__lists_deployments_in_pages)
 }
 END_TEST
 
+/* As the service: above 700 the oldest go, down to 600; only what is active can fill a scope. */
+START_TEST(test_sandbox__grooms_the_history)
+{
+    start(0, NULL);
+    make_group();
+    for (int i = 0; i < 702; i++) {
+        g_autofree char *path = g_strdup_printf(DEPLOYMENT "d%d" API, i);
+        expect_only(&peer, 201, "PUT", path, BODY("\"resources\":[]"));
+    }
+    expect_only(&peer, 404, "HEAD", DEPLOYMENT "d100" API, NULL);
+    expect_only(&peer, 204, "HEAD", DEPLOYMENT "d101" API, NULL);
+    expect_only(&peer, 204, "HEAD", DEPLOYMENT "d701" API, NULL);
+}
+END_TEST
+
+START_TEST(test_sandbox__refuses_more_than_800_active_deployments)
+{
+    start(600000, NULL);
+    make_group();
+    for (int i = 0; i < 800; i++) {
+        g_autofree char *path = g_strdup_printf(DEPLOYMENT "d%d" API, i);
+        expect_only(&peer, 201, "PUT", path, two_resources);
+    }
+    expect_error(&peer, 409, "DeploymentQuotaExceeded", "PUT", DEPLOYMENT "d800" API,
+                 two_resources);
+    expect_only(&peer, 204, "POST", DEPLOYMENT "d7/cancel" API, "");
+    expect_only(&peer, 201, "PUT", DEPLOYMENT "d800" API, two_resources);
+    expect_only(&peer, 404, "HEAD", DEPLOYMENT "d7" API, NULL);
+}
+END_TEST
+
 /* ---- restart ---- */
 
 START_TEST(test_sandbox__goes_on_after_kill_9)
@@ -559,6 +590,8 @@ static Suite *make_suite(void)
     tcase_add_test(tcase, test_sandbox__fails_a_type_on_demand);
     tcase_add_test(tcase, test_sandbox__lists_and_deletes_deployments);
     tcase_add_test(tcase, test_sandbox__lists_deployments_in_pages);
+    tcase_add_test(tcase, test_sandbox__grooms_the_history);
+    tcase_add_test(tcase, test_sandbox__refuses_more_than_800_active_deployments);
     tcase_add_test(tcase, test_sandbox__goes_on_after_kill_9);
     tcase_add_test(tcase, test_sandbox__refuses_a_foreign_state);
     tcase_add_test(tcase, test_sandbox__answers_with_the_status_that_it_was_told);
