@@ -62,9 +62,7 @@ static bool check_name(const char *name, struct sandbox_reply *reply)
                             name);
         return false;
     }
-    for (const char *c = name; *c; c = g_utf8_next_char(c)) {
-        if (g_unichar_isalnum(g_utf8_get_char(c)) || strchr("-_.()", *c))
-            continue;
+    if (!sandbox_is_name(name)) {
         sandbox_reply_error(reply, 400, "DeploymentNameInvalidCharacters",
                             "The deployment name '%s' contains invalid characters: only letters, "
                             "digits and '-', '_', "

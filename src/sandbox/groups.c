@@ -39,10 +39,8 @@ struct roll_error *sandbox_group_require(struct sandbox_server *server,
 /* A group's name (REST reference 1.3). */
 static bool check_name(const char *name, struct sandbox_reply *reply)
 {
-    size_t length = strlen(name);
-    bool good = length <= 90 && name[length - 1] != '.';
-    for (const char *c = name; good && *c; c = g_utf8_next_char(c))
-        good = g_unichar_isalnum(g_utf8_get_char(c)) || strchr("-_.()", *c);
+    bool good =
+        g_utf8_strlen(name, -1) <= 90 && !g_str_has_suffix(name, ".") && sandbox_is_name(name);
     if (!good)
         sandbox_reply_error(
             reply, 400, "InvalidResourceGroup",

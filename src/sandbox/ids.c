@@ -153,6 +153,15 @@ const char *sandbox_last_name(const char *name)
     return slash ? slash + 1 : name;
 }
 
+bool sandbox_is_name(const char *text)
+{
+    for (const char *c = text; *c; c += g_utf8_skip[*(const guchar *)c]) {
+        if (!g_unichar_isalnum(g_utf8_get_char(c)) && !strchr("-_.()", *c))
+            return false;
+    }
+    return true;
+}
+
 bool sandbox_is_guid(const char *text)
 {
     for (int i = 0; i < 36; i++) {

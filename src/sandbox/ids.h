@@ -44,6 +44,10 @@ char *sandbox_key(const char *id);
 /* The last part of a name: "slot" of "site/slot". Borrowed. */
 const char *sandbox_last_name(const char *name);
 
+/* Letters and digits of any script, and - _ . ( ): what names of deployments and groups are made of
+ * (REST reference 1.3). */
+bool sandbox_is_name(const char *text);
+
 bool sandbox_is_guid(const char *text);
 
 /* The texts of a path split at slashes, empty ones dropped, percent-decoded. NULL when an escape is

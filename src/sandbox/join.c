@@ -135,7 +135,8 @@ static struct roll_error *serve_place(const struct place *place,
     struct roll_sandbox_options options = *given;
     if (!options.state_file)
         options.state_file = state_file;
-    roll_sha256_hex(place->state_dir, strlen(place->state_dir), hex);
+    const char *dir = place->state_dir ? place->state_dir : "";
+    roll_sha256_hex(dir, strlen(dir), hex);
     hex[7] = '\0';
     struct sandbox_service_options service = {
         .sandbox = &options,
@@ -346,7 +347,7 @@ static struct roll_error *try_connect(const struct place *place, struct roll_san
 
 static struct roll_error *try_start(struct place *place, bool *ret_started)
 {
-    int lock_fd, users_fd = -1;
+    int lock_fd = -1, users_fd = -1;
     ROLL_TRY(take_lock(place, &lock_fd));
     *ret_started = lock_fd >= 0;
     if (lock_fd < 0)
@@ -364,7 +365,7 @@ static struct roll_error *join(struct place *place, struct roll_sandbox *sandbox
 {
     int64_t until = roll_boot_ms() + PATIENCE_MS;
     while (roll_boot_ms() < until) {
-        enum found found;
+        enum found found = FOUND_ENDING;
         bool started = false;
         ROLL_TRY(try_connect(place, sandbox, &found));
         if (found == FOUND_SERVER)

@@ -80,12 +80,11 @@ struct roll_error *life_end_parent(struct moment *moment,
     ROLL_TRY(sandbox_deployment_load(moment->server, deployment->parent, &parent));
     if (!parent || !sandbox_deployment_is_active(parent))
         return NULL;
-    g_autofree char *canceled = NULL;
-    const char *error = deployment->error;
+    g_autofree char *error = g_strdup(deployment->error);
     if (!succeeded && !error) {
         roll_auto(json) json_t *failure =
             life_error("DeploymentCanceled", deployment->id, "The deployment was canceled.");
-        error = canceled = life_text(failure);
+        error = life_text(failure);
     }
     ROLL_TRY(sandbox_operation_end(moment->server, deployment->parent, deployment->parent_position,
                                    succeeded ? "Succeeded" : "Failed", moment->at_ms, false,

@@ -78,16 +78,17 @@ static void compare_values(const char *path, json_t *before, json_t *after, json
 static void compare_arrays(const char *path, json_t *before, json_t *after, json_t *out)
 {
     json_t *children = json_array();
-    size_t count = MAX(json_array_size(before), json_array_size(after));
+    size_t old_count = json_array_size(before), new_count = json_array_size(after);
+    size_t count = MAX(old_count, new_count);
     for (size_t i = 0; i < count; i++) {
         g_autofree char *index = g_strdup_printf("%zu", i);
-        json_t *old = json_array_get(before, i), *new = json_array_get(after, i);
-        if (old && new &&json_is_object(old) && json_is_object(new) && !json_equal(old, new)) {
+        json_t *old = json_array_get(before, i), *next = json_array_get(after, i);
+        if (json_is_object(old) && json_is_object(next) && !json_equal(old, next)) {
             json_t *inner = json_array();
-            compare_values("", old, new, inner);
-            add_delta(children, index, "Modify", old, new, inner);
+            compare_values("", old, next, inner);
+            add_delta(children, index, "Modify", old, next, inner);
         } else {
-            compare_values(index, old, new, children);
+            compare_values(index, old, next, children);
         }
     }
     add_delta(out, path, "Array", before, after, children);
@@ -117,9 +118,9 @@ static void compare_values(const char *path, json_t *before, json_t *after, json
 {
     if (before && after && json_equal(before, after))
         return;
-    if (before && after && json_is_object(before) && json_is_object(after))
+    if (json_is_object(before) && json_is_object(after))
         compare_objects(path, before, after, out);
-    else if (before && after && json_is_array(before) && json_is_array(after))
+    else if (json_is_array(before) && json_is_array(after))
         compare_arrays(path, before, after, out);
     else
         add_delta(out, path,

@@ -52,7 +52,7 @@ static int try_listen(int port)
 
 static int port_of(int fd)
 {
-    struct sockaddr_in address;
+    struct sockaddr_in address = {0};
     socklen_t size = sizeof(address);
     return getsockname(fd, (struct sockaddr *)&address, &size) == 0 ? ntohs(address.sin_port) : 0;
 }
@@ -85,7 +85,7 @@ static struct roll_error *start_http(struct service *service)
     const struct roll_sandbox_options *options = service->options->sandbox;
     g_autofree char *key = NULL;
     g_autofree char *cert = NULL;
-    int kept = 0, fd, port;
+    int kept = 0, fd = -1, port = 0;
     if (options->tls) {
         g_autoptr(GError) failure = NULL;
         ROLL_TRY(sandbox_tls_make(&key, &cert));
