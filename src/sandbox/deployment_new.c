@@ -239,18 +239,8 @@ static json_t *show_extra(const struct sandbox_run *run, const json_t *body)
     return extra;
 }
 
-static struct roll_error *show_parameters(const struct sandbox_run *run, char **ret_text)
-{
-    roll_auto(expansion) struct roll_expansion *expansion = NULL;
-    struct roll_template_input input = run->frame.input;
-    input.runtime = NULL;
-    ROLL_TRY(roll_template_expand(run->tmpl, &input, &expansion));
-    *ret_text = expansion->parameters ? text_of(expansion->parameters) : g_strdup("{}");
-    return NULL;
-}
-
-static struct roll_error *fill(const struct sandbox_id *id, const json_t *body,
-                               const char *correlation, int64_t at_ms, struct sandbox_new *made)
+static void fill(const struct sandbox_id *id, const json_t *body, const char *correlation,
+                 int64_t at_ms, struct sandbox_new *made)
 {
     struct sandbox_deployment *deployment = made->deployment;
     const json_t *properties = roll_json_get_nocase(body, "properties");
@@ -258,6 +248,7 @@ static struct roll_error *fill(const struct sandbox_id *id, const json_t *body,
     char hash[21];
     roll_template_hash(made->run->tmpl, hash);
     roll_auto(json) json_t *extra = show_extra(made->run, body);
+    roll_auto(json) json_t *shown = roll_template_run_parameters(made->run->run);
     deployment->id = g_strdup(id->id);
     deployment->key = sandbox_key(id->id);
     deployment->scope = sandbox_key(id->scope.id);
@@ -273,7 +264,7 @@ static struct roll_error *fill(const struct sandbox_id *id, const json_t *body,
     deployment->hash = g_strdup(hash);
     deployment->extra = text_of(extra);
     made->template_text = roll_template_text(made->run->tmpl, &made->template_size);
-    return show_parameters(made->run, &deployment->shown);
+    deployment->shown = text_of(shown);
 }
 
 static struct roll_error *evaluate(struct sandbox_server *server, const struct sandbox_id *id,
@@ -312,7 +303,7 @@ struct roll_error *sandbox_deployment_make(struct sandbox_server *server, const 
     GString *text = template_text(body, template_text_given, template_size);
     struct roll_error *err = evaluate(server, &id, body, text, at_ms, &made);
     if (!err)
-        err = fill(&id, body, correlation, at_ms, &made);
+        fill(&id, body, correlation, at_ms, &made);
     g_string_free(text, TRUE);
     sandbox_id_clear(&id);
     if (!err) {
