@@ -2,6 +2,7 @@
 option(ROLL_TESTING "compile the test clock and the fault points in (never for an installed binary)" OFF)
 option(ROLL_WERROR "treat warnings as errors" OFF)
 option(ROLL_SANITIZE "AddressSanitizer and UndefinedBehaviorSanitizer" OFF)
+option(ROLL_BENCH "build the benchmarks without the tests (scripts/bench)" OFF)
 option(ROLL_FUZZ "build the libFuzzer targets (clang)" OFF)
 
 set(CMAKE_C_STANDARD 17)
