@@ -1261,6 +1261,11 @@ static const struct {
      "expect GET /op\nreply 409\n  body "
      "{\"error\":{\"code\":\"SlotSwapFailed\",\"message\":\"m\"}}\n",
      ROLL_ARM_REFUSED, "SlotSwapFailed"},
+    /* An Azure-AsyncOperation without a status says nothing, least of all that it is done. */
+    {"reply 202\n  header Azure-AsyncOperation: ${url}/op\n  header retry-after-ms: 1\n"
+     "expect GET /op\nreply 200\n  body {}\n  header retry-after-ms: 1\n"
+     "reply 200\n  body {\"status\":\"Canceled\"}\n",
+     ROLL_ARM_REFUSED, NULL},
     {"reply 202\n", ROLL_ARM_LOST, NULL},
     {"reply 500\n", ROLL_ARM_LOST, NULL},
     {"reply 200\n  fault drop\n", ROLL_ARM_LOST, NULL},
