@@ -41,10 +41,12 @@ void arm_answer_take_body(struct arm_answer *answer, json_t *body)
 void arm_answer_fail(struct arm_answer *answer, enum roll_arm_outcome outcome, const char *code,
                      const char *message)
 {
-    g_autofree char *old_code = answer->code, *old_message = answer->message;
+    char *new_code = g_strdup(code), *new_message = g_strdup(message); /* may be the answer's own */
 
-    answer->code = g_strdup(code);
-    answer->message = g_strdup(message);
+    g_free(answer->code);
+    g_free(answer->message);
+    answer->code = new_code;
+    answer->message = new_message;
     answer->reply.outcome = outcome;
     answer->reply.code = answer->code;
     answer->reply.message = answer->message;
