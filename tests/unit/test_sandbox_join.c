@@ -98,7 +98,8 @@ START_TEST(test_sandbox__takes_another_port_when_its_own_is_taken)
     roll_sandbox_leave(g_steal_pointer(&sandbox));
     await_end();
     struct peer thief = {0};
-    struct roll_sandbox_options options = {.port = atoi(strrchr(url, ':') + 1)};
+    struct roll_sandbox_options options = {
+        .port = (int)g_ascii_strtoll(strrchr(url, ':') + 1, NULL, 10)};
     peer_start(&thief, &options);
     OK(roll_sandbox_join(folder, &sandbox));
     ck_assert_str_ne(roll_sandbox_url(sandbox), url);
@@ -166,7 +167,7 @@ static pid_t find_server(void)
             struct stat other;
             if (stat(link, &other) == 0 && other.st_ino == info.st_ino &&
                 other.st_dev == info.st_dev)
-                found = (pid_t)atoi(name);
+                found = (pid_t)g_ascii_strtoll(name, NULL, 10);
         }
     }
     g_dir_close(dir);
