@@ -245,8 +245,6 @@ static void fill(const struct sandbox_id *id, const json_t *body, const char *co
     struct sandbox_deployment *deployment = made->deployment;
     const json_t *properties = roll_json_get_nocase(body, "properties");
     const json_t *tags = roll_json_get_nocase(body, "tags");
-    char hash[21];
-    roll_template_hash(made->run->tmpl, hash);
     roll_auto(json) json_t *extra = show_extra(made->run, body);
     roll_auto(json) json_t *shown = roll_template_run_parameters(made->run->run);
     deployment->id = g_strdup(id->id);
@@ -261,25 +259,59 @@ static void fill(const struct sandbox_id *id, const json_t *body, const char *co
     const char *mode = json_string_value(roll_json_get_nocase(properties, "mode"));
     deployment->mode =
         g_strdup(g_ascii_strcasecmp(mode, "Complete") == 0 ? "Complete" : "Incremental");
-    deployment->hash = g_strdup(hash);
     deployment->extra = text_of(extra);
     made->template_text = roll_template_text(made->run->tmpl, &made->template_size);
     deployment->shown = text_of(shown);
 }
 
+/* The service does not mind a nested template whose $schema is for another scope than the one it
+ * goes to; the template module does. *tmpl is replaced by one that says where it goes. */
+static struct roll_error *adopt_scope(struct sandbox_server *server, enum roll_scope_kind kind,
+                                      char **digest, struct roll_template **tmpl)
+{
+    static const char *const schemas[] = {
+        "https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#",
+        "https://schema.management.azure.com/schemas/2018-05-01/"
+        "subscriptionDeploymentTemplate.json#",
+        "https://schema.management.azure.com/schemas/2019-08-01/"
+        "managementGroupDeploymentTemplate.json#",
+        "https://schema.management.azure.com/schemas/2019-08-01/tenantDeploymentTemplate.json#",
+    };
+    if (roll_template_scope(*tmpl) == kind)
+        return NULL;
+    roll_auto(json) json_t *value = json_copy((json_t *)(uintptr_t)roll_template_value(*tmpl));
+    g_autoptr(GString) text = g_string_new(NULL);
+    struct roll_template *adopted = NULL;
+    g_autofree char *own_digest = NULL;
+    json_object_set_new(value, "$schema", json_string(schemas[kind]));
+    roll_json_write(value, text);
+    ROLL_TRY(sandbox_template_read(server, text->str, text->len, &own_digest, &adopted));
+    roll_template_free(*tmpl);
+    *tmpl = adopted;
+    g_free(*digest);
+    *digest = g_steal_pointer(&own_digest);
+    return NULL;
+}
+
 static struct roll_error *evaluate(struct sandbox_server *server, const struct sandbox_id *id,
-                                   const json_t *body, const GString *text, int64_t at_ms,
-                                   struct sandbox_new *made)
+                                   const json_t *body, const GString *text, bool nested,
+                                   int64_t at_ms, struct sandbox_new *made)
 {
     struct roll_template *tmpl = NULL;
+    struct sandbox_deployment *deployment = made->deployment;
     const json_t *parameters =
         roll_json_get_nocase(roll_json_get_nocase(body, "properties"), "parameters");
-    made->deployment->parameters =
-        json_is_object(parameters) ? text_of(parameters) : g_strdup("{}");
-    ROLL_TRY(sandbox_template_read(server, text->str, text->len, &made->deployment->digest, &tmpl));
-    struct roll_error *err = sandbox_run_new(
-        server, tmpl, id->id, json_string_value(roll_json_get_nocase(body, "location")),
-        made->deployment->parameters, at_ms, &made->run);
+    char hash[21];
+    deployment->parameters = json_is_object(parameters) ? text_of(parameters) : g_strdup("{}");
+    ROLL_TRY(sandbox_template_read(server, text->str, text->len, &deployment->digest, &tmpl));
+    roll_template_hash(tmpl, hash);
+    deployment->hash = g_strdup(hash);
+    struct roll_error *err =
+        nested ? adopt_scope(server, id->scope.kind, &deployment->digest, &tmpl) : NULL;
+    if (!err)
+        err = sandbox_run_new(server, tmpl, id->id,
+                              json_string_value(roll_json_get_nocase(body, "location")),
+                              deployment->parameters, at_ms, &made->run);
     roll_template_free(tmpl);
     return err;
 }
@@ -301,7 +333,7 @@ struct roll_error *sandbox_deployment_make(struct sandbox_server *server, const 
     }
     made.deployment = g_new0(struct sandbox_deployment, 1);
     GString *text = template_text(body, template_text_given, template_size);
-    struct roll_error *err = evaluate(server, &id, body, text, at_ms, &made);
+    struct roll_error *err = evaluate(server, &id, body, text, !template_text_given, at_ms, &made);
     if (!err)
         fill(&id, body, correlation, at_ms, &made);
     g_string_free(text, TRUE);

@@ -235,12 +235,12 @@ static struct roll_error *answer_list(void *user, const char *function, const ch
                                       json_t **ret_value)
 {
     struct sandbox_server *server = user;
-    roll_auto(sandbox_resource) struct sandbox_resource *resource = NULL;
+    bool answers;
     (void)api_version, (void)body;
-    ROLL_TRY(sandbox_store_get(server, resource_id, &resource));
-    if (!resource)
+    ROLL_TRY(sandbox_store_answers_list(server, resource_id, &answers));
+    if (!answers)
         return missing(resource_id);
-    *ret_value = sandbox_provider_list(function, resource->id);
+    *ret_value = sandbox_provider_list(function, resource_id);
     return NULL;
 }
 

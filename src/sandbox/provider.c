@@ -42,6 +42,9 @@ static const struct addition {
      "{region}.in.applicationinsights.azure.com/"},
     {"microsoft.operationalinsights/workspaces", "customerId", "{guid}"},
     {"microsoft.web/sites", "defaultHostName", "{name}.azurewebsites.net"},
+    {"microsoft.web/sites", "hostNames", "[\"{name}.azurewebsites.net\"]"},
+    {"microsoft.web/sites", "enabledHostNames",
+     "[\"{name}.azurewebsites.net\",\"{name}.scm.azurewebsites.net\"]"},
     {"microsoft.web/sites", "state", "Running"},
     {"microsoft.web/sites", "customDomainVerificationId", "{hash}"},
     {"microsoft.web/sites", "outboundIpAddresses", "192.0.2.10,192.0.2.11"},
@@ -68,9 +71,22 @@ static const struct addition {
     {"microsoft.containerservice/managedclusters", "fqdn", "{name}.hcp.{region}.azmk8s.io"},
     {"microsoft.containerservice/managedclusters", "oidcIssuerProfile.issuerURL",
      "https://{region}.oic.prod-aks.azure.com/{guid}/"},
+    {"microsoft.containerservice/managedclusters", "identityProfile.kubeletidentity.objectId",
+     "{guid}"},
+    {"microsoft.containerservice/managedclusters", "identityProfile.kubeletidentity.clientId",
+     "{guid}"},
+    {"microsoft.containerinstance/containergroups", "ipAddress.ip", "192.0.2.40"},
+    {"microsoft.containerinstance/containergroups", "ipAddress.fqdn",
+     "{name}.{region}.azurecontainer.io"},
+    {"microsoft.servicefabric/clusters", "clusterEndpoint",
+     "https://{region}.servicefabric.azure.com/runtime/clusters/{guid}"},
+    {"microsoft.servicefabric/clusters", "clusterId", "{guid}"},
+    {"microsoft.subscription/aliases", "subscriptionId", "{guid}"},
+    {"microsoft.network/trafficmanagerprofiles", "dnsConfig.fqdn", "{name}.trafficmanager.net"},
     {"microsoft.network/publicipaddresses", "ipAddress", "192.0.2.30"},
     {"microsoft.network/publicipaddresses", "dnsSettings.fqdn",
      "{name}.{region}.cloudapp.azure.com"},
+    {"microsoft.network/bastionhosts", "dnsName", "bst-{guid}.bastion.azure.com"},
     {"microsoft.network/frontdoors", "frontdoorId", "{guid}"},
     {"microsoft.network/privatednszones", "numberOfRecordSets", "1"},
     {"microsoft.cdn/profiles", "frontDoorId", "{guid}"},
@@ -138,7 +154,10 @@ static json_t *fill(const struct addition *addition, const struct sandbox_id *id
     g_string_replace(text, "{region}", region, 0);
     g_string_replace(text, "{guid}", guid, 0);
     g_string_replace(text, "{hash}", hash, 0);
-    return json_string(text->str);
+    json_t *list = NULL;
+    if (text->str[0] == '[')
+        roll_error_free(roll_json_parse(text->str, text->len, ROLL_JSON_STRICT, &list));
+    return list ? list : json_string(text->str);
 }
 
 /* Sets path below object unless it is there; nothing where the path leads through something that is
@@ -193,12 +212,42 @@ static void complete_identity(const struct sandbox_id *id, json_t *body)
     }
 }
 
+/* Parts of network resources have ids of their own, and those in a subnet an address. */
+static void complete_part(const struct sandbox_id *id, const char *list, size_t index, json_t *part)
+{
+    const char *name = roll_json_get_string(part, "name");
+    json_t *properties = json_object_get(part, "properties");
+    if (!json_is_object(part) || !name)
+        return;
+    if (!json_object_get(part, "id")) {
+        g_autofree char *own = g_strdup_printf("%s/%s/%s", id->id, list, name);
+        json_object_set_new(part, "id", json_string(own));
+    }
+    if (roll_json_get_nocase(properties, "subnet")) {
+        g_autofree char *address = g_strdup_printf("10.0.0.%zu", 4 + index % 250);
+        set_absent(properties, "privateIPAddress", json_string(address));
+    }
+}
+
+static void complete_parts(const struct sandbox_id *id, json_t *properties)
+{
+    const char *list;
+    json_t *parts, *part;
+    size_t index;
+    json_object_foreach (properties, list, parts) {
+        json_array_foreach (parts, index, part)
+            complete_part(id, list, index, part);
+    }
+}
+
 void sandbox_provider_complete(const struct sandbox_id *id, json_t *body)
 {
     json_t *properties = json_object_get(body, "properties");
     g_autofree char *region = region_of(body);
     g_autofree char *type = g_ascii_strdown(id->type, -1);
     complete_identity(id, body);
+    if (g_str_has_prefix(type, "microsoft.network/"))
+        complete_parts(id, properties);
     for (size_t i = 0; i < G_N_ELEMENTS(additions); i++) {
         if (strcmp(additions[i].type, type) == 0)
             set_absent(properties, additions[i].path, fill(&additions[i], id, region));

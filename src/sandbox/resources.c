@@ -63,12 +63,17 @@ static struct roll_error *write_resource(struct sandbox_server *server,
     return put_resource(server, request, reply, id, known->body);
 }
 
+static bool is_list(const char *action)
+{
+    return g_ascii_strncasecmp(action, "list", 4) == 0;
+}
+
 /* An action is noted; list* functions answer keys that are made up. */
 static struct roll_error *act(struct sandbox_server *server, struct sandbox_request *request,
                               struct sandbox_reply *reply, const struct sandbox_id *id,
                               const char *action)
 {
-    if (g_ascii_strncasecmp(action, "list", 4) == 0) {
+    if (is_list(action)) {
         sandbox_reply_set(reply, 200, sandbox_provider_list(action, id->id));
         return NULL;
     }
@@ -166,10 +171,17 @@ struct roll_error *sandbox_generic(struct sandbox_server *server, struct sandbox
                                 "The sandbox does not implement 'POST %s'.", request->path);
             return NULL;
         }
-        roll_auto(sandbox_resource) struct sandbox_resource *resource = NULL;
-        err = sandbox_store_get(server, id.id, &resource);
-        if (!err && resource)
-            err = act(server, request, reply, &id, segments[count - 1]);
+        const char *action = segments[count - 1];
+        bool answers = false;
+        if (is_list(action)) {
+            err = sandbox_store_answers_list(server, id.id, &answers);
+        } else {
+            roll_auto(sandbox_resource) struct sandbox_resource *resource = NULL;
+            err = sandbox_store_get(server, id.id, &resource);
+            answers = !err && resource;
+        }
+        if (!err && answers)
+            err = act(server, request, reply, &id, action);
         else if (!err)
             not_found(&id, reply);
     } else if (sandbox_id_parse_segments(segments, count, &id)) {

@@ -46,8 +46,8 @@ static struct roll_error *read_row(struct roll_sql_stmt *stmt,
     return NULL;
 }
 
-struct roll_error *sandbox_store_get(struct sandbox_server *server, const char *id,
-                                     struct sandbox_resource **ret_resource)
+static struct roll_error *get_row(struct sandbox_server *server, const char *id,
+                                  struct sandbox_resource **ret_resource)
 {
     g_autofree char *key = sandbox_key(id);
     struct roll_sql_stmt *stmt;
@@ -61,6 +61,79 @@ struct roll_error *sandbox_store_get(struct sandbox_server *server, const char *
         err = read_row(stmt, ret_resource);
     roll_sql_reset(stmt);
     return err;
+}
+
+/* The element of a list in the parent's properties that bears this name: a subnet of its network.
+ * New reference. */
+static json_t *find_part(const json_t *parent, const char *list, const char *name)
+{
+    size_t index;
+    json_t *part;
+    json_t *parts = roll_json_get_nocase(json_object_get(parent, "properties"), list);
+    json_array_foreach (parts, index, part) {
+        const char *own = roll_json_get_string(part, "name");
+        if (own && g_ascii_strcasecmp(own, name) == 0)
+            return json_copy(part);
+    }
+    return NULL;
+}
+
+static struct roll_error *get_part(struct sandbox_server *server, const struct sandbox_id *id,
+                                   struct sandbox_resource **ret_resource)
+{
+    const char *name = sandbox_last_name(id->name);
+    const char *list = sandbox_last_name(id->type);
+    g_autofree char *parent_id =
+        g_strndup(id->id, strlen(id->id) - strlen(name) - strlen(list) - 2);
+    roll_auto(sandbox_resource) struct sandbox_resource *parent = NULL;
+    ROLL_TRY(get_row(server, parent_id, &parent));
+    json_t *part = parent ? find_part(parent->body, list, name) : NULL;
+    if (!part)
+        return NULL;
+    json_object_set_new(part, "id", json_string(id->id));
+    json_object_set_new(part, "type", json_string(id->type));
+    struct sandbox_resource *resource = g_new0(struct sandbox_resource, 1);
+    resource->id = g_strdup(id->id);
+    resource->type = g_ascii_strdown(id->type, -1);
+    resource->body = part;
+    resource->api_version = g_strdup(parent->api_version);
+    resource->created_ms = parent->created_ms;
+    resource->changed_ms = parent->changed_ms;
+    *ret_resource = resource;
+    return NULL;
+}
+
+struct roll_error *sandbox_store_get(struct sandbox_server *server, const char *id,
+                                     struct sandbox_resource **ret_resource)
+{
+    struct sandbox_id parsed = {0};
+    struct roll_error *err = get_row(server, id, ret_resource);
+    if (err || *ret_resource || !sandbox_id_parse(id, &parsed))
+        return err;
+    if (strchr(parsed.name, '/'))
+        err = get_part(server, &parsed, ret_resource);
+    sandbox_id_clear(&parsed);
+    return err;
+}
+
+struct roll_error *sandbox_store_answers_list(struct sandbox_server *server, const char *id,
+                                              bool *ret_answers)
+{
+    g_autofree char *text = g_strdup(id);
+    struct sandbox_id parsed = {0};
+    *ret_answers = false;
+    while (!*ret_answers && sandbox_id_parse(text, &parsed)) {
+        roll_auto(sandbox_resource) struct sandbox_resource *resource = NULL;
+        bool child = strchr(parsed.name, '/') != NULL;
+        sandbox_id_clear(&parsed);
+        ROLL_TRY(sandbox_store_get(server, text, &resource));
+        *ret_answers = resource != NULL;
+        if (!child)
+            break;
+        *strrchr(text, '/') = '\0';
+        *strrchr(text, '/') = '\0';
+    }
+    return NULL;
 }
 
 /* Members in the order in which ARM shows them; others that the client sent follow. */

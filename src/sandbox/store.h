@@ -18,9 +18,16 @@ struct sandbox_resource {
 void sandbox_resource_free(struct sandbox_resource *resource);
 ROLL_AUTO_DEFINE(sandbox_resource, struct sandbox_resource, sandbox_resource_free)
 
-/* NULL and no error when it is not there. */
+/* NULL and no error when it is not there. A child that was written as part of its parent (a subnet
+ * in a network's list) is found too. */
 struct roll_error *sandbox_store_get(struct sandbox_server *server, const char *id,
                                      struct sandbox_resource **ret_resource) ROLL_CHECKED;
+
+/* Whether list* functions have something to ask: the resource itself, or one above it, whose
+ * provider makes keys and the like on its own
+ * (namespaces/authorizationRules/RootManageSharedAccessKey). */
+struct roll_error *sandbox_store_answers_list(struct sandbox_server *server, const char *id,
+                                              bool *ret_answers) ROLL_CHECKED;
 
 /* Rewrites the resource whole with the body as a provider would show it: id, name, type,
  * identities, properties with provisioningState and what providers add. The same body gives the
