@@ -248,9 +248,9 @@ static void say_next(struct roll_act *act, const struct roll_outcome *outcome, c
     case ROLL_END_FAILED:
         roll_say(app, "next: roll resume %s#%" PRId64 "   sends what failed again", name,
                  outcome->rollout);
-        if (g_strcmp0(kind, "back") != 0)
+        if (g_strcmp0(kind, "back") != 0 && roll_json_get_string(view, "from"))
             roll_say(app, "      roll back %s", name);
-        else
+        else if (g_strcmp0(kind, "back") == 0)
             roll_say(app, "      roll back %s --to OLDER, roll forward %s or roll hotfix %s", name,
                      name, name);
         break;

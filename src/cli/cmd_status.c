@@ -65,7 +65,8 @@ static json_t *hold_json(const struct rows *rows)
                      rows->hold_reason, "rollout", (json_int_t)rows->hold_rollout);
 }
 
-static json_t *view_of(const char *service, const char *environment, const struct rows *rows)
+static json_t *view_of(const char *service, const char *environment, const struct rows *rows,
+                       const char *goal)
 {
     const char *version = rows->live ? rows->live : rows->last_good;
     char since[ROLL_TIME_SIZE] = "";
@@ -88,7 +89,7 @@ static json_t *view_of(const char *service, const char *environment, const struc
     json_object_set_new(view, "previous", text_or_null(rows->previous));
     json_object_set_new(view, "debts", json_integer(rows->debts));
     json_object_set_new(view, "rollback",
-                        json_pack("{s:o,s:n}", "version", text_or_null(rows->previous), "ready"));
+                        json_pack("{s:o,s:n}", "version", text_or_null(goal), "ready"));
     return view;
 }
 
@@ -109,17 +110,57 @@ static void add_hints(struct status *status, const char *environment, const stru
                                         environment, environment, (gint64)rows->last_rollout));
 }
 
+/* Where a plain `roll back` would go: the newest success other than what is live that is not bad.
+ */
+struct goal {
+    struct roll_ledger *ledger;
+    const char *stream, *live;
+    char *version;
+};
+
+static struct roll_error *see_success(void *user, const struct roll_success_row *row)
+{
+    struct goal *goal = user;
+    const char *where = NULL;
+
+    if (goal->version || row->adopted || g_strcmp0(row->release, goal->live) == 0)
+        return NULL;
+    ROLL_TRY(roll_ledger_bad(goal->ledger, goal->stream, row->release, &where));
+    if (where)
+        return NULL;
+    goal->version = g_strdup(row->release);
+    return roll_error_new(ROLL_E_FOUND, "enough");
+}
+
+static struct roll_error *find_goal(struct status *status, const char *stream, const char *live,
+                                    char **ret_version)
+{
+    struct goal goal = {.ledger = status->app->ledger, .stream = stream, .live = live};
+    struct roll_error *err =
+        roll_ledger_successes(status->app->ledger, stream, NULL, see_success, &goal);
+
+    if (roll_error_code(err) == ROLL_E_FOUND) {
+        roll_error_free(err);
+        err = NULL;
+    }
+    *ret_version = goal.version;
+    return err;
+}
+
 static struct roll_error *look(struct status *status, const struct roll_plan *plan,
                                const struct roll_plan_environment *environment)
 {
     g_autofree char *stream = roll_stream_of(plan, environment);
     struct rows rows = {0};
+    g_autofree char *goal = NULL;
     struct roll_error *err = NULL;
 
     if (status->app->ledger)
         err = roll_ledger_environments(status->app->ledger, stream, take, &rows);
+    if (!err && status->app->ledger)
+        err = find_goal(status, stream, rows.live ? rows.live : rows.last_good, &goal);
     if (!err) {
-        json_t *view = view_of(plan->service, environment->name, &rows);
+        json_t *view = view_of(plan->service, environment->name, &rows, goal);
         json_object_set_new(view, "unrestricted", json_boolean(!environment->has_lanes));
         json_array_append_new(status->list, view);
         add_hints(status, environment->name, &rows);
@@ -165,8 +206,6 @@ static void print_row(struct roll_table *table, const json_t *view)
         const char *reason = roll_json_get_string(hold, "reason");
         g_string_append_printf(remarks, "hold%s%s  ", reason ? ": " : "", reason ? reason : "");
     }
-    if (json_is_true(json_object_get(view, "unrestricted")))
-        g_string_append(remarks, "no lanes: anybody with the credential may deploy");
     roll_table_cell_take(table, ROLL_PLAIN,
                          g_strdup_printf("%s/%s", roll_json_get_string(view, "service"),
                                          roll_json_get_string(view, "environment")));
@@ -180,15 +219,33 @@ static void print_row(struct roll_table *table, const json_t *view)
                                 json_integer_value(json_object_get(targets, "clean")), dirty)
               : g_strdup_printf("%" JSON_INTEGER_FORMAT " clean",
                                 json_integer_value(json_object_get(targets, "clean"))));
-    roll_table_cell(table, ROLL_PLAIN, roll_json_get_string(view, "previous"));
+    roll_table_cell(table, ROLL_PLAIN,
+                    roll_json_get_string(json_object_get(view, "rollback"), "version"));
     roll_table_cell(table, ROLL_WARN, remarks->len ? g_strchomp(remarks->str) : "");
     roll_table_row(table);
+}
+
+/* DESIGN section 12: without lanes anybody who has the credential may do anything there. */
+static void say_unrestricted(const struct status *status)
+{
+    g_autoptr(GString) names = g_string_new(NULL);
+    size_t index;
+    json_t *view;
+
+    json_array_foreach (status->list, index, view) {
+        if (json_is_true(json_object_get(view, "unrestricted")))
+            g_string_append_printf(names, "%s%s/%s", names->len ? ", " : "",
+                                   roll_json_get_string(view, "service"),
+                                   roll_json_get_string(view, "environment"));
+    }
+    if (names->len)
+        roll_say(status->app, "no lanes: anybody with the credential may deploy to %s", names->str);
 }
 
 static void print(const struct status *status)
 {
     static const char *const headings[] = {
-        "ENVIRONMENT", "LIVE", "LAST ROLLOUT", "SINCE", "TARGETS", "PREVIOUS", "", NULL};
+        "ENVIRONMENT", "LIVE", "LAST ROLLOUT", "SINCE", "TARGETS", "ROLL BACK GOES TO", "", NULL};
     roll_auto(table) struct roll_table *table = roll_table_new(headings);
     size_t index;
     json_t *view;
@@ -196,6 +253,7 @@ static void print(const struct status *status)
     json_array_foreach (status->list, index, view)
         print_row(table, view);
     roll_table_print(table, &status->app->out);
+    say_unrestricted(status);
     for (guint i = 0; i < status->hints->len; i++)
         roll_say(status->app, "%s", (const char *)g_ptr_array_index(status->hints, i));
 }

@@ -12,19 +12,13 @@ struct check {
     json_t *recorded;
 };
 
-/* A person or application is a blank-separated word of what the token says, so that
- * "alice@contoso.com (…)" is found. */
+/* The first word of what the token says names the person or application; what follows (object id,
+ * tenant, a display name) proves nothing about it. */
 static bool names_member(const char *actor, const char *member)
 {
-    g_auto(GStrv) words = NULL;
+    size_t size = actor ? strcspn(actor, " ") : 0;
 
-    if (!actor)
-        return false;
-    words = g_strsplit_set(actor, " ,()", -1);
-    for (char **word = words; *word; word++)
-        if (g_ascii_strcasecmp(*word, member) == 0)
-            return true;
-    return false;
+    return size > 0 && strlen(member) == size && g_ascii_strncasecmp(actor, member, size) == 0;
 }
 
 static bool has_role(const struct check *check, const char *role)

@@ -157,11 +157,8 @@ static char *outcome_text(const struct roll_step_ended *ended)
 
     if (ended->duration_ms > 0)
         roll_duration_write(ended->duration_ms, text);
-    if (ended->code) {
+    if (ended->code)
         g_string_append_printf(text, "%s%s", text->len ? "  " : "", ended->code);
-        if (ended->message)
-            g_string_append_printf(text, ": %s", ended->message);
-    }
     GString *safe = g_string_new(NULL);
     roll_text_safe(text->str, text->len, false, safe);
     g_string_free(text, TRUE);

@@ -85,7 +85,7 @@ START_TEST(test_policy__a_role_is_proved_not_claimed)
     ck_assert_int_eq(check(&fixture, ROLL_LANE_HOTFIX), ROLL_E_REFUSED);
     fixture.actor.proved = (char[]){"BOB@contoso.com (oid 1, tenant 2)"};
     ck_assert_int_eq(check(&fixture, ROLL_LANE_HOTFIX), ROLL_OK);
-    fixture.actor.proved = (char[]){"mallory@contoso.com"};
+    fixture.actor.proved = (char[]){"mallory@contoso.com bob@contoso.com"};
     ck_assert_int_eq(check(&fixture, ROLL_LANE_HOTFIX), ROLL_E_REFUSED);
     ck_assert_int_eq(check(&fixture, ROLL_LANE_RELEASE), ROLL_OK); /* no roles there: anybody */
     fixture_clear(&fixture);
