@@ -10,8 +10,9 @@
 
 #define DATA ROLL_SOURCE_DIR "/tests/data/template/"
 
-static const char *const files[] = {"array", "cidr",   "comparison", "date",     "lambda",
-                                    "names", "object", "numeric",    "resource", "string"};
+static const char *const files[] = {"array",   "cidr",     "comparison", "date",
+                                    "lambda",  "names",    "management", "object",
+                                    "numeric", "resource", "string"};
 
 static struct roll_template *read_context(void)
 {
@@ -28,7 +29,8 @@ static struct roll_error *evaluate(const struct roll_template *tmpl, const char 
                                    json_t **ret_value)
 {
     struct roll_template_input input = {
-        .context = {.scope = ROLL_SCOPE_GROUP,
+        .context = {.scope = tmpl ? ROLL_SCOPE_GROUP : ROLL_SCOPE_MANAGEMENT_GROUP,
+                    .management_group = "mg",
                     .subscription_id = "11111111-1111-1111-1111-111111111111",
                     .resource_group = "rg",
                     .location = "westeurope",
@@ -117,7 +119,8 @@ static char **read_lines(const char *name)
 
 START_TEST(test_template_functions__vectors)
 {
-    roll_auto(template) struct roll_template *tmpl = read_context();
+    bool bare = strcmp(files[_i], "management") == 0;
+    roll_auto(template) struct roll_template *tmpl = bare ? NULL : read_context();
     g_auto(GStrv) lines = read_lines(files[_i]);
     for (char **line = lines; *line; line++)
         check_line(tmpl, *line);
