@@ -17,8 +17,9 @@
  *     DETAIL   final by a poll: read the deployment itself
  *     EXPLAIN  it failed: read its operations for the innermost cause
  *     PROBE    a health check: try until healthy or too late
- *     RECORD   the outcome is known and is to be appended
- *     LEFT     this process cannot learn the outcome; the intent stays open for a later one
+ *     DOUBT    an action, which leaves no name behind, may or may not have run: wait until it
+ * cannot arrive any more RECORD   the outcome is known and is to be appended LEFT     this process
+ * cannot learn the outcome; the intent stays open for a later one
  *
  *     START ─append─▶ PUT ─accepted─▶ POLL ─final─▶ DETAIL ─▶ (EXPLAIN) ─▶ RECORD ─append─▶ START │
  * PROBE │ IDLE │ lost, busy       ▲ ours, running rebuilt ───────▶ └─────▶ GET ───────┤ ▲        │
@@ -67,6 +68,7 @@ enum phase {
     PHASE_DETAIL,
     PHASE_EXPLAIN,
     PHASE_PROBE,
+    PHASE_DOUBT,
     PHASE_RECORD,
     PHASE_LEFT,
     PHASE_COUNT,
@@ -85,7 +87,7 @@ struct job {
     int64_t step, attempt; /* the intent without outcome, else what comes next */
     bool intended;         /* there is an intent without outcome */
     bool touched;          /* ARM accepted something */
-    int64_t intended_at;   /* UTC ms */
+
     int64_t
         rival_at; /* when the latest inherited deployment of this target ended, by ARM's clock */
     char correlation[ROLL_UUID_SIZE]; /* of that intent */
@@ -99,9 +101,11 @@ struct job {
     bool cancel_sent;
     bool released; /* inherited: its heir does not wait for it any more */
     bool passed;   /* the ring's cursor went by while it was blocked */
+    bool failing;  /* its outcome, not yet recorded, fails the target */
     bool again; /* the outcome is followed by another attempt: an inherited deployment ended after
                    it */
     size_t blockers; /* inherited jobs that must end before it starts */
+    bool held;       /* a success that is not recorded before what it follows has ended */
     size_t followed; /* inherited jobs that must end before its success is recorded */
     int lost, tries, looks;
     int64_t put_boot_ms;      /* when the request left last */
@@ -112,7 +116,9 @@ struct job {
     int64_t missing_boot_ms;  /* first "not found" of polls in a row, -1: none */
     int64_t probe_boot_ms;    /* first try of the health check, -1: none */
     uint64_t asked;           /* id of the open question, 0 */
-    int64_t due_boot_ms;      /* in the agenda: acts then */
+    int64_t
+        asked_boot_ms;   /* when the newest question was asked: its answer may be as old as that */
+    int64_t due_boot_ms; /* in the agenda: acts then */
     uint64_t due_order;
     GSequenceIter *entry;            /* in the agenda, or NULL */
     struct roll_step_ended *outcome; /* RECORD (or on its way there); owned */
@@ -124,6 +130,8 @@ struct rollout {
     const struct roll_order *order; /* borrowed */
     char hash[ROLL_HEX_SIZE];       /* of its rollout.requested */
     bool requested, cancelling, ended;
+    bool passive; /* whoever claimed it last sends nothing: it settles, or it is this process */
+    int64_t sender_at; /* UTC ms: last event by a driver that may send */
     size_t n_jobs;
     struct job *jobs;    /* as in the order */
     GHashTable *by_name; /* target name -> job */
@@ -172,10 +180,11 @@ struct roll_machine {
     int64_t until;         /* of that claim, UTC ms */
     bool claimed;          /* that claim is ours */
     bool opened;           /* the first roll_machine_next has looked at what was folded */
+    bool begun;            /* our claim was folded, and jobs were scheduled */
     bool renew;            /* a PUT waits for a renewal */
     int64_t fresh_boot_ms; /* our last append, INT64_MIN: none */
     int64_t quiet_boot_ms; /* no PUT before this: a driver that was overruled may still send */
-    int64_t open_boot_ms;  /* of that look */
+    int64_t open_boot_ms;  /* when our claim became durable */
     bool overrule;         /* we take a claim that still stands */
     int slow;              /* appends in a row whose answer came too late to send anything */
 
@@ -187,6 +196,7 @@ struct roll_machine {
     GQueue freed;        /* passed jobs whose blockers are gone */
     size_t occupied;     /* own jobs that are under way */
     size_t failed;       /* own jobs */
+    size_t failing;      /* own jobs: known to have failed, not yet recorded */
     bool touched;        /* ARM accepted something of the own rollout */
     size_t inherited;    /* inherited intents without outcome */
     size_t left;         /* jobs in LEFT */
@@ -262,6 +272,7 @@ void machine_no_trouble(struct job *job);
 bool machine_try_again(struct roll_machine *machine, struct job *job, int64_t patience_ms,
                        int64_t retry_after_ms);
 void machine_go(struct roll_machine *machine, struct job *job, enum phase phase, int64_t boot_ms);
+void machine_doubt(struct roll_machine *machine, struct job *job, int64_t believe_boot_ms);
 void machine_leave(struct roll_machine *machine, struct job *job);
 
 /* ---- machine_outcome.c ---------------------------------------------------------------------- */
@@ -306,6 +317,7 @@ void machine_inherit_ended(struct roll_machine *machine, struct job *job);
 
 /* ---- machine_end.c -------------------------------------------------------------------------- */
 void machine_open(struct roll_machine *machine);
+void machine_begin(struct roll_machine *machine);
 enum roll_machine_end machine_end_due(const struct roll_machine *machine);
 bool machine_back_wanted(const struct roll_machine *machine);
 void machine_draft_end(struct roll_machine *machine, struct append *append,

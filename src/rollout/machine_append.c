@@ -238,6 +238,8 @@ static void go_on(struct roll_machine *machine, struct job *job)
 static void appended(struct roll_machine *machine, struct append *append)
 {
     machine_appended(machine, append);
+    if (!machine->begun)
+        machine_begin(machine);
     for (guint i = 0; i < append->records->len; i++) {
         struct job *job = g_ptr_array_index(append->records, i);
         machine_inherit_ended(machine, job);

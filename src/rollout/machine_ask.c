@@ -6,6 +6,7 @@ static void ask(struct roll_machine *machine, struct job *job, enum roll_action_
                 struct roll_action *ret_action)
 {
     job->asked = ++machine->last_id;
+    job->asked_boot_ms = machine->boot_ms;
     g_hash_table_insert(machine->asked, GSIZE_TO_POINTER(job->asked), job);
     *ret_action = (struct roll_action){
         .id = job->asked,
@@ -85,6 +86,10 @@ bool machine_act(struct roll_machine *machine, struct job *job, struct roll_acti
     switch (job->phase) {
     case PHASE_PUT:
         return act_put(machine, job, ret_action);
+    case PHASE_DOUBT:
+        machine_conclude(machine, job, "failed", "OutcomeUnknown",
+                         "no reply: whether the action ran is not known, it was not repeated");
+        return false;
     case PHASE_PROBE:
         return act_probe(machine, job, ret_action);
     case PHASE_GET:

@@ -8,38 +8,57 @@ void machine_finish(struct roll_machine *machine, enum roll_machine_end end)
         machine->end = end;
 }
 
-/* ---- the first look at what was folded ------------------------------------------------------ */
+/* ---- beginning
+ * -------------------------------------------------------------------------------------------------------
+ */
 
-static size_t schedule_all(struct roll_machine *machine)
+static size_t count_intents(const struct roll_machine *machine)
 {
-    size_t intents = 0;
+    size_t count = 0;
 
     for (guint i = 0; i < machine->rollouts->len; i++) {
-        struct rollout *rollout = g_ptr_array_index(machine->rollouts, i);
-        for (size_t j = 0; j < rollout->n_jobs; j++) {
-            intents += rollout->jobs[j].intended;
-            if (rollout->jobs[j].intended && machine->mode == ROLL_MACHINE_SETTLE)
-                machine->unsettled++;
-            machine_schedule(machine, &rollout->jobs[j]);
-        }
+        const struct rollout *rollout = g_ptr_array_index(machine->rollouts, i);
+        for (size_t j = 0; j < rollout->n_jobs; j++)
+            count += rollout->jobs[j].intended;
     }
-    return intents;
+    return count;
 }
 
+/* The first look at what was folded: may this process drive at all? */
 void machine_open(struct roll_machine *machine)
 {
-    size_t intents;
-
     machine->opened = true;
-    machine->open_boot_ms = machine->boot_ms;
     if (machine->end)
         return;
-    machine_inherit_open(machine);
-    intents = schedule_all(machine);
-    if (machine->mode == ROLL_MACHINE_SETTLE && intents == 0)
+    if (machine->own->number == 0)
+        machine_inherit_open(
+            machine); /* the first append starts no target on which something is under way */
+    else if (machine->claimed)
+        machine_begin(machine);
+    else if (machine->mode == ROLL_MACHINE_SETTLE && count_intents(machine) == 0)
         machine_finish(machine, ROLL_END_SETTLED);
-    else if (machine->own->number > 0 && machine_claim_refused(machine))
+    else if (machine_claim_refused(machine))
         machine_finish(machine, ROLL_END_FENCED);
+}
+
+/* Our claim is durable, so what is folded now is all that there is: jobs go on from there. */
+void machine_begin(struct roll_machine *machine)
+{
+    bool requested = machine->request != NULL;
+
+    machine->begun = true;
+    machine->open_boot_ms = machine->boot_ms;
+    if (!requested)
+        machine_inherit_open(machine);
+    if (machine->mode == ROLL_MACHINE_SETTLE)
+        machine->unsettled = count_intents(machine);
+    for (guint i = 0; i < machine->rollouts->len; i++) {
+        struct rollout *rollout = g_ptr_array_index(machine->rollouts, i);
+        bool fresh =
+            requested && rollout == machine->own; /* scheduled as its appends are answered */
+        for (size_t j = 0; !fresh && j < rollout->n_jobs; j++)
+            machine_schedule(machine, &rollout->jobs[j]);
+    }
 }
 
 /* ---- ends ----------------------------------------------------------------------------------- */

@@ -41,14 +41,27 @@ static void fold_requested(struct roll_machine *machine, const struct roll_event
     }
 }
 
+/* Every append opens its driver's fence again: old intents too may be sent until that has passed.
+ */
+static void note_sender(struct rollout *rollout, const struct roll_event *event)
+{
+    if (!rollout->passive)
+        rollout->sender_at = MAX(rollout->sender_at, event->at);
+}
+
 static void fold_claimed(struct roll_machine *machine, const struct roll_event *event)
 {
     const struct roll_rollout_claimed *claim = event->body;
+    struct rollout *rollout = find_rollout(machine, claim->rollout);
 
     if (machine->own->number == 0 && claim->rollout == machine->candidate &&
         strcmp(claim->driver, machine->driver) == 0)
         remember_request(machine->own, machine->candidate, machine->candidate_hash);
     machine_fold_claimed(machine, claim);
+    if (rollout) {
+        rollout->passive = claim->settle || strcmp(claim->driver, machine->driver) == 0;
+        note_sender(rollout, event);
+    }
 }
 
 static void fold_detached(struct roll_machine *machine, const struct roll_event *event)
@@ -68,7 +81,7 @@ static void fold_intended(struct roll_machine *machine, const struct roll_event 
     job->step = intent->step;
     job->attempt = intent->attempt;
     job->intended = true;
-    job->intended_at = event->at;
+    note_sender(job->rollout, event);
     g_free(roll_step_name(order->service, order->environment, job->rollout->hash, intent->target,
                           intent->step, intent->attempt, job->correlation));
     machine_set_state(machine, job,
@@ -137,12 +150,14 @@ static void fold_ended(struct roll_machine *machine, const struct roll_event *ev
 
     if (!job)
         return;
+    note_sender(job->rollout, event);
     job->intended = false;
     job->touched |= body->accepted;
     if (job->rollout == machine->own) {
         machine->touched |= body->accepted;
         machine_note_ring_time(machine, job, event->at);
-    } else if (body->accepted) {
+    }
+    if (body->accepted) {
         machine_inherit_rival(machine, job, body->arm_at > 0 ? body->arm_at : event->at);
     }
     if (body->last)

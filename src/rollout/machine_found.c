@@ -44,7 +44,9 @@ static void look_again(struct roll_machine *machine, struct job *job)
     if (machine->mode == ROLL_MACHINE_SETTLE && ++job->looks >= MACHINE_SETTLE_LOOKS)
         machine_leave(machine, job);
     else
-        machine_due(machine, job, MIN(machine->boot_ms + MACHINE_LOOK_MS, job->believe_boot_ms));
+        machine_due(
+            machine, job,
+            MIN(machine->boot_ms + MACHINE_LOOK_MS, MAX(machine->boot_ms, job->believe_boot_ms)));
 }
 
 static bool may_put_again(const struct roll_machine *machine, const struct job *job)
@@ -53,10 +55,12 @@ static bool may_put_again(const struct roll_machine *machine, const struct job *
            !machine_cancel_wanted(machine, job) && job->lost <= MACHINE_LOST_MAX;
 }
 
-/* The request may still be on its way: believe it only when that is over. */
+/* The request may still be on its way: "not found" is believed only if that was over when the
+ * question was asked. (The answer may have lain for an hour before a process that slept sees it.)
+ */
 static void not_arrived(struct roll_machine *machine, struct job *job)
 {
-    if (machine->boot_ms < job->believe_boot_ms)
+    if (job->asked_boot_ms < job->believe_boot_ms)
         look_again(machine, job);
     else if (may_put_again(machine, job))
         machine_go(machine, job, PHASE_PUT, machine->boot_ms);
@@ -71,8 +75,8 @@ static void vanished(struct roll_machine *machine, struct job *job,
     bool transient = !reply->code || strcmp(reply->code, "DeploymentNotFound") == 0;
 
     if (job->missing_boot_ms < 0)
-        job->missing_boot_ms = machine->boot_ms;
-    if (transient && machine->boot_ms - job->missing_boot_ms < ROLL_NOT_FOUND_MS) {
+        job->missing_boot_ms = job->asked_boot_ms;
+    if (transient && job->asked_boot_ms - job->missing_boot_ms < ROLL_NOT_FOUND_MS) {
         machine_due(machine, job,
                     machine->boot_ms + machine_poll_ms(machine, job, reply->retry_after_ms));
         return;

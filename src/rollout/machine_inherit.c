@@ -1,26 +1,53 @@
 /* Superseded rollouts. What they intended and nobody has ended yet is found, cancelled and recorded
- * by the rollout that took their place. A target of the new rollout (the heir) waits for what is
- * under way on it, but not for ever; what it did not wait for is followed to its end, and if that
- * came after the heir's own success, the heir is put again. */
+ * by the rollout that took their place. Its own target (the heir) waits for what is under way
+ * there, but not for ever; what it did not wait for is followed to its end. A success is only
+ * recorded when everything older on that target has ended: if that came later, the success was
+ * overwritten. */
 #include "rollout/machine.h"
 
-static struct job *heir_of(const struct roll_machine *machine, const struct job *job)
+static guint place_of(const struct roll_machine *machine, const struct rollout *rollout)
 {
-    return g_hash_table_lookup(machine->own->by_name, job->target->name);
+    guint place = 0;
+
+    while (g_ptr_array_index(machine->rollouts, place) != rollout)
+        place++;
+    return place;
 }
 
-static void inherit_job(struct roll_machine *machine, struct job *job)
+typedef void (*successor_fn)(struct roll_machine *machine, const struct job *job,
+                             struct job *successor, int64_t value);
+
+/* The jobs of later rollouts for the same target; the own one comes last. */
+static void each_successor(struct roll_machine *machine, const struct job *job, successor_fn fn,
+                           int64_t value)
 {
-    machine->inherited++;
-    job->heir = heir_of(machine, job);
-    if (!job->heir)
-        return;
-    if (job->heir->state == ROLL_TARGET_WAITING) {
-        job->heir->blockers++;
-    } else { /* an earlier driver of the own rollout did not wait any longer */
-        job->released = true;
-        job->heir->followed++;
+    for (guint i = place_of(machine, job->rollout) + 1; i < machine->rollouts->len; i++) {
+        const struct rollout *later = g_ptr_array_index(machine->rollouts, i);
+        struct job *successor = g_hash_table_lookup(later->by_name, job->target->name);
+        if (successor)
+            fn(machine, job, successor, value);
     }
+}
+
+static bool is_heir(const struct roll_machine *machine, const struct job *job)
+{
+    return job->rollout == machine->own;
+}
+
+/* ---- when it begins
+ * ---------------------------------------------------------------------------------------------------
+ */
+
+/* What a successor has sent already did not wait, and follows. */
+static void wait_or_follow(struct roll_machine *machine, const struct job *job,
+                           struct job *successor, int64_t value)
+{
+    (void)job;
+    (void)value;
+    if (is_heir(machine, successor) && successor->state == ROLL_TARGET_WAITING)
+        successor->blockers++;
+    else
+        successor->followed++;
 }
 
 void machine_inherit_open(struct roll_machine *machine)
@@ -28,20 +55,20 @@ void machine_inherit_open(struct roll_machine *machine)
     for (guint i = 0; i < machine->rollouts->len; i++) {
         struct rollout *rollout = g_ptr_array_index(machine->rollouts, i);
         for (size_t j = 0; rollout != machine->own && j < rollout->n_jobs; j++) {
-            if (rollout->jobs[j].intended)
-                inherit_job(machine, &rollout->jobs[j]);
+            struct job *job = &rollout->jobs[j];
+            if (!job->intended)
+                continue;
+            machine->inherited++;
+            job->heir = g_hash_table_lookup(machine->own->by_name, job->target->name);
+            job->released = job->heir && job->heir->state != ROLL_TARGET_WAITING;
+            each_successor(machine, job, wait_or_follow, 0);
         }
     }
 }
 
-/* When an inherited deployment ended: durable, so that a driver that comes later knows it too. */
-void machine_inherit_rival(struct roll_machine *machine, const struct job *job, int64_t arm_at)
-{
-    struct job *heir = heir_of(machine, job);
-
-    if (heir)
-        heir->rival_at = MAX(heir->rival_at, arm_at);
-}
+/* ---- while it runs
+ * ------------------------------------------------------------------------------------------------------
+ */
 
 static void unblock(struct roll_machine *machine, struct job *heir)
 {
@@ -60,21 +87,43 @@ void machine_inherit_wait(struct roll_machine *machine, struct job *job)
     unblock(machine, job->heir);
 }
 
+/* ---- when it has ended
+ * ----------------------------------------------------------------------------------------------------
+ */
+
+static void note_rival(struct roll_machine *machine, const struct job *job, struct job *successor,
+                       int64_t arm_at)
+{
+    (void)machine;
+    (void)job;
+    successor->rival_at = MAX(successor->rival_at, arm_at);
+}
+
+/* When a deployment ended that later ones did not wait for: durable, so that a driver that comes
+ * later knows it too. */
+void machine_inherit_rival(struct roll_machine *machine, const struct job *job, int64_t arm_at)
+{
+    each_successor(machine, job, note_rival, arm_at);
+}
+
+static void let_go(struct roll_machine *machine, const struct job *job, struct job *successor,
+                   int64_t value)
+{
+    (void)value;
+    if (is_heir(machine, successor) && !job->released) {
+        unblock(machine, successor);
+        return;
+    }
+    successor->followed--;
+    if (successor->followed == 0 && successor->held)
+        machine_record_ready(machine, successor);
+}
+
 void machine_inherit_ended(struct roll_machine *machine, struct job *job)
 {
-    struct job *heir = job->heir;
-
     if (job->rollout == machine->own)
         return;
     machine->inherited--;
-    if (!heir)
-        return;
+    each_successor(machine, job, let_go, 0);
     job->heir = NULL;
-    if (!job->released) {
-        unblock(machine, heir);
-        return;
-    }
-    heir->followed--;
-    if (heir->followed == 0 && heir->phase == PHASE_RECORD)
-        machine_record_ready(machine, heir);
 }

@@ -88,22 +88,31 @@ void machine_conclude(struct roll_machine *machine, struct job *job, const char 
     machine_record_ready(machine, job);
 }
 
-/* An inherited deployment that ended after ours may have overwritten it. */
-static bool was_overtaken(const struct roll_machine *machine, const struct job *job)
+/* A deployment of an older rollout that ended after this one may have overwritten it. */
+static bool was_overtaken(const struct job *job)
 {
     int64_t arm_at = job->outcome->arm_at;
 
-    if (job->rollout != machine->own || job->step > 0 || !machine_succeeded(job->outcome->outcome))
+    if (job->step > 0 || !machine_succeeded(job->outcome->outcome))
         return false;
     if (arm_at == 0) /* ARM did not say when: once more is enough */
         return job->rival_at > 0 && job->attempt == 1;
     return job->rival_at >= arm_at;
 }
 
-static bool waits_for_rivals(const struct roll_machine *machine, const struct job *job)
+static bool waits_for_rivals(const struct job *job)
 {
-    return job->rollout == machine->own && job->step == 0 &&
-           machine_succeeded(job->outcome->outcome) && job->followed > 0;
+    return job->step == 0 && job->followed > 0 && machine_succeeded(job->outcome->outcome);
+}
+
+/* A failure counts as soon as it is known: the append that records it starts no target more. */
+static void count_failure(struct roll_machine *machine, struct job *job)
+{
+    if (job->failing || job->rollout != machine->own || machine_succeeded(job->outcome->outcome) ||
+        machine_only_reports(job, job->step))
+        return;
+    job->failing = true;
+    machine->failing++;
 }
 
 void machine_record_ready(struct roll_machine *machine, struct job *job)
@@ -111,13 +120,15 @@ void machine_record_ready(struct roll_machine *machine, struct job *job)
     bool settling = machine->mode == ROLL_MACHINE_SETTLE;
 
     machine_not_due(machine, job);
-    job->again = was_overtaken(machine, job);
-    if (settling && (job->again || waits_for_rivals(machine, job))) {
+    job->again = was_overtaken(job);
+    if (settling && (job->again || waits_for_rivals(job))) {
         machine_leave(machine, job); /* only a driver can put it right */
         return;
     }
     job->phase = PHASE_RECORD;
-    if (waits_for_rivals(machine, job))
+    count_failure(machine, job);
+    job->held = waits_for_rivals(job);
+    if (job->held)
         return;
     if (settling)
         machine->unsettled--;

@@ -67,16 +67,21 @@ static void put_not_now(struct roll_machine *machine, struct job *job,
         machine_go(machine, job, PHASE_GET, machine->boot_ms);
 }
 
-/* Nobody knows whether it arrived. A deployment is looked for; an action leaves no name behind. */
-static void put_lost(struct roll_machine *machine, struct job *job,
-                     const struct roll_observation *reply)
+/* Whether an action ran cannot be seen, and it is not repeated: two slot swaps are none. Somebody
+ * who only settles does not wait. */
+void machine_doubt(struct roll_machine *machine, struct job *job, int64_t believe_boot_ms)
+{
+    if (machine->mode == ROLL_MACHINE_SETTLE && machine->boot_ms < believe_boot_ms)
+        machine_leave(machine, job);
+    else
+        machine_go(machine, job, PHASE_DOUBT, believe_boot_ms);
+}
+
+/* Nobody knows whether it arrived. A deployment is looked for. */
+static void put_lost(struct roll_machine *machine, struct job *job)
 {
     if (machine_is_action(job, job->step)) {
-        job->accepted = true;
-        machine_note(job, reply);
-        machine_conclude(
-            machine, job, "failed", "OutcomeUnknown",
-            "the reply was lost: whether the action ran is not known, it was not repeated");
+        machine_doubt(machine, job, job->put_boot_ms + MACHINE_LATE_MS);
         return;
     }
     job->lost++;
@@ -106,7 +111,7 @@ static void put_replied(struct roll_machine *machine, struct job *job,
         put_not_now(machine, job, reply);
         break;
     case ROLL_ARM_LOST:
-        put_lost(machine, job, reply);
+        put_lost(machine, job);
         break;
     case ROLL_ARM_NOT_FOUND:
     case ROLL_ARM_REFUSED:
@@ -127,8 +132,8 @@ static void poll_missed(struct roll_machine *machine, struct job *job,
     bool transient = !reply->code || strcmp(reply->code, "DeploymentNotFound") == 0;
 
     if (job->missing_boot_ms < 0)
-        job->missing_boot_ms = machine->boot_ms;
-    if (transient && machine->boot_ms - job->missing_boot_ms < ROLL_NOT_FOUND_MS)
+        job->missing_boot_ms = job->asked_boot_ms;
+    if (transient && job->asked_boot_ms - job->missing_boot_ms < ROLL_NOT_FOUND_MS)
         machine_due(machine, job,
                     machine->boot_ms + machine_poll_ms(machine, job, reply->retry_after_ms));
     else

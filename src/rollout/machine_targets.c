@@ -159,7 +159,7 @@ bool machine_stopping(const struct roll_machine *machine)
     const struct roll_order *order = machine->own->order;
 
     return order->lane != ROLL_LANE_ROLLBACK &&
-           machine->failed > (size_t)MAX(order->max_failures, 0);
+           machine->failed + machine->failing > (size_t)MAX(order->max_failures, 0);
 }
 
 bool machine_may_start(const struct roll_machine *machine)
@@ -229,6 +229,8 @@ static void forget_step(struct roll_machine *machine, struct job *job)
 {
     machine_not_due(machine, job);
     machine_forget_outcome(job);
+    machine->failing -= job->failing;
+    job->failing = false;
     machine_no_trouble(job);
     job->accepted = job->cancel_sent = job->again = false;
     job->lost = job->looks = 0;
@@ -245,7 +247,7 @@ static int64_t believe_boot(const struct roll_machine *machine, const struct job
     bool resumes = machine->mode == ROLL_MACHINE_DRIVE && job->rollout == machine->own;
     int64_t wait = machine->gone && resumes ? MACHINE_LATE_MS : ROLL_ABSENT_MS;
     int64_t skew = machine->gone ? 0 : MACHINE_SKEW_MS;
-    int64_t age = machine->wall_ms - job->intended_at;
+    int64_t age = machine->wall_ms - job->rollout->sender_at;
 
     return machine->open_boot_ms + CLAMP(wait + skew - age, 0, wait);
 }
@@ -255,9 +257,7 @@ static void schedule_intent(struct roll_machine *machine, struct job *job)
     if (job->appending) {
         machine_go(machine, job, PHASE_PUT, machine->boot_ms);
     } else if (machine_is_action(job, job->step)) {
-        machine_conclude(
-            machine, job, "failed", "OutcomeUnknown",
-            "interrupted: whether the action ran cannot be known, it was not repeated");
+        machine_doubt(machine, job, believe_boot(machine, job));
     } else {
         job->believe_boot_ms = believe_boot(machine, job);
         machine_go(machine, job, PHASE_GET, machine->boot_ms);

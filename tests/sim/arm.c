@@ -1,0 +1,332 @@
+/* A model of ARM: deployments by target and name, with contents, durations, failures and cancels;
+ * and of the way to it, on which requests are late and replies late, lost or doubled. */
+#include "sim.h"
+
+#include <stdlib.h>
+
+/* ---- deployments
+ * ------------------------------------------------------------------------------------------------------
+ */
+
+struct deployment *sim_deployment(const struct world *world, const char *name, int target)
+{
+    for (guint i = world->deployments->len; i > 0; i--) {
+        struct deployment *deployment = g_ptr_array_index(world->deployments, i - 1);
+        if (deployment->target == target && strcmp(deployment->name, name) == 0)
+            return deployment;
+    }
+    return NULL;
+}
+
+static bool is_active(const struct world *world, const struct deployment *deployment)
+{
+    return world->now < deployment->end_ms;
+}
+
+const char *sim_state(const struct world *world, const struct deployment *deployment)
+{
+    if (!is_active(world, deployment))
+        return deployment->final;
+    return world->now - deployment->begin_ms < 1000 ? "Accepted" : "Running";
+}
+
+/* ---- requests on their way
+ * ------------------------------------------------------------------------------------------------
+ */
+
+struct request {
+    struct process *process;
+    uint64_t id;
+    enum roll_action_kind kind;
+    int target, release;
+    int64_t step, attempt;
+    int64_t claim_seq; /* the claim under which a PUT was sent */
+    bool deaf;         /* the driver was told already that it is lost */
+    char correlation[ROLL_UUID_SIZE];
+    char *name;
+};
+
+static void free_request(gpointer data)
+{
+    struct request *request = data;
+
+    g_free(request->name);
+    g_free(request);
+}
+
+static struct request *request_new(struct process *process, const struct roll_action *action)
+{
+    struct request *request = g_new0(struct request, 1);
+
+    request->process = process;
+    request->id = action->id;
+    request->kind = action->kind;
+    request->target = sim_target_index(action->target->name);
+    request->release = atoi(action->target->release + 1);
+    request->step = action->step;
+    request->attempt = action->attempt;
+    request->name =
+        roll_step_name(SIM_SERVICE, SIM_ENVIRONMENT, action->request_hash, action->target->name,
+                       action->step, action->attempt, request->correlation);
+    return request;
+}
+
+static int64_t way(struct world *world)
+{
+    return sim_between(world, SIM_TIME, 5, 150);
+}
+
+static int64_t way_back(struct world *world)
+{
+    return sim_chance(world, SIM_LATE, 20) ? sim_between(world, SIM_LATE, 1000, 70000) : way(world);
+}
+
+static void reply(struct world *world, const struct request *request, const struct answer *answer)
+{
+    static const struct answer lost = {.outcome = ROLL_ARM_LOST, .retry_after_ms = -1};
+
+    if (request->deaf)
+        return;
+    if (sim_chance(world, SIM_LOST, 30)) {
+        sim_answer(world, request->process, request->id, sim_between(world, SIM_LOST, 100, 60000),
+                   &lost);
+        if (sim_chance(world, SIM_LOST, 500)) /* and comes after all */
+            sim_answer(world, request->process, request->id, 90000, answer);
+        return;
+    }
+    sim_answer(world, request->process, request->id, way_back(world), answer);
+    if (sim_chance(world, SIM_DUPLICATE, 30))
+        sim_answer(world, request->process, request->id,
+                   sim_between(world, SIM_DUPLICATE, 10, 20000), answer);
+}
+
+/* Trouble that any request can meet at the door. */
+static bool turned_away(struct world *world, const struct request *request)
+{
+    struct answer answer = {.retry_after_ms = -1};
+
+    if (sim_chance(world, SIM_THROTTLE, 30)) {
+        answer.outcome = ROLL_ARM_THROTTLED;
+        answer.retry_after_ms = sim_chance(world, SIM_THROTTLE, 500)
+                                    ? sim_between(world, SIM_THROTTLE, 1000, 40000)
+                                    : -1;
+    } else if (request->kind == ROLL_ACTION_PUT && sim_chance(world, SIM_BUSY, 15)) {
+        answer.outcome = ROLL_ARM_BUSY;
+        answer.code = "AnotherOperationInProgress";
+    } else if (request->kind == ROLL_ACTION_PUT && sim_chance(world, SIM_REFUSE, 15)) {
+        answer.outcome = ROLL_ARM_REFUSED;
+        answer.code = "InvalidTemplate";
+    } else if (request->kind != ROLL_ACTION_PUT && world->now < world->denied_until &&
+               !world->calm) {
+        answer.outcome = ROLL_ARM_REFUSED;
+        answer.code = "AuthorizationFailed";
+    } else {
+        return false;
+    }
+    reply(world, request, &answer);
+    return true;
+}
+
+/* ---- PUT
+ * --------------------------------------------------------------------------------------------------------------------
+ */
+
+static void accept_deployment(struct world *world, const struct request *request,
+                              struct deployment *deployment)
+{
+    int64_t most = sim_chance(world, SIM_FAIL, 100) ? 1200000 : 60000;
+
+    if (!deployment) {
+        deployment = g_new0(struct deployment, 1);
+        deployment->target = request->target;
+        deployment->name = g_strdup(request->name);
+        g_ptr_array_add(world->deployments, deployment);
+    }
+    deployment->release = request->release;
+    g_strlcpy(deployment->correlation, request->correlation, sizeof deployment->correlation);
+    deployment->begin_ms = world->now;
+    deployment->end_ms = world->now + sim_between(world, SIM_TIME, 300, most);
+    deployment->final = sim_chance(world, SIM_FAIL, 100) ? "Failed" : "Succeeded";
+    deployment->puts++;
+    sim_trace(world, "arm    t%d takes v%d as %s, until %.3f %s", request->target, request->release,
+              request->name, (double)deployment->end_ms / 1000, deployment->final);
+}
+
+static void judge_content(struct world *world, const struct request *request)
+{
+    int known = GPOINTER_TO_INT(g_hash_table_lookup(world->contents, request->name));
+
+    if (known && known != request->release)
+        sim_violate(world, "%s is put with v%d and with v%d", request->name, known,
+                    request->release);
+    g_hash_table_insert(world->contents, g_strdup(request->name),
+                        GINT_TO_POINTER(request->release));
+}
+
+/* A driver that was overruled must not come after the one that overruled it. */
+static void judge_arrival(struct world *world, const struct request *request)
+{
+    if (request->claim_seq < world->put_claim[request->target])
+        sim_violate(
+            world, "t%d: the PUT of an overruled driver (claim %d) arrives after one of claim %d",
+            request->target, (int)request->claim_seq, (int)world->put_claim[request->target]);
+    world->put_claim[request->target] = request->claim_seq;
+}
+
+static void put_arrives(struct world *world, void *data)
+{
+    const struct request *request = data;
+    struct deployment *deployment = sim_deployment(world, request->name, request->target);
+    struct answer answer = {.outcome = ROLL_ARM_OK, .state = "Accepted", .retry_after_ms = -1};
+
+    judge_content(world, request);
+    if (deployment)
+        sim_violate(world, "t%d: %s is put again, although ARM has it", request->target,
+                    request->name);
+    if (turned_away(world, request))
+        return;
+    judge_arrival(world, request);
+    g_strlcpy(answer.correlation, request->correlation, sizeof answer.correlation);
+    if (request->step > 0) {
+        sim_trace(world, "arm    t%d runs action %d", request->target, (int)request->step);
+    } else if (deployment && is_active(world, deployment)) {
+        answer.outcome = ROLL_ARM_BUSY;
+        answer.state = NULL;
+        answer.code = "DeploymentActive";
+    } else {
+        accept_deployment(world, request, deployment);
+    }
+    reply(world, request, &answer);
+}
+
+/* PUT after a durable intent, by the driver that the ledger names; one that was overruled has its
+ * fence's time left. */
+static int64_t judge_leaving(struct world *world, struct process *process,
+                             const struct request *request)
+{
+    const struct intent *intent = sim_intent(world, request->correlation);
+    const struct fact *fact = intent ? sim_fact(world, intent->rollout) : NULL;
+    bool ours;
+
+    if (!intent) {
+        sim_violate(world, "a PUT to t%d without a durable intent", request->target);
+        return 0;
+    }
+    if (intent->outcome)
+        sim_violate(world, "a PUT to t%d after its outcome", request->target);
+    if (intent->release != request->release)
+        sim_violate(world, "t%d: v%d was intended, v%d is put", request->target, intent->release,
+                    request->release);
+    ours = fact->end == ROLL_EVENT_UNKNOWN && strcmp(fact->claimant, process->driver) == 0;
+    if (process->append_ms < 0 || world->now - process->append_ms > ROLL_FENCE_MS)
+        sim_violate(world, "a PUT to t%d %d ms after the driver's last append", request->target,
+                    (int)(world->now - process->append_ms));
+    if (ours && fact->until <= sim_wall(world, process->host))
+        sim_violate(world, "a PUT to t%d under a lapsed claim", request->target);
+    if (ours)
+        return process->claim_seq;
+    for (guint i = 0; i < world->processes->len; i++) {
+        const struct process *other = g_ptr_array_index(world->processes, i);
+        if (fact->end == ROLL_EVENT_UNKNOWN && strcmp(other->driver, fact->claimant) == 0 &&
+            other->first_put_sent)
+            sim_violate(world, "two drivers PUT at the same time in #%d", (int)fact->number);
+    }
+    return process->claim_seq;
+}
+
+void sim_arm_put(struct world *world, struct process *process, const struct roll_action *action)
+{
+    struct request *request = request_new(process, action);
+    struct answer failed = {.outcome = ROLL_ARM_UNSENT, .retry_after_ms = -1};
+    int64_t delay = sim_chance(world, SIM_LATE, 30)
+                        ? sim_between(world, SIM_LATE, 1000, SIM_LATE_MS)
+                        : way(world);
+
+    request->claim_seq = judge_leaving(world, process, request);
+    process->first_put_sent = true;
+    if (sim_chance(world, SIM_UNSENT, 20)) {
+        sim_answer(world, process, action->id, way(world), &failed);
+        free_request(request);
+        return;
+    }
+    if (sim_chance(world, SIM_LOST,
+                   40)) { /* the connection breaks: told at once, though it may arrive */
+        failed.outcome = ROLL_ARM_LOST;
+        sim_answer(world, process, action->id, way(world), &failed);
+        request->deaf = true;
+        if (sim_chance(world, SIM_LOST, 500)) {
+            free_request(request);
+            return;
+        }
+        delay = sim_between(world, SIM_LOST, 1, SIM_LATE_MS);
+    }
+    sim_at(world, delay, put_arrives, request, free_request);
+}
+
+/* ---- reads
+ * ----------------------------------------------------------------------------------------------------------------------
+ */
+
+static void read_arrives(struct world *world, void *data)
+{
+    const struct request *request = data;
+    const struct deployment *deployment = sim_deployment(world, request->name, request->target);
+    struct answer answer = {.outcome = ROLL_ARM_OK, .retry_after_ms = -1};
+
+    if (turned_away(world, request))
+        return;
+    if (!deployment || (request->kind == ROLL_ACTION_POLL && sim_chance(world, SIM_MISSING, 20))) {
+        answer.outcome = ROLL_ARM_NOT_FOUND;
+        answer.code = "DeploymentNotFound";
+    } else if (request->kind == ROLL_ACTION_EXPLAIN) {
+        answer.code = "Conflict";
+        answer.message = "the resource says no";
+    } else {
+        answer.state = sim_state(world, deployment);
+        g_strlcpy(answer.correlation, deployment->correlation, sizeof answer.correlation);
+        if (!is_active(world, deployment))
+            answer.arm_at = SIM_EPOCH_MS + deployment->end_ms;
+    }
+    reply(world, request, &answer);
+}
+
+void sim_arm_read(struct world *world, struct process *process, const struct roll_action *action)
+{
+    struct answer failed = {.outcome = ROLL_ARM_UNSENT, .retry_after_ms = -1};
+
+    if (sim_chance(world, SIM_DENIED, 2))
+        world->denied_until = world->now + sim_between(world, SIM_DENIED, 1000, 300000);
+    if (sim_chance(world, SIM_UNSENT, 20))
+        sim_answer(world, process, action->id, way(world), &failed);
+    else
+        sim_at(world, way(world), read_arrives, request_new(process, action), free_request);
+}
+
+/* ---- cancel
+ * ----------------------------------------------------------------------------------------------------------------------
+ */
+
+static void cancel_arrives(struct world *world, void *data)
+{
+    const struct request *request = data;
+    struct deployment *deployment = sim_deployment(world, request->name, request->target);
+    struct answer answer = {.outcome = ROLL_ARM_OK, .retry_after_ms = -1};
+
+    if (turned_away(world, request))
+        return;
+    if (deployment && is_active(world, deployment) && deployment->end_ms - world->now > 1000 &&
+        !sim_chance(world, SIM_REFUSE, 200)) {
+        deployment->end_ms = world->now + sim_between(world, SIM_TIME, 100, 1000);
+        deployment->final = "Canceled";
+        sim_trace(world, "arm    t%d cancels %s", request->target, request->name);
+    } else {
+        answer.outcome = ROLL_ARM_REFUSED;
+        answer.code = "DeploymentCannotBeCancelled";
+    }
+    reply(world, request, &answer);
+}
+
+void sim_arm_cancel(struct world *world, struct process *process, const struct roll_action *action)
+{
+    sim_at(world, way(world), cancel_arrives, request_new(process, action), free_request);
+}

@@ -1,0 +1,46 @@
+# Bugs that the simulator must find: copies of machine files with one change each. A change whose text is not in its file any
+# more stops the configuration, so that none is lost when the machine is rewritten.
+#
+# sim_bug(NAME FILE FROM TO): builds sim_bug_NAME, in which FILE is changed, and the test that it breaks a rule.
+function(sim_bug name file from to)
+  set(path ${CMAKE_SOURCE_DIR}/src/rollout/${file})
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${path})
+  file(READ ${path} text)
+  string(FIND "${text}" "${from}" position)
+  if(position EQUAL -1)
+    message(FATAL_ERROR "tests/sim/bugs.cmake: '${from}' is not in ${file}")
+  endif()
+  string(REPLACE "${from}" "${to}" text "${text}")
+  set(copy ${CMAKE_CURRENT_BINARY_DIR}/bug_${name}_${file})
+  file(CONFIGURE OUTPUT ${copy} CONTENT "${text}" @ONLY)
+  add_executable(sim_bug_${name} $<TARGET_OBJECTS:sim_world> ${copy})
+  target_include_directories(sim_bug_${name} PRIVATE ${CMAKE_SOURCE_DIR}/src)
+  target_compile_options(sim_bug_${name} PRIVATE -Wno-unused)
+  target_link_libraries(sim_bug_${name} PRIVATE rollbook)
+  add_test(NAME sim.bug.${name} COMMAND sim_bug_${name} --seeds 20000 --expect-violation)
+  set_tests_properties(sim.bug.${name} PROPERTIES TIMEOUT 300)
+endfunction()
+
+sim_bug(put_before_intent machine_targets.c
+  "g_queue_push_tail(&machine->starts, job);" "machine_go(machine, job, PHASE_PUT, machine->boot_ms);")
+sim_bug(blind_repeat machine_replies.c
+  "job->lost++;" "job->lost++; machine_go(machine, job, PHASE_PUT, machine->boot_ms); return;")
+sim_bug(no_fence machine_claim.c
+  "machine->boot_ms - machine->fresh_boot_ms <= ROLL_FENCE_MS" "true")
+
+sim_bug(standing_claim machine_claim.c
+  "return stands(machine) && !machine->take;" "return false;")
+sim_bug(no_quiet_after_take machine_claim.c
+  "machine->quiet_boot_ms = machine->boot_ms + ROLL_FENCE_MS;" "")
+sim_bug(believes_404_at_once machine_found.c
+  "job->asked_boot_ms < job->believe_boot_ms" "false")
+sim_bug(believes_an_old_404 machine_found.c
+  "job->asked_boot_ms < job->believe_boot_ms" "machine->boot_ms < job->believe_boot_ms")
+sim_bug(heir_does_not_wait machine_inherit.c
+  "successor->blockers++;" "successor->followed++;")
+sim_bug(overtaken machine_outcome.c
+  "return job->rival_at >= arm_at;" "return false;")
+sim_bug(no_skew machine_targets.c
+  "machine->gone ? 0 : MACHINE_SKEW_MS" "0")
+sim_bug(goes_on_when_fenced machine_claim.c
+  "machine_finish(machine, ROLL_END_FENCED);" "(void)0;")

@@ -1,0 +1,232 @@
+/* The ledger: compare-and-swap on one stream, and facts folded from it independently of the
+ * machine. */
+#include "sim.h"
+
+#include <stdlib.h>
+
+int64_t sim_head(const struct world *world)
+{
+    return world->events->len;
+}
+
+/* ---- facts
+ * --------------------------------------------------------------------------------------------------------------
+ */
+
+struct fact *sim_fact(const struct world *world, int64_t number)
+{
+    for (guint i = 0; i < world->facts->len; i++) {
+        struct fact *fact = g_ptr_array_index(world->facts, i);
+        if (fact->number == number)
+            return fact;
+    }
+    return NULL;
+}
+
+struct fact *sim_open_rollout(const struct world *world)
+{
+    for (guint i = 0; i < world->facts->len; i++) {
+        struct fact *fact = g_ptr_array_index(world->facts, i);
+        if (fact->end == ROLL_EVENT_UNKNOWN)
+            return fact;
+    }
+    return NULL;
+}
+
+struct intent *sim_intent(const struct world *world, const char *correlation)
+{
+    return g_hash_table_lookup(world->intents, correlation);
+}
+
+/* The fake digest of an order is its place in the list. */
+char *sim_order_digest(size_t index)
+{
+    return g_strdup_printf("%064zx", index);
+}
+
+const struct roll_order *sim_order(const struct world *world, const char *digest)
+{
+    return g_ptr_array_index(world->order_list, (guint)g_ascii_strtoull(digest, NULL, 16));
+}
+
+static void add_fact(struct world *world, const struct roll_event *event)
+{
+    const struct roll_rollout_requested *body = event->body;
+    struct fact *fact = g_new0(struct fact, 1);
+
+    fact->number = event->seq;
+    fact->order = sim_order(world, body->order);
+    fact->supersedes = body->supersedes;
+    g_strlcpy(fact->hash, event->hash, sizeof fact->hash);
+    for (guint i = 0; i < fact->order->targets->len; i++) {
+        const struct roll_order_target *target = g_ptr_array_index(fact->order->targets, i);
+        fact->parts[sim_target_index(target->name)].target = target;
+    }
+    g_ptr_array_add(world->facts, fact);
+}
+
+static void take_claim(struct world *world, const struct roll_event *event)
+{
+    const struct roll_rollout_claimed *body = event->body;
+    struct fact *fact = sim_fact(world, body->rollout);
+
+    g_strlcpy(fact->claimant, body->driver, sizeof fact->claimant);
+    fact->claim_seq = event->seq;
+    fact->until = body->until;
+}
+
+static void take_intent(struct world *world, const char *driver, const struct roll_event *event)
+{
+    const struct roll_step_intended *body = event->body;
+    struct fact *fact = sim_fact(world, body->rollout);
+    struct intent *intent = g_new0(struct intent, 1);
+    struct holding *holding;
+
+    intent->rollout = body->rollout;
+    intent->step = body->step;
+    intent->attempt = body->attempt;
+    intent->at_ms = world->now;
+    intent->target = sim_target_index(body->target);
+    intent->release = atoi(body->release + 1);
+    g_strlcpy(intent->driver, driver, sizeof intent->driver);
+    intent->name = roll_step_name(SIM_SERVICE, SIM_ENVIRONMENT, fact->hash, body->target,
+                                  body->step, body->attempt, intent->correlation);
+    g_hash_table_insert(world->intents, intent->correlation, intent);
+    fact->parts[intent->target].open = intent;
+    fact->parts[intent->target].touched = true;
+    holding = &world->holdings[intent->target];
+    if (holding->rollout != body->rollout) {
+        holding->before = holding->live;
+        holding->rollout = body->rollout;
+    }
+    holding->live = 0;
+}
+
+/* As the ledger's projection does it: the last event decides; what never arrived changed nothing.
+ */
+static void take_outcome(struct world *world, const struct roll_event *event)
+{
+    const struct roll_step_ended *body = event->body;
+    struct fact *fact = sim_fact(world, body->rollout);
+    int target = sim_target_index(body->target);
+    struct part *part = &fact->parts[target];
+    struct holding *holding = &world->holdings[target];
+
+    if (part->open && part->open->step == body->step && part->open->attempt == body->attempt) {
+        part->open->outcome = g_strdup(body->outcome);
+        part->open->accepted = body->accepted;
+        part->open = NULL;
+    }
+    if (!body->last) {
+        part->touched = part->touched && strcmp(body->outcome, "absent") != 0;
+        return;
+    }
+    part->last = true;
+    part->last_good = strcmp(body->outcome, "succeeded") == 0;
+    if (part->last_good && holding->rollout == body->rollout) {
+        holding->live = atoi(part->target->release + 1);
+        holding->good[1] = holding->good[0] != holding->live ? holding->good[0] : holding->good[1];
+        holding->good[0] = holding->live;
+    }
+}
+
+static void take_end(struct world *world, const struct roll_event *event)
+{
+    const struct roll_rollout_failed *body = event->body; /* all ends have its shape */
+
+    sim_fact(world, body->rollout)->end = event->kind;
+}
+
+static void take_fact(struct world *world, const char *driver, const struct roll_event *event)
+{
+    switch (event->kind) {
+    case ROLL_EVENT_rollout_requested:
+        add_fact(world, event);
+        break;
+    case ROLL_EVENT_rollout_claimed:
+        take_claim(world, event);
+        break;
+    case ROLL_EVENT_rollout_detached:
+        sim_fact(world, roll_event_body(event, rollout_detached)->rollout)->claimant[0] = '\0';
+        break;
+    case ROLL_EVENT_rollout_cancelling:
+        sim_fact(world, roll_event_body(event, rollout_cancelling)->rollout)->cancelling = true;
+        break;
+    case ROLL_EVENT_step_intended:
+        take_intent(world, driver, event);
+        break;
+    case ROLL_EVENT_step_ended:
+        take_outcome(world, event);
+        break;
+    case ROLL_EVENT_rollout_succeeded:
+    case ROLL_EVENT_rollout_failed:
+    case ROLL_EVENT_rollout_cancelled:
+    case ROLL_EVENT_rollout_superseded:
+        take_end(world, event);
+        break;
+    default:
+        break;
+    }
+}
+
+/* ---- appending
+ * ------------------------------------------------------------------------------------------------------------
+ */
+
+/* An event on its way: its place in the stream comes with the append. */
+struct roll_event *sim_event(struct world *world, enum roll_event_kind kind, const void *body)
+{
+    (void)world;
+    return roll_event_new(SIM_STREAM, 0, 0, NULL, kind, body);
+}
+
+static char *describe(const struct roll_event *event)
+{
+    const struct roll_step_intended *intent = roll_event_body(event, step_intended);
+    const struct roll_step_ended *ended = roll_event_body(event, step_ended);
+    const struct roll_rollout_claimed *claim = roll_event_body(event, rollout_claimed);
+
+    if (intent)
+        return g_strdup_printf("#%d %s step %d attempt %d %s", (int)intent->rollout, intent->target,
+                               (int)intent->step, (int)intent->attempt, intent->release);
+    if (ended)
+        return g_strdup_printf(
+            "#%d %s step %d attempt %d %s%s%s %s", (int)ended->rollout, ended->target,
+            (int)ended->step, (int)ended->attempt, ended->outcome, ended->last ? " (last)" : "",
+            ended->accepted ? "" : " (not accepted)", ended->message ? ended->message : "");
+    if (claim)
+        return g_strdup_printf("#%d by %.8s%s", (int)claim->rollout, claim->driver,
+                               claim->settle ? " to settle" : "");
+    return g_strdup("");
+}
+
+static void write_event(struct world *world, const char *driver, const struct roll_event *draft)
+{
+    int64_t seq = sim_head(world) + 1;
+    const struct roll_event *before = seq > 1 ? g_ptr_array_index(world->events, seq - 2) : NULL;
+    int host = 0;
+    struct roll_event *event;
+    g_autofree char *text = NULL;
+
+    sim_driver_alive(world, driver, &host);
+    event = roll_event_new(SIM_STREAM, seq, sim_wall(world, host), NULL, draft->kind, draft->body);
+    event->at = MAX(event->at, before ? before->at : 0);
+    g_snprintf(event->hash, sizeof event->hash,
+               "%048" G_GINT64_MODIFIER "x%016" G_GINT64_MODIFIER "x", (guint64)world->config.seed,
+               (guint64)seq);
+    text = describe(event);
+    sim_trace(world, "ledger  %3d %s %s", (int)seq, roll_event_kind_name(event->kind), text);
+    sim_judge(world, driver, event);
+    g_ptr_array_add(world->events, event);
+    if (!world->violation)
+        take_fact(world, driver, event);
+}
+
+bool sim_append(struct world *world, const char *driver, int64_t expect, const GPtrArray *events)
+{
+    if (expect != sim_head(world))
+        return false;
+    for (guint i = 0; i < events->len && !world->violation; i++)
+        write_event(world, driver, g_ptr_array_index(events, i));
+    return true;
+}

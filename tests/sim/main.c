@@ -1,0 +1,139 @@
+/* The simulator as a program. Exit 0: every rule held (or, with --expect-violation, one was
+ * broken); 1: else; 2: usage. */
+#include "sim.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+struct options {
+    gint64 seed, first, seeds;
+    gint targets, acts;
+    gboolean shrink, verbose, expect_violation;
+};
+
+/* ---- one seed
+ * --------------------------------------------------------------------------------------------------------------
+ */
+
+static char *run(struct sim_config config, bool verbose)
+{
+    config.verbose = verbose;
+    return sim_run(&config);
+}
+
+static bool fails(struct sim_config config)
+{
+    g_autofree char *violation = run(config, false);
+
+    return violation != NULL;
+}
+
+/* ---- shrinking: less trouble, fewer acts, fewer targets, as long as it still fails
+ * ---------------------------------------------- */
+
+static void shrink_trouble(struct sim_config *config)
+{
+    for (int i = 0; i < SIM_TROUBLES; i++) {
+        struct sim_config less = *config;
+        less.off |= 1U << i;
+        if (fails(less))
+            *config = less;
+    }
+}
+
+static void shrink_number(struct sim_config *config, int *number, int from, struct sim_config *copy,
+                          int *copy_number)
+{
+    for (int i = 1; i < from; i++) {
+        *copy = *config;
+        *copy_number = i;
+        if (fails(*copy)) {
+            *number = i;
+            return;
+        }
+    }
+}
+
+static struct sim_config shrink(struct sim_config config)
+{
+    struct sim_config copy;
+
+    shrink_trouble(&config);
+    shrink_number(&config, &config.acts, 9, &copy, &copy.acts);
+    shrink_number(&config, &config.targets, SIM_TARGETS_MAX, &copy, &copy.targets);
+    shrink_trouble(&config);
+    return config;
+}
+
+static void print_config(const struct sim_config *config)
+{
+    printf("shrunk to: --seed %llu --targets %d --acts %d, without",
+           (unsigned long long)config->seed, config->targets, config->acts);
+    for (int i = 0; i < SIM_TROUBLES; i++) {
+        if (config->off & (1U << i))
+            printf(" %s", sim_trouble_names[i]);
+    }
+    putchar('\n');
+}
+
+/* ---- many seeds
+ * ---------------------------------------------------------------------------------------------------------------------
+ */
+
+static void tell(struct sim_config config, const struct options *options, const char *violation)
+{
+    printf("seed %llu: %s\n", (unsigned long long)config.seed, violation);
+    if (options->expect_violation)
+        return;
+    if (options->shrink) {
+        config = shrink(config);
+        print_config(&config);
+    }
+    g_free(run(config, true));
+    printf("again with: sim --seed %llu --verbose --shrink\n", (unsigned long long)config.seed);
+}
+
+static int run_seeds(const struct options *options)
+{
+    gint64 first = options->seed >= 0 ? options->seed : options->first;
+    gint64 count = options->seed >= 0 ? 1 : options->seeds;
+
+    for (gint64 i = 0; i < count; i++) {
+        struct sim_config config = {
+            .seed = (uint64_t)(first + i), .targets = options->targets, .acts = options->acts};
+        g_autofree char *violation = run(config, options->verbose && !options->shrink);
+        if (violation) {
+            tell(config, options, violation);
+            return options->expect_violation ? EXIT_SUCCESS : EXIT_FAILURE;
+        }
+    }
+    printf("%lld seeds from %lld: every rule held\n", (long long)count, (long long)first);
+    return options->expect_violation ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+int main(int argc, char **argv)
+{
+    struct options options = {.seed = -1, .first = 1, .seeds = 1000};
+    const GOptionEntry entries[] = {
+        {"seed", 0, 0, G_OPTION_ARG_INT64, &options.seed, "run this one", "N"},
+        {"seeds", 0, 0, G_OPTION_ARG_INT64, &options.seeds, "run so many (1000)", "N"},
+        {"first", 0, 0, G_OPTION_ARG_INT64, &options.first, "from this one on (1)", "N"},
+        {"targets", 0, 0, G_OPTION_ARG_INT, &options.targets, "at most so many targets", "N"},
+        {"acts", 0, 0, G_OPTION_ARG_INT, &options.acts, "people act at most so often", "N"},
+        {"shrink", 0, 0, G_OPTION_ARG_NONE, &options.shrink,
+         "make a failing seed smaller before its trace", NULL},
+        {"verbose", 0, 0, G_OPTION_ARG_NONE, &options.verbose, "print the history", NULL},
+        {"expect-violation", 0, 0, G_OPTION_ARG_NONE, &options.expect_violation,
+         "succeed when a rule is broken", NULL},
+        {NULL},
+    };
+    g_autoptr(GOptionContext) context = g_option_context_new("- simulate rollouts from seeds");
+    g_autoptr(GError) error = NULL;
+
+    g_option_context_add_main_entries(context, entries, NULL);
+    if (!g_option_context_parse(context, &argc, &argv, &error)) {
+        fprintf(stderr, "%s\n", error->message);
+        return 2;
+    }
+    return run_seeds(&options);
+}

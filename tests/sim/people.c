@@ -1,0 +1,328 @@
+/* What people ask for: releases, backs, hotfixes, cancels, resumes, settles, and notes that only
+ * move the stream's head. Each host is one person's machine; what they decide on is what the ledger
+ * says at that moment. */
+#include "sim.h"
+
+#include <stdlib.h>
+
+/* ---- orders
+ * ----------------------------------------------------------------------------------------------------------------
+ */
+
+static char *release_name(int release)
+{
+    return g_strdup_printf("v%d", release);
+}
+
+static void add_target(struct roll_order *order, int target, int release, int ring)
+{
+    struct roll_order_target *row = g_new0(struct roll_order_target, 1);
+
+    row->name = g_strdup_printf("t%d", target);
+    row->release = release_name(release);
+    row->manifest = g_strdup_printf("%064x", (unsigned)release);
+    row->template_digest = g_strdup(row->manifest);
+    row->parameters_digest = g_strdup(row->manifest);
+    row->apply = g_strdup("deployment");
+    row->ring = ring;
+    row->steps = g_ptr_array_new();
+    g_ptr_array_add(order->targets, row);
+}
+
+static struct roll_order *order_new(enum roll_lane lane, const char *kind)
+{
+    struct roll_order *order = roll_order_new();
+
+    order->service = g_strdup(SIM_SERVICE);
+    order->environment = g_strdup(SIM_ENVIRONMENT);
+    order->lane = lane;
+    order->kind = g_strdup(kind);
+    order->rings = 1;
+    order->max_parallel = 50;
+    return order;
+}
+
+static void add_checks(struct world *world, struct roll_order *order)
+{
+    int count = (int)sim_between(world, SIM_PLAN, 0, 5) - 3;
+
+    for (int i = 0; i < count; i++) {
+        struct roll_plan_health *check = g_new0(struct roll_plan_health, 1);
+        check->kind = ROLL_HEALTH_HTTP;
+        check->url = g_strdup("http://sim");
+        check->expect = 200;
+        check->within_ms = sim_between(world, SIM_PLAN, 0, 60000);
+        check->every_ms = 5000;
+        g_ptr_array_add(order->health, check);
+    }
+}
+
+static void add_actions(struct world *world, struct roll_order *order)
+{
+    bool wanted = sim_between(world, SIM_PLAN, 0, 4) == 0,
+         skip = sim_between(world, SIM_PLAN, 0, 1) == 0;
+
+    for (guint i = 0; wanted && i < order->targets->len; i++) {
+        struct roll_order_target *target = g_ptr_array_index(order->targets, i);
+        struct roll_plan_step *step = g_new0(struct roll_plan_step, 1);
+        step->action = g_strdup("Microsoft.Web/sites/web/slotsswap");
+        step->api_version = g_strdup("2022-09-01");
+        step->skip_on_back = skip;
+        g_ptr_array_add(target->steps, step);
+    }
+}
+
+/* A release to all targets, or to some, in rings or not. */
+static struct roll_order *release_order(struct world *world, enum roll_lane lane, const char *kind)
+{
+    struct roll_order *order = order_new(lane, kind);
+    int release = ++world->releases, rings = (int)sim_between(world, SIM_PLAN, 1, 3);
+    bool partial = sim_between(world, SIM_PLAN, 0, 5) == 0;
+
+    for (int i = 0; i < world->n_targets; i++) {
+        int ring = i * rings / world->n_targets;
+        if (!partial || i == 0 || sim_between(world, SIM_PLAN, 0, 1))
+            add_target(order, i, release, ring);
+        order->rings = MAX(order->rings, ring + 1);
+    }
+    order->max_parallel = (int)sim_between(world, SIM_PLAN, 1, 4);
+    order->max_failures = (int)sim_between(world, SIM_PLAN, 0, 3) / 2;
+    order->bake_ms =
+        sim_between(world, SIM_PLAN, 0, 2) == 0 ? sim_between(world, SIM_PLAN, 1000, 600000) : 0;
+    order->back_on_failure = sim_between(world, SIM_PLAN, 0, 2) == 0;
+    add_actions(world, order);
+    add_checks(world, order);
+    return order;
+}
+
+static int goal_of(const struct holding *holding)
+{
+    if (holding->live == 0)
+        return holding->good[0];
+    return holding->good[0] == holding->live ? holding->good[1] : holding->good[0];
+}
+
+/* Dirty targets return to their last good release, clean ones to the one before. */
+static struct roll_order *back_order(struct world *world)
+{
+    struct roll_order *order = order_new(ROLL_LANE_ROLLBACK, "back");
+
+    for (int i = 0; i < world->n_targets; i++) {
+        int goal = goal_of(&world->holdings[i]);
+        if (goal > 0)
+            add_target(order, i, goal, 0);
+    }
+    order->health_reports_only = true;
+    order->max_failures = SIM_TARGETS_MAX;
+    add_actions(world, order);
+    add_checks(world, order);
+    if (order->targets->len > 0)
+        return order;
+    roll_order_free(order);
+    return NULL;
+}
+
+/* ---- requests
+ * -----------------------------------------------------------------------------------------------------------------
+ */
+
+static void fill_request(struct world *world, struct roll_rollout_requested *request,
+                         const struct roll_order *order, size_t index, int64_t supersedes)
+{
+    (void)world;
+    *request = (struct roll_rollout_requested){
+        .lane = g_strdup(roll_lane_names[order->lane]),
+        .kind = g_strdup(order->kind),
+        .order = sim_order_digest(index),
+        .targets = order->targets->len,
+        .supersedes = supersedes,
+    };
+}
+
+static void start(struct world *world, int host, struct roll_order *order, int64_t supersedes)
+{
+    struct process *process = sim_process_start(world, host, ROLL_MACHINE_DRIVE, false, false);
+
+    sim_trace(world, "person on host %d: %s %s with process %d, %d targets, supersedes #%d", host,
+              order->kind,
+              ((struct roll_order_target *)g_ptr_array_index(order->targets, 0))->release,
+              process->id, (int)order->targets->len, (int)supersedes);
+    g_ptr_array_add(world->order_list, order);
+    process->request = g_new0(struct roll_rollout_requested, 1);
+    fill_request(world, process->request, order, world->order_list->len - 1, supersedes);
+    if (supersedes)
+        sim_process_add_chain(world, process, supersedes);
+    process->own = 0;
+    sim_process_go(world, process);
+    roll_machine_request(process->machine, process->request, order, NULL);
+    process->order = order;
+}
+
+static void act_out(struct world *world, int host)
+{
+    if (!sim_open_rollout(world))
+        start(world, host, release_order(world, ROLL_LANE_RELEASE, "out"), 0);
+}
+
+static void act_hotfix(struct world *world, int host)
+{
+    const struct fact *open = sim_open_rollout(world);
+
+    start(world, host, release_order(world, ROLL_LANE_HOTFIX, "hotfix"), open ? open->number : 0);
+}
+
+static void act_back(struct world *world, int host)
+{
+    const struct fact *open = sim_open_rollout(world);
+    struct roll_order *order = back_order(world);
+
+    if (order)
+        start(world, host, order, open ? open->number : 0);
+}
+
+/* ---- what comes after
+ * ------------------------------------------------------------------------------------------------------------
+ */
+
+static bool go_on(struct world *world, int host, enum roll_machine_mode mode, bool take)
+{
+    const struct fact *open = sim_open_rollout(world);
+    int driver_host = -1;
+    bool alive, here;
+    struct process *process;
+
+    if (!open)
+        return false;
+    alive = sim_driver_alive(world, open->claimant, &driver_host);
+    here = driver_host == host;
+    if (alive && here && !take)
+        return false; /* its lock is held */
+    process = sim_process_start(world, host, mode, take, here && !alive);
+    sim_trace(world, "person on host %d: %s%s #%d with process %d", host,
+              mode == ROLL_MACHINE_DRIVE ? "resume" : "settle", take ? " --take" : "",
+              (int)open->number, process->id);
+    sim_process_add_chain(world, process, open->number);
+    sim_process_go(world, process);
+    return true;
+}
+
+bool sim_resume(struct world *world, int host, bool take)
+{
+    return go_on(world, host, ROLL_MACHINE_DRIVE, take);
+}
+
+static void write_note(struct world *world, enum roll_event_kind kind, const void *body)
+{
+    g_autoptr(GPtrArray) events = g_ptr_array_new();
+    struct roll_event *event = sim_event(world, kind, body);
+
+    g_ptr_array_add(events, event);
+    sim_append(world, "person", sim_head(world), events);
+    sim_processes_notice(world, NULL);
+    roll_event_free(event);
+}
+
+static void act_cancel(struct world *world, int host)
+{
+    const struct fact *open = sim_open_rollout(world);
+    struct roll_rollout_cancelling body = {0};
+
+    if (!open)
+        return;
+    body.rollout = open->number;
+    sim_trace(world, "person on host %d: cancel #%d", host, (int)open->number);
+    write_note(world, ROLL_EVENT_rollout_cancelling, &body);
+    sim_resume(world, host, false);
+}
+
+static void act_resume(struct world *world, int host)
+{
+    sim_resume(world, host, sim_between(world, SIM_PLAN, 0, 2) == 0);
+}
+
+static void act_take(struct world *world, int host)
+{
+    sim_resume(world, host, true);
+}
+
+static void act_settle(struct world *world, int host)
+{
+    go_on(world, host, ROLL_MACHINE_SETTLE, false);
+}
+
+static void act_note(struct world *world, int host)
+{
+    struct roll_hold_set body = {0};
+
+    (void)host;
+    write_note(world, ROLL_EVENT_hold_set, &body);
+}
+
+/* After a failure: touched targets return to what they had. */
+struct roll_choice *sim_auto_back(struct world *world, const struct process *process)
+{
+    const struct fact *fact = sim_fact(world, process->own);
+    struct roll_order *order = order_new(ROLL_LANE_ROLLBACK, "back");
+    struct roll_choice *choice;
+
+    for (int i = 0; i < world->n_targets; i++) {
+        int before =
+            world->holdings[i].before ? world->holdings[i].before : world->holdings[i].good[0];
+        if (fact->parts[i].touched && before > 0)
+            add_target(order, i, before, 0);
+    }
+    order->health_reports_only = true;
+    if (order->targets->len == 0) {
+        roll_order_free(order);
+        return NULL;
+    }
+    g_ptr_array_add(world->order_list, order);
+    choice = g_new0(struct roll_choice, 1);
+    fill_request(world, &choice->request, order, world->order_list->len - 1, 0);
+    return choice;
+}
+
+/* ---- one person's day
+ * ---------------------------------------------------------------------------------------------------------------
+ */
+
+/* In haste, soon, or after a while. */
+static int64_t next_act(struct world *world)
+{
+    static const int64_t most[] = {5000, 5000, 60000, 60000, 60000, 1200000};
+
+    return sim_between(world, SIM_PLAN, 50,
+                       most[sim_between(world, SIM_PLAN, 0, G_N_ELEMENTS(most) - 1)]);
+}
+
+static void act(struct world *world, void *data)
+{
+    static void (*const acts[])(struct world *, int) = {
+        act_out,    act_out,    act_out,  act_back,   act_back, act_hotfix,
+        act_cancel, act_resume, act_take, act_settle, act_note,
+    };
+    int host = (int)sim_between(world, SIM_PLAN, 0, SIM_HOSTS - 1);
+    int which = (int)sim_between(world, SIM_PLAN, 0, G_N_ELEMENTS(acts) - 1);
+
+    (void)data;
+    acts[which](world, host);
+    if (sim_chance(world, SIM_NOISE, 300))
+        act_note(world, host);
+    if (--world->acts_left > 0)
+        sim_at(world, next_act(world), act, NULL, NULL);
+}
+
+static void first_release(struct world *world, void *data)
+{
+    (void)data;
+    act_out(world, 0);
+}
+
+void sim_people_start(struct world *world)
+{
+    world->acts_left = (int)sim_between(world, SIM_PLAN, 1, 8);
+    if (world->config.acts)
+        world->acts_left = MIN(world->acts_left, world->config.acts);
+    sim_at(world, 0, first_release, NULL, NULL);
+    sim_at(world, sim_between(world, SIM_PLAN, 100, 120000), act, NULL, NULL);
+}

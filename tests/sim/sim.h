@@ -1,0 +1,251 @@
+/* The deterministic simulator of rollouts: the real machine, a model of ARM, a model of the ledger,
+ * several drivers with clocks of their own, people who want things, and trouble. All of it follows
+ * from a seed: the same seed gives the same history, byte for byte, so a failure can be replayed,
+ * traced and shrunk.
+ *
+ * world.c time and the run of one seed · ledger.c compare-and-swap, and facts about the log ·
+ * referee.c the rules that every event must keep · arm.c deployments · process.c a driver ·
+ * people.c what is asked for · check.c the end of a seed · main.c the program. */
+#ifndef ROLLBOOK_TESTS_SIM_H
+#define ROLLBOOK_TESTS_SIM_H
+
+#include <string.h>
+
+#include "rollbook/rollout.h"
+
+#define SIM_STREAM "shop/prod"
+#define SIM_SERVICE "shop"
+#define SIM_ENVIRONMENT "prod"
+#define SIM_TARGETS_MAX 6
+#define SIM_HOSTS 3
+#define SIM_EPOCH_MS INT64_C(1700000000000) /* wall clock at time 0 */
+#define SIM_LATE_MS 8000                    /* a request arrives at most so long after it left */
+#define SIM_END_MS (INT64_C(24) * 60 * 60 * 1000) /* every run ends before this */
+#define SIM_STEPS_MAX 200000
+
+/* ---- chance
+ * --------------------------------------------------------------------------------------------------------
+ */
+
+/* Each kind of trouble draws from a stream of its own, so that switching one off leaves the others
+ * as they were. */
+enum sim_chance {
+    SIM_CRASH,
+    SIM_PAUSE,     /* a process stands still for up to an hour */
+    SIM_LOST,      /* a reply, or the request, is lost */
+    SIM_LATE,      /* a request or reply is slow */
+    SIM_DUPLICATE, /* a reply comes twice */
+    SIM_THROTTLE,  /* 429 */
+    SIM_BUSY,      /* 409 with a reason to come again */
+    SIM_REFUSE,    /* 400 */
+    SIM_UNSENT,    /* the connection is refused */
+    SIM_MISSING,   /* 404 while polling */
+    SIM_DENIED,    /* reads are refused for a while */
+    SIM_FAIL,      /* a deployment fails */
+    SIM_SICK,      /* a health check says no */
+    SIM_SLOW,      /* an append takes long */
+    SIM_NOISE,     /* somebody else writes to the stream */
+    SIM_TROUBLES,
+    SIM_PLAN = SIM_TROUBLES, /* what the people want: never off */
+    SIM_TIME,                /* ordinary delays */
+    SIM_CHANCES,
+};
+extern const char *const sim_trouble_names[SIM_TROUBLES];
+
+struct sim_config {
+    uint64_t seed;
+    int targets, acts; /* upper bounds; 0: from the seed */
+    unsigned off;      /* bit for each trouble that is switched off */
+    bool verbose;
+};
+
+struct world;
+bool sim_chance(struct world *world, enum sim_chance stream, int per_mille);
+int64_t sim_between(struct world *world, enum sim_chance stream, int64_t low,
+                    int64_t high); /* both included */
+
+/* ---- the ledger and its facts
+ * ---------------------------------------------------------------------------------------- */
+
+struct intent {
+    int64_t rollout, step, attempt, at_ms; /* at_ms: of the world's clock */
+    int target;
+    int release;
+    char driver[ROLL_UUID_SIZE];
+    char correlation[ROLL_UUID_SIZE];
+    char *name;
+    char *outcome; /* NULL: open */
+    bool accepted;
+};
+
+struct part {                               /* one target of a rollout */
+    const struct roll_order_target *target; /* NULL: not in its order */
+    struct intent *open;
+    bool touched, last, last_good;
+};
+
+struct fact {
+    int64_t number;
+    const struct roll_order *order;
+    char hash[ROLL_HEX_SIZE];
+    char claimant[ROLL_UUID_SIZE]; /* "": nobody */
+    int64_t claim_seq, until;
+    int64_t supersedes;
+    bool cancelling;
+    enum roll_event_kind end; /* UNKNOWN: open */
+    struct part parts[SIM_TARGETS_MAX];
+};
+
+struct holding { /* what the ledger says of a target */
+    int live;    /* release, 0: none or dirty */
+    int before;  /* what it held before it became dirty */
+    int good[2]; /* the last releases that succeeded, newest first */
+    int64_t rollout;
+};
+
+/* ---- ARM
+ * ---------------------------------------------------------------------------------------------------------------
+ */
+
+struct deployment {
+    int target;
+    int release;
+    char *name;
+    char correlation[ROLL_UUID_SIZE];
+    int64_t begin_ms, end_ms;
+    const char *final; /* state from end_ms on */
+    int puts;
+};
+
+struct answer {
+    enum roll_arm_outcome outcome;
+    const char *state, *code, *message; /* static */
+    char correlation[ROLL_UUID_SIZE];
+    int64_t arm_at, retry_after_ms;
+};
+
+/* ---- drivers
+ * -----------------------------------------------------------------------------------------------------------
+ */
+
+struct pending_append {
+    uint64_t id;
+    int64_t expect; /* head */
+    int64_t at_ms;
+    GPtrArray *events;   /* kinds and bodies, as struct roll_event without place */
+    int64_t first, last; /* sequence numbers, 0: conflict */
+};
+
+struct process {
+    int id, host;
+    bool alive, take, gone;
+    bool first_put_sent; /* under its present claim */
+    char driver[ROLL_UUID_SIZE];
+    struct roll_machine *machine;
+    enum roll_machine_mode mode;
+    int64_t head;     /* last folded */
+    int64_t own;      /* rollout, 0: not there yet */
+    GPtrArray *added; /* int64 numbers as pointers, in order of adding; for rebuilding */
+    struct roll_rollout_requested *request; /* owned, or NULL */
+    const struct roll_order *order;
+    struct pending_append *append;
+    int64_t claim_seq; /* its last claim */
+    int64_t append_ms; /* when its last durable append was asked for, -1: none */
+    int64_t paused_until;
+    uint64_t wakes;  /* only the newest wake counts */
+    int outstanding; /* questions without an answer */
+    enum roll_machine_end end;
+};
+
+/* ---- the world
+ * -----------------------------------------------------------------------------------------------------------
+ */
+
+typedef void (*sim_fn)(struct world *world, void *data);
+
+struct world {
+    struct sim_config config;
+    uint64_t random[SIM_CHANCES];
+    int64_t now;
+    GSequence *queue;
+    uint64_t orders;
+    int64_t steps;
+    char *violation; /* the first one */
+    bool calm;       /* no more trouble: the run is being brought to its end */
+    int n_targets;
+    int64_t offset[SIM_HOSTS], boot[SIM_HOSTS];
+
+    GPtrArray *events;   /* struct roll_event * */
+    GPtrArray *facts;    /* struct fact * */
+    GHashTable *intents; /* correlation -> struct intent * */
+    struct holding holdings[SIM_TARGETS_MAX];
+
+    GPtrArray *deployments;             /* struct deployment * */
+    GHashTable *contents;               /* name -> release */
+    int64_t put_claim[SIM_TARGETS_MAX]; /* claim under which the newest accepted PUT was sent */
+    int64_t denied_until;
+
+    GPtrArray *processes;
+    GPtrArray *order_list; /* struct roll_order *: all that were ever made */
+    int releases;
+    int acts_left;
+};
+
+/* world.c */
+void sim_at(struct world *world, int64_t delay_ms, sim_fn fn, void *data, GDestroyNotify free_data);
+void sim_trace(struct world *world, const char *format, ...) ROLL_PRINTF(2, 3);
+void sim_violate(struct world *world, const char *format, ...) ROLL_PRINTF(2, 3);
+char *sim_run(
+    const struct sim_config *config); /* NULL: every rule held; else what was violated. Owned. */
+int sim_target_index(const char *name);
+
+/* ledger.c */
+int64_t sim_head(const struct world *world);
+bool sim_append(struct world *world, const char *driver, int64_t expect,
+                const GPtrArray *events); /* false: conflict */
+struct fact *sim_fact(const struct world *world, int64_t number);
+struct fact *sim_open_rollout(const struct world *world);
+struct intent *sim_intent(const struct world *world, const char *correlation);
+const struct roll_order *sim_order(const struct world *world, const char *digest);
+char *sim_order_digest(size_t index);
+struct roll_event *sim_event(struct world *world, enum roll_event_kind kind, const void *body);
+
+/* referee.c: called for each event before its facts change */
+void sim_judge(struct world *world, const char *driver, const struct roll_event *event);
+
+/* arm.c */
+void sim_arm_put(struct world *world, struct process *process, const struct roll_action *action);
+void sim_arm_read(struct world *world, struct process *process, const struct roll_action *action);
+void sim_arm_cancel(struct world *world, struct process *process, const struct roll_action *action);
+struct deployment *sim_deployment(const struct world *world, const char *name, int target);
+const char *sim_state(const struct world *world, const struct deployment *deployment);
+void sim_answer(struct world *world, struct process *process, uint64_t id, int64_t delay_ms,
+                const struct answer *answer);
+
+/* process.c */
+struct process *sim_process_start(struct world *world, int host, enum roll_machine_mode mode,
+                                  bool take, bool gone);
+void sim_process_add_chain(struct world *world, struct process *process, int64_t number);
+void sim_process_go(struct world *world, struct process *process); /* folds the ledger and runs */
+void sim_process_observe(struct world *world, struct process *process,
+                         const struct roll_observation *observation);
+void sim_process_kill(struct world *world, struct process *process);
+void sim_processes_notice(struct world *world, const struct process *writer);
+int64_t sim_wall(const struct world *world, int host);
+int64_t sim_boot(const struct world *world, int host);
+bool sim_driver_alive(const struct world *world, const char *driver, int *ret_host);
+int sim_alive(const struct world *world);
+void sim_process_free(struct process *process);
+void sim_fold_added(const struct world *world, struct roll_machine *machine,
+                    const struct process *process, int64_t head);
+
+/* people.c */
+void sim_people_start(struct world *world);
+bool sim_resume(struct world *world, int host, bool take);
+struct roll_choice *sim_auto_back(struct world *world, const struct process *process);
+
+/* check.c */
+void sim_check_live(struct world *world, const struct process *process); /* fold equals live */
+void sim_check_end(struct world *world);
+
+#endif

@@ -1,0 +1,231 @@
+/* Time, chance, and the run of one seed. */
+#include "sim.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+const char *const sim_trouble_names[SIM_TROUBLES] = {
+    "crash",  "pause",   "lost",   "late", "duplicate", "throttle", "busy",  "refuse",
+    "unsent", "missing", "denied", "fail", "sick",      "slow",     "noise",
+};
+
+/* ---- chance: SplitMix64, a stream for each purpose
+ * ----------------------------------------------------------------------- */
+
+static uint64_t draw(struct world *world, enum sim_chance stream)
+{
+    uint64_t value = (world->random[stream] += UINT64_C(0x9E3779B97F4A7C15));
+
+    value = (value ^ (value >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
+    value = (value ^ (value >> 27)) * UINT64_C(0x94D049BB133111EB);
+    return value ^ (value >> 31);
+}
+
+bool sim_chance(struct world *world, enum sim_chance stream, int per_mille)
+{
+    bool hit = (int)(draw(world, stream) % 1000) < per_mille;
+
+    if (stream < SIM_TROUBLES && (world->calm || (world->config.off & (1U << stream))))
+        return false;
+    return hit;
+}
+
+int64_t sim_between(struct world *world, enum sim_chance stream, int64_t low, int64_t high)
+{
+    return low + (int64_t)(draw(world, stream) % (uint64_t)(high - low + 1));
+}
+
+/* ---- time
+ * ----------------------------------------------------------------------------------------------------------------
+ */
+
+struct happening {
+    int64_t at_ms;
+    uint64_t order;
+    sim_fn fn;
+    void *data;
+    GDestroyNotify free_data;
+};
+
+static gint compare(gconstpointer a, gconstpointer b, gpointer user)
+{
+    const struct happening *left = a, *right = b;
+
+    (void)user;
+    if (left->at_ms != right->at_ms)
+        return left->at_ms < right->at_ms ? -1 : 1;
+    return left->order < right->order ? -1 : left->order > right->order;
+}
+
+static void free_happening(gpointer data)
+{
+    struct happening *happening = data;
+
+    if (happening->free_data)
+        happening->free_data(happening->data);
+    g_free(happening);
+}
+
+void sim_at(struct world *world, int64_t delay_ms, sim_fn fn, void *data, GDestroyNotify free_data)
+{
+    struct happening *happening = g_new(struct happening, 1);
+
+    *happening =
+        (struct happening){world->now + MAX(delay_ms, 0), ++world->orders, fn, data, free_data};
+    g_sequence_insert_sorted(world->queue, happening, compare, NULL);
+}
+
+static bool happen(struct world *world)
+{
+    GSequenceIter *first = g_sequence_get_begin_iter(world->queue);
+    struct happening *happening;
+
+    if (g_sequence_iter_is_end(first))
+        return false;
+    happening = g_sequence_get(first);
+    world->now = happening->at_ms;
+    happening->fn(world, happening->data);
+    g_sequence_remove(first);
+    if (world->now > SIM_END_MS)
+        sim_violate(world, "the run does not end: a day has passed");
+    if (++world->steps > SIM_STEPS_MAX)
+        sim_violate(world, "the run does not end: too many steps");
+    return true;
+}
+
+/* ---- words
+ * ----------------------------------------------------------------------------------------------------------------
+ */
+
+void sim_trace(struct world *world, const char *format, ...)
+{
+    va_list values;
+
+    if (!world->config.verbose)
+        return;
+    printf("%9.3f  ", (double)world->now / 1000);
+    va_start(values, format);
+    vprintf(format, values);
+    va_end(values);
+    putchar('\n');
+}
+
+void sim_violate(struct world *world, const char *format, ...)
+{
+    va_list values;
+
+    if (world->violation)
+        return;
+    va_start(values, format);
+    world->violation = g_strdup_vprintf(format, values);
+    va_end(values);
+    sim_trace(world, "VIOLATION  %s", world->violation);
+}
+
+int sim_target_index(const char *name)
+{
+    return name[0] == 't' && name[1] >= '0' && name[1] < '0' + SIM_TARGETS_MAX && !name[2]
+               ? name[1] - '0'
+               : -1;
+}
+
+/* ---- the run of one seed
+ * ----------------------------------------------------------------------------------------------------
+ */
+
+static void free_event(gpointer event)
+{
+    roll_event_free(event);
+}
+
+static void free_order(gpointer order)
+{
+    roll_order_free(order);
+}
+
+static void free_process(gpointer process)
+{
+    sim_process_free(process);
+}
+
+static void free_intent(gpointer data)
+{
+    struct intent *intent = data;
+
+    g_free(intent->name);
+    g_free(intent->outcome);
+    g_free(intent);
+}
+
+static void free_deployment(gpointer data)
+{
+    struct deployment *deployment = data;
+
+    g_free(deployment->name);
+    g_free(deployment);
+}
+
+/* Clocks of hosts differ by less than a minute from each other. */
+static void world_init(struct world *world, const struct sim_config *config)
+{
+    *world = (struct world){.config = *config};
+    for (int i = 0; i < SIM_CHANCES; i++)
+        world->random[i] = config->seed * UINT64_C(0xD1342543DE82EF95) +
+                           (uint64_t)i * UINT64_C(0x2545F4914F6CDD1D);
+    world->queue = g_sequence_new(free_happening);
+    world->events = g_ptr_array_new_with_free_func(free_event);
+    world->facts = g_ptr_array_new_with_free_func(g_free);
+    world->intents = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, free_intent);
+    world->deployments = g_ptr_array_new_with_free_func(free_deployment);
+    world->contents = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    world->processes = g_ptr_array_new_with_free_func(free_process);
+    world->order_list = g_ptr_array_new_with_free_func(free_order);
+    world->n_targets = (int)sim_between(world, SIM_PLAN, 1, SIM_TARGETS_MAX);
+    if (config->targets)
+        world->n_targets = MIN(world->n_targets, config->targets);
+    for (int i = 0; i < SIM_HOSTS; i++) {
+        world->offset[i] = sim_between(world, SIM_PLAN, -29000, 29000);
+        world->boot[i] = sim_between(world, SIM_PLAN, 0, 1000000);
+    }
+}
+
+static void world_clear(struct world *world)
+{
+    g_sequence_free(world->queue);
+    g_ptr_array_unref(world->processes);
+    g_ptr_array_unref(world->events);
+    g_ptr_array_unref(world->facts);
+    g_hash_table_unref(world->intents);
+    g_ptr_array_unref(world->deployments);
+    g_hash_table_unref(world->contents);
+    g_ptr_array_unref(world->order_list);
+}
+
+/* The trouble is over: what is open is resumed until nothing is, then everything must agree. */
+static void bring_to_end(struct world *world)
+{
+    enum { TRIES = 12 };
+
+    world->calm = true;
+    for (int i = 0; i < TRIES && !world->violation && sim_open_rollout(world); i++) {
+        sim_resume(world, i % SIM_HOSTS, true);
+        while (!world->violation && happen(world))
+            ;
+    }
+    if (!world->violation)
+        sim_check_end(world);
+}
+
+char *sim_run(const struct sim_config *config)
+{
+    struct world world;
+
+    world_init(&world, config);
+    sim_people_start(&world);
+    while (!world.violation && happen(&world))
+        ;
+    if (!world.violation)
+        bring_to_end(&world);
+    world_clear(&world);
+    return world.violation;
+}
