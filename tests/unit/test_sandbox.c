@@ -44,7 +44,7 @@ static void setup(void)
 static void teardown(void)
 {
     if (peer.pid > 0)
-        peer_stop(&peer, SIGKILL);
+        ck_assert_int_eq(peer_stop(&peer, SIGTERM), 0);
     peer_clear(&peer);
     remove_tree(folder);
     g_free(folder);
