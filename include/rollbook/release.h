@@ -136,11 +136,14 @@ struct roll_error *roll_choose_promoted(const struct roll_plan *plan, const stru
 struct roll_error *roll_release_resources(struct roll_ledger *ledger, const struct roll_order_target *target, json_t **ret_resources) ROLL_CHECKED;
 /* Differences between what a target holds (had; nothing when NULL) and what the order would put. As roll_template_compare. */
 struct roll_error *roll_order_diff(struct roll_ledger *ledger, const struct roll_order *order, const struct roll_order_target *target, json_t **ret_changes) ROLL_CHECKED;
+/* The same for a choice that is not requested yet: its parameters may still be in its blobs. */
+struct roll_error *roll_choice_diff(struct roll_ledger *ledger, const struct roll_choice *choice, const struct roll_order_target *target, json_t **ret_changes) ROLL_CHECKED;
 /* Two releases of a service in an environment: {"target": changes}. */
 struct roll_error *roll_release_diff(struct roll_ledger *ledger, const char *service, const char *environment, const char *a, const char *b, json_t **ret_diff) ROLL_CHECKED;
 
-/* Resources that deployments after the goal put on a target and the goal does not have: [{"id","release"}]. From recorded
- * step results. New reference. */
+/* Resources that deployments since the goal was first there put on a target and the goal's own did not: [{"id","release"}],
+ * by id. Told from recorded step results ({"outputResources":[ID, …]}), so equally before and after the goal is sent.
+ * New reference. */
 struct roll_error *roll_release_leftovers(struct roll_ledger *ledger, const char *stream, const struct roll_order_target *target, json_t **ret_leftovers) ROLL_CHECKED;
 
 #endif

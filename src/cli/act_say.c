@@ -60,7 +60,7 @@ static struct roll_error *diff_json(struct roll_act *act, const struct roll_choi
         const struct roll_order_target *target = g_ptr_array_index(choice->order->targets, i);
         json_t *changes = NULL;
 
-        ROLL_TRY(roll_order_diff(act->app->ledger, choice->order, target, &changes));
+        ROLL_TRY(roll_choice_diff(act->app->ledger, choice, target, &changes));
         json_array_append_new(targets,
                               json_pack("{s:s,s:s?,s:s,s:o}", "name", target->name, "from",
                                         target->had, "to", target->release, "changes", changes));

@@ -125,9 +125,8 @@ static struct roll_error *pin(struct release_maker *maker, const struct roll_ord
 static struct roll_error *expand(struct release_maker *maker, const struct roll_order_target *place,
                                  const json_t *parameters)
 {
-    const struct roll_template_linker linker = release_source_linker(maker);
-    const struct roll_template_input input = {
-        .context = release_context(place), .parameters = parameters, .linker = &linker};
+    const struct roll_template_input input = {.context = release_context(place),
+                                              .parameters = parameters};
     roll_auto(expansion) struct roll_expansion *expansion = NULL;
     return roll_template_expand(maker->tmpl, &input, &expansion);
 }

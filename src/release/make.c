@@ -20,11 +20,6 @@ static void free_artifact(gpointer data)
     g_free(artifact);
 }
 
-static void free_template(gpointer tmpl)
-{
-    roll_template_free(tmpl);
-}
-
 static struct release_maker *maker_new(const struct roll_plan *plan, struct roll_ledger *ledger,
                                        struct roll_loop *loop,
                                        const struct roll_release_options *options)
@@ -37,9 +32,6 @@ static struct release_maker *maker_new(const struct roll_plan *plan, struct roll
     maker->changes = json_array();
     maker->linked = json_array();
     maker->environments = json_object();
-    maker->link_paths = g_hash_table_new_full(g_direct_hash, g_direct_equal, NULL, g_free);
-    maker->link_digests = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
-    maker->link_templates = g_ptr_array_new_with_free_func(free_template);
     maker->artifacts = g_ptr_array_new_with_free_func(free_artifact);
     maker->scanner = release_scanner_new();
     maker->blobs = release_blobs_new();
@@ -63,9 +55,6 @@ void release_maker_free(struct release_maker *maker)
     json_decref(maker->changes);
     json_decref(maker->linked);
     json_decref(maker->environments);
-    g_hash_table_unref(maker->link_paths);
-    g_hash_table_unref(maker->link_digests);
-    g_ptr_array_unref(maker->link_templates);
     g_ptr_array_unref(maker->artifacts);
     release_scanner_free(maker->scanner);
     g_ptr_array_unref(maker->blobs);

@@ -25,18 +25,14 @@ struct release_maker {
     struct roll_commit commit;
     char *commit_id, *ref, *author; /* recorded ones when made from a base; ref, author or NULL */
     char *version;
-    char *dirty;         /* a path that differs, or NULL */
-    char *bicep;         /* version of the compiler, or NULL */
-    char *template_path; /* inside the repository, for messages and links */
+    char *dirty; /* a path that differs, or NULL */
+    char *bicep; /* version of the compiler, or NULL */
     struct roll_template *tmpl;
     char *template_digest;
     json_t *base;     /* manifest of options->base, or NULL */
     json_t *recorded; /* manifest of the same version, or NULL */
     json_t *changes, *linked, *artifacts_json, *environments; /* parts of the manifest */
-    GHashTable *link_paths;   /* struct roll_template * to its path inside the repository */
-    GHashTable *link_digests; /* path to digest */
-    GPtrArray *link_templates;
-    GPtrArray *artifacts; /* struct release_artifact * */
+    GPtrArray *artifacts;                                     /* struct release_artifact * */
     struct release_scanner *scanner;
     GPtrArray *blobs, *notes;
 };
@@ -71,12 +67,13 @@ bool release_version_is_valid(const char *version);
 struct roll_error *release_bicep_compile(struct release_maker *maker, GString **ret_text)
     ROLL_CHECKED;
 
-/* ---- links.c
- * ------------------------------------------------------------------------------------------------------
- */
+/* ---- inline.c ------------------------------------------------------------------------------ */
 
-/* Reads templates that are linked by relative path from the same commit. */
-struct roll_template_linker release_source_linker(struct release_maker *maker);
+/* The template's text with every template that it links by relative path inside it, read at the
+ * commit; NULL when it links none. path: its own, inside the repository. Fills maker->linked. */
+struct roll_error *release_inline_links(struct release_maker *maker, const char *path,
+                                        const struct roll_template *tmpl, GString **ret_text)
+    ROLL_CHECKED;
 
 /* ---- artifacts.c
  * --------------------------------------------------------------------------------------------------

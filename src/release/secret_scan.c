@@ -7,13 +7,13 @@ static const struct {
     const char *what, *pattern;
 } shapes[] = {
     {"a private key", "-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----"},
-    {"a connection string with a key",
-     "(?i)(?:^|[;\\s\"'])(?:AccountKey|SharedAccessKey|SharedSecretIssuerSecret|AccessKey)\\s*=\\s*"
-     "[A-Za-z0-9+/]{16,}={0,2}"},
+    {"a connection string with a key", "(?i)(?:^|[;\"'])\\s*(?:AccountKey|SharedAccessKey|"
+                                       "SharedSecretIssuerSecret|AccessKey)\\s*=\\s*"
+                                       "[A-Za-z0-9+/]{16,}={0,2}"},
     {"a connection string with a signature",
-     "(?i)(?:^|[;\\s\"'])SharedAccessSignature\\s*=\\s*\\S{16,}"},
+     "(?i)(?:^|[;\"'])\\s*SharedAccessSignature\\s*=\\s*\\S{16,}"},
     {"a connection string with a password",
-     "(?i)(?:^|[;\\s\"'])(?:Password|Pwd)\\s*=\\s*(?![{<$\\[*@;\\s]|\\Z)[^;]"},
+     "(?i)(?:^|[;\"'])\\s*(?:Password|Pwd)\\s*=\\s*(?![{<$\\[*@;\\s]|\\Z)[^;]"},
     {"a shared access signature", "(?i)(?:^|[?&;])sig=[A-Za-z0-9%+/_-]{16,}"},
     {"a JSON web token", "\\beyJ[A-Za-z0-9_-]{8,}\\.eyJ[A-Za-z0-9_-]{8,}\\.[A-Za-z0-9_-]{16,}"},
     {"an Azure client secret",

@@ -5,8 +5,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 
-#define MAX_TEMPLATE_BYTES (16u << 20)
-#define MAX_PARAMETERS_BYTES (4u << 20)
+#define MAX_FILE_BYTES (16u << 20)
 #define MAX_CHANGES 200
 #define MAX_VERSION_BYTES 100
 
@@ -96,8 +95,21 @@ struct roll_error *release_source_read(struct release_maker *maker, const char *
 {
     g_autofree char *inside = g_strconcat(maker->git_prefix, path, NULL);
     struct roll_error *err =
-        roll_git_read(maker->git, maker->commit.id, inside, MAX_PARAMETERS_BYTES, ret_text);
+        roll_git_read(maker->git, maker->commit.id, inside, MAX_FILE_BYTES, ret_text);
     return roll_error_wrap(err, "while reading '%s' at commit %.12s", path, maker->commit.id);
+}
+
+/* What is linked becomes part of it. */
+static struct roll_error *complete_template(struct release_maker *maker)
+{
+    g_autofree char *path = g_strconcat(maker->git_prefix, maker->plan->template_path, NULL);
+    g_autoptr(GString) whole = NULL;
+    ROLL_TRY(release_inline_links(maker, path, maker->tmpl, &whole));
+    if (!whole)
+        return NULL;
+    roll_template_free(maker->tmpl);
+    maker->tmpl = NULL;
+    return roll_template_read(whole->str, whole->len, maker->plan->template_path, &maker->tmpl);
 }
 
 static struct roll_error *read_template(struct release_maker *maker)
@@ -109,11 +121,11 @@ static struct roll_error *read_template(struct release_maker *maker)
     else
         ROLL_TRY(release_source_read(maker, path, &text));
     ROLL_TRY(roll_template_read(text->str, text->len, path, &maker->tmpl));
+    ROLL_TRY(complete_template(maker));
     size_t size = 0;
     const char *strict = roll_template_text(maker->tmpl, &size);
     GString *copy = g_string_new_len(strict, (gssize)size);
     maker->template_digest = g_strdup(release_blobs_add_take(maker->blobs, copy));
-    g_hash_table_insert(maker->link_paths, maker->tmpl, g_strconcat(maker->git_prefix, path, NULL));
     return NULL;
 }
 
@@ -185,6 +197,10 @@ struct roll_error *release_source_check(struct release_maker *maker)
         release_maker_note(maker,
                            "a nested template has a default that uses utcNow() or newGuid(), which "
                            "cannot be pinned: a redeploy differs");
+    if (facts.links)
+        release_maker_note(maker,
+                           "the template links to others by address, which are not part of the "
+                           "release: Azure reads them when it deploys");
     roll_template_facts_clear(&facts);
     return err;
 }

@@ -1,0 +1,110 @@
+/* Leftovers: what newer releases put and an older one does not know. */
+#include "release_world.h"
+
+static void put(struct world *world, const char *version, const char *outcome, const char *result)
+{
+    roll_auto(choice) struct roll_choice *choice = world_choose_out(world, version);
+    int64_t number = world_request(world, "shop/prod", choice);
+    for (guint i = 0; i < choice->order->targets->len; i++) {
+        const struct roll_order_target *target = g_ptr_array_index(choice->order->targets, i);
+        bool weu = strcmp(target->name, "weu") == 0;
+        world_intend(world, "shop/prod", number, target);
+        world_end_step(world, "shop/prod", number, target, outcome, weu ? result : NULL, 0);
+    }
+    world_end(world, "shop/prod", number,
+              strcmp(outcome, "failed") == 0 ? ROLL_EVENT_rollout_failed
+                                             : ROLL_EVENT_rollout_succeeded,
+              0);
+}
+
+/* "ID (RELEASE), …" of what is left on weu when release is there. Owned. */
+static char *left(struct world *world, const char *release)
+{
+    const struct roll_order_target target = {.name = T("weu"), .release = T(release)};
+    roll_auto(json) json_t *leftovers = NULL;
+    ck_ok(roll_release_leftovers(world->ledger, "shop/prod", &target, &leftovers));
+    GString *text = g_string_new(NULL);
+    for (size_t i = 0; i < json_array_size(leftovers); i++) {
+        const json_t *leftover = json_array_get(leftovers, i);
+        g_string_append_printf(text, "%s%s (%s)", i ? ", " : "",
+                               roll_json_get_string(leftover, "id"),
+                               roll_json_get_string(leftover, "release"));
+    }
+    return g_string_free(text, FALSE);
+}
+
+#define ck_left(world, release, wanted)                                                            \
+    do {                                                                                           \
+        g_autofree char *ck_text = left(&(world), release);                                        \
+        ck_assert_str_eq(ck_text, wanted);                                                         \
+    } while (0)
+
+static struct world three_releases(void)
+{
+    struct world world = world_make();
+    world_made(&world, "1.0.0", COMMIT_A);
+    world_made(&world, "1.1.0", COMMIT_B);
+    world_made(&world, "1.2.0", COMMIT_C);
+    return world;
+}
+
+START_TEST(test_release__leftovers_are_what_newer_deployments_added)
+{
+    struct world world = three_releases();
+    put(&world, "1.0.0", "succeeded", "{\"outputResources\":[\"/A\",\"/B\"]}");
+    put(&world, "1.1.0", "succeeded", "{\"outputResources\":[\"/a\",\"/C\"]}");
+    put(&world, "1.2.0", "succeeded", "{\"outputResources\":[{\"id\":\"/D\"},{\"id\":\"/c\"}]}");
+    ck_left(world, "1.0.0", "/c (1.2.0), /D (1.2.0)");
+    ck_left(world, "1.1.0", "/D (1.2.0)");
+    ck_left(world, "1.2.0", "");
+    world_close(&world);
+}
+END_TEST
+
+START_TEST(test_release__leftovers_are_the_same_after_the_back)
+{
+    struct world world = three_releases();
+    put(&world, "1.0.0", "succeeded", "{\"outputResources\":[\"/A\"]}");
+    put(&world, "1.1.0", "succeeded", "{\"outputResources\":[\"/A\",\"/C\"]}");
+    put(&world, "1.0.0", "succeeded", "{\"outputResources\":[\"/A\"]}");
+    ck_left(world, "1.0.0", "/C (1.1.0)");
+    world_close(&world);
+}
+END_TEST
+
+START_TEST(test_release__leftovers_of_a_failed_deployment_count)
+{
+    struct world world = three_releases();
+    put(&world, "1.0.0", "succeeded", "{\"outputResources\":[\"/A\"]}");
+    put(&world, "1.1.0", "failed", "{\"outputResources\":[\"/C\"]}");
+    ck_left(world, "1.0.0", "/C (1.1.0)");
+    world_close(&world);
+}
+END_TEST
+
+START_TEST(test_release__leftovers_leave_out_what_was_there_before_the_goal)
+{
+    struct world world = three_releases();
+    put(&world, "1.0.0", "succeeded", "{\"outputResources\":[\"/old\"]}");
+    put(&world, "1.1.0", "succeeded", "{\"outputResources\":[\"/A\"]}");
+    put(&world, "1.2.0", "succeeded", "{\"outputResources\":[\"/A\"]}");
+    ck_left(world, "1.1.0", "");
+    world_close(&world);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("release_leftovers");
+    TCase *tcase = tcase_create("leftovers");
+    tcase_add_test(tcase, test_release__leftovers_are_what_newer_deployments_added);
+    tcase_add_test(tcase, test_release__leftovers_are_the_same_after_the_back);
+    tcase_add_test(tcase, test_release__leftovers_of_a_failed_deployment_count);
+    tcase_add_test(tcase, test_release__leftovers_leave_out_what_was_there_before_the_goal);
+    suite_add_tcase(suite, tcase);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
