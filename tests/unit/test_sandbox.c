@@ -475,6 +475,63 @@ START_TEST(test_sandbox__goes_on_after_kill_9)
 }
 END_TEST
 
+/* Killed in the middle of a transaction, at every one of them: what was answered stands, what was
+ * not is done again. */
+START_TEST(test_sandbox__goes_on_after_kill_9_inside_a_transaction)
+{
+    for (int i = 1; i <= 2; i++) {
+        g_autofree char *state = g_strdup_printf("%s/state%d.db", folder, i);
+        g_autofree char *fault = g_strdup_printf("sandbox-advance:%d:kill", i);
+        struct roll_sandbox_options options = {.state_file = state, .operation_time_ms = 20};
+        int status;
+        g_setenv("ROLL_FAULT", fault, TRUE);
+        peer_start(&peer, &options);
+        g_unsetenv("ROLL_FAULT");
+        make_group();
+        expect_only(&peer, 201, "PUT", DEPLOYMENT "d1" API, two_resources);
+        struct answer answer = {.status = 200};
+        int64_t until = roll_boot_ms() + 10000;
+        while (answer.status == 200) {
+            ck_assert_int_lt(roll_boot_ms(), until);
+            answer_clear(&answer);
+            answer = call(&peer, "GET", DEPLOYMENT "d1" API, NULL);
+        }
+        answer_clear(&answer);
+        ck_assert_int_eq(waitpid(peer.pid, &status, 0), peer.pid);
+        ck_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+        peer_start(&peer, &options);
+        answer = await(&peer, DEPLOYMENT "d1" API, "properties.provisioningState", "Succeeded");
+        ck_assert_str_eq(text_of(answer.json, "properties.duration"), "PT0.040S");
+        answer_clear(&answer);
+        expect_only(&peer, 200, "GET", GROUP "/providers/Contoso.Widgets/gadgets/two" API, NULL);
+        ck_assert_int_eq(peer_stop(&peer, SIGTERM), 0);
+        peer.pid = 0;
+    }
+}
+END_TEST
+
+START_TEST(test_sandbox__keeps_no_secret_of_a_deployment_that_has_ended)
+{
+    g_autofree char *state = g_build_filename(folder, "state.db", NULL);
+    g_autofree char *content = NULL;
+    gsize size;
+    struct roll_sandbox_options options = {.state_file = state};
+    peer_start(&peer, &options);
+    make_group();
+    expect_only(&peer, 201, "PUT", DEPLOYMENT "d1" API,
+                "{\"properties\":{\"mode\":\"Incremental\",\"parameters\":{\"plain\":{\"value\":"
+                "\"seen-7\"},"
+                "\"secret\":{\"value\":\"hunter2hunter2\"}},\"template\":{\"$schema\":\"" SCHEMA
+                "\",\"contentVersion\":\"1.0.0.0\",\"parameters\":{\"plain\":{\"type\":\"string\"},"
+                "\"secret\":{\"type\":\"secureString\"}},\"resources\":[]}}}");
+    ck_assert_int_eq(peer_stop(&peer, SIGTERM), 0);
+    peer.pid = 0;
+    ck_assert(g_file_get_contents(state, &content, &size, NULL));
+    ck_assert_ptr_nonnull(g_strstr_len(content, (gssize)size, "seen-7"));
+    ck_assert_ptr_null(g_strstr_len(content, (gssize)size, "hunter2"));
+}
+END_TEST
+
 START_TEST(test_sandbox__refuses_a_foreign_state)
 {
     g_autofree char *state = g_build_filename(folder, "state.db", NULL);
@@ -593,6 +650,8 @@ static Suite *make_suite(void)
     tcase_add_test(tcase, test_sandbox__grooms_the_history);
     tcase_add_test(tcase, test_sandbox__refuses_more_than_800_active_deployments);
     tcase_add_test(tcase, test_sandbox__goes_on_after_kill_9);
+    tcase_add_test(tcase, test_sandbox__goes_on_after_kill_9_inside_a_transaction);
+    tcase_add_test(tcase, test_sandbox__keeps_no_secret_of_a_deployment_that_has_ended);
     tcase_add_test(tcase, test_sandbox__refuses_a_foreign_state);
     tcase_add_test(tcase, test_sandbox__answers_with_the_status_that_it_was_told);
     tcase_add_test(tcase, test_sandbox__drops_an_answer_after_the_work);

@@ -135,6 +135,41 @@ START_TEST(test_sandbox__lists_resources)
 }
 END_TEST
 
+START_TEST(test_sandbox__finds_what_was_written_as_part_of_its_parent)
+{
+    start(0, NULL);
+    g_autofree char *body = body_of(
+        SCHEMA, "", "",
+        "'resources':[{'type':'Microsoft.Network/"
+        "virtualNetworks','apiVersion':'2022-09-01','name':'v',"
+        "'location':'westeurope','properties':{'subnets':[{'name':'back','properties':{'"
+        "addressPrefix':'10.0.0.0/24'}}]}},"
+        "{'type':'Microsoft.Network/networkInterfaces','apiVersion':'2022-09-01','name':'n',"
+        "'location':'westeurope','dependsOn':['v'],'properties':{'ipConfigurations':[{'name':'ip','"
+        "properties':{"
+        "'subnet':{'id':'[reference(`v`).subnets[0].id]'}}}]}},"
+        "{'type':'Microsoft.ServiceBus/"
+        "namespaces','apiVersion':'2022-09-01','name':'bus','location':'westeurope',"
+        "'properties':{}}],"
+        "'outputs':{'address':{'type':'string','value':"
+        "'[reference(`n`).ipConfigurations[0].properties.privateIPAddress]'},"
+        "'key':{'type':'string','value':'[listKeys(resourceId(`Microsoft.ServiceBus/namespaces/"
+        "authorizationRules`,"
+        "`bus`,`RootManageSharedAccessKey`),`2022-09-01`).primaryKey]'}}");
+    deploy(DEPLOYMENT "d1" API, body, "Succeeded");
+    struct answer answer = expect(&peer, 200, "GET", DEPLOYMENT "d1" API, NULL);
+    ck_assert_str_eq(text_of(answer.json, "properties.outputs.address.value"), "10.0.0.4");
+    answer_clear(&answer);
+    answer = expect(&peer, 200, "GET",
+                    GROUP "/providers/Microsoft.Network/virtualNetworks/v/subnets/BACK" API, NULL);
+    ck_assert_str_eq(text_of(answer.json, "type"), "Microsoft.Network/virtualNetworks/subnets");
+    ck_assert_str_eq(text_of(answer.json, "properties.addressPrefix"), "10.0.0.0/24");
+    answer_clear(&answer);
+    expect_only(&peer, 404, "GET",
+                GROUP "/providers/Microsoft.Network/virtualNetworks/v/subnets/front" API, NULL);
+}
+END_TEST
+
 START_TEST(test_sandbox__takes_actions_and_notes_them)
 {
     start(0, NULL);
@@ -289,6 +324,30 @@ START_TEST(test_sandbox__a_nested_deployment_is_a_deployment)
                     SUB "/resourcegroups/made/providers/Contoso.Widgets/widgets/one" API, NULL);
     ck_assert_str_eq(text_of(answer.json, "location"), "northeurope");
     answer_clear(&answer);
+}
+END_TEST
+
+/* As the service: what a nested template says of its scope does not matter, and its hash is of what
+ * was sent. */
+START_TEST(test_sandbox__a_nested_template_may_name_another_scope)
+{
+    start(0, NULL);
+    g_autofree char *body =
+        body_of(SUB_SCHEMA, "'location':'westeurope',", "",
+                "'resources':[{'type':'Microsoft.Resources/"
+                "deployments','apiVersion':'2022-09-01','name':'inside',"
+                "'location':'westeurope','properties':{'mode':'Incremental','"
+                "expressionEvaluationOptions':{'scope':'inner'},'template':{'$schema':'" SCHEMA "',"
+                "'contentVersion':'1.0.0.0','resources':[]}}}]");
+    deploy(SUB DEPLOYMENTS "outer" API, body, "Succeeded");
+    struct answer answer = expect(&peer, 200, "GET", SUB DEPLOYMENTS "inside" API, NULL);
+    struct answer hash =
+        expect(&peer, 200, "POST", "/providers/Microsoft.Resources/calculateTemplateHash" API,
+               "{\"$schema\":\"" SCHEMA "\",\"contentVersion\":\"1.0.0.0\",\"resources\":[]}");
+    ck_assert_str_eq(text_of(answer.json, "properties.templateHash"),
+                     text_of(hash.json, "templateHash"));
+    answer_clear(&answer);
+    answer_clear(&hash);
 }
 END_TEST
 
@@ -512,12 +571,14 @@ static Suite *make_suite(void)
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, test_sandbox__keeps_any_resource);
     tcase_add_test(tcase, test_sandbox__lists_resources);
+    tcase_add_test(tcase, test_sandbox__finds_what_was_written_as_part_of_its_parent);
     tcase_add_test(tcase, test_sandbox__takes_actions_and_notes_them);
     tcase_add_test(tcase, test_sandbox__an_action_lasts_as_long_as_an_operation);
     tcase_add_test(tcase, test_sandbox__evaluates_parameters_variables_and_outputs);
     tcase_add_test(tcase, test_sandbox__a_failing_evaluation_fails_the_operation);
     tcase_add_test(tcase, test_sandbox__says_where_a_template_is_wrong);
     tcase_add_test(tcase, test_sandbox__a_nested_deployment_is_a_deployment);
+    tcase_add_test(tcase, test_sandbox__a_nested_template_may_name_another_scope);
     tcase_add_test(tcase, test_sandbox__a_failure_inside_is_found_from_outside);
     tcase_add_test(tcase, test_sandbox__cancelling_reaches_nested_deployments);
     tcase_add_test(tcase, test_sandbox__deploys_to_management_group_and_tenant);
