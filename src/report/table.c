@@ -148,6 +148,8 @@ void roll_table_print(const struct roll_table *table, const struct roll_screen *
                 for (int pad = g_array_index(widths, int, c) - cell->width + 2; pad > 0; pad--)
                     g_string_append_c(out, ' ');
         }
+        while (out->len > 0 && out->str[out->len - 1] == ' ')
+            g_string_truncate(out, out->len - 1);
         g_string_append_c(out, '\n');
     }
     fwrite(out->str, 1, out->len, screen->file);

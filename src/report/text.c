@@ -23,17 +23,20 @@ char *roll_report_time(int64_t unix_ms)
     return time ? g_date_time_format(time, "%Y-%m-%d %H:%M UTC") : g_strdup("-");
 }
 
+/* One unit is enough to judge by; the exact time is in the JSON. */
 char *roll_report_ago(int64_t unix_ms, int64_t now_ms)
 {
-    GString *text = g_string_new(NULL);
+    static const struct {
+        int64_t ms;
+        const char *unit;
+    } units[] = {{86400000, "d"}, {3600000, "h"}, {60000, "min"}, {1000, "s"}};
+    int64_t age = now_ms - unix_ms;
 
-    if (now_ms - unix_ms < 1000) {
-        g_string_append(text, "just now");
-    } else {
-        roll_duration_write((now_ms - unix_ms) / 1000 * 1000, text);
-        g_string_append(text, " ago");
-    }
-    return g_string_free(text, FALSE);
+    for (size_t i = 0; i < G_N_ELEMENTS(units); i++)
+        if (age >= units[i].ms)
+            return g_strdup_printf("%" G_GINT64_FORMAT " %s ago", (gint64)(age / units[i].ms),
+                                   units[i].unit);
+    return g_strdup("just now");
 }
 
 struct change_style {
