@@ -68,7 +68,8 @@
     F(text, slot, "slot", OPTIONAL) /* a schedule's slot key */                                    \
     F(number, not_before, "notBefore", OPTIONAL)                                                   \
     F(number, expires, "expires", OPTIONAL)                                                        \
-    F(number, resume_within, "resumeWithin", OPTIONAL)
+    F(number, resume_within, "resumeWithin", OPTIONAL)                                             \
+    F(objects, parts, "parts", OPTIONAL) /* parameters that this rollout made new: sticky values */
 
 /* Who drives, until when (UTC ms). A renewal is another one by the same driver. */
 #define ROLL_FIELDS_rollout_claimed(F)                                                             \
@@ -217,6 +218,10 @@
     F(text, object, "object", REQUIRED)                                                            \
     F(text, reason, "reason", REQUIRED)
 
+/* Any stream: objects that the next event's own objects refer to. An event has room for some 400 digests; a release of
+ * thousands of targets has more, and names them in events of this kind just before release.made. */
+#define ROLL_FIELDS_objects_kept(F) F(objects, parts, "parts", REQUIRED)
+
 /* ---- kinds: K(id, "name", version) ---------------------------------------------------------- */
 
 #define ROLL_EVENT_KINDS(K)                                                                        \
@@ -254,7 +259,8 @@
     K(notice_delivered, "notice.delivered", 1)                                                     \
     K(ledger_joined, "ledger.joined", 1)                                                           \
     K(ledger_reconciled, "ledger.reconciled", 1)                                                   \
-    K(object_redacted, "object.redacted", 1)
+    K(object_redacted, "object.redacted", 1)                                                       \
+    K(objects_kept, "objects.kept", 1)
 
 enum roll_event_kind {
     ROLL_EVENT_UNKNOWN, /* made by a newer program: kept and shown, never driven */

@@ -89,6 +89,16 @@ static json_t *overrides(const GPtrArray *used)
     return array;
 }
 
+/* New parameters must be named by the request, or an export of the ledger would not have them. */
+static char **parts_of(const GPtrArray *blobs)
+{
+    guint count = MIN(blobs->len, RELEASE_MAX_PARTS);
+    char **parts = count ? g_new0(char *, count + 1) : NULL;
+    for (guint i = 0; i < count; i++)
+        parts[i] = g_strdup(((const struct roll_blob *)blobs->pdata[i])->digest);
+    return parts;
+}
+
 static void fill_request(const struct release_chooser *chooser, struct roll_choice *choice)
 {
     struct roll_rollout_requested *request = &choice->request;
@@ -100,6 +110,7 @@ static void fill_request(const struct release_chooser *chooser, struct roll_choi
     request->partial = chooser->options->targets || chooser->options->ring >= 0;
     request->seen = seen(chooser->history);
     request->overrides = overrides(chooser->used);
+    request->parts = parts_of(choice->blobs);
 }
 
 /* ---- left behind ---------------------------------------------------------------------------- */
@@ -183,6 +194,12 @@ struct roll_error *release_chooser_finish(struct release_chooser *chooser,
                                           struct roll_choice **ret_choice)
 {
     release_chooser_close_groups(chooser);
+    if (chooser->choice->blobs->len > RELEASE_MAX_PARTS)
+        release_chooser_note(
+            chooser,
+            "%u parameter objects are new, more than an event can name: the rest stays "
+            "in this copy of the ledger",
+            chooser->choice->blobs->len);
     if (!chooser->choice->order->targets->len)
         return nothing(chooser);
     struct roll_choice *choice = g_steal_pointer(&chooser->choice);

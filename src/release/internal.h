@@ -20,6 +20,9 @@ struct roll_error *release_object_json(struct roll_ledger *ledger, const GPtrArr
 struct roll_error *release_object_text(struct roll_ledger *ledger, const GPtrArray *blobs,
                                        const char *digest, GString **ret_text) ROLL_CHECKED;
 
+/* An event names at most so many objects, or it would pass its 64 KiB. */
+#define RELEASE_MAX_PARTS 400
+
 /* ---- refuse.c ------------------------------------------------------------------------------- */
 
 /* Sets the detail {"next": [commands]}; the list ends with NULL, each command is owned by the call

@@ -58,6 +58,30 @@ static char **parts_of(const json_t *manifest)
     return g_strdupv((char **)sorted->pdata);
 }
 
+static void free_kept(gpointer data)
+{
+    struct roll_objects_kept *kept = data;
+    g_strfreev(kept->parts);
+    g_free(kept);
+}
+
+/* At least one chunk (struct roll_objects_kept *), each as large as one event may name. */
+static GPtrArray *chunks_of(char **parts)
+{
+    GPtrArray *chunks = g_ptr_array_new_with_free_func(free_kept);
+    guint left = g_strv_length(parts);
+    do {
+        guint count = MIN(left, RELEASE_MAX_PARTS);
+        struct roll_objects_kept *kept = g_new0(struct roll_objects_kept, 1);
+        kept->parts = g_new0(char *, count + 1);
+        for (guint i = 0; i < count; i++)
+            kept->parts[i] = g_strdup(*parts++);
+        left -= count;
+        g_ptr_array_add(chunks, kept);
+    } while (left);
+    return chunks;
+}
+
 static struct roll_error *take_manifest(void *user, const struct roll_release_row *row)
 {
     *(char **)user = g_strdup(row->manifest);
@@ -85,19 +109,41 @@ static struct roll_error *check_taken(struct roll_ledger *ledger,
                           release->version, release->service);
 }
 
+/* Everything in one transaction: what does not fit into release.made is named just before it. */
 static struct roll_error *append(struct roll_ledger *ledger, const struct roll_actor *actor,
-                                 const struct roll_release *release,
-                                 const struct roll_release_made *body, const struct roll_head *head)
+                                 const struct roll_release *release, const GArray *drafts,
+                                 const struct roll_head *head)
 {
     const struct roll_expect expect = {.stream = release->service, .head = *head};
-    const struct roll_draft draft = {release->service, ROLL_EVENT_release_made, body};
     g_autofree struct roll_object *objects = g_new0(struct roll_object, release->blobs->len);
     for (guint i = 0; i < release->blobs->len; i++) {
         const struct roll_blob *blob = g_ptr_array_index(release->blobs, i);
         objects[i] = (struct roll_object){blob->data->str, blob->data->len};
     }
-    return roll_ledger_append(ledger, actor, 0, &expect, 1, &draft, 1, objects, release->blobs->len,
-                              NULL);
+    return roll_ledger_append(ledger, actor, 0, &expect, 1,
+                              (const struct roll_draft *)(void *)drafts->data, drafts->len, objects,
+                              release->blobs->len, NULL);
+}
+
+/* Looks whether it is there, then appends; another writer in between makes it look again. */
+static struct roll_error *append_once(struct roll_ledger *ledger, const struct roll_actor *actor,
+                                      const struct roll_release *release, const GArray *drafts)
+{
+    struct roll_error *err = NULL;
+    for (int tries = 0; tries < MAX_TRIES; tries++) {
+        struct roll_head head;
+        bool recorded = false;
+        roll_error_free(err);
+        err = NULL;
+        ROLL_TRY(roll_ledger_head(ledger, release->service, &head));
+        ROLL_TRY(check_taken(ledger, release, &recorded));
+        if (recorded)
+            return NULL;
+        err = append(ledger, actor, release, drafts, &head);
+        if (roll_error_code(err) != ROLL_E_CONFLICT)
+            return err;
+    }
+    return err;
 }
 
 static char *lent(const char *text)
@@ -108,33 +154,32 @@ static char *lent(const char *text)
 struct roll_error *roll_release_record(struct roll_ledger *ledger, const struct roll_actor *actor,
                                        const struct roll_release *release)
 {
+    if (release->recorded)
+        return NULL;
     const json_t *manifest = release->manifest, *data = json_object_get(manifest, "data");
     g_auto(GStrv) parts = parts_of(manifest);
+    g_autoptr(GPtrArray) chunks = chunks_of(parts);
+    g_autoptr(GArray) drafts = g_array_new(FALSE, FALSE, sizeof(struct roll_draft));
+    for (guint i = 0; i + 1 < chunks->len; i++) {
+        const struct roll_draft kept = {release->service, ROLL_EVENT_objects_kept,
+                                        g_ptr_array_index(chunks, i)};
+        g_array_append_val(drafts, kept);
+    }
+    const struct roll_objects_kept *last = g_ptr_array_index(chunks, chunks->len - 1);
     const struct roll_release_made body = {
         .version = release->version,
         .manifest = lent(release->digest),
-        .parts = parts,
+        .parts = last->parts,
         .commit = lent(roll_json_get_string(manifest, "commit")),
         .ref = lent(roll_json_get_string(manifest, "ref")),
         .data_version = json_integer_value(json_object_get(data, "version")),
         .data_floor = json_integer_value(json_object_get(data, "floor")),
         .base = lent(roll_json_get_string(manifest, "base")),
     };
-    struct roll_error *err = NULL;
-    for (int tries = 0; tries < MAX_TRIES && !release->recorded; tries++) {
-        struct roll_head head;
-        bool recorded = false;
-        roll_error_free(err);
-        err = NULL;
-        ROLL_TRY(roll_ledger_head(ledger, release->service, &head));
-        ROLL_TRY(check_taken(ledger, release, &recorded));
-        if (recorded)
-            return NULL;
-        err = append(ledger, actor, release, &body, &head);
-        if (roll_error_code(err) != ROLL_E_CONFLICT)
-            break;
-    }
-    return roll_error_wrap(err, "while recording '%s@%s'", release->service, release->version);
+    const struct roll_draft made = {release->service, ROLL_EVENT_release_made, &body};
+    g_array_append_val(drafts, made);
+    return roll_error_wrap(append_once(ledger, actor, release, drafts), "while recording '%s@%s'",
+                           release->service, release->version);
 }
 
 /* ---- load

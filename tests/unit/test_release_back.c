@@ -653,6 +653,9 @@ START_TEST(test_release__back_keeps_sticky_parameters)
     roll_auto(choice) struct roll_choice *choice = world_back(&world, NULL);
     assert_capacity(&world, choice, "{\"capacity\":{\"value\":9}}");
     ck_assert(world_says(choice->notes, "sticky parameter 'capacity' keeps its value"));
+    const struct roll_order_target *weu = g_ptr_array_index(choice->order->targets, 0);
+    ck_assert_str_eq(choice->request.parts[0],
+                     weu->parameters_digest); /* so that an export has it */
     const struct roll_choice_options recorded = {.no_sticky = true, .ring = -1};
     roll_auto(choice) struct roll_choice *plain = world_back(&world, &recorded);
     assert_capacity(&world, plain, "{\"capacity\":{\"value\":2}}");

@@ -259,6 +259,33 @@ START_TEST(test_release__record_and_load)
 }
 END_TEST
 
+/* 1,000 targets with values of their own: more objects than one event can name. */
+START_TEST(test_release__record_has_room_for_a_fleet)
+{
+    struct shop shop = shop_make();
+    g_autoptr(GString) plan = g_string_new("{\"service\":\"fleet\",\"source\":{\"template\":"
+                                           "\"infra/fleet.json\"},\"environments\":{\"prod\":"
+                                           "{\"cloud\":\"sandbox\",\"subscription\":\"11111111-"
+                                           "1111-1111-1111-111111111111\",\"targets\":{");
+    for (int i = 0; i < 1000; i++)
+        g_string_append_printf(plan,
+                               "%s\"t%d\":{\"resourceGroup\":\"g\",\"parameters\":{\"n\":%d}}",
+                               i ? "," : "", i, i);
+    g_string_append(plan, "}}}}");
+    change(&shop, "infra/fleet.json",
+           "{" SCHEMA ",\"parameters\":{\"n\":{\"type\":\"int\"}},\"resources\":[]}");
+    change(&shop, "plans/shop.json", plan->str);
+    const struct roll_release_options options = {.version = "1.0.0"};
+    roll_auto(release) struct roll_release *release = recorded(&shop, &options);
+    roll_auto(event) struct roll_event *event = NULL;
+    ck_ok(roll_ledger_event(shop.ledger, "fleet", 3, &event));
+    ck_assert_int_eq(event->kind, ROLL_EVENT_release_made);
+    roll_auto(json) json_t *parameters = parameters_of(&shop, release, "prod", "t999");
+    assert_value(parameters, "n", "999");
+    shop_close(&shop);
+}
+END_TEST
+
 START_TEST(test_release__the_same_content_again_is_the_same_release)
 {
     struct shop shop = shop_make();
@@ -823,6 +850,7 @@ int main(void)
     tcase_add_test(tcase, test_release__make_records_scope_steps_data_and_sticky);
     tcase_add_test(tcase, test_release__make_keeps_the_template_as_written_but_strict);
     tcase_add_test(tcase, test_release__record_and_load);
+    tcase_add_test(tcase, test_release__record_has_room_for_a_fleet);
     tcase_add_test(tcase, test_release__the_same_content_again_is_the_same_release);
     tcase_add_test(tcase, test_release__a_version_is_used_once);
     tcase_add_test(tcase, test_release__changes_are_those_since_the_previous_release);
