@@ -7,9 +7,13 @@
 static const char *const root_order[] = {
     "$schema",   "languageVersion", "contentVersion", "extensions", "definitions", "parameters",
     "functions", "variables",       "resources",      "outputs",    "metadata",    NULL};
+/* properties and additionalProperties: found by trying orders on a generated template whose hash is
+ * known. */
 static const char *const parameter_order[] = {
-    "defaultValue", "allowedValues", "minValue", "maxValue", "minLength",
-    "maxLength",    "nullable",      "type",     "metadata", NULL};
+    "defaultValue", "allowedValues", "minValue",
+    "maxValue",     "minLength",     "maxLength",
+    "nullable",     "properties",    "additionalProperties",
+    "type",         "metadata",      NULL};
 static const char *const resource_order[] = {
     "type",          "apiVersion", "name",  "existing",  "location", "dependsOn",  "plan",
     "tags",          "sku",        "zones", "kind",      "identity", "properties", "subscriptionId",
