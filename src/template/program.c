@@ -25,16 +25,18 @@ static struct roll_error *check_sections(const json_t *root, struct trail *trail
     return NULL;
 }
 
-/* https?://host/schemas/DATE/KINDTemplate.json#? */
+/* https?://host/schemas/DATE/KINDTemplate.json#; ARM takes its oldest spelling and, recorded, a
+ * parameter file's too. */
 static struct roll_error *read_scope(struct program *program, struct trail *trail)
 {
     static const struct {
         const char *file;
         enum roll_scope_kind kind;
-    } kinds[] = {{"deploymentTemplate.json", ROLL_SCOPE_GROUP},
-                 {"subscriptionDeploymentTemplate.json", ROLL_SCOPE_SUBSCRIPTION},
-                 {"managementGroupDeploymentTemplate.json", ROLL_SCOPE_MANAGEMENT_GROUP},
-                 {"tenantDeploymentTemplate.json", ROLL_SCOPE_TENANT}};
+    } kinds[] = {{"deploymentTemplate", ROLL_SCOPE_GROUP},
+                 {"deploymentParameters", ROLL_SCOPE_GROUP},
+                 {"subscriptionDeploymentTemplate", ROLL_SCOPE_SUBSCRIPTION},
+                 {"managementGroupDeploymentTemplate", ROLL_SCOPE_MANAGEMENT_GROUP},
+                 {"tenantDeploymentTemplate", ROLL_SCOPE_TENANT}};
     const json_t *schema = object_get(program->root, "$schema");
     if (!json_is_string(schema))
         return template_error(
@@ -43,7 +45,7 @@ static struct roll_error *read_scope(struct program *program, struct trail *trai
             "required.");
     program->schema_uri = json_string_value(schema);
     const char *slash = strrchr(program->schema_uri, '/');
-    size_t length = slash ? strcspn(slash + 1, "#") : 0;
+    size_t length = slash ? strcspn(slash + 1, ".?#") : 0;
     for (size_t i = 0; i < G_N_ELEMENTS(kinds); i++)
         if (slash && strlen(kinds[i].file) == length &&
             g_ascii_strncasecmp(slash + 1, kinds[i].file, length) == 0 &&
