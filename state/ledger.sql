@@ -17,7 +17,7 @@ CREATE TABLE streams (
 
 CREATE TABLE events (
   id INTEGER PRIMARY KEY,                -- order of arrival in this file
-  stream INTEGER NOT NULL REFERENCES streams (id),
+  stream INTEGER NOT NULL REFERENCES streams (id) DEFERRABLE INITIALLY DEFERRED,
   seq INTEGER NOT NULL,
   kind TEXT NOT NULL,
   at INTEGER NOT NULL,                   -- UTC ms
@@ -33,12 +33,13 @@ CREATE TABLE objects (
   data BLOB                              -- NULL: a tombstone, an event object.redacted tells why
 ) STRICT;
 
--- INSERT OR REPLACE passes a DELETE trigger by, so that an existing key is refused before the insert.
+-- INSERT OR REPLACE passes a DELETE trigger by, so that an existing key is refused before the insert. FAIL instead of ABORT
+-- (also in event_add, and a deferred reference above) spares SQLite a journal for each statement; the transaction is rolled
+-- back on any error as a whole.
 CREATE TRIGGER events_insert BEFORE INSERT ON events
-WHEN EXISTS (SELECT 1 FROM events WHERE id = NEW.id)
-  OR EXISTS (SELECT 1 FROM events WHERE stream = NEW.stream AND seq = NEW.seq)
-  OR (NEW.seq <> 1 AND NOT EXISTS (SELECT 1 FROM events WHERE stream = NEW.stream AND seq = NEW.seq - 1))
-BEGIN SELECT RAISE(ABORT, 'events are only appended'); END;
+WHEN (NEW.id > 0 AND EXISTS (SELECT 1 FROM events WHERE id = NEW.id))
+  OR NEW.seq IS NOT 1 + (SELECT coalesce(max(seq), 0) FROM events WHERE stream = NEW.stream)
+BEGIN SELECT RAISE(FAIL, 'events are only appended'); END;
 CREATE TRIGGER events_update BEFORE UPDATE ON events
 BEGIN SELECT RAISE(ABORT, 'events are never changed'); END;
 CREATE TRIGGER events_delete BEFORE DELETE ON events
@@ -175,19 +176,20 @@ CREATE TABLE steps (
   code TEXT,
   message TEXT,
   result TEXT,
+  clean_at INTEGER NOT NULL,             -- when this step's end made the target clean, 0 else
   PRIMARY KEY (stream, rollout, target, step)
 ) STRICT, WITHOUT ROWID;
 
--- target '' stands for the whole environment.
+-- What succeeded in the environment as a whole. What succeeded on a target stands in its steps: an index of its own by target
+-- would cost a page for each success.
 CREATE TABLE successes (
   stream INTEGER NOT NULL,
-  target TEXT NOT NULL,
   seq INTEGER NOT NULL,                  -- of the event that made it a success
   release TEXT NOT NULL,
   rollout INTEGER NOT NULL,
   at INTEGER NOT NULL,
   adopted INTEGER NOT NULL,
-  PRIMARY KEY (stream, target, seq)
+  PRIMARY KEY (stream, seq)
 ) STRICT, WITHOUT ROWID;
 
 -- Versions that a back left behind: bad in this environment.
@@ -223,7 +225,7 @@ SELECT seq, hash, at FROM events WHERE stream = :stream ORDER BY seq DESC LIMIT 
 SELECT hash FROM events WHERE stream = :stream AND seq = :seq
 
 -- name: event_add
-INSERT INTO events (stream, seq, kind, at, hash, line) VALUES (:stream, :seq, :kind, :at, :hash, :line)
+INSERT OR FAIL INTO events (stream, seq, kind, at, hash, line) VALUES (:stream, :seq, :kind, :at, :hash, :line)
 
 -- name: event_page
 SELECT seq, hash, line FROM events WHERE stream = :stream AND seq >= :seq ORDER BY seq LIMIT :limit
@@ -379,21 +381,15 @@ SELECT s.name, r.number, r.hash, r.lane, r.kind, r.release, r.from_release, r.re
 FROM rollouts r INDEXED BY rollouts_time CROSS JOIN streams s ON s.id = r.stream
 ORDER BY r.requested_at DESC, r.stream DESC, r.number DESC LIMIT :limit
 
--- name: step_intend
+-- name: step_save
 INSERT OR REPLACE INTO steps (stream, rollout, target, step, attempt, release, outcome, accepted, intended_at, ended_at, arm_at,
-  duration_ms, resources, code, message, result)
-VALUES (:stream, :rollout, :target, :step, :attempt, :release, NULL, 0, :at, 0, 0, 0, 0, NULL, NULL, NULL)
+  duration_ms, resources, code, message, result, clean_at)
+VALUES (:stream, :rollout, :target, :step, :attempt, :release, :outcome, :accepted, :intended_at, :ended_at, :arm_at,
+  :duration_ms, :resources, :code, :message, :result, :clean_at)
 
--- name: step_end
-INSERT INTO steps (stream, rollout, target, step, attempt, release, outcome, accepted, intended_at, ended_at, arm_at,
-  duration_ms, resources, code, message, result)
-VALUES (:stream, :rollout, :target, :step, :attempt, :release, :outcome, :accepted, 0, :at, :arm_at,
-  :duration_ms, :resources, :code, :message, :result)
-ON CONFLICT (stream, rollout, target, step) DO UPDATE SET attempt = excluded.attempt, release = coalesce(excluded.release, release),
-  outcome = excluded.outcome, accepted = excluded.accepted, ended_at = excluded.ended_at, arm_at = excluded.arm_at,
-  duration_ms = excluded.duration_ms, resources = excluded.resources, code = excluded.code, message = excluded.message,
-  result = excluded.result
-WHERE excluded.attempt >= attempt
+-- name: step_load
+SELECT attempt, release, outcome, accepted, intended_at, ended_at, arm_at, duration_ms, resources, code, message, result, clean_at
+FROM steps WHERE stream = :stream AND rollout = :rollout AND target = :target AND step = :step
 
 -- name: step_not_good
 SELECT 1 FROM steps WHERE stream = :stream AND rollout = :rollout AND target = :target
@@ -405,13 +401,17 @@ SELECT p.target, p.step, p.attempt, p.release, p.outcome, p.accepted, p.intended
 FROM streams s JOIN steps p ON p.stream = s.id WHERE s.name = :stream AND p.rollout = :rollout ORDER BY p.target, p.step
 
 -- name: success_add
-INSERT INTO successes (stream, target, seq, release, rollout, at, adopted)
-VALUES (:stream, :target, :seq, :release, :rollout, :at, 0)
-ON CONFLICT DO NOTHING
+INSERT INTO successes (stream, seq, release, rollout, at, adopted) VALUES (:stream, :seq, :release, :rollout, :at, 0)
 
 -- name: success_list
-SELECT x.target, x.release, x.rollout, x.at, x.adopted
-FROM streams s JOIN successes x ON x.stream = s.id WHERE s.name = :stream AND x.target = :target ORDER BY x.seq DESC
+SELECT '', x.release, x.rollout, x.at, x.adopted
+FROM streams s JOIN successes x ON x.stream = s.id WHERE s.name = :stream ORDER BY x.seq DESC
+
+-- name: success_of_target
+SELECT p.target, p.release, p.rollout, p.clean_at, 0
+FROM streams s CROSS JOIN rollouts r ON r.stream = s.id
+  CROSS JOIN steps p ON p.stream = r.stream AND p.rollout = r.number AND p.target = :target
+WHERE s.name = :stream AND p.clean_at > 0 ORDER BY r.number DESC, p.step DESC
 
 -- name: bad_add
 INSERT OR REPLACE INTO bad (stream, version, rollout) VALUES (:stream, :version, :rollout)
@@ -470,11 +470,11 @@ FROM rollouts WHERE stream = :stream ORDER BY number
 
 -- name: dump_steps
 SELECT json_array(rollout, target, step, attempt, release, outcome, accepted, intended_at, ended_at, arm_at, duration_ms, resources,
-  code, message, result)
+  code, message, result, clean_at)
 FROM steps WHERE stream = :stream ORDER BY rollout, target, step
 
 -- name: dump_successes
-SELECT json_array(target, seq, release, rollout, at, adopted) FROM successes WHERE stream = :stream ORDER BY target, seq
+SELECT json_array(seq, release, rollout, at, adopted) FROM successes WHERE stream = :stream ORDER BY seq
 
 -- name: dump_bad
 SELECT json_array(version, rollout) FROM bad WHERE stream = :stream ORDER BY version

@@ -15,6 +15,12 @@
 #define DEFAULT_BUSY_MS 5000
 #define RETRY_US 5000UL
 
+/* The parameter that the n-th bind since the last reset named. */
+struct bind_slot {
+    char *name; /* owned, since SQLite's copy goes when it prepares again; NULL: not known yet */
+    int index;
+};
+
 struct roll_sql_stmt {
     struct roll_sql *sql;
     const struct roll_sql_text *text;
@@ -22,6 +28,8 @@ struct roll_sql_stmt {
     struct roll_error *pending; /* the first bind that failed */
     uint64_t bound;             /* a bit for each of the first 64 parameters */
     bool stepping;
+    struct bind_slot *slots; /* as many as there are parameters */
+    int parameters, binds;
 };
 
 struct roll_sql {
@@ -309,14 +317,21 @@ struct roll_error *roll_sql_open(const struct roll_sql_options *options, struct 
     return NULL;
 }
 
+static void finalize(struct roll_sql_stmt *stmt)
+{
+    for (int i = 0; i < stmt->parameters; i++)
+        g_free(stmt->slots[i].name);
+    g_free(stmt->slots);
+    sqlite3_finalize(stmt->handle);
+    roll_error_free(stmt->pending);
+}
+
 void roll_sql_close(struct roll_sql *sql)
 {
     if (!sql)
         return;
-    for (int i = 0; i < sql->count; i++) {
-        sqlite3_finalize(sql->stmts[i].handle);
-        roll_error_free(sql->stmts[i].pending);
-    }
+    for (int i = 0; i < sql->count; i++)
+        finalize(&sql->stmts[i]);
     sqlite3_close(sql->db);
     g_free(sql->stmts);
     g_free(sql->path);
@@ -365,10 +380,13 @@ struct roll_error *roll_sql_use(struct roll_sql *sql, int statement,
     g_assert(statement >= 0 && statement < sql->count);
     struct roll_sql_stmt *stmt = &sql->stmts[statement];
 
-    if (stmt->handle)
+    if (stmt->handle) {
         roll_sql_reset(stmt);
-    else
+    } else {
         ROLL_TRY(prepare(sql, stmt->text, &stmt->handle));
+        stmt->parameters = sqlite3_bind_parameter_count(stmt->handle);
+        stmt->slots = g_new0(struct bind_slot, (gsize)stmt->parameters);
+    }
     *ret_stmt = stmt;
     return NULL;
 }
@@ -377,18 +395,35 @@ void roll_sql_reset(struct roll_sql_stmt *stmt)
 {
     sqlite3_reset(stmt->handle); /* repeats the error of the last step, which was returned then */
     stmt->stepping = false;
+    stmt->binds = 0;
     stmt->bound = 0; /* borrowed texts may be gone: they must be bound again */
     g_clear_pointer(&stmt->pending, roll_error_free);
 }
 
 /* 0 and a pending error when the statement has no such parameter. */
-static int index_of(struct roll_sql_stmt *stmt, const char *name)
+static int find_parameter(struct roll_sql_stmt *stmt, const char *name)
 {
     int index = sqlite3_bind_parameter_index(stmt->handle, name);
 
     if (index == 0 && !stmt->pending)
         stmt->pending = roll_error_new(ROLL_E_INTERNAL, "statement '%s' has no parameter '%s'",
                                        stmt->text->name, name);
+    return index;
+}
+
+/* SQLite looks a name up in a list, which was a tenth of a group commit; a caller binds in the same
+ * order each time, so that the last use tells where to look first. */
+static int index_of(struct roll_sql_stmt *stmt, const char *name)
+{
+    struct bind_slot *slot = stmt->binds < stmt->parameters ? &stmt->slots[stmt->binds++] : NULL;
+
+    if (slot && slot->name && strcmp(slot->name, name) == 0)
+        return slot->index;
+    int index = find_parameter(stmt, name);
+    if (slot && index > 0) {
+        g_free(slot->name);
+        *slot = (struct bind_slot){g_strdup(name), index};
+    }
     return index;
 }
 

@@ -28,18 +28,18 @@ static struct roll_error *write_digest(const char *digest, GString *out)
 {
     if (!roll_hex_is_digest(digest))
         return roll_error_new(ROLL_E_INVALID, "'%s' is no digest", digest);
-    g_string_append_printf(out, "\"%s\"", digest);
+    g_string_append_c(out, '"');
+    g_string_append_len(out, digest, ROLL_HEX_SIZE - 1);
+    g_string_append_c(out, '"');
     return NULL;
 }
 
 static struct roll_error *write_integer(int64_t value, GString *out)
 {
-    char text[24];
-
     if (value > EXACT_INTEGER || value < -EXACT_INTEGER)
         return roll_error_new(ROLL_E_INVALID, "the number %" G_GINT64_FORMAT " lies beyond 2^53",
                               value);
-    g_string_append_len(out, text, g_snprintf(text, sizeof text, "%" G_GINT64_FORMAT, value));
+    roll_line_number(out, value);
     return NULL;
 }
 
@@ -155,7 +155,9 @@ static struct roll_error *write_body(enum roll_event_kind kind, const void *body
     ROLL_TRY(sort_fields(kind, body, sorted, &count));
     g_string_append_c(out, '{');
     for (size_t i = 0; i < count; i++) {
-        g_string_append_printf(out, "%s\"%s\":", i > 0 ? "," : "", sorted[i]->name);
+        g_string_append(out, i > 0 ? ",\"" : "\"");
+        g_string_append(out, sorted[i]->name);
+        g_string_append(out, "\":");
         struct roll_error *err = write_field(sorted[i], body, out);
         if (err)
             return roll_error_wrap(err, "field '%s' of '%s' is not valid", sorted[i]->name,

@@ -50,6 +50,9 @@ bool roll_stream_is_valid(const char *stream);
 bool roll_stream_is_side(const char *stream);
 bool roll_stream_is_service(const char *stream);
 
+/* Appends a number in decimal. */
+void roll_line_number(GString *out, int64_t value);
+
 /* Digests of the `objects` member of a canonical line, found from its end without parsing:
  * ret_first points at the first digest's quote, each takes 67 bytes with its comma. False when the
  * line has not that form. tail is what must follow the list, as roll_line_tail makes it. */

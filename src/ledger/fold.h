@@ -54,6 +54,17 @@ struct fold_rollout {
     bool detached;
 };
 
+/* The last attempt of a step. */
+struct fold_step {
+    bool there, changed; /* there: the rollout has such a step */
+    int64_t attempt;
+    char *release, *outcome; /* outcome NULL: intended */
+    bool accepted;
+    int64_t intended_at, ended_at, arm_at, duration_ms, resources;
+    char *code, *message, *result;
+    int64_t clean_at; /* its end made the target clean; 0 else */
+};
+
 struct roll_fold {
     struct roll_sql *sql;
     int64_t stream;
@@ -64,6 +75,7 @@ struct roll_fold {
                              not loaded */
     GHashTable *targets;  /* name → struct fold_target */
     GHashTable *rollouts; /* number → struct fold_rollout */
+    GHashTable *steps;    /* struct step_key → struct fold_step */
 };
 
 /* name is borrowed until roll_fold_end. Nothing is read yet. */
@@ -85,6 +97,11 @@ struct roll_error *roll_fold_target(struct roll_fold *fold, const char *target,
                                     struct fold_target **ret_row) ROLL_CHECKED;
 struct roll_error *roll_fold_rollout(struct roll_fold *fold, int64_t number,
                                      struct fold_rollout **ret_row) ROLL_CHECKED;
+struct roll_error *roll_fold_step(struct roll_fold *fold, int64_t rollout, const char *target,
+                                  int64_t step, struct fold_step **ret_row) ROLL_CHECKED;
+/* Steps alone: before a statement looks at them, and as a part of roll_fold_flush. */
+struct roll_error *roll_fold_save_steps(struct roll_fold *fold) ROLL_CHECKED;
+GHashTable *roll_fold_steps_new(void);
 /* One clean target more (+1) or less (-1) holds release. */
 struct roll_error *roll_fold_hold(struct roll_fold *fold, const char *release, int change)
     ROLL_CHECKED;

@@ -149,7 +149,6 @@ static struct roll_error *add_success(struct roll_fold *fold, const struct roll_
 
     ROLL_TRY(roll_sql_use(fold->sql, LEDGER_SUCCESS_ADD, &stmt));
     roll_sql_bind_int(stmt, ":stream", fold->stream);
-    roll_sql_bind_text(stmt, ":target", "");
     roll_sql_bind_int(stmt, ":seq", event->seq);
     roll_sql_bind_text(stmt, ":release", release);
     roll_sql_bind_int(stmt, ":rollout", number);

@@ -84,19 +84,17 @@ static struct roll_error *restore(struct roll_fold *fold, struct fold_target *ta
     return roll_fold_hold(fold, target->release, 1);
 }
 
-static struct roll_error *add_success(struct roll_fold *fold, const struct roll_event *event,
-                                      const char *name, const struct fold_target *target)
+/* The success is noted in the step that brought it. */
+static struct roll_error *note_success(struct roll_fold *fold, const struct roll_event *event,
+                                       const struct roll_step_ended *body, const char *release)
 {
-    struct roll_sql_stmt *stmt;
+    struct fold_step *step;
 
-    ROLL_TRY(roll_sql_use(fold->sql, LEDGER_SUCCESS_ADD, &stmt));
-    roll_sql_bind_int(stmt, ":stream", fold->stream);
-    roll_sql_bind_text(stmt, ":target", name);
-    roll_sql_bind_int(stmt, ":seq", event->seq);
-    roll_sql_bind_text(stmt, ":release", target->release);
-    roll_sql_bind_int(stmt, ":rollout", target->rollout);
-    roll_sql_bind_int(stmt, ":at", event->at);
-    return roll_sql_run(stmt);
+    ROLL_TRY(roll_fold_step(fold, body->rollout, body->target, body->step, &step));
+    fold_set_text(&step->release, release);
+    step->clean_at = event->at;
+    step->changed = true;
+    return NULL;
 }
 
 /* The rollout succeeded here: the target holds its release. */
@@ -119,26 +117,30 @@ static struct roll_error *make_clean(struct roll_fold *fold, const struct roll_e
     target->dirty_rollout = 0;
     forget_held(target);
     ROLL_TRY(roll_fold_hold(fold, release, 1));
-    ROLL_TRY(add_success(fold, event, body->target, target));
+    ROLL_TRY(note_success(fold, event, body, release));
     return note_live(fold, environment, body->rollout, event->at);
 }
 
 /* ---- intents --------------------------------------------------------------------------------- */
 
+/* A new attempt takes the place of the one before. */
 static struct roll_error *record_intent(struct roll_fold *fold, const struct roll_event *event,
                                         const struct roll_step_intended *body)
 {
-    struct roll_sql_stmt *stmt;
+    struct fold_step *step;
 
-    ROLL_TRY(roll_sql_use(fold->sql, LEDGER_STEP_INTEND, &stmt));
-    roll_sql_bind_int(stmt, ":stream", fold->stream);
-    roll_sql_bind_int(stmt, ":rollout", body->rollout);
-    roll_sql_bind_text(stmt, ":target", body->target);
-    roll_sql_bind_int(stmt, ":step", body->step);
-    roll_sql_bind_int(stmt, ":attempt", body->attempt);
-    roll_sql_bind_text(stmt, ":release", body->release);
-    roll_sql_bind_int(stmt, ":at", event->at);
-    return roll_sql_run(stmt);
+    ROLL_TRY(roll_fold_step(fold, body->rollout, body->target, body->step, &step));
+    step->there = step->changed = true;
+    step->attempt = body->attempt;
+    fold_set_text(&step->release, body->release);
+    fold_set_text(&step->outcome, NULL);
+    step->accepted = false;
+    step->intended_at = event->at;
+    step->ended_at = step->arm_at = step->duration_ms = step->resources = step->clean_at = 0;
+    fold_set_text(&step->code, NULL);
+    fold_set_text(&step->message, NULL);
+    fold_set_text(&step->result, NULL);
+    return NULL;
 }
 
 static struct roll_error *start_rollout(struct roll_fold *fold, int64_t number)
@@ -171,28 +173,30 @@ struct roll_error *roll_fold_step_intended(struct roll_fold *fold, const struct 
 
 /* ---- outcomes -------------------------------------------------------------------------------- */
 
+/* A check has no intent before it. What is said of an attempt that another has followed is history.
+ */
 static struct roll_error *record_outcome(struct roll_fold *fold, const struct roll_event *event,
                                          const struct roll_step_ended *body)
 {
-    struct roll_sql_stmt *stmt;
+    struct fold_step *step;
 
-    ROLL_TRY(roll_sql_use(fold->sql, LEDGER_STEP_END, &stmt));
-    roll_sql_bind_int(stmt, ":stream", fold->stream);
-    roll_sql_bind_int(stmt, ":rollout", body->rollout);
-    roll_sql_bind_text(stmt, ":target", body->target);
-    roll_sql_bind_int(stmt, ":step", body->step);
-    roll_sql_bind_int(stmt, ":attempt", body->attempt);
-    roll_sql_bind_text(stmt, ":release", body->release);
-    roll_sql_bind_text(stmt, ":outcome", body->outcome);
-    roll_sql_bind_int(stmt, ":accepted", body->accepted);
-    roll_sql_bind_int(stmt, ":at", event->at);
-    roll_sql_bind_int(stmt, ":arm_at", body->arm_at);
-    roll_sql_bind_int(stmt, ":duration_ms", body->duration_ms);
-    roll_sql_bind_int(stmt, ":resources", body->resources);
-    roll_sql_bind_text(stmt, ":code", body->code);
-    roll_sql_bind_text(stmt, ":message", body->message);
-    roll_sql_bind_text(stmt, ":result", body->result);
-    return roll_sql_run(stmt);
+    ROLL_TRY(roll_fold_step(fold, body->rollout, body->target, body->step, &step));
+    if (step->there && body->attempt < step->attempt)
+        return NULL;
+    step->there = step->changed = true;
+    step->attempt = body->attempt;
+    if (body->release)
+        fold_set_text(&step->release, body->release);
+    fold_set_text(&step->outcome, body->outcome);
+    step->accepted = body->accepted;
+    step->ended_at = event->at;
+    step->arm_at = body->arm_at;
+    step->duration_ms = body->duration_ms;
+    step->resources = body->resources;
+    fold_set_text(&step->code, body->code);
+    fold_set_text(&step->message, body->message);
+    fold_set_text(&step->result, body->result);
+    return NULL;
 }
 
 static bool is_good(const char *outcome)
@@ -214,6 +218,7 @@ static struct roll_error *all_good(struct roll_fold *fold, const struct roll_ste
     bool bad = false;
 
     if (is_good(body->outcome) && body->step > 0) {
+        ROLL_TRY(roll_fold_save_steps(fold));
         ROLL_TRY(roll_sql_use(fold->sql, LEDGER_STEP_NOT_GOOD, &stmt));
         roll_sql_bind_int(stmt, ":stream", fold->stream);
         roll_sql_bind_int(stmt, ":rollout", body->rollout);

@@ -8,15 +8,26 @@
 
 #define DIGEST_TEXT (ROLL_HEX_SIZE + 1) /* 64 digits in quotes */
 
+/* printf would be a tenth of what appending in groups costs. */
+void roll_line_number(GString *out, int64_t value)
+{
+    char digits[20], *at = digits + sizeof digits;
+    uint64_t rest = value < 0 ? -(uint64_t)value : (uint64_t)value;
+
+    do
+        *--at = (char)('0' + rest % 10);
+    while (rest /= 10);
+    if (value < 0)
+        g_string_append_c(out, '-');
+    g_string_append_len(out, at, digits + sizeof digits - at);
+}
+
 void roll_line_tail(GString *out, const char *prev, int64_t seq, const char *stream)
 {
-    char number[24];
-
-    g_snprintf(number, sizeof number, "%" G_GINT64_FORMAT, seq);
     g_string_append(out, "],\"prev\":\"");
     g_string_append(out, prev);
     g_string_append(out, "\",\"seq\":");
-    g_string_append(out, number);
+    roll_line_number(out, seq);
     g_string_append(out, ",\"stream\":\"");
     g_string_append(out, stream); /* a name of a stream needs no escapes */
     g_string_append(out, "\"}");

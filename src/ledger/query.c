@@ -189,9 +189,11 @@ struct roll_error *roll_ledger_successes(struct roll_ledger *ledger, const char 
     bool any;
 
     ROLL_TRY(roll_ledger_freshen(ledger, stream));
-    ROLL_TRY(roll_sql_use(ledger->sql, LEDGER_SUCCESS_LIST, &stmt));
+    ROLL_TRY(
+        roll_sql_use(ledger->sql, target ? LEDGER_SUCCESS_OF_TARGET : LEDGER_SUCCESS_LIST, &stmt));
     roll_sql_bind_text(stmt, ":stream", stream);
-    roll_sql_bind_text(stmt, ":target", target ? target : "");
+    if (target)
+        roll_sql_bind_text(stmt, ":target", target);
     return each_row(stmt, &call, &any);
 }
 

@@ -357,6 +357,7 @@ void roll_fold_begin(struct roll_fold *fold, struct roll_sql *sql, int64_t strea
     *fold = (struct roll_fold){.sql = sql, .stream = stream, .name = name};
     fold->service = g_strndup(name, strcspn(name, "/"));
     fold->targets = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, free_target);
+    fold->steps = roll_fold_steps_new();
     fold->rollouts = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, free_rollout);
 }
 
@@ -364,6 +365,7 @@ struct roll_error *roll_fold_flush(struct roll_fold *fold)
 {
     ROLL_TRY(save_targets(fold));
     ROLL_TRY(save_rollouts(fold));
+    ROLL_TRY(roll_fold_save_steps(fold));
     ROLL_TRY(save_holdings(fold));
     if (fold->environment.changed)
         ROLL_TRY(save_environment(fold, &fold->environment));
@@ -377,5 +379,6 @@ void roll_fold_end(struct roll_fold *fold)
     g_clear_pointer(&fold->holdings, g_hash_table_unref);
     g_clear_pointer(&fold->targets, g_hash_table_unref);
     g_clear_pointer(&fold->rollouts, g_hash_table_unref);
+    g_clear_pointer(&fold->steps, g_hash_table_unref);
     g_clear_pointer(&fold->service, g_free);
 }
