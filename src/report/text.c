@@ -59,19 +59,40 @@ static const struct change_style *change_style(const json_t *change)
     return &styles[G_N_ELEMENTS(styles) - 1];
 }
 
-/* A value on one line, cut where it would push the rest off the screen. */
-static void write_value(const json_t *value, GString *out)
-{
-    enum { MAX_SHOWN = 100 };
-    g_autoptr(GString) text = g_string_new(NULL);
+enum { MAX_SHOWN = 100, KEEP_BEFORE = 12 };
 
-    roll_json_write(value, text);
-    if (text->len > MAX_SHOWN) {
-        const char *end = g_utf8_find_prev_char(text->str, text->str + MAX_SHOWN);
-        g_string_truncate(text, end ? (gsize)(end - text->str) : 0);
-        g_string_append(text, "…");
+/* A value on one line from byte `from` on, cut where it would push the rest off the screen. */
+static void write_value(const GString *text, size_t from, GString *out)
+{
+    const char *start = text->str + from;
+    size_t size = text->len - from;
+
+    if (from > 0)
+        g_string_append(out, "…");
+    if (size > MAX_SHOWN) {
+        const char *end = g_utf8_find_prev_char(start, start + MAX_SHOWN);
+        roll_text_safe(start, end ? (size_t)(end - start) : 0, false, out);
+        g_string_append(out, "…");
+        return;
     }
-    roll_text_safe(text->str, text->len, false, out);
+    roll_text_safe(start, size, false, out);
+}
+
+/* Two long values that begin alike are shown from where they differ, with a little before it. */
+static size_t common_start(const GString *a, const GString *b)
+{
+    size_t same = 0;
+
+    if (a->len <= MAX_SHOWN && b->len <= MAX_SHOWN)
+        return 0;
+    while (same < a->len && same < b->len && a->str[same] == b->str[same])
+        same++;
+    if (same <= MAX_SHOWN / 2)
+        return 0;
+    same -= KEEP_BEFORE;
+    while (same > 0 && (a->str[same] & 0xC0) == 0x80)
+        same--;
+    return same;
 }
 
 static void write_property(const struct roll_screen *screen, const json_t *property, int indent,
@@ -81,6 +102,9 @@ static void write_property(const struct roll_screen *screen, const json_t *prope
     const json_t *before = json_object_get(property, "before");
     const json_t *after = json_object_get(property, "after");
     const char *path = roll_json_get_string(property, "path");
+    g_autoptr(GString) old_text = g_string_new(NULL);
+    g_autoptr(GString) new_text = g_string_new(NULL);
+    size_t from;
 
     g_string_append_printf(out, "%*s", indent, "");
     roll_paint(screen, style->paint, style->sign, out);
@@ -88,11 +112,16 @@ static void write_property(const struct roll_screen *screen, const json_t *prope
     roll_text_safe(path ? path : "", path ? strlen(path) : 0, false, out);
     g_string_append(out, ": ");
     if (before)
-        write_value(before, out);
+        roll_json_write(before, old_text);
+    if (after)
+        roll_json_write(after, new_text);
+    from = before && after ? common_start(old_text, new_text) : 0;
+    if (before)
+        write_value(old_text, from, out);
     if (before && after)
         g_string_append(out, " → ");
     if (after)
-        write_value(after, out);
+        write_value(new_text, from, out);
     g_string_append_c(out, '\n');
 }
 

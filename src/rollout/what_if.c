@@ -1,4 +1,5 @@
-/* ARM's own forecast of what a choice would change: asked for with --dry-run --what-if. ARM counts it as a write. */
+/* ARM's own forecast of what a choice would change: asked for with --dry-run --what-if. ARM counts
+ * it as a write. */
 #include "driver.h"
 
 #include <string.h>
