@@ -39,7 +39,8 @@ void roll_table_print(const struct roll_table *table, const struct roll_screen *
 /* One JSON document and a line feed. */
 void roll_report_json(const struct roll_screen *screen, const json_t *value);
 
-/* Changes of roll_template_compare, grouped by resource: + create, ~ modify, - delete. Returns their number. */
+/* Changes of roll_template_compare, grouped by resource: + create, ~ modify, - delete, · leave (what a rollout does not
+ * delete). Returns their number. */
 size_t roll_report_changes(const struct roll_screen *screen, const json_t *changes, int indent);
 
 /* Times for people: `2026-11-21 09:30 UTC`; and how long ago: `3 min ago`. Owned. */

@@ -53,6 +53,18 @@ char *roll_act_sentence(const struct roll_act *act, const struct roll_choice *ch
     return g_string_free(text, FALSE);
 }
 
+/* A rollout deletes nothing: what the goal does not have stays. */
+static void leave_deleted(json_t *changes)
+{
+    size_t index;
+    json_t *change;
+
+    json_array_foreach (changes, index, change) {
+        if (g_strcmp0(roll_json_get_string(change, "change"), "delete") == 0)
+            json_object_set_new(change, "change", json_string("leave"));
+    }
+}
+
 static struct roll_error *diff_json(struct roll_act *act, const struct roll_choice *choice,
                                     json_t *targets)
 {
@@ -61,6 +73,7 @@ static struct roll_error *diff_json(struct roll_act *act, const struct roll_choi
         json_t *changes = NULL;
 
         ROLL_TRY(roll_choice_diff(act->app->ledger, choice, target, &changes));
+        leave_deleted(changes);
         json_array_append_new(targets,
                               json_pack("{s:s,s:s?,s:s,s:o}", "name", target->name, "from",
                                         target->had, "to", target->release, "changes", changes));
@@ -70,8 +83,8 @@ static struct roll_error *diff_json(struct roll_act *act, const struct roll_choi
 
 static const char *change_sign(const char *type)
 {
-    static const char *const signs[][2] = {{"Create", "+"}, {"Delete", "-"},   {"Modify", "~"},
-                                           {"Deploy", "~"}, {"NoChange", "="}, {"Ignore", "."}};
+    static const char *const signs[][2] = {{"Create", "+"}, {"Delete", "-"},  {"Modify", "~"},
+                                           {"Deploy", "~"}, {"NoChange", ""}, {"Ignore", ""}};
 
     for (size_t i = 0; type && i < G_N_ELEMENTS(signs); i++)
         if (strcmp(signs[i][0], type) == 0)
@@ -79,22 +92,32 @@ static const char *change_sign(const char *type)
     return "?";
 }
 
+static void say_forecast_target(struct roll_app *app, const char *target, const json_t *changes)
+{
+    size_t index, unchanged = 0;
+    json_t *change;
+
+    roll_say(app, "%s  what ARM forecasts", target);
+    json_array_foreach (changes, index, change) {
+        const char *type = roll_json_get_string(change, "changeType");
+        const char *id = roll_json_get_string(change, "resourceId");
+        const char *sign = change_sign(type);
+
+        if (*sign)
+            roll_say(app, "  %s %s  %s", sign, type ? type : "", id ? id : "");
+        else
+            unchanged++;
+    }
+    roll_say(app, "  %zu unchanged", unchanged);
+}
+
 static void say_forecast(struct roll_app *app, const json_t *forecasts)
 {
     const char *target;
     json_t *changes;
 
-    json_object_foreach ((json_t *)(uintptr_t)forecasts, target, changes) {
-        size_t index;
-        json_t *change;
-
-        roll_say(app, "%s  what ARM forecasts", target);
-        json_array_foreach (changes, index, change) {
-            const char *type = roll_json_get_string(change, "changeType");
-            const char *id = roll_json_get_string(change, "resourceId");
-            roll_say(app, "  %s %s  %s", change_sign(type), type ? type : "", id ? id : "");
-        }
-    }
+    json_object_foreach ((json_t *)(uintptr_t)forecasts, target, changes)
+        say_forecast_target(app, target, changes);
 }
 
 static struct roll_error *forecast(struct roll_act *act, const struct roll_choice *choice,

@@ -49,6 +49,7 @@ static const struct change_style *change_style(const json_t *change)
     static const struct change_style styles[] = {
         {"create", "+", ROLL_GOOD},
         {"delete", "-", ROLL_BAD},
+        {"leave", "·", ROLL_DIM},
         {"modify", "~", ROLL_WARN},
     };
     const char *name = roll_json_get_string(change, "change");
@@ -144,6 +145,8 @@ size_t roll_report_changes(const struct roll_screen *screen, const json_t *chang
         roll_text_safe(type ? type : "", type ? strlen(type) : 0, false, out);
         g_string_append_c(out, ' ');
         roll_text_safe(name ? name : "", name ? strlen(name) : 0, false, out);
+        if (strcmp(style->name, "leave") == 0)
+            g_string_append(out, "  stays, left over");
         g_string_append_c(out, '\n');
         json_array_foreach (json_object_get(change, "properties"), at, property)
             write_property(screen, property, indent + 4, out);
