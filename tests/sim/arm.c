@@ -134,7 +134,7 @@ static bool turned_away(struct world *world, const struct request *request)
 static void accept_deployment(struct world *world, const struct request *request,
                               struct deployment *deployment)
 {
-    int64_t most = sim_chance(world, SIM_FAIL, 100) ? 1200000 : 60000;
+    int64_t most = sim_chance(world, SIM_FAIL, 100) ? 1200000 : world->longest_ms;
 
     if (!deployment) {
         deployment = g_new0(struct deployment, 1);

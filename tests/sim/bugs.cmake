@@ -30,8 +30,6 @@ sim_bug(no_fence machine_claim.c
 
 sim_bug(standing_claim machine_claim.c
   "return stands(machine) && !machine->take;" "return false;")
-sim_bug(no_quiet_after_take machine_claim.c
-  "machine->quiet_boot_ms = machine->boot_ms + ROLL_FENCE_MS;" "")
 sim_bug(believes_404_at_once machine_found.c
   "job->asked_boot_ms < job->believe_boot_ms" "false")
 sim_bug(believes_an_old_404 machine_found.c

@@ -295,6 +295,13 @@ static int64_t next_act(struct world *world)
                        most[sim_between(world, SIM_PLAN, 0, G_N_ELEMENTS(most) - 1)]);
 }
 
+/* Somebody else loses patience with what was just started. */
+static void take_it(struct world *world, void *data)
+{
+    (void)data;
+    act_take(world, (int)sim_between(world, SIM_PLAN, 0, SIM_HOSTS - 1));
+}
+
 static void act(struct world *world, void *data)
 {
     static void (*const acts[])(struct world *, int) = {
@@ -306,6 +313,8 @@ static void act(struct world *world, void *data)
 
     (void)data;
     acts[which](world, host);
+    if (sim_between(world, SIM_PLAN, 0, 5) == 0)
+        sim_at(world, sim_between(world, SIM_PLAN, 50, 15000), take_it, NULL, NULL);
     if (sim_chance(world, SIM_NOISE, 300))
         act_note(world, host);
     if (--world->acts_left > 0)

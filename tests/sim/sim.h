@@ -173,6 +173,7 @@ struct world {
     char *violation; /* the first one */
     bool calm;       /* no more trouble: the run is being brought to its end */
     int n_targets;
+    int64_t longest_ms; /* of an ordinary deployment */
     int64_t offset[SIM_HOSTS], boot[SIM_HOSTS];
 
     GPtrArray *events;   /* struct roll_event * */
