@@ -4,37 +4,42 @@
  * *own*, and may inherit others: rollouts that its own took the place of, whose intents still lack
  * an outcome.
  *
- * What is known of a job has two halves. The durable half (state, step, attempt, intended, …) is
+ * What is known of a job has two halves. The durable half (state, step, attempt, intended) is
  * changed by folding events and by nothing else, so a machine rebuilt from the ledger has the same.
  * The volatile half is the phase: what this process is doing about the step at hand.
  *
- *     IDLE     nothing: not started yet, waiting for an inherited job, or ended
- *     START    its next intent is to be appended
- *     PUT      the intent is durable, the request is due (again, after a definite "not now")
- *     GET      whether the request arrived is not known: look by name
- *     POLL     it arrived: ask until the state is final
- *     CANCEL   ask ARM to stop it, then POLL
- *     DETAIL   final by a poll: read the deployment itself
- *     EXPLAIN  it failed: read its operations for the innermost cause
- *     PROBE    a health check: try until healthy or too late
- *     DOUBT    an action, which leaves no name behind, may or may not have run: wait until it
- * cannot arrive any more RECORD   the outcome is known and is to be appended LEFT     this process
- * cannot learn the outcome; the intent stays open for a later one
+ *   IDLE     nothing: not started yet, waiting for an inherited job, or ended
+ *   START    its next intent is to be appended
+ *   PUT      the intent is durable; the request is due (again, after a definite "not now")
+ *   GET      whether the request arrived is not known: look by name
+ *   POLL     it arrived: ask until the state is final
+ *   CANCEL   ask ARM to stop it, then POLL
+ *   DETAIL   final by a poll: read the deployment itself
+ *   EXPLAIN  it failed: read its operations for the innermost cause
+ *   PROBE    a health check: try until healthy or too late
+ *   DOUBT    an action may have run, and left no name to look for: wait until it cannot any more
+ *   RECORD   the outcome is known and is to be appended
+ *   LEFT     this process cannot learn the outcome; the intent stays open for a later one
  *
- *     START ─append─▶ PUT ─accepted─▶ POLL ─final─▶ DETAIL ─▶ (EXPLAIN) ─▶ RECORD ─append─▶ START │
- * PROBE │ IDLE │ lost, busy       ▲ ours, running rebuilt ───────▶ └─────▶ GET ───────┤ ▲        │
- * not there: PUT again, or "absent" └────────┘
+ *                            accepted           final                failed
+ *   START --append--> PUT -----------> POLL ----------> DETAIL -----------> EXPLAIN
+ *                     |  ^              ^ |                |                   |
+ *           lost,busy |  | not there    | | CANCEL         +--------+----------+
+ *                     v  |              | +-----                    v
+ *   rebuilt --------> GET --------------+              START, PROBE <--append-- RECORD
+ *                           ours, runs                 or IDLE
  *
  * Two gates stand before every PUT: its intent was folded, and the claim and the fence hold
  * (machine_claim.c). Jobs meet the world in three places only: the agenda (a job acts at a boot
  * time), the queues starts and records (what the next append carries; one append at a time), and
  * the table of questions asked. So an input costs what it changes.
  *
- * Files: machine.c the public face · machine_fold.c durable facts · machine_targets.c rings, steps,
- * bake · machine_ask.c a job's next question · machine_replies.c the answers · machine_found.c what
- * a look by name means · machine_outcome.c results of steps · machine_append.c what goes into the
- * ledger · machine_claim.c claims, fence, takeover · machine_inherit.c superseded rollouts ·
- * machine_end.c how it ends · machine_agenda.c time. */
+ *   machine.c          the public face      machine_outcome.c  results of steps, and their events
+ *   machine_fold.c     durable facts        machine_append.c   what goes into the ledger
+ *   machine_targets.c  rings, steps, bake   machine_claim.c    claims, fence, takeover
+ *   machine_ask.c      a job's questions    machine_inherit.c  superseded rollouts
+ *   machine_replies.c  the answers          machine_end.c      how it begins and ends
+ *   machine_found.c    what a look means    machine_agenda.c   time */
 #ifndef ROLLBOOK_ROLLOUT_MACHINE_H
 #define ROLLBOOK_ROLLOUT_MACHINE_H
 
@@ -42,20 +47,22 @@
 
 #include "rollbook/rollout.h"
 
+/* A request whose reply was lost may still arrive so long after it left. */
+#define MACHINE_LATE_MS (10 * 1000)
+/* Clocks of two drivers differ at most by this (DESIGN section 4). */
+#define MACHINE_SKEW_MS (60 * 1000)
+/* So long a PUT is tried again that was throttled, met something busy, or did not leave; a read
+ * that was not answered; and a read that was refused or had no token. */
+#define MACHINE_PUT_PATIENCE_MS (10 * 60 * 1000)
+#define MACHINE_READ_PATIENCE_MS (10 * 60 * 1000)
+#define MACHINE_DENIED_PATIENCE_MS (60 * 1000)
+
 #define MACHINE_APPEND_MAX 200 /* drafts in one append */
-#define MACHINE_LATE_MS                                                                            \
-    (10 * 1000) /* a request whose reply was lost may still arrive so long after it left */
-#define MACHINE_SKEW_MS                                                                            \
-    (60 * 1000) /* clocks of drivers differ at most by this (DESIGN section 4) */
-#define MACHINE_PUT_PATIENCE_MS                                                                    \
-    (10 * 60000) /* throttled, busy or unreachable: the PUT is tried again so long */
-#define MACHINE_READ_PATIENCE_MS (10 * 60000)
-#define MACHINE_DENIED_PATIENCE_MS (60 * 1000) /* a read that is refused, or without a token */
-#define MACHINE_LOST_MAX 5                     /* times that a lost PUT is sent again */
-#define MACHINE_DETAIL_TRIES 5 /* reads for details only; the outcome is known without them */
+#define MACHINE_LOST_MAX 5     /* times that a lost PUT is sent again */
+#define MACHINE_DETAIL_TRIES 5 /* reads for details only: the outcome is known without them */
 #define MACHINE_CANCEL_TRIES 5
 #define MACHINE_SETTLE_LOOKS 3 /* in mode SETTLE: at a young intent that ARM does not know */
-#define MACHINE_LOOK_MS 2000   /* between two looks at it */
+#define MACHINE_LOOK_MS 2000   /* between two of them */
 #define MACHINE_TEXT_MAX 2000  /* bytes of a message */
 
 enum phase {
@@ -80,49 +87,47 @@ struct job {
     const struct roll_order_target *target; /* borrowed from the order */
     size_t index;                           /* in the order */
     guint ring;                             /* own: in the machine's rings */
-    struct job *heir; /* inherited, opened: the own job for the same target, or NULL */
 
     /* Durable: changed by folding alone. */
     enum roll_target_state state;
-    int64_t step, attempt; /* the intent without outcome, else what comes next */
     bool intended;         /* there is an intent without outcome */
-    bool touched;          /* ARM accepted something */
+    int64_t step, attempt; /* of that intent, else what comes next */
+    int64_t rival_at;      /* UTC ms by ARM: the last end of an older rollout's deployment here */
+    char correlation[ROLL_UUID_SIZE]; /* of the intent */
 
-    int64_t
-        rival_at; /* when the latest inherited deployment of this target ended, by ARM's clock */
-    char correlation[ROLL_UUID_SIZE]; /* of that intent */
+    /* Volatile, for as long as this process lives. */
+    bool occupies;    /* counts against max_parallel */
+    bool passed;      /* the ring's cursor went by while it was blocked */
+    size_t blockers;  /* inherited jobs that must end before it starts */
+    size_t followed;  /* inherited jobs that must end before its success is recorded */
+    struct job *heir; /* inherited: the own job for the same target, or NULL */
+    bool released;    /* inherited: its heir does not wait for it any more */
 
-    /* Volatile. */
+    /* Volatile, for the step at hand. */
     enum phase phase;
-    bool appending; /* its intent or outcome is in the append under way, or was just made durable by
-                       it */
-    bool occupies;  /* counts against max_parallel */
-    bool accepted;  /* the step's request is known to have arrived */
+    bool appending; /* its intent or outcome is in the append under way, or just became durable */
+    bool accepted;  /* the request is known to have arrived */
     bool cancel_sent;
-    bool released; /* inherited: its heir does not wait for it any more */
-    bool passed;   /* the ring's cursor went by while it was blocked */
-    bool failing;  /* its outcome, not yet recorded, fails the target */
-    bool again; /* the outcome is followed by another attempt: an inherited deployment ended after
-                   it */
-    size_t blockers; /* inherited jobs that must end before it starts */
-    bool held;       /* a success that is not recorded before what it follows has ended */
-    size_t followed; /* inherited jobs that must end before its success is recorded */
-    int lost, tries, looks;
-    int64_t put_boot_ms;      /* when the request left last */
-    int64_t accepted_boot_ms; /* when its acceptance was known */
-    int64_t believe_boot_ms;  /* from then on "not found" means that the request never arrived */
-    int64_t again_boot_ms;    /* not before this: the next PUT */
-    int64_t trouble_boot_ms;  /* first of the failures in a row, -1: none */
-    int64_t missing_boot_ms;  /* first "not found" of polls in a row, -1: none */
-    int64_t probe_boot_ms;    /* first try of the health check, -1: none */
-    uint64_t asked;           /* id of the open question, 0 */
-    int64_t
-        asked_boot_ms;   /* when the newest question was asked: its answer may be as old as that */
-    int64_t due_boot_ms; /* in the agenda: acts then */
-    uint64_t due_order;
-    GSequenceIter *entry;            /* in the agenda, or NULL */
-    struct roll_step_ended *outcome; /* RECORD (or on its way there); owned */
-    struct roll_blob *result;        /* owned */
+    bool failing; /* its outcome, not yet recorded, fails the target */
+    bool held;    /* its success is not recorded before what it follows has ended */
+    bool again;   /* its success was overwritten: another attempt goes with the outcome */
+    int lost;     /* PUTs whose reply was lost */
+    int tries;    /* failures in a row, which began at trouble_boot_ms (-1: none) */
+    int looks;    /* in vain, in mode SETTLE */
+    int64_t trouble_boot_ms;
+    int64_t put_boot_ms;             /* when the request left last */
+    int64_t again_boot_ms;           /* the next PUT not before this */
+    int64_t believe_boot_ms;         /* "not found" is believed if it was asked for from then on */
+    int64_t accepted_boot_ms;        /* when it was known to have arrived */
+    int64_t missing_boot_ms;         /* first "not found" in a row after that, -1: none */
+    int64_t probe_boot_ms;           /* first try of the health check, -1: none */
+    uint64_t asked;                  /* id of the open question, 0: none */
+    int64_t asked_boot_ms;           /* of the newest question: an answer may be as old as that */
+    int64_t due_boot_ms;             /* in the agenda: it acts then, */
+    uint64_t due_order;              /* among equals in this order */
+    GSequenceIter *entry;            /* its place there, or NULL */
+    struct roll_step_ended *outcome; /* what is known of it; owned, or NULL */
+    struct roll_blob *result;        /* owned, or NULL */
 };
 
 struct rollout {
@@ -170,9 +175,9 @@ struct roll_machine {
     GPtrArray *rollouts; /* struct rollout *, owned; own is the last */
     struct rollout *own;
     const struct roll_rollout_requested
-        *request; /* of a rollout that is not in the ledger yet, or NULL */
-    const GPtrArray *request_blobs;
-    int64_t candidate; /* a rollout.requested that is ours if our claim follows */
+        *request;                   /* of a rollout that this process makes, or NULL */
+    const GPtrArray *request_blobs; /* or NULL */
+    int64_t candidate;              /* a rollout.requested that is ours if our claim follows */
     char candidate_hash[ROLL_HEX_SIZE];
 
     /* Claims. */
@@ -223,107 +228,131 @@ struct roll_machine {
 };
 
 /* ---- machine_agenda.c ----------------------------------------------------------------------- */
+
 void machine_agenda_init(struct roll_machine *machine);
-void machine_due(struct roll_machine *machine, struct job *job,
-                 int64_t boot_ms); /* replaces an earlier time */
+/* The job acts at boot_ms, and not at another time that it was given before. */
+void machine_due(struct roll_machine *machine, struct job *job, int64_t boot_ms);
 void machine_not_due(struct roll_machine *machine, struct job *job);
-struct job *machine_agenda_take(struct roll_machine *machine); /* NULL: nothing is due */
-int64_t machine_agenda_next(const struct roll_machine *machine);
+/* The next job whose time has come, or NULL. */
+struct job *machine_agenda_take(struct roll_machine *machine);
+int64_t machine_agenda_next(const struct roll_machine *machine); /* INT64_MAX: empty */
+/* Pauses: after a failure, and between polls. retry_after_ms: ARM's word, -1: none. */
 int64_t machine_backoff_ms(const struct job *job, int64_t retry_after_ms);
 int64_t machine_poll_ms(const struct roll_machine *machine, const struct job *job,
                         int64_t retry_after_ms);
 
 /* ---- machine_targets.c ---------------------------------------------------------------------- */
+
 void machine_sequence_init(struct roll_machine *machine);
+/* Steps of a target: 0, its actions, then the health checks. */
 bool machine_is_check(const struct job *job, int64_t step);
 bool machine_is_action(const struct job *job, int64_t step);
 const struct roll_plan_health *machine_check(const struct job *job, int64_t step);
 int64_t machine_next_step(const struct job *job, int64_t step); /* -1: none */
-bool machine_only_reports(const struct job *job,
-                          int64_t step); /* nothing from step on can fail the target */
+/* From step on nothing can fail the target any more. */
+bool machine_only_reports(const struct job *job, int64_t step);
+
 void machine_set_state(struct roll_machine *machine, struct job *job, enum roll_target_state state);
 void machine_note_ring_time(struct roll_machine *machine, const struct job *job, int64_t at);
 void machine_occupy(struct roll_machine *machine, struct job *job);
 void machine_vacate(struct roll_machine *machine, struct job *job);
-bool machine_stopping(const struct roll_machine *machine); /* too many failed */
+
+bool machine_stopping(const struct roll_machine *machine); /* too many have failed */
 bool machine_may_start(const struct roll_machine *machine);
+/* Queues the targets that may start, ring after ring. */
 void machine_advance(struct roll_machine *machine);
-int64_t machine_bake_left(const struct roll_machine *machine);
-void machine_schedule(struct roll_machine *machine,
-                      struct job *job); /* the phase that follows from the durable half */
+int64_t machine_bake_left(const struct roll_machine *machine); /* ms, 0: no bake */
+/* Puts the job into the phase that follows from its durable half. */
+void machine_schedule(struct roll_machine *machine, struct job *job);
 
 /* ---- machine_ask.c -------------------------------------------------------------------------- */
-bool machine_act(struct roll_machine *machine, struct job *job, struct roll_action *ret_action);
-void machine_stop_jobs(struct roll_machine *machine); /* cancelling was folded */
-bool machine_cancel_wanted(const struct roll_machine *machine, const struct job *job);
 
-/* ---- machine_replies.c, machine_found.c ----------------------------------------------------- */
+/* What the job does now that its time has come. False: there is no question to ask. */
+bool machine_act(struct roll_machine *machine, struct job *job, struct roll_action *ret_action);
+bool machine_cancel_wanted(const struct roll_machine *machine, const struct job *job);
+/* rollout.cancelling was folded: nobody sleeps through it. */
+void machine_stop_jobs(struct roll_machine *machine);
+
+/* ---- machine_replies.c ---------------------------------------------------------------------- */
+
 void machine_reply(struct roll_machine *machine, struct job *job,
                    const struct roll_observation *reply);
 void machine_probed(struct roll_machine *machine, struct job *job,
                     const struct roll_observation *probe);
-void machine_found(struct roll_machine *machine, struct job *job,
-                   const struct roll_observation *reply);
-void machine_final(struct roll_machine *machine, struct job *job,
-                   const struct roll_observation *reply);
-void machine_finalize(struct roll_machine *machine, struct job *job);
-void machine_accepted(struct roll_machine *machine, struct job *job, int64_t boot_ms);
-void machine_no_trouble(struct job *job);
+void machine_go(struct roll_machine *machine, struct job *job, enum phase phase, int64_t boot_ms);
+/* Again in the same phase, after a pause. False when it was tried for long enough. */
 bool machine_try_again(struct roll_machine *machine, struct job *job, int64_t patience_ms,
                        int64_t retry_after_ms);
-void machine_go(struct roll_machine *machine, struct job *job, enum phase phase, int64_t boot_ms);
+void machine_no_trouble(struct job *job);
+/* The request is known to have arrived; it is polled at boot_ms. */
+void machine_accepted(struct roll_machine *machine, struct job *job, int64_t boot_ms);
 void machine_doubt(struct roll_machine *machine, struct job *job, int64_t believe_boot_ms);
 void machine_leave(struct roll_machine *machine, struct job *job);
 
+/* ---- machine_found.c ------------------------------------------------------------------------ */
+
+/* The answer to a look by name (GET, DETAIL). */
+void machine_found(struct roll_machine *machine, struct job *job,
+                   const struct roll_observation *reply);
+/* The outcome is noted: explain a failure, record the rest. */
+void machine_finalize(struct roll_machine *machine, struct job *job);
+
 /* ---- machine_outcome.c ---------------------------------------------------------------------- */
-void machine_note(struct job *job,
-                  const struct roll_observation *reply); /* details for the outcome to come */
+
+bool machine_succeeded(const char *outcome);
+const char *machine_outcome_of(const char *state); /* NULL: the state is not final */
+/* Keeps what a reply says for the outcome; takes its result. */
+void machine_note(struct job *job, const struct roll_observation *reply);
+/* The outcome is known. code, message: for where ARM gave none; or NULL. */
 void machine_conclude(struct roll_machine *machine, struct job *job, const char *outcome,
                       const char *code, const char *message);
 void machine_record_ready(struct roll_machine *machine, struct job *job);
+void machine_draft_record(struct roll_machine *machine, struct append *append, struct job *job);
 void machine_forget_outcome(struct job *job);
-const char *machine_outcome_of(const char *state); /* NULL: not final */
-bool machine_succeeded(const char *outcome);
 
 /* ---- machine_append.c ----------------------------------------------------------------------- */
+
 bool machine_append_due(struct roll_machine *machine, struct roll_action *ret_action);
 void machine_append_answer(struct roll_machine *machine, enum roll_observation_kind answer);
 void machine_append_free(struct append *append);
 void machine_draft(struct roll_machine *machine, struct append *append, enum roll_event_kind kind,
                    const void *body);
+/* Zeroed bodies and copies of texts that live as long as the append. */
 #define machine_body(append, type) ((type *)machine_body_of(append, sizeof(type)))
 void *machine_body_of(struct append *append, size_t size);
-char *machine_text(struct append *append,
-                   const char *text); /* a copy that lives as long as the append */
-void machine_draft_record(struct roll_machine *machine, struct append *append, struct job *job);
+char *machine_text(struct append *append, const char *text);
 
 /* ---- machine_claim.c ------------------------------------------------------------------------ */
+
 void machine_fold_claimed(struct roll_machine *machine, const struct roll_rollout_claimed *claim);
 void machine_fold_detached(struct roll_machine *machine, const struct roll_rollout_detached *body);
-bool machine_claim_refused(
-    struct roll_machine *machine); /* another driver's claim stands in the way */
+/* Another driver's claim stands in the way, and is not to be overruled. */
+bool machine_claim_refused(struct roll_machine *machine);
 bool machine_may_put(const struct roll_machine *machine);
 bool machine_renewal_due(const struct roll_machine *machine);
-int64_t machine_renewal_boot(const struct roll_machine *machine);
+int64_t machine_renewal_boot(const struct roll_machine *machine); /* INT64_MAX: never */
 void machine_draft_claim(struct roll_machine *machine, struct append *append, int64_t number);
 void machine_appended(struct roll_machine *machine, const struct append *append);
 
 /* ---- machine_inherit.c ---------------------------------------------------------------------- */
+
 void machine_inherit_open(struct roll_machine *machine);
+/* Lets the heir go when it has waited long enough. */
+void machine_inherit_wait(struct roll_machine *machine, struct job *job);
 void machine_inherit_rival(struct roll_machine *machine, const struct job *job, int64_t arm_at);
-void machine_inherit_wait(struct roll_machine *machine,
-                          struct job *job); /* lets the heir go when it waited long enough */
 void machine_inherit_ended(struct roll_machine *machine, struct job *job);
 
 /* ---- machine_end.c -------------------------------------------------------------------------- */
+
 void machine_open(struct roll_machine *machine);
 void machine_begin(struct roll_machine *machine);
 enum roll_machine_end machine_end_due(const struct roll_machine *machine);
 bool machine_back_wanted(const struct roll_machine *machine);
+bool machine_is_stuck(struct roll_machine *machine);
 void machine_draft_end(struct roll_machine *machine, struct append *append,
                        enum roll_machine_end end);
-bool machine_is_stuck(struct roll_machine *machine);
 void machine_finish(struct roll_machine *machine, enum roll_machine_end end);
+
 void machine_blob_free(struct roll_blob *blob);
 
 #endif

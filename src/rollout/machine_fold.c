@@ -152,7 +152,6 @@ static void fold_ended(struct roll_machine *machine, const struct roll_event *ev
         return;
     note_sender(job->rollout, event);
     job->intended = false;
-    job->touched |= body->accepted;
     if (job->rollout == machine->own) {
         machine->touched |= body->accepted;
         machine_note_ring_time(machine, job, event->at);

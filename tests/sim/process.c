@@ -185,6 +185,19 @@ struct delivery {
     struct answer answer;
 };
 
+/* What ARM said in full, as a driver hands it to the machine, which owns it from then on. */
+static struct roll_blob *result_of(const struct answer *answer)
+{
+    struct roll_blob *blob;
+
+    if (answer->arm_at == 0 && !answer->message)
+        return NULL;
+    blob = g_new0(struct roll_blob, 1);
+    blob->data = g_string_new(answer->message ? answer->message : "{}");
+    g_snprintf(blob->digest, sizeof blob->digest, "%064d", answer->message ? 1 : 2);
+    return blob;
+}
+
 static void deliver(struct world *world, void *data)
 {
     struct delivery *delivery = data;
@@ -205,6 +218,7 @@ static void deliver(struct world *world, void *data)
     observation.correlation_id =
         delivery->answer.correlation[0] ? delivery->answer.correlation : NULL;
     observation.arm_at = delivery->answer.arm_at;
+    observation.result = result_of(&delivery->answer);
     observation.retry_after_ms = delivery->answer.retry_after_ms;
     sim_trace(world, "p%d     reply to %d: %d %s %s", process->id, (int)delivery->id,
               observation.outcome, observation.state ? observation.state : "",

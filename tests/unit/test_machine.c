@@ -217,6 +217,7 @@ static void reply(struct world *world, enum roll_action_kind kind, const char *t
 
 #define OK(...)                                                                                    \
     ((struct roll_observation){.outcome = ROLL_ARM_OK, .correlation_id = "ours", __VA_ARGS__})
+#define OTHERS(...) ((struct roll_observation){.outcome = ROLL_ARM_OK, __VA_ARGS__})
 #define NOT(name, ...) ((struct roll_observation){.outcome = ROLL_ARM_##name, __VA_ARGS__})
 
 static void deploy(struct world *world, const char *target)
@@ -419,6 +420,879 @@ START_TEST(test_machine__cancelling_stops_what_runs_and_starts_nothing)
 }
 END_TEST
 
+/* ---- names
+ * ------------------------------------------------------------------------------------------------------------
+ */
+
+START_TEST(test_machine__names_follow_from_the_ledger)
+{
+    char correlation[ROLL_UUID_SIZE], other[ROLL_UUID_SIZE], expected[ROLL_UUID_SIZE];
+    g_autofree char *name = roll_step_name("shop", "prod", hash, "weu", 0, 1, correlation);
+    g_autofree char *again = roll_step_name("shop", "prod", hash, "weu", 0, 1, other);
+    g_autofree char *second = NULL;
+
+    roll_uuid_from(expected, hash, "weu", "0", "1", NULL);
+    ck_assert_str_eq(correlation, expected);
+    ck_assert_str_eq(correlation, other);
+    ck_assert_str_eq(name, again);
+    ck_assert_uint_eq(strlen(name), strlen("roll-shop-prod-") + 12);
+    ck_assert(strncmp(name + 15, expected, 8) == 0 && strncmp(name + 23, expected + 9, 4) == 0);
+    second = roll_step_name("shop", "prod", hash, "weu", 0, 2, other);
+    ck_assert_str_ne(name, second);
+}
+END_TEST
+
+/* ---- order
+ * --------------------------------------------------------------------------------------------------------------
+ */
+
+static void begin(struct world *world)
+{
+    static struct roll_rollout_requested request; /* borrowed by the machine */
+
+    request = request_of("release", 0);
+    world->machine = machine_new(world, "d1", ROLL_MACHINE_DRIVE);
+    roll_machine_request(world->machine, &request, world->order, NULL);
+    pump(world);
+}
+
+START_TEST(test_machine__rings_follow_one_another_after_a_bake)
+{
+    struct world world;
+    struct roll_machine_view view;
+
+    world_init(&world, order_new("weu neu/1"));
+    world.order->bake_ms = 60000;
+    begin(&world);
+    deploy(&world, "weu");
+    expect_waiting(&world, "");
+    roll_machine_view(world.machine, &view);
+    ck_assert_str_eq(view.state, "verifying");
+    ck_assert_int_eq(view.until_boot_ms, world.boot + 60000);
+    ck_assert_int_eq(world.wake, world.boot + 60000);
+    pass(&world, 59999);
+    expect_waiting(&world, "");
+    pass(&world, 1);
+    expect_waiting(&world, "PUT neu");
+    deploy(&world, "neu");
+    ck_assert_int_eq(world.done.end, ROLL_END_NONE);
+    pass(&world, 60000);
+    ck_assert_int_eq(world.done.end, ROLL_END_SUCCEEDED);
+    world_clear(&world);
+}
+END_TEST
+
+START_TEST(test_machine__at_most_so_many_targets_at_once)
+{
+    struct world world;
+
+    world_init(&world, order_new("a b c"));
+    world.order->max_parallel = 2;
+    begin(&world);
+    expect_waiting(&world, "PUT a, PUT b");
+    deploy(&world, "b");
+    expect_waiting(&world, "PUT a, PUT c");
+    world_clear(&world);
+}
+END_TEST
+
+static void fail_target(struct world *world, const char *target)
+{
+    reply(world, ROLL_ACTION_PUT, target, NOT(REFUSED, .code = "InvalidTemplate", .message = "no"));
+}
+
+START_TEST(test_machine__too_many_failures_start_nothing_more)
+{
+    struct world world;
+
+    world_init(&world, order_new("a b c d"));
+    world.order->max_parallel = 2;
+    world.order->max_failures = 1;
+    begin(&world);
+    fail_target(&world, "a");
+    expect_waiting(&world, "PUT b, PUT c");
+    fail_target(&world, "b");
+    expect_waiting(&world, "PUT c");
+    deploy(&world, "c");
+    ck_assert_int_eq(world.done.end, ROLL_END_FAILED);
+    ck_assert_int_eq(roll_machine_target_state(world.machine, 3), ROLL_TARGET_SKIPPED);
+    world_clear(&world);
+}
+END_TEST
+
+START_TEST(test_machine__failures_within_the_bound_go_on_and_fail_at_the_end)
+{
+    struct world world;
+
+    world_init(&world, order_new("a b/1"));
+    world.order->max_failures = 1;
+    begin(&world);
+    fail_target(&world, "a");
+    deploy(&world, "b");
+    ck_assert_int_eq(world.done.end, ROLL_END_FAILED);
+    ck_assert_int_eq(roll_machine_target_state(world.machine, 1), ROLL_TARGET_SUCCEEDED);
+    world_clear(&world);
+}
+END_TEST
+
+START_TEST(test_machine__in_lane_rollback_a_failure_never_stops_the_others)
+{
+    struct world world;
+
+    world_init(&world, order_new("a b c"));
+    world.order->lane = ROLL_LANE_ROLLBACK;
+    world.order->max_parallel = 1;
+    begin(&world);
+    fail_target(&world, "a");
+    fail_target(&world, "b");
+    expect_waiting(&world, "PUT c");
+    world_clear(&world);
+}
+END_TEST
+
+START_TEST(test_machine__a_fleet_costs_what_it_changes)
+{
+    enum { TARGETS = 10000 };
+    struct world world;
+    g_autoptr(GString) names = g_string_new("t0");
+
+    for (int i = 1; i < TARGETS; i++)
+        g_string_append_printf(names, " t%d", i);
+    world_init(&world, order_new(names->str));
+    world.order->max_parallel = 50;
+    begin(&world);
+    while (world.n_asked > 0) {
+        struct roll_action action = world.asked[0];
+        reply(&world, action.kind, action.target->name,
+              action.kind == ROLL_ACTION_PUT ? OK(.state = "Accepted")
+                                             : OK(.state = "Succeeded", .arm_at = world.wall));
+    }
+    ck_assert_int_eq(world.done.end, ROLL_END_SUCCEEDED);
+    world_clear(&world);
+}
+END_TEST
+
+START_TEST(test_machine__an_append_holds_at_most_200_events)
+{
+    struct world world;
+    struct roll_rollout_requested request = request_of("release", 0);
+    struct roll_action action;
+    int64_t wake;
+    g_autoptr(GString) names = g_string_new("t0");
+
+    for (int i = 1; i < 300; i++)
+        g_string_append_printf(names, " t%d", i);
+    world_init(&world, order_new(names->str));
+    world.order->max_parallel = 300;
+    world.machine = machine_new(&world, "d1", ROLL_MACHINE_DRIVE);
+    roll_machine_request(world.machine, &request, world.order, NULL);
+    ck_assert(roll_machine_next(world.machine, world.wall, world.boot, &action, &wake));
+    ck_assert_uint_le(action.n_drafts, 200);
+    ck_assert_uint_ge(action.n_drafts, 199);
+    ck_assert(!roll_machine_next(world.machine, world.wall, world.boot, &action, &wake));
+    world_clear(&world);
+}
+END_TEST
+
+/* ---- replies
+ * --------------------------------------------------------------------------------------------------------------
+ */
+
+START_TEST(test_machine__throttled_is_tried_again_for_ten_minutes)
+{
+    struct world world;
+
+    start(&world, "weu");
+    for (int i = 0; i < 10; i++) {
+        expect_waiting(&world, "PUT weu");
+        reply(&world, ROLL_ACTION_PUT, "weu",
+              NOT(THROTTLED, .code = "TooManyRequests", .retry_after_ms = 60000));
+        pass(&world, 60000);
+    }
+    reply(&world, ROLL_ACTION_PUT, "weu",
+          NOT(THROTTLED, .code = "TooManyRequests", .retry_after_ms = 60000));
+    ck_assert_int_eq(world.done.end, ROLL_END_FAILED);
+    world_clear(&world);
+}
+END_TEST
+
+START_TEST(test_machine__busy_with_our_own_deployment_is_adopted)
+{
+    struct world world;
+
+    start(&world, "weu");
+    reply(&world, ROLL_ACTION_PUT, "weu", NOT(BUSY, .code = "DeploymentActive"));
+    expect_waiting(&world, "GET weu");
+    reply(&world, ROLL_ACTION_GET, "weu", OK(.state = "Running"));
+    pass(&world, 500);
+    expect_waiting(&world, "POLL weu");
+    world_clear(&world);
+}
+END_TEST
+
+START_TEST(test_machine__busy_with_something_else_is_put_again)
+{
+    struct world world;
+
+    start(&world, "weu");
+    reply(&world, ROLL_ACTION_PUT, "weu",
+          NOT(BUSY, .code = "AnotherOperationInProgress", .retry_after_ms = 5000));
+    reply(&world, ROLL_ACTION_GET, "weu", NOT(NOT_FOUND));
+    expect_waiting(&world, "");
+    pass(&world, 5000);
+    expect_waiting(&world, "PUT weu");
+    world_clear(&world);
+}
+END_TEST
+
+START_TEST(test_machine__a_name_with_another_correlation_id_is_a_conflict)
+{
+    struct world world;
+
+    start(&world, "weu");
+    reply(&world, ROLL_ACTION_PUT, "weu", NOT(LOST));
+    reply(&world, ROLL_ACTION_GET, "weu",
+          OTHERS(.state = "Succeeded", .correlation_id = "somebody"));
+    expect_history(&world, 3, "ended:weu:0:conflict:last failed");
+    world_clear(&world);
+}
+END_TEST
+
+START_TEST(test_machine__a_fixed_name_was_used_before)
+{
+    struct world world;
+    struct roll_order_target *target;
+
+    world_init(&world, order_new("weu"));
+    target = g_ptr_array_index(world.order->targets, 0);
+    target->deployment_name = g_strdup("main");
+    begin(&world);
+    reply(&world, ROLL_ACTION_PUT, "weu", NOT(LOST));
+    reply(&world, ROLL_ACTION_GET, "weu",
+          OTHERS(.state = "Succeeded", .correlation_id = "the last one"));
+    for (int i = 0; i < 5; i++) {
+        pass(&world, 2000);
+        reply(&world, ROLL_ACTION_GET, "weu",
+              OTHERS(.state = "Succeeded", .correlation_id = "the last one"));
+    }
+    expect_waiting(&world, "PUT weu");
+    world_clear(&world);
+}
+END_TEST
+
+START_TEST(test_machine__lost_five_times_and_never_seen_is_absent)
+{
+    struct world world;
+
+    start(&world, "weu");
+    for (int i = 0; i < 6; i++) {
+        reply(&world, ROLL_ACTION_PUT, "weu", NOT(LOST));
+        world.wall += 10000;
+        world.boot += 10000;
+        reply(&world, ROLL_ACTION_GET, "weu", NOT(NOT_FOUND)); /* asked too early to be believed */
+        reply(&world, ROLL_ACTION_GET, "weu", NOT(NOT_FOUND));
+    }
+    ck_assert_int_eq(world.done.end, ROLL_END_FAILED);
+    world_clear(&world);
+}
+END_TEST
+
+START_TEST(test_machine__not_found_while_polling_is_believed_after_five_minutes)
+{
+    struct world world;
+
+    start(&world, "weu");
+    reply(&world, ROLL_ACTION_PUT, "weu", OK(.state = "Accepted"));
+    for (int i = 0; i < 299; i++) {
+        reply(&world, ROLL_ACTION_POLL, "weu",
+              NOT(NOT_FOUND, .code = "DeploymentNotFound", .retry_after_ms = 1000));
+        pass(&world, 1000);
+        expect_waiting(&world, "POLL weu");
+    }
+    reply(&world, ROLL_ACTION_POLL, "weu",
+          NOT(NOT_FOUND, .code = "DeploymentNotFound", .retry_after_ms = 1000));
+    pass(&world, 1000);
+    reply(&world, ROLL_ACTION_POLL, "weu", NOT(NOT_FOUND, .code = "DeploymentNotFound"));
+    reply(&world, ROLL_ACTION_GET, "weu", NOT(NOT_FOUND, .code = "DeploymentNotFound"));
+    expect_history(&world, world.events->len - 2, "ended:weu:0:failed:last failed");
+    world_clear(&world);
+}
+END_TEST
+
+START_TEST(test_machine__a_vanished_group_ends_the_step_at_once)
+{
+    struct world world;
+
+    start(&world, "weu");
+    reply(&world, ROLL_ACTION_PUT, "weu", OK(.state = "Accepted"));
+    reply(&world, ROLL_ACTION_POLL, "weu", NOT(NOT_FOUND, .code = "ResourceGroupNotFound"));
+    reply(&world, ROLL_ACTION_GET, "weu", NOT(NOT_FOUND, .code = "ResourceGroupNotFound"));
+    expect_history(&world, 3, "ended:weu:0:failed:last failed");
+    world_clear(&world);
+}
+END_TEST
+
+START_TEST(test_machine__late_and_double_answers_are_dropped)
+{
+    struct world world;
+    struct roll_action put;
+
+    start(&world, "weu");
+    put = take_asked(&world, ROLL_ACTION_PUT, "weu");
+    for (int i = 0; i < 3; i++) {
+        struct roll_blob *blob = g_new0(struct roll_blob, 1);
+        blob->data = g_string_new("{}");
+        observe(&world,
+                (struct roll_observation){
+                    .id = put.id, .kind = ROLL_SAW_REPLY, .retry_after_ms = -1, .result = blob});
+    }
+    observe(&world, (struct roll_observation){
+                        .id = 4711, .kind = ROLL_SAW_REPLY, .outcome = ROLL_ARM_REFUSED});
+    observe(&world, (struct roll_observation){.id = 4711, .kind = ROLL_SAW_CONFLICT});
+    observe(&world, (struct roll_observation){.id = 4711, .kind = ROLL_SAW_BACK});
+    pump(&world);
+    expect_waiting(&world, "POLL weu");
+    world_clear(&world);
+}
+END_TEST
+
+START_TEST(test_machine__what_ARM_said_is_appended)
+{
+    struct world world;
+    struct roll_blob *blob = g_new0(struct roll_blob, 1);
+    const struct roll_step_ended *end;
+
+    start(&world, "weu");
+    reply(&world, ROLL_ACTION_PUT, "weu", OK(.state = "Accepted"));
+    reply(&world, ROLL_ACTION_POLL, "weu", OK(.state = "Failed"));
+    reply(&world, ROLL_ACTION_GET, "weu",
+          OK(.state = "Failed", .code = "DeploymentFailed", .duration_ms = 7, .arm_at = 8));
+    blob->data = g_string_new("{}");
+    roll_sha256_hex("{}", 2, blob->digest);
+    reply(&world, ROLL_ACTION_EXPLAIN, "weu",
+          OK(.code = "Conflict", .message = "the name is taken", .resources = 3, .result = blob));
+    end = roll_event_body((struct roll_event *)g_ptr_array_index(world.events, 3), step_ended);
+    ck_assert_str_eq(end->code, "Conflict");
+    ck_assert_str_eq(end->message, "the name is taken");
+    ck_assert_int_eq(end->duration_ms, 7);
+    ck_assert_int_eq(end->arm_at, 8);
+    ck_assert_int_eq(end->resources, 3);
+    ck_assert_uint_eq(strlen(end->result), 64);
+    ck_assert(end->accepted);
+    world_clear(&world);
+}
+END_TEST
+
+START_TEST(test_machine__what_cannot_be_read_is_not_guessed)
+{
+    struct world world;
+
+    start(&world, "weu");
+    reply(&world, ROLL_ACTION_PUT, "weu", NOT(LOST));
+    reply(&world, ROLL_ACTION_GET, "weu", NOT(REFUSED, .code = "AuthorizationFailed"));
+    pass(&world, 60000);
+    reply(&world, ROLL_ACTION_GET, "weu", NOT(REFUSED, .code = "AuthorizationFailed"));
+    expect_history(&world, 3, "detached");
+    ck_assert_int_eq(world.done.end, ROLL_END_DETACHED);
+    world_clear(&world);
+}
+END_TEST
+
+START_TEST(test_machine__without_a_token_the_step_is_refused)
+{
+    struct world world;
+
+    start(&world, "weu");
+    reply(&world, ROLL_ACTION_PUT, "weu", NOT(NO_TOKEN, .message = "no credential"));
+    expect_history(&world, 3, "ended:weu:0:refused:last failed");
+    world_clear(&world);
+}
+END_TEST
+
+/* ---- actions and checks
+ * ---------------------------------------------------------------------------------------------------
+ */
+
+static void add_action(struct world *world, bool skip_on_back)
+{
+    for (guint i = 0; i < world->order->targets->len; i++) {
+        struct roll_order_target *target = g_ptr_array_index(world->order->targets, i);
+        struct roll_plan_step *step = g_new0(struct roll_plan_step, 1);
+        step->action = g_strdup("slotsswap");
+        step->api_version = g_strdup("2022-09-01");
+        step->skip_on_back = skip_on_back;
+        g_ptr_array_add(target->steps, step);
+    }
+}
+
+static void add_check(struct world *world)
+{
+    struct roll_plan_health *check = g_new0(struct roll_plan_health, 1);
+
+    check->url = g_strdup("http://weu");
+    check->within_ms = 10000;
+    check->every_ms = 5000;
+    g_ptr_array_add(world->order->health, check);
+}
+
+static void probed(struct world *world, bool healthy)
+{
+    struct roll_action action = take_asked(world, ROLL_ACTION_PROBE, NULL);
+
+    observe(world, (struct roll_observation){.id = action.id,
+                                             .kind = ROLL_SAW_PROBED,
+                                             .healthy = healthy,
+                                             .message = "status 500"});
+    pump(world);
+}
+
+START_TEST(test_machine__actions_then_checks_follow_the_deployment)
+{
+    struct world world;
+
+    world_init(&world, order_new("weu"));
+    add_action(&world, true);
+    add_check(&world);
+    begin(&world);
+    deploy(&world, "weu");
+    expect_waiting(&world, "PUT weu");
+    reply(&world, ROLL_ACTION_PUT, "weu", OK());
+    ck_assert_int_eq(roll_machine_target_state(world.machine, 0), ROLL_TARGET_CHECKING);
+    probed(&world, true);
+    expect_history(&world, 2,
+                   "intended:weu:0 ended:weu:0:succeeded intended:weu:1 ended:weu:1:succeeded "
+                   "ended:weu:2:succeeded:last "
+                   "succeeded");
+    world_clear(&world);
+}
+END_TEST
+
+START_TEST(test_machine__an_action_that_a_back_skips_is_not_intended)
+{
+    struct world world;
+
+    world_init(&world, order_new("weu"));
+    world.order->lane = ROLL_LANE_ROLLBACK;
+    add_action(&world, true);
+    begin(&world);
+    deploy(&world, "weu");
+    expect_history(&world, 2, "intended:weu:0 ended:weu:0:succeeded:last succeeded");
+    world_clear(&world);
+}
+END_TEST
+
+START_TEST(test_machine__an_action_is_never_repeated)
+{
+    struct world world;
+
+    world_init(&world, order_new("weu"));
+    add_action(&world, false);
+    begin(&world);
+    deploy(&world, "weu");
+    reply(&world, ROLL_ACTION_PUT, "weu", NOT(LOST));
+    expect_waiting(&world, "");
+    pass(&world, 10000);
+    expect_history(&world, 5, "ended:weu:1:failed:last failed");
+    world_clear(&world);
+}
+END_TEST
+
+START_TEST(test_machine__an_unhealthy_target_fails)
+{
+    struct world world;
+
+    world_init(&world, order_new("weu"));
+    add_check(&world);
+    begin(&world);
+    deploy(&world, "weu");
+    probed(&world, false);
+    pass(&world, 5000);
+    probed(&world, false);
+    pass(&world, 5000);
+    probed(&world, false);
+    expect_history(&world, 3, "ended:weu:0:succeeded ended:weu:1:failed:last failed");
+    world_clear(&world);
+}
+END_TEST
+
+START_TEST(test_machine__health_that_is_only_reported_fails_nothing)
+{
+    struct world world;
+
+    world_init(&world, order_new("weu"));
+    world.order->health_reports_only = true;
+    add_check(&world);
+    begin(&world);
+    deploy(&world, "weu");
+    probed(&world, false);
+    pass(&world, 10000);
+    probed(&world, false);
+    expect_history(&world, 3, "ended:weu:0:succeeded:last ended:weu:1:failed succeeded");
+    world_clear(&world);
+}
+END_TEST
+
+/* ---- claims
+ * ------------------------------------------------------------------------------------------------------------------
+ */
+
+static void claim_by(struct world *world, const char *driver)
+{
+    g_autofree char *name = g_strdup(driver);
+    char host[] = "h";
+    struct roll_rollout_claimed body = {
+        .rollout = 1, .driver = name, .host = host, .until = world->wall + ROLL_CLAIM_MS};
+
+    world_event(world, ROLL_EVENT_rollout_claimed, &body);
+    roll_machine_fold(world->machine, g_ptr_array_index(world->events, world->events->len - 1));
+    pump(world);
+}
+
+START_TEST(test_machine__another_driver_fences)
+{
+    struct world world;
+
+    start(&world, "weu neu");
+    claim_by(&world, "d2");
+    ck_assert_int_eq(world.done.end, ROLL_END_FENCED);
+    reply(&world, ROLL_ACTION_PUT, "weu", NOT(THROTTLED));
+    pass(&world, 60000);
+    expect_waiting(&world, "PUT neu");
+    world_clear(&world);
+}
+END_TEST
+
+START_TEST(test_machine__a_claim_is_renewed_while_something_is_under_way)
+{
+    struct world world;
+
+    start(&world, "weu");
+    reply(&world, ROLL_ACTION_PUT, "weu", OK(.state = "Accepted"));
+    ck_assert_int_eq(world.wake, world.boot + ROLL_CLAIM_MS - ROLL_CLAIM_RENEW_MS);
+    pass(&world, ROLL_CLAIM_MS - ROLL_CLAIM_RENEW_MS);
+    expect_history(&world, 3, "claimed");
+    world_clear(&world);
+}
+END_TEST
+
+START_TEST(test_machine__after_a_take_no_put_before_the_other_fence_has_passed)
+{
+    struct world world;
+
+    world_init(&world, order_new("weu neu"));
+    world.order->max_parallel = 1;
+    begin(&world);
+    rebuild(&world, "d2", ROLL_MACHINE_DRIVE, false, true);
+    expect_history(&world, 3, "claimed");
+    reply(&world, ROLL_ACTION_GET, "weu", OK(.state = "Succeeded"));
+    expect_history(&world, 4, "ended:weu:0:succeeded:last intended:neu:0");
+    expect_waiting(&world, "");
+    pass(&world, 9999);
+    expect_waiting(&world, "");
+    pass(&world, 1);
+    expect_waiting(&world, "PUT neu");
+    world_clear(&world);
+}
+END_TEST
+
+START_TEST(test_machine__a_lapsed_or_detached_claim_is_taken_over)
+{
+    struct world world;
+
+    start(&world, "weu");
+    world.wall += ROLL_CLAIM_MS;
+    rebuild(&world, "d2", ROLL_MACHINE_DRIVE, false, false);
+    expect_waiting(&world, "GET weu");
+    observe(&world, (struct roll_observation){.kind = ROLL_SAW_DETACH});
+    pump(&world);
+    expect_history(&world, 3, "claimed detached");
+    rebuild(&world, "d3", ROLL_MACHINE_DRIVE, false, false);
+    expect_waiting(&world, "GET weu");
+    world_clear(&world);
+}
+END_TEST
+
+START_TEST(test_machine__a_foreign_intent_is_old_when_its_last_sender_is)
+{
+    struct world world;
+
+    start(&world, "weu");
+    world.wall += ROLL_CLAIM_MS * 2;
+    world.boot += ROLL_CLAIM_MS * 2;
+    rebuild(&world, "d2", ROLL_MACHINE_DRIVE, false, false);
+    reply(&world, ROLL_ACTION_GET, "weu", NOT(NOT_FOUND));
+    expect_waiting(&world, "PUT weu"); /* nobody wrote for ten minutes */
+    rebuild(&world, "d3", ROLL_MACHINE_DRIVE, true, false);
+    reply(&world, ROLL_ACTION_GET, "weu", NOT(NOT_FOUND));
+    expect_waiting(&world, ""); /* d2 may have sent it just now */
+    pass(&world, 10000);
+    reply(&world, ROLL_ACTION_GET, "weu", NOT(NOT_FOUND));
+    expect_waiting(&world, "PUT weu");
+    world_clear(&world);
+}
+END_TEST
+
+/* ---- settling
+ * ------------------------------------------------------------------------------------------------------------------
+ */
+
+START_TEST(test_machine__settling_leaves_a_young_intent_and_ends_an_old_one)
+{
+    struct world world;
+
+    start(&world, "weu");
+    rebuild(&world, "d2", ROLL_MACHINE_SETTLE, true, false);
+    for (int i = 0; i < 3; i++) {
+        reply(&world, ROLL_ACTION_GET, "weu", NOT(NOT_FOUND));
+        pass(&world, 2000);
+    }
+    expect_history(&world, 3, "claimed detached");
+    ck_assert_int_eq(world.done.end, ROLL_END_SETTLED);
+    pass(&world, ROLL_ABSENT_MS);
+    rebuild(&world, "d3", ROLL_MACHINE_SETTLE, true, false);
+    reply(&world, ROLL_ACTION_GET, "weu", NOT(NOT_FOUND));
+    expect_history(&world, 5, "claimed ended:weu:0:absent detached");
+    rebuild(&world, "d4", ROLL_MACHINE_DRIVE, true, false);
+    expect_history(&world, 8, "claimed intended:weu:0");
+    ck_assert_int_eq(take_asked(&world, ROLL_ACTION_PUT, "weu").attempt, 2);
+    world_clear(&world);
+}
+END_TEST
+
+START_TEST(test_machine__nothing_to_settle_writes_nothing)
+{
+    struct world world;
+
+    start(&world, "weu");
+    deploy(&world, "weu");
+    world.done.end = ROLL_END_NONE;
+    rebuild(&world, "d2", ROLL_MACHINE_SETTLE, true, false);
+    ck_assert_int_eq(world.done.end, ROLL_END_ENDED);
+    expect_history(&world, 5, "");
+    world_clear(&world);
+}
+END_TEST
+
+/* ---- superseding
+ * ------------------------------------------------------------------------------------------------------------------
+ */
+
+/* Rollout 1 was put to weu and is running there; a back of weu and neu takes its place. */
+static void supersede(struct world *world, struct roll_order *order)
+{
+    static struct roll_rollout_requested request; /* borrowed by the machine */
+
+    request = request_of("rollback", 1);
+    start(world, "weu");
+    roll_machine_free(world->machine);
+    world->n_asked = 0;
+    world->machine = machine_new(world, "d2", ROLL_MACHINE_DRIVE);
+    roll_machine_add(world->machine, 1, world->order);
+    for (guint i = 0; i < world->events->len; i++)
+        roll_machine_fold(world->machine, g_ptr_array_index(world->events, i));
+    roll_machine_request(world->machine, &request, order, NULL);
+    pump(world);
+}
+
+START_TEST(test_machine__a_back_cancels_and_waits_for_what_is_under_way)
+{
+    struct world world;
+    struct roll_order *order = order_new("weu neu");
+
+    supersede(&world, order);
+    expect_history(&world, 3, "superseded requested claimed intended:neu:0");
+    expect_waiting(&world, "GET weu, PUT neu");
+    reply(&world, ROLL_ACTION_GET, "weu", OK(.state = "Running"));
+    pass(&world, 500);
+    reply(&world, ROLL_ACTION_CANCEL, "weu", OK());
+    reply(&world, ROLL_ACTION_POLL, "weu", OK(.state = "Canceled"));
+    reply(&world, ROLL_ACTION_GET, "weu", OK(.state = "Canceled"));
+    expect_history(&world, 7, "ended:weu:0:cancelled:last intended:weu:0");
+    ck_assert_int_eq(take_asked(&world, ROLL_ACTION_PUT, "weu").rollout, 5);
+    world_clear(&world);
+    roll_order_free(order);
+}
+END_TEST
+
+START_TEST(test_machine__what_does_not_stop_is_followed_and_overwritten)
+{
+    struct world world;
+    struct roll_order *order = order_new("weu");
+
+    supersede(&world, order);
+    reply(&world, ROLL_ACTION_GET, "weu", OK(.state = "Running"));
+    pass(&world, 500);
+    reply(&world, ROLL_ACTION_CANCEL, "weu", NOT(REFUSED, .code = "DeploymentCannotBeCancelled"));
+    pass(&world, ROLL_CANCEL_WAIT_MS);
+    reply(&world, ROLL_ACTION_POLL, "weu", OK(.state = "Running"));
+    pass(&world, 2000);
+    expect_waiting(&world, "POLL weu, PUT weu");
+    reply(&world, ROLL_ACTION_PUT, "weu", OK(.state = "Accepted"));
+    reply(&world, ROLL_ACTION_POLL, "weu", OK(.state = "Running"));   /* the old one */
+    reply(&world, ROLL_ACTION_POLL, "weu", OK(.state = "Succeeded")); /* the new one */
+    reply(&world, ROLL_ACTION_GET, "weu", OK(.state = "Succeeded", .arm_at = 1000));
+    ck_assert_int_eq(roll_machine_target_state(world.machine, 0),
+                     ROLL_TARGET_RUNNING); /* not recorded yet */
+    pass(&world, 2000);
+    reply(&world, ROLL_ACTION_POLL, "weu", OK(.state = "Succeeded"));
+    reply(&world, ROLL_ACTION_GET, "weu", OK(.state = "Succeeded", .arm_at = 2000));
+    ck_assert_int_eq(take_asked(&world, ROLL_ACTION_PUT, "weu").attempt, 2);
+    world_clear(&world);
+    roll_order_free(order);
+}
+END_TEST
+
+START_TEST(test_machine__whoever_is_superseded_stops)
+{
+    struct world world;
+    struct roll_rollout_superseded body = {.rollout = 1, .by = 5};
+
+    start(&world, "weu");
+    world_event(&world, ROLL_EVENT_rollout_superseded, &body);
+    roll_machine_fold(world.machine, g_ptr_array_index(world.events, world.events->len - 1));
+    pump(&world);
+    ck_assert_int_eq(world.done.end, ROLL_END_SUPERSEDED);
+    world_clear(&world);
+}
+END_TEST
+
+/* ---- ends
+ * --------------------------------------------------------------------------------------------------------------------------
+ */
+
+static struct roll_choice *choice_new(void)
+{
+    struct roll_choice *choice = g_new0(struct roll_choice, 1);
+
+    choice->order = order_new("weu");
+    choice->request = request_of("rollback", 0);
+    return choice;
+}
+
+START_TEST(test_machine__on_failure_back_requests_and_claims_it_in_the_same_append)
+{
+    struct world world;
+    struct roll_action action;
+
+    world_init(&world, order_new("weu neu"));
+    world.order->back_on_failure = true;
+    begin(&world);
+    fail_target(&world, "weu");
+    deploy(&world, "neu");
+    action = take_asked(&world, ROLL_ACTION_DECIDE_BACK, NULL);
+    observe(&world, (struct roll_observation){
+                        .id = action.id, .kind = ROLL_SAW_BACK, .choice = choice_new()});
+    pump(&world);
+    expect_history(&world, 6, "failed requested claimed");
+    ck_assert_int_eq(world.done.end, ROLL_END_FAILED_BACK);
+    ck_assert_int_eq(world.done.next_rollout, 8);
+    world_clear(&world);
+}
+END_TEST
+
+START_TEST(test_machine__no_back_when_nothing_was_touched)
+{
+    struct world world;
+
+    world_init(&world, order_new("weu"));
+    world.order->back_on_failure = true;
+    begin(&world);
+    fail_target(&world, "weu");
+    ck_assert_int_eq(world.done.end, ROLL_END_FAILED);
+    world_clear(&world);
+}
+END_TEST
+
+START_TEST(test_machine__detaching_gives_the_claim_back)
+{
+    struct world world;
+
+    start(&world, "weu");
+    observe(&world, (struct roll_observation){.kind = ROLL_SAW_DETACH});
+    pump(&world);
+    expect_history(&world, 3, "detached");
+    ck_assert_int_eq(world.done.end, ROLL_END_DETACHED);
+    world_clear(&world);
+}
+END_TEST
+
+START_TEST(test_machine__a_conflict_on_the_request_is_decided_by_others)
+{
+    struct world world;
+    struct roll_rollout_requested request = request_of("release", 0);
+
+    world_init(&world, order_new("weu"));
+    world.conflict = true;
+    world.machine = machine_new(&world, "d1", ROLL_MACHINE_DRIVE);
+    roll_machine_request(world.machine, &request, world.order, NULL);
+    pump(&world);
+    ck_assert_int_eq(world.done.end, ROLL_END_CONFLICT);
+    expect_history(&world, 0, "");
+    world_clear(&world);
+}
+END_TEST
+
+START_TEST(test_machine__a_later_conflict_is_tried_again)
+{
+    struct world world;
+
+    start(&world, "weu");
+    world.conflict = true;
+    fail_target(&world, "weu");
+    expect_history(&world, 3, "ended:weu:0:refused:last failed");
+    world_clear(&world);
+}
+END_TEST
+
+START_TEST(test_machine__an_append_that_fails_ends_all)
+{
+    struct world world;
+
+    start(&world, "weu neu");
+    world.fail = true;
+    fail_target(&world, "weu");
+    ck_assert_int_eq(world.done.end, ROLL_END_ERROR);
+    expect_history(&world, 4, "");
+    world_clear(&world);
+}
+END_TEST
+
+START_TEST(test_machine__an_unknown_kind_stops)
+{
+    struct world world;
+    struct roll_hold_set body = {0};
+    struct roll_event *event;
+
+    start(&world, "weu");
+    event = roll_event_new("shop/prod", 4, world.wall, NULL, ROLL_EVENT_hold_set, &body);
+    event->kind = ROLL_EVENT_UNKNOWN;
+    roll_machine_fold(world.machine, event);
+    event->kind = ROLL_EVENT_hold_set;
+    roll_event_free(event);
+    pump(&world);
+    ck_assert_int_eq(world.done.end, ROLL_END_UNKNOWN_KIND);
+    world_clear(&world);
+}
+END_TEST
+
+START_TEST(test_machine__a_cancelled_rollout_starts_no_further_step_of_a_target)
+{
+    struct world world;
+
+    world_init(&world, order_new("weu"));
+    add_action(&world, false);
+    begin(&world);
+    reply(&world, ROLL_ACTION_PUT, "weu", OK(.state = "Accepted"));
+    cancelling(&world);
+    reply(&world, ROLL_ACTION_POLL, "weu", OK(.state = "Succeeded"));
+    reply(&world, ROLL_ACTION_GET, "weu", OK(.state = "Succeeded"));
+    expect_history(&world, 3,
+                   "cancelling ended:weu:0:succeeded ended:weu:1:cancelled:last cancelled");
+    ck_assert_int_eq(roll_machine_target_state(world.machine, 0), ROLL_TARGET_FAILED);
+    world_clear(&world);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("machine");
@@ -426,6 +1300,7 @@ int main(void)
     SRunner *runner = srunner_create(suite);
     int failed;
 
+    tcase_set_timeout(tests, 60);
     tcase_add_test(tests, test_machine__a_rollout_of_one_target);
     tcase_add_test(tests, test_machine__a_lost_reply_is_followed_by_a_look_never_by_a_blind_repeat);
     tcase_add_test(tests, test_machine__a_put_waits_for_a_renewal_when_the_last_append_is_old);
@@ -433,6 +1308,49 @@ int main(void)
     tcase_add_test(tests, test_machine__a_standing_claim_refuses_without_a_word);
     tcase_add_test(tests, test_machine__settling_records_and_leaves_what_runs_open);
     tcase_add_test(tests, test_machine__cancelling_stops_what_runs_and_starts_nothing);
+    tcase_add_test(tests, test_machine__names_follow_from_the_ledger);
+    tcase_add_test(tests, test_machine__rings_follow_one_another_after_a_bake);
+    tcase_add_test(tests, test_machine__at_most_so_many_targets_at_once);
+    tcase_add_test(tests, test_machine__too_many_failures_start_nothing_more);
+    tcase_add_test(tests, test_machine__failures_within_the_bound_go_on_and_fail_at_the_end);
+    tcase_add_test(tests, test_machine__in_lane_rollback_a_failure_never_stops_the_others);
+    tcase_add_test(tests, test_machine__a_fleet_costs_what_it_changes);
+    tcase_add_test(tests, test_machine__an_append_holds_at_most_200_events);
+    tcase_add_test(tests, test_machine__throttled_is_tried_again_for_ten_minutes);
+    tcase_add_test(tests, test_machine__busy_with_our_own_deployment_is_adopted);
+    tcase_add_test(tests, test_machine__busy_with_something_else_is_put_again);
+    tcase_add_test(tests, test_machine__a_name_with_another_correlation_id_is_a_conflict);
+    tcase_add_test(tests, test_machine__a_fixed_name_was_used_before);
+    tcase_add_test(tests, test_machine__lost_five_times_and_never_seen_is_absent);
+    tcase_add_test(tests, test_machine__not_found_while_polling_is_believed_after_five_minutes);
+    tcase_add_test(tests, test_machine__a_vanished_group_ends_the_step_at_once);
+    tcase_add_test(tests, test_machine__late_and_double_answers_are_dropped);
+    tcase_add_test(tests, test_machine__what_ARM_said_is_appended);
+    tcase_add_test(tests, test_machine__what_cannot_be_read_is_not_guessed);
+    tcase_add_test(tests, test_machine__without_a_token_the_step_is_refused);
+    tcase_add_test(tests, test_machine__actions_then_checks_follow_the_deployment);
+    tcase_add_test(tests, test_machine__an_action_that_a_back_skips_is_not_intended);
+    tcase_add_test(tests, test_machine__an_action_is_never_repeated);
+    tcase_add_test(tests, test_machine__an_unhealthy_target_fails);
+    tcase_add_test(tests, test_machine__health_that_is_only_reported_fails_nothing);
+    tcase_add_test(tests, test_machine__another_driver_fences);
+    tcase_add_test(tests, test_machine__a_claim_is_renewed_while_something_is_under_way);
+    tcase_add_test(tests, test_machine__after_a_take_no_put_before_the_other_fence_has_passed);
+    tcase_add_test(tests, test_machine__a_lapsed_or_detached_claim_is_taken_over);
+    tcase_add_test(tests, test_machine__a_foreign_intent_is_old_when_its_last_sender_is);
+    tcase_add_test(tests, test_machine__settling_leaves_a_young_intent_and_ends_an_old_one);
+    tcase_add_test(tests, test_machine__nothing_to_settle_writes_nothing);
+    tcase_add_test(tests, test_machine__a_back_cancels_and_waits_for_what_is_under_way);
+    tcase_add_test(tests, test_machine__what_does_not_stop_is_followed_and_overwritten);
+    tcase_add_test(tests, test_machine__whoever_is_superseded_stops);
+    tcase_add_test(tests, test_machine__on_failure_back_requests_and_claims_it_in_the_same_append);
+    tcase_add_test(tests, test_machine__no_back_when_nothing_was_touched);
+    tcase_add_test(tests, test_machine__detaching_gives_the_claim_back);
+    tcase_add_test(tests, test_machine__a_conflict_on_the_request_is_decided_by_others);
+    tcase_add_test(tests, test_machine__a_later_conflict_is_tried_again);
+    tcase_add_test(tests, test_machine__an_append_that_fails_ends_all);
+    tcase_add_test(tests, test_machine__an_unknown_kind_stops);
+    tcase_add_test(tests, test_machine__a_cancelled_rollout_starts_no_further_step_of_a_target);
     suite_add_tcase(suite, tests);
     srunner_run_all(runner, CK_NORMAL);
     failed = srunner_ntests_failed(runner);
