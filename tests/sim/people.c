@@ -14,6 +14,15 @@ static char *release_name(int release)
     return g_strdup_printf("v%d", release);
 }
 
+static void free_step(gpointer data)
+{
+    struct roll_plan_step *step = data;
+
+    g_free(step->action);
+    g_free(step->api_version);
+    g_free(step);
+}
+
 static void add_target(struct roll_order *order, int target, int release, int ring)
 {
     struct roll_order_target *row = g_new0(struct roll_order_target, 1);
@@ -25,7 +34,7 @@ static void add_target(struct roll_order *order, int target, int release, int ri
     row->parameters_digest = g_strdup(row->manifest);
     row->apply = g_strdup("deployment");
     row->ring = ring;
-    row->steps = g_ptr_array_new();
+    row->steps = g_ptr_array_new_with_free_func(free_step);
     g_ptr_array_add(order->targets, row);
 }
 

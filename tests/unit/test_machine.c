@@ -22,6 +22,15 @@ struct world {
 
 static const char hash[] = "00000000000000000000000000000000000000000000000000000000000000aa";
 
+static void free_step(gpointer data)
+{
+    struct roll_plan_step *step = data;
+
+    g_free(step->action);
+    g_free(step->api_version);
+    g_free(step);
+}
+
 static void add_target(struct roll_order *order, const char *name, int ring)
 {
     struct roll_order_target *target = g_new0(struct roll_order_target, 1);
@@ -33,7 +42,7 @@ static void add_target(struct roll_order *order, const char *name, int ring)
     target->template_digest = g_strdup(hash);
     target->parameters_digest = g_strdup(hash);
     target->apply = g_strdup("deployment");
-    target->steps = g_ptr_array_new();
+    target->steps = g_ptr_array_new_with_free_func(free_step);
     g_ptr_array_add(order->targets, target);
     order->rings = MAX(order->rings, ring + 1);
 }
@@ -56,11 +65,16 @@ static struct roll_order *order_new(const char *targets)
     return order;
 }
 
+/* Its texts have no owner. */
 static struct roll_rollout_requested request_of(const char *lane, int64_t supersedes)
 {
-    return (struct roll_rollout_requested){.lane = g_strdup(lane),
-                                           .kind = g_strdup("out"),
-                                           .order = g_strdup(hash),
+    static char release[] = "release", rollback[] = "rollback", out[] = "out";
+    static char order[ROLL_HEX_SIZE];
+
+    g_strlcpy(order, hash, sizeof order);
+    return (struct roll_rollout_requested){.lane = g_str_equal(lane, release) ? release : rollback,
+                                           .kind = out,
+                                           .order = order,
                                            .targets = 1,
                                            .supersedes = supersedes};
 }
@@ -1165,7 +1179,9 @@ static struct roll_choice *choice_new(void)
     struct roll_choice *choice = g_new0(struct roll_choice, 1);
 
     choice->order = order_new("weu");
-    choice->request = request_of("rollback", 0);
+    choice->request.lane = g_strdup("rollback");
+    choice->request.kind = g_strdup("back");
+    choice->request.order = g_strdup(hash);
     return choice;
 }
 
