@@ -63,7 +63,8 @@ struct roll_error *roll_act_run(struct roll_act *act) ROLL_CHECKED;
 void roll_act_clear(struct roll_act *act);
 
 /* Records a release that is not in the ledger yet. */
-struct roll_error *roll_act_record(struct roll_act *act, const struct roll_release *release) ROLL_CHECKED;
+struct roll_error *roll_act_record(struct roll_act *act, const struct roll_release *release)
+    ROLL_CHECKED;
 
 /* The repository of the plan; ROLL_E_GIT and friends. Opened once. */
 struct roll_error *roll_act_git(struct roll_act *act) ROLL_CHECKED;

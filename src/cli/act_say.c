@@ -131,10 +131,11 @@ static struct roll_error *forecast(struct roll_act *act, const struct roll_choic
 static void show_diff_json(struct roll_act *act, const struct roll_choice *choice, json_t *targets,
                            json_t *forecasts)
 {
-    roll_auto(json) json_t *document =
-        json_pack("{s:s,s:s,s:s?,s:s?,s:O,s:O*}", "rollout", act->stream, "kind",
-                  choice->order->kind, "version", choice->request.release, "from",
-                  choice->request.from, "targets", targets, "whatIf", forecasts);
+    roll_auto(json) json_t *document = json_pack(
+        "{s:s,s:s,s:s,s:s,s:s?,s:s?,s:O,s:O*}", "service", act->plan->service, "environment",
+        act->environment->name, "lane", roll_lane_names[choice->order->lane], "kind",
+        choice->order->kind, "version", choice->request.release, "from", choice->request.from,
+        "targets", targets, "whatIf", forecasts);
 
     roll_report_json(&act->app->out, document);
 }

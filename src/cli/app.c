@@ -58,8 +58,9 @@ struct roll_error *roll_confirm(struct roll_app *app, const char *question, bool
     if (yes)
         return NULL;
     if (!isatty(STDIN_FILENO) || !app->err.terminal)
-        return roll_error_new(ROLL_E_USAGE,
-                              "this changes Azure and there is no terminal to ask: add --yes");
+        return roll_error_detail(
+            roll_error_new(ROLL_E_USAGE, "this changes Azure and there is no terminal to ask"),
+            "{\"next\":[\"the same with --yes\"]}");
     fprintf(app->err.file, "%s [y/N] ", question);
     fflush(app->err.file);
     if (!fgets(answer, sizeof(answer), stdin))
@@ -67,7 +68,7 @@ struct roll_error *roll_confirm(struct roll_app *app, const char *question, bool
     g_strstrip(answer);
     if (g_ascii_strcasecmp(answer, "y") == 0 || g_ascii_strcasecmp(answer, "yes") == 0)
         return NULL;
-    return roll_error_new(ROLL_E_USAGE, "nothing was done");
+    return roll_error_new(ROLL_E_NOTHING, "nothing was done");
 }
 
 struct roll_error *roll_app_write_ledger(struct roll_app *app)

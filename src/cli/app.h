@@ -104,7 +104,7 @@ struct roll_error *roll_rollout_argument(struct roll_app *app, const char *text,
                                          int64_t *ret_number) ROLL_CHECKED;
 
 /* Asks a yes/no question on the terminal. ROLL_E_USAGE without a terminal (naming --yes),
- * ROLL_E_CANCELLED on "no". */
+ * ROLL_E_NOTHING on "no". */
 struct roll_error *roll_confirm(struct roll_app *app, const char *question, bool yes) ROLL_CHECKED;
 
 /* Opens the ledger for writing, making it at need. */

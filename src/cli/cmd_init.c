@@ -74,6 +74,11 @@ static struct roll_error *run(struct roll_app *app, void *user, char **arguments
     ROLL_TRY(write_new(path, text, strlen(text)));
     if (access("plans/plan.schema.json", F_OK) != 0)
         ROLL_TRY(write_new("plans/plan.schema.json", schema, schema_size));
+    if (app->json) {
+        roll_auto(json) json_t *view =
+            json_pack("{s:s,s:s,s:s}", "service", arguments[0], "plan", path, "environment", "dev");
+        roll_report_json(&app->out, view);
+    }
     roll_say(app, "%s  a plan with one environment in the sandbox", path);
     roll_say(app, "plans/plan.schema.json  for your editor");
     roll_say(app, "next: commit your template, then roll out dev");

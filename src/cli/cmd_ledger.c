@@ -178,6 +178,10 @@ static struct roll_error *run_import(struct roll_app *app, void *user, char **ar
     if (reader.file != stdin)
         fclose(reader.file);
     ROLL_TRY(err);
+    if (app->json) {
+        roll_auto(json) json_t *view = json_pack("{s:I}", "newEvents", (json_int_t)events);
+        roll_report_json(&app->out, view);
+    }
     roll_say(app, "%" G_GINT64_FORMAT " new events", (gint64)events);
     return NULL;
 }
@@ -201,6 +205,10 @@ static struct roll_error *run_redact(struct roll_app *app, void *user, char **ar
     if (!context->reason)
         return roll_error_new(ROLL_E_USAGE, "'roll ledger redact' needs '--reason'");
     ROLL_TRY(roll_ledger_redact(app->ledger, &app->actor, arguments[0], context->reason));
+    if (app->json) {
+        roll_auto(json) json_t *view = json_pack("{s:s}", "redacted", arguments[0]);
+        roll_report_json(&app->out, view);
+    }
     roll_say(app, "the object's content is gone; its digest stays, and verify accepts it");
     return NULL;
 }

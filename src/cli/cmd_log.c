@@ -10,21 +10,6 @@ struct context {
     bool all;
 };
 
-struct list {
-    struct roll_app *app;
-    json_t *views;
-};
-
-static struct roll_error *add(void *user, const struct roll_rollout_row *row)
-{
-    struct list *list = user;
-    json_t *view = NULL;
-
-    ROLL_TRY(roll_view_rollout(list->app, row, list->app->json, &view));
-    json_array_append_new(list->views, view);
-    return NULL;
-}
-
 static char *duration_of(const json_t *view)
 {
     const char *from = roll_json_get_string(view, "startedAt");
@@ -88,11 +73,10 @@ static void print(struct roll_app *app, const json_t *views)
 static struct roll_error *run(struct roll_app *app, void *user, char **arguments)
 {
     struct context *context = user;
-    roll_auto(json) json_t *views = json_array();
+    roll_auto(json) json_t *views = NULL;
     roll_auto(plan) struct roll_plan *plan = NULL;
     const struct roll_plan_environment *environment = NULL;
     g_autofree char *stream = NULL;
-    struct list list = {app, views};
     struct roll_rollout_query query = {.limit = context->all     ? 0
                                                 : context->count ? context->count
                                                                  : 20};
@@ -103,7 +87,9 @@ static struct roll_error *run(struct roll_app *app, void *user, char **arguments
         query.stream = stream;
     }
     if (app->ledger)
-        ROLL_TRY(roll_ledger_rollouts(app->ledger, &query, add, &list));
+        ROLL_TRY(roll_view_rollouts(app, &query, app->json, &views));
+    else
+        views = json_array();
     if (app->json)
         roll_report_json(&app->out, views);
     else

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "rollbook/time.h"
+#include "rollbook/json.h"
 
 struct context {
     const char *reason, *fixed_by, *target;
@@ -28,6 +28,15 @@ static struct roll_error *append(struct roll_app *app, const char *stream,
             return err;
     }
     return err;
+}
+
+/* With -o json what was written is the document. */
+static struct roll_error *report(struct roll_app *app, json_t *view)
+{
+    if (app->json)
+        roll_report_json(&app->out, view);
+    json_decref(view);
+    return NULL;
 }
 
 /* ---- mark ----------------------------------------------------------------------------------- */
@@ -61,7 +70,9 @@ static struct roll_error *mark_release(struct roll_app *app, const struct contex
         .version = version_copy, .verdict = verdict, .fixed_by = fixed_by, .reason = reason};
     ROLL_TRY(append(app, plan->service, ROLL_EVENT_release_marked, &body));
     roll_say(app, "%s@%s is marked %s", plan->service, version, arguments[1]);
-    return NULL;
+    return report(app,
+                  json_pack("{s:s,s:s,s:s,s:s?,s:s?}", "service", plan->service, "version", version,
+                            "verdict", verdict, "fixedBy", fixed_by, "reason", reason));
 }
 
 static struct roll_error *mark_floor(struct roll_app *app, const struct context *context,
@@ -90,7 +101,9 @@ static struct roll_error *mark_floor(struct roll_app *app, const struct context 
     ROLL_TRY(append(app, stream, ROLL_EVENT_floor_set, &body));
     roll_say(app, "the data floor of %s%s%s is %" G_GINT64_FORMAT " now", stream, target ? " " : "",
              target ? target : "", (gint64)body.floor);
-    return NULL;
+    return report(app, json_pack("{s:s,s:s,s:s?,s:I,s:s}", "service", plan->service, "environment",
+                                 environment->name, "target", target, "floor",
+                                 (json_int_t)body.floor, "reason", reason));
 }
 
 static struct roll_error *run_mark(struct roll_app *app, void *user, char **arguments)
@@ -131,6 +144,22 @@ const struct roll_command roll_cmd_mark = {
 
 /* ---- hold ----------------------------------------------------------------------------------- */
 
+static struct roll_error *see_hold(void *user, const struct roll_environment_row *row)
+{
+    bool *held = user;
+
+    *held = row->hold || row->hold_by_person;
+    return NULL;
+}
+
+static struct roll_error *check_held(struct roll_app *app, const char *stream)
+{
+    bool held = false;
+
+    ROLL_TRY(roll_ledger_environments(app->ledger, stream, see_hold, &held));
+    return held ? NULL : roll_error_new(ROLL_E_NOTHING, "'%s' is not held", stream);
+}
+
 static struct roll_error *set_hold(struct roll_app *app, const struct context *context,
                                    const char *name, bool hold)
 {
@@ -143,13 +172,16 @@ static struct roll_error *set_hold(struct roll_app *app, const struct context *c
     ROLL_TRY(roll_workspace_environment(app->workspace, name, &plan, &environment));
     stream = roll_stream_of(plan, environment);
     ROLL_TRY(roll_app_write_ledger(app));
+    if (!hold)
+        ROLL_TRY(check_held(app, stream));
     ROLL_TRY(append(app, stream, hold ? ROLL_EVENT_hold_set : ROLL_EVENT_hold_lifted,
                     hold ? (const void *)&set : (const void *)&lifted));
     roll_say(app,
              hold ? "%s is held: schedules and other people's releases leave it alone"
                   : "%s is free again",
              stream);
-    return NULL;
+    return report(app, json_pack("{s:s,s:s,s:b,s:s?}", "service", plan->service, "environment",
+                                 environment->name, "hold", hold, "reason", reason));
 }
 
 static struct roll_error *run_hold(struct roll_app *app, void *user, char **arguments)

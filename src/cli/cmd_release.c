@@ -39,7 +39,7 @@ static struct roll_error *run(struct roll_app *app, void *user, char **arguments
             json_pack("{s:o,s:s,s:s,s:s,s:b,s:O}", "release",
                       json_sprintf("%s@%s", release->service, release->version), "service",
                       release->service, "version", release->version, "digest", release->digest,
-                      "recorded", release->recorded, "manifest", release->manifest);
+                      "new", !release->recorded, "manifest", release->manifest);
         roll_report_json(&app->out, view);
         return NULL;
     }

@@ -16,8 +16,11 @@ static void write_safe(const char *text, bool keep_lines, GString *out)
 static void write_chain(const struct roll_screen *screen, const struct roll_error *err,
                         GString *out)
 {
-    roll_paint(screen, ROLL_BAD, "error", out);
-    g_string_append(out, ": ");
+    /* That there is nothing to do is good news. */
+    if (err->code != ROLL_E_NOTHING) {
+        roll_paint(screen, ROLL_BAD, "error", out);
+        g_string_append(out, ": ");
+    }
     write_safe(err->message, true, out);
     g_string_append_c(out, '\n');
     for (const struct roll_error *cause = err->cause; cause; cause = cause->cause) {
@@ -27,9 +30,20 @@ static void write_chain(const struct roll_screen *screen, const struct roll_erro
     }
 }
 
+/* "roll back prod" may be advised, "roll adopt prod" only by a version that has it. */
+static bool is_at_hand(const char *line)
+{
+    g_auto(GStrv) words = g_strsplit(line, " ", 3);
+
+    return !words[0] || strcmp(words[0], "roll") != 0 || !words[1] ||
+           roll_command_find(roll_commands, words[1]);
+}
+
 /* detail {"next": [commands]} is written by the modules that know; a cause's detail counts too. */
 static void write_next(const struct roll_error *err, GString *out)
 {
+    bool first = true;
+
     for (; err; err = err->cause) {
         roll_auto(json) json_t *detail = err->detail ? json_loads(err->detail, 0, NULL) : NULL;
         const json_t *next = json_object_get(detail, "next");
@@ -43,9 +57,13 @@ static void write_next(const struct roll_error *err, GString *out)
         if (advice)
             g_string_append_printf(out, "  %s\n", advice);
         json_array_foreach (next, index, line) {
-            g_string_append(out, index == 0 ? "next: " : "      ");
-            write_safe(json_string_value(line) ? json_string_value(line) : "", false, out);
+            const char *text = json_string_value(line);
+            if (!text || !is_at_hand(text))
+                continue;
+            g_string_append(out, first ? "next: " : "      ");
+            write_safe(text, false, out);
             g_string_append_c(out, '\n');
+            first = false;
         }
     }
 }
@@ -86,12 +104,13 @@ void roll_print_error(struct roll_app *app, const struct roll_error *err)
     g_autoptr(GString) out = g_string_new(NULL);
     const char *advice = general_advice(app, err->code);
 
-    write_issue(err, out);
+    if (err->code != ROLL_E_NOTHING)
+        write_issue(err, out);
     write_chain(&app->err, err, out);
     write_next(err, out);
     if (advice && !strstr(out->str, "next: "))
         g_string_append(out, advice);
-    if (err->code == ROLL_E_USAGE && app->command)
+    if (err->code == ROLL_E_USAGE && app->command && !strstr(out->str, "next: "))
         g_string_append_printf(out, "next: roll help %s%s%s\n",
                                app->parent ? app->parent->name : "", app->parent ? " " : "",
                                app->command->name);

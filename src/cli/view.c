@@ -35,10 +35,64 @@ enum roll_paint roll_view_state_paint(const char *state)
     return ROLL_PLAIN;
 }
 
+/* A rollout beside this one: why it was started, or what took its place. */
+static json_t *rollout_or_null(const char *stream, int64_t number)
+{
+    return number ? json_sprintf("%s#%" PRId64, stream, number) : json_null();
+}
+
+static json_t *view_of(const struct roll_rollout_row *row, const char *service,
+                       const char *environment)
+{
+    json_t *view = json_object();
+
+    json_object_set_new(view, "rollout", rollout_or_null(row->stream, row->number));
+    json_object_set_new(view, "service", json_string(service));
+    json_object_set_new(view, "environment", json_string(environment));
+    json_object_set_new(view, "lane", json_string(row->lane));
+    json_object_set_new(view, "kind", json_string(row->kind));
+    json_object_set_new(view, "release",
+                        row->release ? json_sprintf("%s@%s", service, row->release) : json_null());
+    json_object_set_new(view, "version", text_or_null(row->release));
+    json_object_set_new(view, "from", text_or_null(row->from));
+    json_object_set_new(view, "state", json_string(row->state));
+    json_object_set_new(view, "reason", text_or_null(row->reason));
+    json_object_set_new(view, "endReason", text_or_null(row->end_reason));
+    json_object_set_new(view, "cause", rollout_or_null(row->stream, row->cause));
+    json_object_set_new(view, "supersedes", rollout_or_null(row->stream, row->supersedes));
+    json_object_set_new(view, "supersededBy", rollout_or_null(row->stream, row->superseded_by));
+    json_object_set_new(view, "actor",
+                        json_pack("{s:o,s:o}", "proved", text_or_null(row->proved), "claimed",
+                                  text_or_null(row->claimed)));
+    json_object_set_new(view, "startedAt", time_or_null(row->requested_at));
+    json_object_set_new(view, "finishedAt", time_or_null(row->ended_at));
+    return view;
+}
+
+/* What is needed of a row when its query is over: targets are asked for by queries of their own,
+ * and these must not begin while the rows are still being read. */
+struct kept {
+    char *stream, *service, *environment, *hash, *lane, *order;
+    int64_t number, ended_at;
+    json_t *view; /* borrowed from the list */
+};
+
+static void kept_free(void *item)
+{
+    struct kept *kept = item;
+
+    g_free(kept->stream);
+    g_free(kept->service);
+    g_free(kept->environment);
+    g_free(kept->hash);
+    g_free(kept->lane);
+    g_free(kept->order);
+    g_free(kept);
+}
+
 /* The state of a target is that of its last step; several steps share one row. */
 struct targets {
-    const struct roll_rollout_row *rollout;
-    char *service, *environment;
+    const struct kept *rollout;
     json_t *by_name;
 };
 
@@ -57,13 +111,14 @@ static json_t *target_of(struct targets *targets, const char *name)
 static struct roll_error *add_step(void *user, const struct roll_step_row *row)
 {
     struct targets *targets = user;
+    const struct kept *rollout = targets->rollout;
     json_t *target = target_of(targets, row->target);
 
     if (row->step == 0) {
         char correlation[ROLL_UUID_SIZE];
         g_autofree char *name =
-            roll_step_name(targets->service, targets->environment, targets->rollout->hash,
-                           row->target, 0, row->attempt, correlation);
+            roll_step_name(rollout->service, rollout->environment, rollout->hash, row->target, 0,
+                           row->attempt, correlation);
         json_object_set_new(target, "deployment", json_string(name));
         json_object_set_new(target, "correlationId", json_string(correlation));
         json_object_set_new(target, "resources", json_integer(row->resources));
@@ -78,15 +133,14 @@ static struct roll_error *add_step(void *user, const struct roll_step_row *row)
     return NULL;
 }
 
-/* Leftovers were recorded with the end of the rollout, if there were any: {"target":
- * [{"id","release"}]}. */
-static struct roll_error *add_order(struct roll_app *app, const struct roll_rollout_row *row,
-                                    struct targets *targets, json_t *list)
+/* Leftovers are told from what the steps of the ledger put; only a rollback leaves any. */
+static struct roll_error *add_order(struct roll_app *app, struct targets *targets, json_t *list)
 {
+    const struct kept *rollout = targets->rollout;
     g_autoptr(GString) text = NULL;
     roll_auto(order) struct roll_order *order = NULL;
 
-    ROLL_TRY(roll_ledger_object(app->ledger, row->order, &text));
+    ROLL_TRY(roll_ledger_object(app->ledger, rollout->order, &text));
     ROLL_TRY(roll_order_read(text->str, text->len, &order));
     for (guint i = 0; i < order->targets->len; i++) {
         const struct roll_order_target *target = g_ptr_array_index(order->targets, i);
@@ -95,8 +149,8 @@ static struct roll_error *add_order(struct roll_app *app, const struct roll_roll
 
         if (!json_object_get(view, "release"))
             json_object_set_new(view, "release", json_string(target->release));
-        if (strcmp(row->lane, "rollback") == 0 && row->ended_at) {
-            ROLL_TRY(roll_release_leftovers(app->ledger, row->stream, target, &leftovers));
+        if (strcmp(rollout->lane, "rollback") == 0 && rollout->ended_at) {
+            ROLL_TRY(roll_release_leftovers(app->ledger, rollout->stream, target, &leftovers));
             json_object_set_new(view, "leftovers", leftovers);
         }
         json_array_append(list, view);
@@ -104,78 +158,70 @@ static struct roll_error *add_order(struct roll_app *app, const struct roll_roll
     return NULL;
 }
 
-static struct roll_error *add_targets(struct roll_app *app, const struct roll_rollout_row *row,
-                                      const char *service, const char *environment, json_t *view)
+static struct roll_error *add_targets(struct roll_app *app, const struct kept *rollout)
 {
     roll_auto(json) json_t *by_name = json_object();
-    struct targets targets = {.rollout = row, .by_name = by_name};
+    struct targets targets = {rollout, by_name};
     json_t *list = json_array();
-    struct roll_error *err;
 
-    json_object_set_new(view, "targets", list);
-    targets.service = g_strdup(service);
-    targets.environment = g_strdup(environment);
-    err = roll_ledger_steps(app->ledger, row->stream, row->number, add_step, &targets);
-    if (!err)
-        err = add_order(app, row, &targets, list);
-    g_free(targets.service);
-    g_free(targets.environment);
-    return err;
+    json_object_set_new(rollout->view, "targets", list);
+    ROLL_TRY(roll_ledger_steps(app->ledger, rollout->stream, rollout->number, add_step, &targets));
+    return add_order(app, &targets, list);
 }
 
-struct roll_error *roll_view_rollout(struct roll_app *app, const struct roll_rollout_row *row,
-                                     bool with_targets, json_t **ret_view)
-{
-    roll_auto(json) json_t *view = json_object();
-    g_auto(GStrv) names = g_strsplit(row->stream, "/", 2);
-    g_autofree char *rollout = g_strdup_printf("%s#%" PRId64, row->stream, row->number);
-    const char *environment = names[0] && names[1] ? names[1] : "";
+/* ---- lists ---------------------------------------------------------------------------------- */
 
-    json_object_set_new(view, "rollout", json_string(rollout));
-    json_object_set_new(view, "service", text_or_null(names[0]));
-    json_object_set_new(view, "environment", json_string(environment));
-    json_object_set_new(view, "lane", json_string(row->lane));
-    json_object_set_new(view, "kind", json_string(row->kind));
-    json_object_set_new(view, "release",
-                        row->release ? json_sprintf("%s@%s", names[0], row->release) : json_null());
-    json_object_set_new(view, "version", text_or_null(row->release));
-    json_object_set_new(view, "from", text_or_null(row->from));
-    json_object_set_new(view, "state", json_string(row->state));
-    json_object_set_new(view, "reason", text_or_null(row->reason));
-    json_object_set_new(view, "endReason", text_or_null(row->end_reason));
-    json_object_set_new(view, "actor",
-                        json_pack("{s:o,s:o}", "proved", text_or_null(row->proved), "claimed",
-                                  text_or_null(row->claimed)));
-    json_object_set_new(view, "startedAt", time_or_null(row->requested_at));
-    json_object_set_new(view, "finishedAt", time_or_null(row->ended_at));
-    if (with_targets)
-        ROLL_TRY(add_targets(app, row, names[0], environment, view));
-    *ret_view = g_steal_pointer(&view);
+struct listing {
+    json_t *list;
+    GPtrArray *kept;
+};
+
+static struct roll_error *keep(void *user, const struct roll_rollout_row *row)
+{
+    struct listing *listing = user;
+    g_auto(GStrv) names = g_strsplit(row->stream, "/", 2);
+    struct kept *kept = g_new(struct kept, 1);
+
+    *kept = (struct kept){
+        .stream = g_strdup(row->stream),
+        .service = g_strdup(names[0] ? names[0] : ""),
+        .environment = g_strdup(names[0] && names[1] ? names[1] : ""),
+        .hash = g_strdup(row->hash),
+        .lane = g_strdup(row->lane),
+        .order = g_strdup(row->order),
+        .number = row->number,
+        .ended_at = row->ended_at,
+    };
+    kept->view = view_of(row, kept->service, kept->environment);
+    g_ptr_array_add(listing->kept, kept);
+    json_array_append_new(listing->list, kept->view);
     return NULL;
 }
 
-struct found {
-    struct roll_app *app;
-    json_t *view;
-};
-
-static struct roll_error *view_row(void *user, const struct roll_rollout_row *row)
+struct roll_error *roll_view_rollouts(struct roll_app *app, const struct roll_rollout_query *query,
+                                      bool with_targets, json_t **ret_list)
 {
-    struct found *found = user;
+    roll_auto(json) json_t *list = json_array();
+    g_autoptr(GPtrArray) all = g_ptr_array_new_with_free_func(kept_free);
+    struct listing listing = {list, all};
 
-    return roll_view_rollout(found->app, row, true, &found->view);
+    ROLL_TRY(roll_ledger_rollouts(app->ledger, query, keep, &listing));
+    for (guint i = 0; with_targets && i < all->len; i++)
+        ROLL_TRY(add_targets(app, g_ptr_array_index(all, i)));
+    *ret_list = g_steal_pointer(&list);
+    return NULL;
 }
 
 struct roll_error *roll_view_rollout_find(struct roll_app *app, const char *stream, int64_t number,
                                           json_t **ret_view)
 {
     struct roll_rollout_query query = {.stream = stream, .number = number, .limit = 1};
-    struct found found = {.app = app};
+    roll_auto(json) json_t *list = NULL;
 
-    ROLL_TRY(roll_ledger_rollouts(app->ledger, &query, view_row, &found));
-    if (!found.view)
+    ROLL_TRY(roll_view_rollouts(app, &query, true, &list));
+    if (json_array_size(list) == 0)
         return roll_error_new(ROLL_E_NOT_FOUND, "there is no rollout '%s#%" PRId64 "'", stream,
                               number);
-    *ret_view = found.view;
+    *ret_view = json_incref(json_array_get(list, 0));
     return NULL;
 }

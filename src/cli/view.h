@@ -5,16 +5,16 @@
 
 #include "app.h"
 
-/* One element of `roll log -o json`. with_targets: the member `targets` (reads the order and the
- * steps). */
-struct roll_error *roll_view_rollout(struct roll_app *app, const struct roll_rollout_row *row,
-                                     bool with_targets, json_t **ret_view) ROLL_CHECKED;
+/* What `roll log -o json` prints: a new array, newest first. with_targets: each with the member
+ * `targets` (reads orders and steps). */
+struct roll_error *roll_view_rollouts(struct roll_app *app, const struct roll_rollout_query *query,
+                                      bool with_targets, json_t **ret_list) ROLL_CHECKED;
 
-/* The same of one rollout by number. */
+/* One of them by number, with targets. ROLL_E_NOT_FOUND. New reference. */
 struct roll_error *roll_view_rollout_find(struct roll_app *app, const char *stream, int64_t number,
                                           json_t **ret_view) ROLL_CHECKED;
 
-/* "done 12 s", "back to 1.0.0", … */
+/* The colour of a state. */
 enum roll_paint roll_view_state_paint(const char *state);
 
 #endif

@@ -49,7 +49,15 @@ static struct roll_error *no_goal(const struct release_chooser *chooser)
 {
     const char *stream = chooser->history->stream;
     g_autoptr(GString) text = g_string_new(NULL);
-    g_string_printf(text, "there is no earlier good release of '%s'", stream);
+    if (!live_version(chooser->history) && !chooser->skipped->len)
+        return release_error_next(
+            roll_error_new(ROLL_E_NOT_FOUND, "nothing has succeeded in '%s' yet", stream),
+            g_strdup_printf("roll adopt %s", stream), g_strdup_printf("roll out %s", stream), NULL);
+    if (chooser->options->steps > 1)
+        g_string_printf(text, "'%s' has not got %d earlier good releases", stream,
+                        chooser->options->steps);
+    else
+        g_string_printf(text, "there is no earlier good release of '%s'", stream);
     for (guint i = 0; i < chooser->skipped->len; i++)
         g_string_append_printf(text, "; %s", (const char *)g_ptr_array_index(chooser->skipped, i));
     return release_error_next(

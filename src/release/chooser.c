@@ -92,8 +92,8 @@ static struct roll_error *check_selection(const struct release_chooser *chooser)
             return unknown_target(chooser, options->targets[i]);
     int rings = roll_plan_ring_count(chooser->environment);
     if (options->ring >= rings)
-        return roll_error_new(ROLL_E_NOT_FOUND, "'%s' has no ring %d; its rings are 0 to %d",
-                              chooser->history->stream, options->ring, rings - 1);
+        return roll_error_new(ROLL_E_NOT_FOUND, "'%s' has no ring %d; its rings are 1 to %d",
+                              chooser->history->stream, options->ring + 1, rings);
     return NULL;
 }
 
@@ -267,6 +267,39 @@ static struct roll_error *refuse_floor(struct release_chooser *chooser, const ch
         NULL);
 }
 
+/* Did the back whose hold stands leave this release? Then a forward returns to it. */
+static struct roll_error *left_by_hold(const struct release_chooser *chooser, const char *version,
+                                       bool *ret_left)
+{
+    const struct release_history *history = chooser->history;
+    roll_auto(event) struct roll_event *event = NULL;
+    *ret_left = false;
+    if (!history->hold || !history->hold_rollout)
+        return NULL;
+    ROLL_TRY(roll_ledger_event(history->ledger, history->stream, history->hold_rollout, &event));
+    const struct roll_rollout_requested *request = roll_event_body(event, rollout_requested);
+    *ret_left =
+        request && request->bad && g_strv_contains((const char *const *)request->bad, version);
+    return NULL;
+}
+
+static struct roll_error *refuse_bad_here(struct release_chooser *chooser, const char *version,
+                                          struct roll_error *refusal)
+{
+    bool left = false;
+    struct roll_error *err = left_by_hold(chooser, version, &left);
+    if (err) {
+        roll_error_free(refusal);
+        return err;
+    }
+    if (left)
+        return release_error_next(
+            refusal, g_strdup_printf("roll forward %s --reason TEXT", chooser->history->stream),
+            NULL);
+    return release_error_next(
+        refusal, release_chooser_override_command(chooser, version, "quarantine"), NULL);
+}
+
 struct roll_error *release_chooser_refuse(struct release_chooser *chooser, const char *version,
                                           enum release_verdict verdict, char *reason)
 {
@@ -289,8 +322,7 @@ struct roll_error *release_chooser_refuse(struct release_chooser *chooser, const
                                                   chooser->history->service, version),
                                   NULL);
     case RELEASE_BAD_HERE:
-        return release_error_next(err, g_strdup_printf("roll forward %s --reason TEXT", stream),
-                                  NULL);
+        return refuse_bad_here(chooser, version, err);
     default:
         return err;
     }

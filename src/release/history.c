@@ -178,10 +178,7 @@ struct roll_error *release_history_info(struct release_history *history, const c
 {
     struct release_info *info = g_hash_table_lookup(history->infos, version);
     if (!info) {
-        ROLL_TRY(roll_ledger_release(history->ledger, history->service, version, take_info, &info));
-        if (!info)
-            return roll_error_new(ROLL_E_NOT_FOUND, "release '%s' of '%s' does not exist", version,
-                                  history->service);
+        ROLL_TRY(release_row(history->ledger, history->service, version, take_info, &info));
         g_hash_table_insert(history->infos, info->version, info);
         const char *where = NULL;
         ROLL_TRY(roll_ledger_bad(history->ledger, history->stream, version, &where));

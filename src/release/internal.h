@@ -27,6 +27,12 @@ struct roll_error *release_object_text(struct roll_ledger *ledger, const GPtrArr
 
 /* Sets the detail {"next": [commands]}; the list ends with NULL, each command is owned by the call
  * and freed. */
+/* ROLL_E_NOT_FOUND for a version that is not in the ledger, naming what may have been meant. */
+struct roll_error *release_unknown(struct roll_ledger *ledger, const char *service,
+                                   const char *version) ROLL_CHECKED;
+/* roll_ledger_release() with that error. */
+struct roll_error *release_row(struct roll_ledger *ledger, const char *service, const char *version,
+                               roll_release_fn fn, void *user) ROLL_CHECKED;
 struct roll_error *release_error_next(struct roll_error *err, ...) ROLL_CHECKED
     __attribute__((sentinel));
 /* Does the list hold "KIND" or, with a name, "KIND:NAME"? */

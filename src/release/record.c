@@ -191,10 +191,7 @@ struct roll_error *roll_release_load(struct roll_ledger *ledger, const char *ser
 {
     g_autofree char *digest = NULL;
     json_t *manifest = NULL;
-    ROLL_TRY(roll_ledger_release(ledger, service, version, take_manifest, &digest));
-    if (!digest)
-        return roll_error_new(ROLL_E_NOT_FOUND, "release '%s' of '%s' does not exist", version,
-                              service);
+    ROLL_TRY(release_row(ledger, service, version, take_manifest, &digest));
     ROLL_TRY(roll_ledger_object_json(ledger, digest, &manifest));
     struct roll_release *release = g_new0(struct roll_release, 1);
     release->service = g_strdup(service);

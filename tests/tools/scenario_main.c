@@ -11,8 +11,10 @@
 #include <glib.h>
 #include <glib/gstdio.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "rollbook/azure.h"
 #include "rollbook/process.h"
 
 struct step {
@@ -28,6 +30,7 @@ struct scenario {
     GPtrArray *steps;
     GPtrArray *environment; /* "NAME=VALUE" */
     GString *updated;       /* the file with what was printed */
+    char *actor;            /* who the ledger says that runs this */
 };
 
 /* ---- reading -------------------------------------------------------------------------------- */
@@ -51,6 +54,14 @@ static struct step *step_new(const char *command, guint line)
     return step;
 }
 
+/* "  [77]": the exit status; "  []" is output. */
+static bool is_exit_status(const char *line)
+{
+    size_t digits = g_str_has_prefix(line, "  [") ? strspn(line + 3, "0123456789") : 0;
+
+    return digits > 0 && strcmp(line + 3 + digits, "]") == 0;
+}
+
 static void read_lines(struct scenario *scenario, char **lines)
 {
     struct step *step = NULL;
@@ -64,7 +75,7 @@ static void read_lines(struct scenario *scenario, char **lines)
         } else if (step && g_str_has_prefix(line, "  > ")) {
             g_string_append_c(step->command, '\n');
             g_string_append(step->command, line + 4);
-        } else if (step && g_str_has_prefix(line, "  [") && g_str_has_suffix(line, "]")) {
+        } else if (step && is_exit_status(line)) {
             step->exit_status = (int)g_ascii_strtoll(line + 3, NULL, 10);
         } else if (step && g_str_has_prefix(line, "  ")) {
             g_ptr_array_add(step->expected, g_strdup(line + 2));
@@ -91,6 +102,7 @@ static const struct {
     {"(just now|\\b[0-9.]+ (s|min|h|d)( [0-9]+ (s|min|h))? ago)", "<AGO>"},
     {"\\b[0-9]+(\\.[0-9]+)? (s|min [0-9]+ s)\\b", "<TOOK>"},
     {"127\\.0\\.0\\.1:[0-9]+", "127.0.0.1:<PORT>"},
+    {"(\"durationMs\": )[0-9]+", "\\1<TOOK>"},
     {" +$", ""},
 };
 
@@ -100,6 +112,7 @@ static char *comparable(const struct scenario *scenario, const char *text)
     GString *out = g_string_new(text);
 
     g_string_replace(out, scenario->folder, "<FOLDER>", 0);
+    g_string_replace(out, scenario->actor, "<ACTOR>", 0);
     in_folder = g_string_free(out, FALSE);
     for (size_t i = 0; i < G_N_ELEMENTS(rules); i++) {
         g_autoptr(GRegex) regex = g_regex_new(rules[i].pattern, G_REGEX_MULTILINE, 0, NULL);
@@ -163,13 +176,36 @@ static bool execute(const struct scenario *scenario, const char *command, char *
     return true;
 }
 
+static int compare_lines(const void *left, const void *right)
+{
+    return strcmp(*(char *const *)left, *(char *const *)right);
+}
+
+/* Targets that go side by side end in any order: their lines are put into one. */
+static void sort_progress(char **lines)
+{
+    g_autoptr(GRegex) progress =
+        g_regex_new("^  [a-z0-9-]+  (succeeded|failed|cancelled)", 0, 0, NULL);
+
+    while (*lines) {
+        size_t count = 0;
+        while (lines[count] && g_regex_match(progress, lines[count], 0, NULL))
+            count++;
+        qsort(lines, count, sizeof(*lines), compare_lines);
+        lines += MAX(count, 1);
+    }
+}
+
 static char **output_lines(const char *output)
 {
     g_autofree char *text = g_strdup(output);
+    char **lines;
 
     if (g_str_has_suffix(text, "\n"))
         text[strlen(text) - 1] = 0;
-    return *text ? g_strsplit(text, "\n", -1) : g_new0(char *, 1);
+    lines = *text ? g_strsplit(text, "\n", -1) : g_new0(char *, 1);
+    sort_progress(lines);
+    return lines;
 }
 
 static void show_difference(const struct scenario *scenario, const struct step *step,
@@ -211,6 +247,7 @@ static bool run_step(struct scenario *scenario, const struct step *step)
     for (guint i = 0; i < step->expected->len; i++)
         g_ptr_array_add(wanted, comparable(scenario, g_ptr_array_index(step->expected, i)));
     g_ptr_array_add(wanted, NULL);
+    sort_progress((char **)wanted->pdata);
     bool same = exit_status == step->exit_status && lines_match((char **)wanted->pdata, actual);
 
     /* Lines written with wildcards stay as they are written. */
@@ -263,11 +300,27 @@ static bool run_all(struct scenario *scenario, char **lines)
     return good;
 }
 
+/* A scenario prints the same in a pipeline, behind a proxy and with somebody's credentials at hand.
+ */
+static void forget_surroundings(void)
+{
+    static const char *const prefixes[] = {"AZURE_", "BUILD_", "GIT_",  "GITHUB_",  "ROLL_",
+                                           "TF_",    "http",   "https", "NO_COLOR", NULL};
+    g_auto(GStrv) names = g_listenv();
+
+    for (char **name = names; *name; name++)
+        for (const char *const *prefix = prefixes; *prefix; prefix++)
+            if (g_str_has_prefix(*name, *prefix))
+                g_unsetenv(*name);
+}
+
 static void set_environment(struct scenario *scenario, const char *program_folder)
 {
-    g_ptr_array_add(scenario->environment,
-                    g_strdup_printf("PATH=%s:%s/tests/tools:%s:/usr/local/bin:/usr/bin:/bin",
-                                    program_folder, program_folder, scenario->folder));
+    g_ptr_array_add(
+        scenario->environment,
+        g_strdup_printf(
+            "PATH=%s:%s/tests/tools:%s/tests/scenarios/bin:/usr/local/bin:/usr/bin:/bin",
+            program_folder, program_folder, ROLL_SOURCE_DIR));
     g_ptr_array_add(scenario->environment, g_strdup_printf("HOME=%s", scenario->folder));
     g_ptr_array_add(scenario->environment, g_strdup_printf("SOURCE=%s", ROLL_SOURCE_DIR));
     g_ptr_array_add(scenario->environment, g_strdup("GIT_CONFIG_NOSYSTEM=1"));
@@ -308,6 +361,8 @@ int main(int argc, char **argv)
     }
     g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
     scenario.folder = g_dir_make_tmp("roll-scenario-XXXXXX", NULL);
+    forget_surroundings();
+    scenario.actor = roll_claimed_actor();
     scenario.steps = g_ptr_array_new_with_free_func(step_free);
     scenario.environment = g_ptr_array_new_with_free_func(g_free);
     scenario.updated = g_string_new(NULL);
@@ -325,5 +380,6 @@ int main(int argc, char **argv)
     g_ptr_array_unref(scenario.environment);
     g_string_free(scenario.updated, TRUE);
     g_free(scenario.folder);
+    g_free(scenario.actor);
     return good ? 0 : 1;
 }

@@ -107,7 +107,7 @@ START_TEST(test_release__back_without_an_earlier_release_says_what_else_there_is
 {
     START(world);
     struct roll_choice *choice = NULL;
-    ck_refused(BACK(world, &world_defaults, &choice), ROLL_E_NOT_FOUND, "no earlier good release",
+    ck_refused(BACK(world, &world_defaults, &choice), ROLL_E_NOT_FOUND, "nothing has succeeded",
                "roll adopt shop/prod");
     world_out(&world, "1.0.0", NULL);
     ck_refused(BACK(world, &world_defaults, &choice), ROLL_E_NOT_FOUND, "no earlier good release",
@@ -130,7 +130,7 @@ START_TEST(test_release__back_steps_counts_eligible_releases)
     roll_auto(choice) struct roll_choice *choice = world_back(&world, &two);
     ck_goals(choice, "weu=1.0.0 neu=1.0.0");
     struct roll_choice *none = NULL;
-    ck_refused(BACK(world, &three, &none), ROLL_E_NOT_FOUND, "no earlier good release", NULL);
+    ck_refused(BACK(world, &three, &none), ROLL_E_NOT_FOUND, "3 earlier good releases", NULL);
     world_close(&world);
 }
 END_TEST
@@ -403,7 +403,7 @@ START_TEST(test_release__back_of_a_ring_takes_its_targets)
     ck_goals(choice, "neu=1.0.0");
     ck_assert(choice->request.partial);
     struct roll_choice *missing = NULL;
-    ck_refused(BACK(world, &none, &missing), ROLL_E_NOT_FOUND, "no ring 2", NULL);
+    ck_refused(BACK(world, &none, &missing), ROLL_E_NOT_FOUND, "no ring 3", NULL);
     world_close(&world);
 }
 END_TEST
