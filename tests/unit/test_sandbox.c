@@ -173,6 +173,8 @@ START_TEST(test_sandbox__deletes_a_group_with_all_that_is_in_it)
     g_autofree char *location = header_of(&answer, "Location");
     answer_clear(&answer);
     expect_error(&peer, 409, "ResourceGroupBeingDeleted", "PUT", DEPLOYMENT "d" API, two_resources);
+    expect_error(&peer, 409, "ResourceGroupBeingDeleted", "PUT", GROUP API,
+                 "{\"location\":\"westeurope\"}");
     int64_t until = roll_boot_ms() + 10000;
     for (int status = 202; status == 202;) {
         answer = call(&peer, "GET", location, NULL);

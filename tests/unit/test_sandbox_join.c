@@ -90,6 +90,24 @@ START_TEST(test_sandbox__keeps_state_and_port_over_its_end)
 }
 END_TEST
 
+/* The port is the workspace's, wherever its folder goes. */
+START_TEST(test_sandbox__keeps_the_port_of_a_folder_that_moved)
+{
+    roll_auto(sandbox) struct roll_sandbox *sandbox = NULL;
+    OK(roll_sandbox_join(folder, &sandbox));
+    g_autofree char *url = g_strdup(roll_sandbox_url(sandbox));
+    roll_sandbox_leave(g_steal_pointer(&sandbox));
+    await_end();
+    g_autofree char *moved = g_build_filename(top, "moved", NULL);
+    ck_assert_int_eq(g_rename(folder, moved), 0);
+    OK(roll_sandbox_join(moved, &sandbox));
+    ck_assert_str_eq(roll_sandbox_url(sandbox), url);
+    roll_sandbox_leave(g_steal_pointer(&sandbox));
+    g_free(folder);
+    folder = g_steal_pointer(&moved);
+}
+END_TEST
+
 START_TEST(test_sandbox__takes_another_port_when_its_own_is_taken)
 {
     roll_auto(sandbox) struct roll_sandbox *sandbox = NULL;
@@ -197,12 +215,14 @@ START_TEST(test_sandbox__holds_nothing_of_the_command)
     int fd = open(path, O_RDWR | O_CREAT, 0600); /* without O_CLOEXEC, on purpose */
     ck_assert_int_ge(fd, 0);
     ck_assert_int_eq(flock(fd, LOCK_EX), 0);
+    ck_assert_int_eq(dup2(fd, 500), 500); /* below and above what the server needs */
     roll_auto(sandbox) struct roll_sandbox *sandbox = NULL;
     OK(roll_sandbox_join(folder, &sandbox));
     pid_t server = find_server();
     ck_assert_int_ne(getpgid(server), getpgrp());
     ck_assert_int_ne(getsid(server), getsid(0));
     close(fd);
+    close(500);
     fd = open(path, O_RDWR | O_CLOEXEC);
     ck_assert_int_eq(flock(fd, LOCK_EX | LOCK_NB), 0);
     close(fd);
@@ -276,6 +296,7 @@ static Suite *make_suite(void)
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, test_sandbox__one_server_serves_all_who_join);
     tcase_add_test(tcase, test_sandbox__keeps_state_and_port_over_its_end);
+    tcase_add_test(tcase, test_sandbox__keeps_the_port_of_a_folder_that_moved);
     tcase_add_test(tcase, test_sandbox__takes_another_port_when_its_own_is_taken);
     tcase_add_test(tcase, test_sandbox__many_join_and_leave_at_once);
     tcase_add_test(tcase, test_sandbox__a_killed_server_is_replaced);
