@@ -1,8 +1,16 @@
 /* Evaluating expressions and the JSON around them. */
 #include "internal.h"
 
+static struct roll_error *made_error(void)
+{
+    return roll_error_new(ROLL_E_TEMPLATE,
+                          "the template makes too many values (more than %u bytes)", MAX_MADE);
+}
+
 struct roll_error *work_burn(struct work *work, size_t steps)
 {
+    if (work->made > MAX_MADE)
+        return made_error();
     if (work->fuel <= steps) {
         work->fuel = 0;
         return roll_error_new(ROLL_E_TEMPLATE,
@@ -18,10 +26,7 @@ struct roll_error *work_make(struct work *work, size_t bytes)
     work->made += bytes;
     if (bytes > MAX_TEXT)
         return roll_error_new(ROLL_E_TEMPLATE, "a value is larger than '%u' bytes", MAX_TEXT);
-    if (work->made > MAX_MADE)
-        return roll_error_new(ROLL_E_TEMPLATE,
-                              "the template makes too many values (more than %u bytes)", MAX_MADE);
-    return NULL;
+    return work->made > MAX_MADE ? made_error() : NULL;
 }
 
 /* ---- access: base.name, base[index] ---- */
@@ -245,6 +250,7 @@ struct roll_error *eval_expr(const struct eval *eval, const struct expr *expr, j
                               "expressions refer to one another more than '%d' levels deep",
                               MAX_DEPTH);
     work->depth++;
+    work->made += 16; /* its result, roughly: larger ones are counted where they are made */
     if (expr->kind == EXPR_ACCESS)
         err = eval_access_expr(eval, expr, ret_value);
     else
@@ -428,7 +434,7 @@ struct roll_error *eval_copy_array(const struct eval *eval, const struct copy *c
         ROLL_TRY(work_burn(eval->work, 1));
         ROLL_TRY(trail_key(&eval->work->trail, eval_node(&inner, copy->input, &value), "input"));
         json_array_append_new(array, value);
-        ROLL_TRY(work_make(eval->work, 16));
+        ROLL_TRY(work_make(eval->work, 56));
     }
     *ret_array = g_steal_pointer(&array);
     return NULL;

@@ -167,7 +167,7 @@ static struct roll_error *map_body(const struct eval *eval, const struct expr *c
         json_t *value = NULL;
         ROLL_TRY(lambda_run_indexed(&lambda, element, index, &value));
         json_array_append_new(mapped, value);
-        ROLL_TRY(work_make(eval->work, 16));
+        ROLL_TRY(work_make(eval->work, 56));
     }
     *ret_value = g_steal_pointer(&mapped);
     return NULL;

@@ -21,15 +21,15 @@
 #define MAX_OUTPUTS 64
 #define MAX_RESOURCES 800
 #define MAX_COPY 800
-#define MAX_TEXT (4u << 20)   /* one string, and the whole expanded template */
-#define MAX_BODY (1u << 20)   /* one resource */
-#define MAX_NESTING 250       /* expressions within one expression */
-#define MAX_DEPTH 2400        /* evaluation steps upon one another: bounds the C stack */
-#define MAX_VALUE_DEPTH 128   /* of a value that is kept */
-#define MAX_FUEL 60000000     /* evaluation steps of one expansion, about two seconds */
-#define MAX_MADE (256u << 20) /* bytes of text and containers that one expansion may make */
-#define MAX_LEVELS 20         /* deployments within deployments */
-#define MAX_CHILDREN 5        /* child resources within one another */
+#define MAX_TEXT (4u << 20)  /* one string, and the whole expanded template */
+#define MAX_BODY (1u << 20)  /* one resource */
+#define MAX_NESTING 250      /* expressions within one expression */
+#define MAX_DEPTH 2400       /* evaluation steps upon one another: bounds the C stack */
+#define MAX_VALUE_DEPTH 128  /* of a value that is kept */
+#define MAX_FUEL 20000000    /* evaluation steps of one expansion: some seconds at most */
+#define MAX_MADE (64u << 20) /* bytes that one expansion may make, all in all */
+#define MAX_LEVELS 20        /* deployments within deployments */
+#define MAX_CHILDREN 5       /* child resources within one another */
 
 /* ---- arena.c ---- */
 struct arena;
@@ -468,18 +468,19 @@ const struct function *function_at(size_t index);
 #define FUNCTION_BODIES(X)                                                                         \
     X(equals)                                                                                      \
     X(greater)                                                                                     \
-    X(greater_or_equals) X(less) X(less_or_equals) X(not ) X(bool) X(true) X(false) X(null) X(     \
-        add) X(sub) X(mul) X(div) X(mod) X(min) X(max) X(int) X(float) X(range) X(array)           \
-        X(create_array) X(create_object) X(concat) X(contains) X(empty) X(length) X(first) X(last) \
-            X(skip) X(take) X(union) X(intersection) X(shallow_merge) X(items) X(object_keys) X(   \
-                flatten) X(distinct) X(index_of) X(last_index_of) X(join) X(try_get)               \
-                X(index_from_end) X(try_index_from_end) X(json) X(base64) X(base64_to_string) X(   \
-                    base64_to_json) X(data_uri) X(data_uri_to_string) X(ends_with) X(starts_with)  \
-                    X(format) X(guid) X(unique_string) X(new_guid) X(pad_left) X(replace) X(split) \
-                        X(string) X(substring) X(to_lower) X(to_upper) X(trim) X(uri)              \
-                            X(uri_component) X(uri_component_to_string) X(build_uri) X(parse_uri)  \
-                                X(like) X(utc_now) X(date_time_add) X(date_time_from_epoch) X(     \
-                                    date_time_to_epoch) X(resource_id) X(subscription_resource_id) \
+    X(greater_or_equals)                                                                           \
+    X(less) X(less_or_equals) X(not ) X(bool) X(true) X(false) X(null) X(add) X(sub) X(mul) X(div) \
+        X(mod) X(min) X(max) X(int) X(float) X(range) X(array) X(create_array) X(create_object) X( \
+            concat) X(contains) X(empty) X(length) X(first) X(last) X(skip) X(take) X(union)       \
+            X(intersection) X(shallow_merge) X(items) X(object_keys) X(flatten) X(distinct) X(     \
+                index_of) X(last_index_of) X(join) X(try_get) X(index_from_end)                    \
+                X(try_index_from_end) X(json) X(base64) X(base64_to_string) X(base64_to_json) X(   \
+                    data_uri) X(data_uri_to_string) X(ends_with) X(starts_with) X(format) X(guid)  \
+                    X(unique_string) X(new_guid) X(pad_left) X(replace) X(split) X(string)         \
+                        X(substring) X(to_lower) X(to_upper) X(trim) X(uri) X(uri_component) X(    \
+                            uri_component_to_string) X(build_uri) X(parse_uri) X(like) X(utc_now)  \
+                            X(date_time_add) X(date_time_from_epoch) X(date_time_to_epoch)         \
+                                X(resource_id) X(subscription_resource_id)                         \
                                     X(management_group_resource_id) X(tenant_resource_id)          \
                                         X(extension_resource_id) X(pick_zones) X(providers)        \
                                             X(unknown) X(parse_cidr) X(cidr_subnet) X(cidr_host)   \
@@ -490,9 +491,10 @@ const struct function *function_at(size_t index);
 #define FUNCTION_SPECIALS(X)                                                                       \
     X(if)                                                                                          \
     X(and)                                                                                         \
-    X(or) X(coalesce) X(parameters) X(variables) X(copy_index) X(lambda) X(lambda_variables)       \
-        X(filter) X(map) X(reduce) X(sort) X(to_object) X(map_values) X(group_by) X(reference)     \
-            X(references) X(list)
+    X(or)                                                                                          \
+    X(coalesce) X(parameters) X(variables) X(copy_index) X(lambda) X(lambda_variables) X(filter)   \
+        X(map) X(reduce) X(sort) X(to_object) X(map_values) X(group_by) X(reference) X(references) \
+            X(list)
 #define DECLARE_BODY(name)                                                                         \
     struct roll_error *function_##name(const struct call *call, json_t **ret_value) ROLL_CHECKED;
 #define DECLARE_SPECIAL(name)                                                                      \

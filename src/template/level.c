@@ -11,6 +11,7 @@ struct level *level_new(struct work *work, struct env *env, const struct program
                         const struct scope *scope)
 {
     struct level *level = arena_alloc(work->arena, sizeof(*level));
+    work->made += 4096; /* with its maps; the instances ask whether it is too much */
     level->work = work;
     level->env = env;
     level->program = program;
@@ -354,6 +355,7 @@ static struct roll_error *plan_instance(struct level *level, const struct resour
     instance->resource = resource;
     instance->level = level;
     instance->frame = frame;
+    ROLL_TRY(work_make(level->work, sizeof(*instance) + 1024));
     if (level->instances->len >= MAX_RESOURCES)
         return template_error("The number of template resources limit exceeded. Limit: '%d' and "
                               "actual: more. Please see "

@@ -9,6 +9,7 @@ static struct marker *new_marker(struct work *work, const struct expr *expr)
     marker->json.refcount = (size_t)-1; /* jansson neither counts nor frees it */
     marker->expr = expr;
     work->markers++;
+    work->made += sizeof(*marker) + 16;
     return marker;
 }
 
@@ -30,6 +31,7 @@ json_t *marker_hide(struct work *work, const struct expr *expr, json_t *value)
 static struct expr *new_expr(struct work *work, enum expr_kind kind, unsigned count)
 {
     struct expr *expr = arena_alloc(work->arena, sizeof(*expr));
+    work->made += sizeof(*expr) + 32 + 8 * (size_t)count;
     expr->kind = kind;
     expr->count = count;
     if (count > 0)
