@@ -135,6 +135,16 @@ static bool any(char **list)
     return list && *list;
 }
 
+static bool health_by_alerts(const struct roll_plan_environment *environment)
+{
+    for (guint i = 0; environment->health && i < environment->health->len; i++) {
+        const struct roll_plan_health *health = g_ptr_array_index(environment->health, i);
+        if (health->kind == ROLL_HEALTH_ALERTS)
+            return true;
+    }
+    return false;
+}
+
 static struct roll_error *check_gates(struct check *check)
 {
     enum roll_lane lane = check->lane;
@@ -150,6 +160,9 @@ static struct roll_error *check_gates(struct check *check)
     if (roll_policy_rule(lane, ROLL_GATE_FREEZE) == ROLL_RULE_PLANNED &&
         json_array_size(check->environment->freezes) > 0)
         ROLL_TRY(gate(check, ROLL_GATE_FREEZE, "freezes"));
+    if (roll_policy_rule(lane, ROLL_GATE_HEALTH) == ROLL_RULE_APPLIES &&
+        health_by_alerts(check->environment))
+        ROLL_TRY(gate(check, ROLL_GATE_HEALTH, "health by Azure Monitor alerts"));
     return NULL;
 }
 
