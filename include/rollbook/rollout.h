@@ -46,14 +46,15 @@ struct roll_machine *roll_machine_new(const struct roll_machine_options *options
 void roll_machine_free(struct roll_machine *machine);
 ROLL_AUTO_DEFINE(machine, struct roll_machine, roll_machine_free)
 
-/* The order of a rollout whose events will be folded. Needed before its rollout.requested is folded; the machine's own
- * rollout is added last. order is borrowed and must outlive the machine. */
+/* The order of a rollout whose events will be folded: the machine's own one, added last, and before it, oldest first, those
+ * that it took the place of, and those that these took the place of (whatever is still under way there is ended by the own
+ * one's driver). Needed before its rollout.requested is folded. order is borrowed and must outlive the machine. */
 void roll_machine_add(struct roll_machine *machine, int64_t rollout, const struct roll_order *order);
 
 /* A new rollout that is not yet in the ledger: the first action appends rollout.superseded (if it supersedes),
  * rollout.requested, rollout.claimed and the first intents together. request (its order digest set), order and blobs
- * (struct roll_blob *, the order's text among them; or NULL) are borrowed and must outlive the machine; the blobs go with
- * the first append. */
+  * (struct roll_blob *, the order's text among them; or NULL) are borrowed and must outlive the machine; the blobs go with
+ * the first append. Events of the rollout that it supersedes may be folded before or after this call. */
 void roll_machine_request(struct roll_machine *machine, const struct roll_rollout_requested *request,
                           const struct roll_order *order, const GPtrArray *blobs);
 
@@ -61,6 +62,14 @@ void roll_machine_request(struct roll_machine *machine, const struct roll_rollou
  * Events of other rollouts and kinds are ignored, except rollout.superseded and an unknown kind (which stops). */
 void roll_machine_fold(struct roll_machine *machine, const struct roll_event *event);
 
+/* What the machine writes of a target: step.intended and step.ended for each attempt; step.ended alone for a health check.
+ * Exactly one step.ended of a touched target is `last`; the target holds the release if and only if that one succeeded:
+ *   - after a failure, the failure;
+ *   - otherwise the last deployment or action, or, where health can fail a target, its last check. Checks that are only
+ *     reported come after the last event, without the flag;
+ *   - when the rollout was stopped before all steps were begun, or an older deployment came later and overwrote this one, a
+ *     closing step.ended with outcome cancelled, not accepted, in the same append as the success that it follows.
+ * absent without `last` (mode SETTLE) leaves the target as it was: resuming makes another attempt. */
 enum roll_action_kind {
     ROLL_ACTION_APPEND,      /* drafts and blobs; answered by APPENDED, CONFLICT or APPEND_FAILED */
     ROLL_ACTION_PUT,         /* the step's request: deployment, or ARM action; answered by REPLY */

@@ -228,7 +228,7 @@ static int64_t wake(const struct roll_machine *machine)
 {
     int64_t at = INT64_MAX, bake = machine_bake_left(machine);
 
-    if (machine->claimed && !machine->detach)
+    if (machine->begun && !machine->detach)
         at = machine_agenda_next(machine);
     if (machine->append)
         return at;
@@ -245,7 +245,7 @@ bool roll_machine_next(struct roll_machine *machine, int64_t wall_ms, int64_t bo
     *ret_wake_boot_ms = INT64_MAX;
     if (!machine->opened)
         machine_open(machine);
-    if (!machine->end && machine->claimed && !machine->detach) {
+    if (!machine->end && machine->begun && !machine->detach) {
         if (act(machine, ret_action))
             return true;
         machine_advance(machine);
