@@ -1,4 +1,6 @@
 /* roll sandbox: serve a local ARM. Inside a workspace it takes that workspace's port and state. */
+#include <unistd.h>
+
 #include "app.h"
 
 struct context {
@@ -9,40 +11,73 @@ struct context {
     GPtrArray *faults;
 };
 
+struct listener {
+    struct roll_app *app;
+    const char *cert_file; /* NULL without TLS */
+};
+
 static void ready(void *user, int port)
 {
-    struct roll_app *app = user;
+    const struct listener *listener = user;
+    struct roll_app *app = listener->app;
 
     if (app->json) {
         roll_auto(json) json_t *view = json_pack("{s:i}", "port", port);
+        if (listener->cert_file)
+            json_object_set_new(view, "certificate", json_string(listener->cert_file));
         roll_report_json(&app->out, view);
     } else {
         fprintf(app->out.file, "sandbox on 127.0.0.1:%d; end it with Ctrl-C\n", port);
+        if (listener->cert_file)
+            fprintf(app->out.file, "its certificate, for clients to trust: %s\n",
+                    listener->cert_file);
     }
     fflush(app->out.file);
+}
+
+/* Where the certificate of this run goes: a file of its own, that nobody else has made. */
+static struct roll_error *make_cert_file(char **ret_path)
+{
+    g_autoptr(GError) failure = NULL;
+    int fd = g_file_open_tmp("roll-sandbox-XXXXXX.pem", ret_path, &failure);
+
+    if (fd < 0)
+        return roll_error_new(ROLL_E_IO, "cannot write a certificate: %s", failure->message);
+    close(fd);
+    return NULL;
 }
 
 static struct roll_error *run(struct roll_app *app, void *user, char **arguments)
 {
     struct context *context = user;
+    g_autofree char *cert_file = NULL;
+    struct roll_error *err = NULL;
+
+    (void)arguments;
+    if (context->tls)
+        ROLL_TRY(make_cert_file(&cert_file));
     struct roll_sandbox_options options = {
         .port = context->port,
         .tls = context->tls,
+        .cert_file = cert_file,
         .state_file = context->state,
         .operation_time_ms = context->operation_time_ms,
         .faults = context->faults ? (const char *const *)context->faults->pdata : NULL,
     };
-    struct roll_error *err = NULL;
-
-    (void)arguments;
-    if (!context->state && !context->port)
+    struct listener listener = {.app = app, .cert_file = cert_file};
+    if (!context->state && !context->port && !context->tls)
         err = roll_workspace_find(NULL, &app->workspace);
-    if (app->workspace)
-        return roll_sandbox_serve_workspace(app->workspace->state_dir, &options, ready, app);
-    if (roll_error_code(err) != ROLL_OK && roll_error_code(err) != ROLL_E_NOT_FOUND)
-        return err;
-    roll_error_free(err);
-    return roll_sandbox_serve(&options, ready, app);
+    if (roll_error_code(err) == ROLL_E_NOT_FOUND) {
+        roll_error_free(err);
+        err = NULL;
+    }
+    if (!err && app->workspace)
+        err = roll_sandbox_serve_workspace(app->workspace->state_dir, &options, ready, &listener);
+    else if (!err)
+        err = roll_sandbox_serve(&options, ready, &listener);
+    if (cert_file)
+        unlink(cert_file);
+    return err;
 }
 
 static const struct roll_option options[] = {

@@ -156,6 +156,10 @@ struct roll_error *roll_sandbox_serve_workspace(const char *state_dir,
 {
     struct place place = {.run_fd = -1};
     int lock_fd = -1, users_fd = -1;
+    if (options->tls)
+        return roll_error_new(ROLL_E_USAGE,
+                              "the commands of a workspace speak plain http with its "
+                              "sandbox; with tls it serves others, on a port of its own");
     struct roll_error *err = place_open(state_dir, &place);
     if (!err)
         err = take_lock(&place, &lock_fd);
