@@ -224,6 +224,17 @@ static bool decide_back(struct roll_machine *machine, struct roll_action *ret_ac
     return true;
 }
 
+/* When all that is left cannot be learned by this process, it gives its claim back and goes. */
+static bool append(struct roll_machine *machine, struct roll_action *ret_action)
+{
+    if (machine_append_due(machine, ret_action))
+        return true;
+    if (machine->end || !machine_is_stuck(machine))
+        return false;
+    machine->detach = true;
+    return machine_append_due(machine, ret_action);
+}
+
 static int64_t wake(const struct roll_machine *machine)
 {
     int64_t at = INT64_MAX, bake = machine_bake_left(machine);
@@ -252,11 +263,7 @@ bool roll_machine_next(struct roll_machine *machine, int64_t wall_ms, int64_t bo
         if (decide_back(machine, ret_action))
             return true;
     }
-    if (!machine->end && machine_append_due(machine, ret_action))
-        return true;
-    if (!machine->end && machine_is_stuck(machine))
-        machine->detach = true;
-    if (!machine->end && machine_append_due(machine, ret_action))
+    if (!machine->end && append(machine, ret_action))
         return true;
     if (machine->end)
         return say_done(machine, ret_action);

@@ -47,7 +47,7 @@
 
 #include "rollbook/rollout.h"
 
-/* A request whose reply was lost may still arrive so long after it left. */
+/* A request whose reply was lost may still arrive so long after that was known. */
 #define MACHINE_LATE_MS (10 * 1000)
 /* Clocks of two drivers differ at most by this (DESIGN section 4). */
 #define MACHINE_SKEW_MS (60 * 1000)
@@ -115,7 +115,6 @@ struct job {
     int tries;    /* failures in a row, which began at trouble_boot_ms (-1: none) */
     int looks;    /* in vain, in mode SETTLE */
     int64_t trouble_boot_ms;
-    int64_t put_boot_ms;             /* when the request left last */
     int64_t again_boot_ms;           /* the next PUT not before this */
     int64_t believe_boot_ms;         /* "not found" is believed if it was asked for from then on */
     int64_t accepted_boot_ms;        /* when it was known to have arrived */

@@ -181,6 +181,7 @@ static void build_regular(struct roll_machine *machine, struct append *append)
         return;
     }
     draft_starts(machine, append);
+    draft_records(machine, append); /* of starts that were dropped */
     end = machine_end_due(machine);
     if (end == ROLL_END_SETTLED && g_queue_is_empty(&machine->records))
         build_detached(machine, append, end);

@@ -34,7 +34,6 @@ static bool act_put(struct roll_machine *machine, struct job *job, struct roll_a
         g_queue_push_tail(&machine->fenced, job);
         return false;
     }
-    job->put_boot_ms = machine->boot_ms;
     ask(machine, job, ROLL_ACTION_PUT, ret_action);
     return true;
 }

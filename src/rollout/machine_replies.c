@@ -77,15 +77,18 @@ void machine_doubt(struct roll_machine *machine, struct job *job, int64_t believ
         machine_go(machine, job, PHASE_DOUBT, believe_boot_ms);
 }
 
-/* Nobody knows whether it arrived. A deployment is looked for. */
+/* Nobody knows whether it arrived. A deployment is looked for. When exactly the request left is not
+ * known here (it may have stood in a queue), but it has left by now. */
 static void put_lost(struct roll_machine *machine, struct job *job)
 {
+    int64_t believe_boot_ms = machine->boot_ms + MACHINE_LATE_MS;
+
     if (machine_is_action(job, job->step)) {
-        machine_doubt(machine, job, job->put_boot_ms + MACHINE_LATE_MS);
+        machine_doubt(machine, job, believe_boot_ms);
         return;
     }
     job->lost++;
-    job->believe_boot_ms = job->put_boot_ms + MACHINE_LATE_MS;
+    job->believe_boot_ms = believe_boot_ms;
     machine_go(machine, job, PHASE_GET, machine->boot_ms);
 }
 
