@@ -49,7 +49,10 @@ static struct roll_error *missing_property(const json_t *base, const char *name)
 static struct roll_error *access_known(json_t *base, json_t *index, json_t **ret_value)
 {
     g_autoptr(GString) name = g_string_new(NULL);
-    value_text(index, name);
+    if (json_is_object(index) || json_is_array(index))
+        g_string_append(name, type_word(index));
+    else
+        value_text(index, name);
     if (json_is_object(base) && json_is_string(index)) {
         json_t *found = object_get(base, json_string_value(index));
         if (!found)

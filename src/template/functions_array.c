@@ -476,6 +476,10 @@ struct roll_error *function_join(const struct call *call, json_t **ret_value)
     json_array_foreach (call->args[0], index, element) {
         if (index > 0)
             g_string_append(text, json_string_value(call->args[1]));
+        size_t size = 0;
+        ROLL_TRY(value_size(call->eval->work, element, 0, &size));
+        if (size > MAX_TEXT)
+            return work_make(call->eval->work, size);
         value_text(element, text);
         ROLL_TRY(work_burn(call->eval->work, 1));
         if (text->len > MAX_TEXT)

@@ -111,6 +111,8 @@ static void print_value(const json_t *value, GString *out)
     size_t index;
     json_t *element;
     const char *separator = "";
+    if (out->len > MAX_TEXT)
+        return; /* parts that are shared can be endless when they are written out */
     if (is_marker(value)) {
         expr_print(marker_of(value)->expr, out);
     } else if (json_is_string(value)) {
@@ -215,6 +217,10 @@ json_t *value_reveal(struct work *work, json_t *value)
     const char *key;
     size_t index;
     json_t *element;
+    if (work->fuel == 0 || work->made > MAX_MADE)
+        return NULL; /* the next step says so */
+    work->fuel--;
+    work->made += 32;
     if (is_marker(value))
         return marker_of(value)->hidden ? value_reveal(work, marker_of(value)->hidden) : NULL;
     if ((!json_is_object(value) && !json_is_array(value)) || !value_has_marker(work, value))

@@ -12,14 +12,8 @@ static struct roll_error *read_file(struct roll_template *file, const char *text
         err = roll_error_new(ROLL_E_LIMIT,
                              "the template has %zu bytes, more than the %u that ARM takes",
                              file->strict->len, MAX_TEXT);
-    json_error_t position;
-    if (!err) {
-        file->root = json_loadb(file->strict->str, file->strict->len, JSON_DECODE_ANY, &position);
-        if (!file->root) /* numbers that JSON allows and jansson does not: read them as the base
-                            does */
-            err = roll_json_parse(file->strict->str, file->strict->len, ROLL_JSON_STRICT,
-                                  &file->root);
-    }
+    if (!err)
+        err = roll_json_parse(file->strict->str, file->strict->len, ROLL_JSON_STRICT, &file->root);
     if (!err)
         err = trail_finish(
             &trail, program_compile(file->arena, file, file->root, "", &trail, &file->program),

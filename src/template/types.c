@@ -167,7 +167,10 @@ static struct roll_error *allowed_error(const struct check *check, const json_t 
         g_string_append(names, index > 0 ? "," : "");
         value_text(allowed, names);
     }
-    value_text(value, text);
+    if (!json_is_object(value) && !json_is_array(value))
+        value_text(value, text);
+    else
+        g_string_append(text, type_word(value));
     if (text->len > 200)
         g_string_assign(text, "…");
     return template_error("The provided value '%s' for the template parameter '%s' is not valid. "

@@ -116,6 +116,34 @@ START_TEST(test_template_bombs__doubling)
 }
 END_TEST
 
+/* A value that is small because its parts are shared, and endless when it is written out. */
+START_TEST(test_template_bombs__shared_parts)
+{
+    static const char *const expressions[] = {
+        "join(createArray(variables('v39')), ',')",
+        "createObject('a', 1)[variables('v39')]",
+        "concat(reference('/x').y, variables('v39'))",
+        "equals(createArray(variables('v39'), parameters('pw')), 1)",
+        "string(createArray(variables('v39'), parameters('pw')))",
+        "format('{0}', variables('v39'))",
+        "union(createArray(variables('v39')), createArray(variables('v38')))",
+        "contains(createArray(variables('v39')), variables('v38'))",
+        "createObject('a', variables('v39'), 'b', reference('/x').y)",
+        "if(reference('/x').y, variables('v39'), 1)",
+        "distinct(createArray(variables('v39'), createArray(variables('v38'), variables('v38'))))",
+    };
+    g_autofree char *variables = doubling("[1]", "createArray(@, @)");
+    g_autofree char *sections = g_strconcat(
+        variables, "`parameters`:{`pw`:{`type`:`securestring`,`defaultValue`:`p`}},", NULL);
+    g_autofree char *text = with_output(sections, expressions[_i]);
+    roll_auto(expansion) struct roll_expansion *x = NULL;
+    struct roll_error *err = try_expand(text, NULL, &x);
+    ck_assert_msg(err != NULL, "%s", expressions[_i]);
+    roll_error_free(err);
+    assert_small(expressions[_i]);
+}
+END_TEST
+
 START_TEST(test_template_bombs__functions_that_grow)
 {
     static const char *const expressions[] = {
@@ -265,6 +293,7 @@ int main(void)
     tcase_add_test(tcase, test_template_bombs__long_expression);
     tcase_add_test(tcase, test_template_bombs__deep_json);
     tcase_add_loop_test(tcase, test_template_bombs__doubling, 0, 11);
+    tcase_add_loop_test(tcase, test_template_bombs__shared_parts, 0, 11);
     tcase_add_loop_test(tcase, test_template_bombs__functions_that_grow, 0, 17);
     tcase_add_test(tcase, test_template_bombs__loops_of_loops);
     tcase_add_test(tcase, test_template_bombs__deployments_of_deployments);
