@@ -153,6 +153,8 @@ struct sandbox_new {
     struct sandbox_run *run;
     const char *template_text; /* borrowed from run */
     size_t template_size;
+    struct roll_expansion
+        *expansion; /* owned; only of what a request asks for: everything that can be known now */
 };
 void sandbox_new_clear(struct sandbox_new *made);
 /* InvalidTemplate with the words of the template's error, and where it stands. */
@@ -164,6 +166,10 @@ struct roll_error *sandbox_deployment_make(struct sandbox_server *server, const 
                                            size_t template_size, const char *correlation,
                                            int64_t at_ms, struct sandbox_reply *reply,
                                            struct sandbox_new *ret_made) ROLL_CHECKED;
+/* Fills in expansion, so that what only shows when everything is evaluated (outputs, nested
+ * deployments) is refused before anything runs. A refusal is in reply and clears made. */
+struct roll_error *sandbox_deployment_expand(struct sandbox_new *made, struct sandbox_reply *reply)
+    ROLL_CHECKED;
 /* Inserts it with its operations and hands its run to the cache. */
 struct roll_error *sandbox_deployment_store(struct sandbox_server *server, struct sandbox_new *made)
     ROLL_CHECKED;

@@ -9,6 +9,7 @@ void sandbox_new_clear(struct sandbox_new *made)
 {
     sandbox_deployment_free(made->deployment);
     sandbox_run_free(made->run);
+    roll_expansion_free(made->expansion);
     *made = (struct sandbox_new){0};
 }
 
@@ -316,6 +317,19 @@ static struct roll_error *evaluate(struct sandbox_server *server, const struct s
     return err;
 }
 
+/* What the template's author has to mend is refused; anything else is the sandbox's own. Consumes.
+ */
+static struct roll_error *refuse_template(struct roll_error *err, struct sandbox_reply *reply)
+{
+    enum roll_code code = roll_error_code(err);
+    if (code != ROLL_E_TEMPLATE && code != ROLL_E_SYNTAX && code != ROLL_E_LIMIT &&
+        code != ROLL_E_INVALID)
+        return err;
+    sandbox_template_refusal(err, reply);
+    roll_error_free(err);
+    return NULL;
+}
+
 struct roll_error *sandbox_deployment_make(struct sandbox_server *server, const char *deployment_id,
                                            const json_t *body, const char *template_text_given,
                                            size_t template_size, const char *correlation,
@@ -343,13 +357,18 @@ struct roll_error *sandbox_deployment_make(struct sandbox_server *server, const 
         return NULL;
     }
     sandbox_new_clear(&made);
-    enum roll_code code = roll_error_code(err);
-    if (code != ROLL_E_TEMPLATE && code != ROLL_E_SYNTAX && code != ROLL_E_LIMIT &&
-        code != ROLL_E_INVALID)
-        return err;
-    sandbox_template_refusal(err, reply);
-    roll_error_free(err);
-    return NULL;
+    return refuse_template(err, reply);
+}
+
+struct roll_error *sandbox_deployment_expand(struct sandbox_new *made, struct sandbox_reply *reply)
+{
+    struct roll_template_input input = made->run->frame.input;
+    input.runtime = NULL;
+    struct roll_error *err = roll_template_expand(made->run->tmpl, &input, &made->expansion);
+    if (!err)
+        return NULL;
+    sandbox_new_clear(made);
+    return refuse_template(err, reply);
 }
 
 struct roll_error *sandbox_deployment_store(struct sandbox_server *server, struct sandbox_new *made)

@@ -165,6 +165,8 @@ struct roll_error *sandbox_request_deployment(struct sandbox_server *server,
     if (!err && there)
         err = sandbox_deployment_make(server, id, body, text, size, request->correlation_id,
                                       request->now_ms, reply, ret_made);
+    if (!err && ret_made->deployment)
+        err = sandbox_deployment_expand(ret_made, reply);
     g_string_free(strict, TRUE);
     *ret_body = body;
     return err;

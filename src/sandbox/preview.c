@@ -22,14 +22,6 @@ static void flatten(const json_t *resources, GPtrArray *out)
     }
 }
 
-static struct roll_error *expand(const struct sandbox_run *run,
-                                 struct roll_expansion **ret_expansion)
-{
-    struct roll_template_input input = run->frame.input;
-    input.runtime = NULL;
-    return roll_template_expand(run->tmpl, &input, ret_expansion);
-}
-
 /* ---- validate ---- */
 
 struct roll_error *sandbox_deployment_validate(struct sandbox_server *server,
@@ -37,17 +29,14 @@ struct roll_error *sandbox_deployment_validate(struct sandbox_server *server,
                                                struct sandbox_reply *reply)
 {
     roll_auto(json) json_t *body = NULL;
-    roll_auto(expansion) struct roll_expansion *expansion = NULL;
     g_autoptr(GPtrArray) resources = g_ptr_array_new();
     struct sandbox_new made;
     struct roll_error *err = sandbox_request_deployment(server, request, reply, &body, &made);
-    if (!err && made.deployment)
-        err = expand(made.run, &expansion);
-    if (!err && expansion) {
+    if (!err && made.deployment) {
         json_t *shown = sandbox_deployment_show(made.deployment, SHOW_ACCEPTED);
         json_t *properties = json_object_get(shown, "properties");
         json_t *validated = json_array();
-        flatten(expansion->resources, resources);
+        flatten(made.expansion->resources, resources);
         for (guint i = 0; i < resources->len; i++) {
             const char *id = roll_json_get_string(resources->pdata[i], "id");
             json_array_append_new(validated, json_pack("{s:s?}", "id", id));
@@ -237,7 +226,6 @@ static struct roll_error *predict_all(struct sandbox_server *server,
                                       const struct sandbox_request *request, const json_t *body,
                                       const struct sandbox_new *made, json_t **ret_changes)
 {
-    roll_auto(expansion) struct roll_expansion *expansion = NULL;
     g_autoptr(GPtrArray) resources = g_ptr_array_new();
     g_autoptr(GHashTable) named = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     roll_auto(json) json_t *changes = json_array();
@@ -246,8 +234,7 @@ static struct roll_error *predict_all(struct sandbox_server *server,
                               .complete = strcmp(made->deployment->mode, "Complete") == 0,
                               .changes = changes,
                               .named = named};
-    ROLL_TRY(expand(made->run, &expansion));
-    flatten(expansion->resources, resources);
+    flatten(made->expansion->resources, resources);
     for (guint i = 0; i < resources->len; i++)
         ROLL_TRY(predict(&what_if, resources->pdata[i]));
     ROLL_TRY(predict_others(&what_if, &request->scope));

@@ -277,6 +277,13 @@ START_TEST(test_sandbox__says_where_a_template_is_wrong)
     ck_assert_str_eq(text_of(answer.json, "error.code"), "InvalidTemplate");
     ck_assert_ptr_nonnull(strstr(text_of(answer.json, "error.message"), "extra"));
     answer_clear(&answer);
+    g_autofree char *output =
+        body_of(SCHEMA, "", "",
+                "'resources':[],'outputs':{'o':{'type':'string','value':'[refrence(`x`)]'}}");
+    expect_error(&peer, 400, "InvalidTemplate", "PUT", DEPLOYMENT "d1" API, output);
+    expect_error(&peer, 400, "InvalidTemplate", "POST", DEPLOYMENT "d1/validate" API, output);
+    expect_error(&peer, 400, "InvalidTemplate", "POST", DEPLOYMENT "d1/whatIf" API, output);
+    expect_only(&peer, 404, "HEAD", DEPLOYMENT "d1" API, NULL);
 }
 END_TEST
 
