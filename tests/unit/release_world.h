@@ -40,39 +40,23 @@ static inline struct roll_plan_target *world_target(struct roll_plan_environment
     return target;
 }
 
-static inline struct roll_plan_environment *world_environment(struct roll_plan *plan,
-                                                              const char *name)
-{
-    struct roll_plan_environment *environment = g_new0(struct roll_plan_environment, 1);
-    environment->name = g_strdup(name);
-    environment->cloud = g_strdup("sandbox");
-    environment->targets = g_ptr_array_new();
-    environment->target_index = g_hash_table_new(g_str_hash, g_str_equal);
-    environment->rings = g_ptr_array_new();
-    environment->steps = g_ptr_array_new();
-    environment->health = g_ptr_array_new();
-    environment->max_parallel = 50;
-    g_ptr_array_add(plan->environments, environment);
-    return environment;
-}
+static const char world_plan_text[] =
+    "{\"service\":\"shop\",\"source\":{\"template\":\"infra/main.json\"},\"environments\":{"
+    "\"staging\":{\"cloud\":\"sandbox\",\"subscription\":\"11111111-1111-1111-1111-111111111111\","
+    "\"targets\":{"
+    "\"weu\":{\"resourceGroup\":\"shop-weu\",\"location\":\"westeurope\"}}},"
+    "\"prod\":{\"cloud\":\"sandbox\",\"subscription\":\"11111111-1111-1111-1111-111111111111\","
+    "\"rings\":[[\"weu\"],[\"neu\"]],\"targets\":{"
+    "\"weu\":{\"resourceGroup\":\"shop-weu\",\"location\":\"westeurope\"},"
+    "\"neu\":{\"resourceGroup\":\"shop-neu\",\"location\":\"westeurope\"}}}}}";
 
-/* A plan as roll_plan_read would give it. */
 static inline void world_plan(struct world *world)
 {
-    struct roll_plan *plan = g_new0(struct roll_plan, 1);
-    plan->service = g_strdup("shop");
-    plan->artifacts = g_ptr_array_new();
-    plan->environments = g_ptr_array_new();
-    world->plan = plan;
-    world->staging = world_environment(plan, "staging");
-    world_target(world->staging, "weu");
-    world->prod = world_environment(plan, "prod");
-    const char *names[] = {"weu", "neu"};
-    for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
-        char *ring[] = {T(names[i]), NULL};
-        world_target(world->prod, names[i]);
-        g_ptr_array_add(world->prod->rings, g_strdupv(ring));
-    }
+    g_autofree char *path = g_build_filename(world->place.root, "shop.json", NULL);
+    ck_assert(g_file_set_contents(path, world_plan_text, -1, NULL));
+    ck_ok(roll_plan_read(path, &world->plan));
+    world->staging = g_ptr_array_index(world->plan->environments, 0);
+    world->prod = g_ptr_array_index(world->plan->environments, 1);
 }
 
 /* ---- setup
@@ -89,6 +73,7 @@ static inline struct world world_make(void)
 
 static inline void world_close(struct world *world)
 {
+    roll_plan_free(world->plan);
     roll_ledger_close(world->ledger);
     place_remove(&world->place);
     ck_assert_int_eq(roll_error_live(), 0);

@@ -485,8 +485,8 @@ START_TEST(test_release__back_returns_a_removed_target_that_holds_something)
     START(world);
     world_out(&world, "1.0.0", NULL);
     world_out(&world, "1.1.0", NULL);
-    g_ptr_array_set_size(world.prod->targets, 1); /* neu is gone from the plan */
     g_hash_table_remove(world.prod->target_index, "neu");
+    g_ptr_array_set_size(world.prod->targets, 1); /* neu is gone from the plan */
     roll_auto(choice) struct roll_choice *choice = world_back(&world, NULL);
     ck_goals(choice, "weu=1.0.0 neu=1.0.0");
     world_close(&world);
@@ -516,6 +516,7 @@ START_TEST(test_release__back_says_where_todays_plan_differs)
     world_out(&world, "1.0.0", NULL);
     world_out(&world, "1.1.0", NULL);
     struct roll_plan_target *weu = g_ptr_array_index(world.prod->targets, 0);
+    g_free(weu->resource_group);
     weu->resource_group = g_strdup("moved");
     weu->parameters = json_pack("{s:s}", "version", "other");
     roll_auto(choice) struct roll_choice *choice = world_back(&world, NULL);

@@ -166,8 +166,8 @@ START_TEST(test_release__out_overrides_only_what_the_plan_lets_pass)
     ck_assert_int_eq(roll_error_code(err), ROLL_E_REFUSED);
     ck_assert_ptr_null(strstr(err->detail, "--override"));
     roll_error_free(err);
-    char *allowed[] = {T("hold"), NULL};
-    world.prod->lanes[ROLL_LANE_RELEASE].overrides = allowed;
+    g_strfreev(world.prod->lanes[ROLL_LANE_RELEASE].overrides);
+    world.prod->lanes[ROLL_LANE_RELEASE].overrides = g_strsplit("hold", " ", 0);
     roll_auto(choice) struct roll_choice *choice = NULL;
     ck_ok(OUT(world, &to_new, &choice));
     world_close(&world);
