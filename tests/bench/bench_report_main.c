@@ -146,6 +146,8 @@ static bool is_noisy(const struct measured *row)
 {
     const struct figure *steady = row->floor.runs > 0 ? &row->floor : &row->figure;
 
+    if (row->fixed_ratio > 0) /* its samples are of different things */
+        return false;
     return steady->median > NOISY * steady->min;
 }
 
