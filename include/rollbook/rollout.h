@@ -18,12 +18,12 @@ char *roll_step_name(const char *service, const char *environment, const char *r
 
 /* ---- the machine ---------------------------------------------------------------------------- */
 
-#define ROLL_CLAIM_MS (5 * 60 * 1000)       /* a claim's length */
-#define ROLL_CLAIM_RENEW_MS (2 * 60 * 1000) /* renewed when this much is left, while something is under way */
-#define ROLL_FENCE_MS (10 * 1000)           /* no PUT later than this after the driver's last append (boot clock) */
-#define ROLL_ABSENT_MS (30 * 1000)          /* another driver's intent that ARM does not know counts as never arrived */
-#define ROLL_NOT_FOUND_MS (5 * 60 * 1000)   /* DeploymentNotFound on a poll is transient so long */
-#define ROLL_CANCEL_WAIT_MS (5 * 60 * 1000) /* a superseded deployment is waited for so long */
+#define ROLL_CLAIM_MS (INT64_C(5) * 60 * 1000)       /* a claim's length */
+#define ROLL_CLAIM_RENEW_MS (INT64_C(2) * 60 * 1000) /* renewed when this much is left, while something is under way */
+#define ROLL_FENCE_MS (INT64_C(10) * 1000)           /* no PUT later than this after the driver's last append (boot clock) */
+#define ROLL_ABSENT_MS (INT64_C(30) * 1000)          /* another driver's intent that ARM does not know counts as never arrived */
+#define ROLL_NOT_FOUND_MS (INT64_C(5) * 60 * 1000)   /* DeploymentNotFound on a poll is transient so long */
+#define ROLL_CANCEL_WAIT_MS (INT64_C(5) * 60 * 1000) /* a superseded deployment is waited for so long */
 
 enum roll_machine_mode {
     ROLL_MACHINE_DRIVE,  /* new PUTs allowed */

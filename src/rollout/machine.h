@@ -48,14 +48,14 @@
 #include "rollbook/rollout.h"
 
 /* A request whose reply was lost may still arrive so long after that was known. */
-#define MACHINE_LATE_MS (10 * 1000)
+#define MACHINE_LATE_MS (INT64_C(10) * 1000)
 /* Clocks of two drivers differ at most by this (DESIGN section 4). */
-#define MACHINE_SKEW_MS (60 * 1000)
+#define MACHINE_SKEW_MS (INT64_C(60) * 1000)
 /* So long a PUT is tried again that was throttled, met something busy, or did not leave; a read
  * that was not answered; and a read that was refused or had no token. */
-#define MACHINE_PUT_PATIENCE_MS (10 * 60 * 1000)
-#define MACHINE_READ_PATIENCE_MS (10 * 60 * 1000)
-#define MACHINE_DENIED_PATIENCE_MS (60 * 1000)
+#define MACHINE_PUT_PATIENCE_MS (INT64_C(10) * 60 * 1000)
+#define MACHINE_READ_PATIENCE_MS (INT64_C(10) * 60 * 1000)
+#define MACHINE_DENIED_PATIENCE_MS (INT64_C(60) * 1000)
 
 #define MACHINE_APPEND_MAX 200 /* drafts in one append */
 #define MACHINE_LOST_MAX 5     /* times that a lost PUT is sent again */
@@ -180,28 +180,28 @@ struct roll_machine {
     char candidate_hash[ROLL_HEX_SIZE];
 
     /* Claims. */
-    char *claimant;        /* driver of the last claim, NULL: none or detached */
-    int64_t until;         /* of that claim, UTC ms */
-    bool claimed;          /* that claim is ours */
-    bool opened;           /* the first roll_machine_next has looked at what was folded */
-    bool begun;            /* our claim was folded, and jobs were scheduled */
+    bool opened;           /* what was folded has been looked at */
+    bool begun;            /* our claim is durable, and jobs were scheduled */
+    bool claimed;          /* the last claim is ours */
+    bool overrule;         /* we take one that still stands */
     bool renew;            /* a PUT waits for a renewal */
+    int slow;              /* appends in a row whose answer came too late to send anything */
+    char *claimant;        /* driver of the last claim, NULL: none, or it was given back */
+    int64_t until;         /* of that claim, UTC ms */
     int64_t fresh_boot_ms; /* our last append, INT64_MIN: none */
     int64_t quiet_boot_ms; /* no PUT before this: a driver that was overruled may still send */
-    int64_t open_boot_ms;  /* when our claim became durable */
-    bool overrule;         /* we take a claim that still stands */
-    int slow;              /* appends in a row whose answer came too late to send anything */
+    int64_t begin_boot_ms; /* when our claim became durable */
 
     /* The order of things. */
     GPtrArray *sequence; /* struct job *: own jobs by ring, then as in the order */
     GArray *rings;       /* struct ring */
     guint ring;          /* the ring at hand */
+    bool touched;        /* ARM accepted something of the own rollout */
     size_t cursor;       /* in sequence: the next that has not been looked at */
     GQueue freed;        /* passed jobs whose blockers are gone */
     size_t occupied;     /* own jobs that are under way */
-    size_t failed;       /* own jobs */
-    size_t failing;      /* own jobs: known to have failed, not yet recorded */
-    bool touched;        /* ARM accepted something of the own rollout */
+    size_t failed;       /* own jobs that failed, */
+    size_t failing;      /* and those that are known to have, which is not recorded yet */
     size_t inherited;    /* inherited intents without outcome */
     size_t left;         /* jobs in LEFT */
     size_t unsettled;    /* mode SETTLE: intents that are still being looked at */
@@ -209,21 +209,22 @@ struct roll_machine {
 
     /* Where jobs meet the world. */
     GSequence *agenda; /* struct job * by due time */
-    uint64_t orders;
+    uint64_t orders;   /* given out to entries of the agenda */
     GHashTable *asked; /* id -> struct job * */
     uint64_t last_id;
-    GQueue starts, records, fenced;
-    struct append *append;
+    GQueue starts, records; /* for the next append */
+    GQueue fenced;          /* PUTs that wait for the append under way */
+    struct append *append;  /* under way, or NULL */
 
     /* Ends. */
-    bool detach;
     enum roll_machine_end end;
-    bool done;
-    int64_t next_rollout;
-    uint64_t back_asked;
+    bool done;   /* it was said */
+    bool detach; /* it was asked for, or nothing else can be done */
     bool back_known;
-    struct roll_choice *back; /* owned */
-    char *no_back;
+    uint64_t back_asked;
+    struct roll_choice *back; /* owned, or NULL */
+    char *no_back;            /* why there is none, or NULL */
+    int64_t next_rollout;
 };
 
 /* ---- machine_agenda.c ----------------------------------------------------------------------- */

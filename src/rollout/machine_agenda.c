@@ -5,7 +5,7 @@
 #define BACKOFF_FIRST_MS 1000
 #define BACKOFF_MAX_MS 30000
 #define RETRY_MIN_MS 100
-#define RETRY_MAX_MS (10 * 60 * 1000)
+#define RETRY_MAX_MS (INT64_C(10) * 60 * 1000)
 #define POLL_FAST_MS 500
 #define POLL_SLOW_MS 2000
 #define POLL_GROWTH 20 /* the interval is the deployment's age divided by this */

@@ -47,7 +47,7 @@ void machine_begin(struct roll_machine *machine)
     bool requested = machine->request != NULL;
 
     machine->begun = true;
-    machine->open_boot_ms = machine->boot_ms;
+    machine->begin_boot_ms = machine->boot_ms;
     if (!requested)
         machine_inherit_open(machine);
     if (machine->mode == ROLL_MACHINE_SETTLE)

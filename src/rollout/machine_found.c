@@ -128,15 +128,14 @@ void machine_found(struct roll_machine *machine, struct job *job,
                    const struct roll_observation *reply)
 {
     enum owner owner = owner_of(job, reply);
+    bool known = owner != OWNER_UNKNOWN || job->phase == PHASE_DETAIL;
 
     if (reply->outcome == ROLL_ARM_NOT_FOUND)
         found_nothing(machine, job, reply);
-    else if (reply->outcome != ROLL_ARM_OK)
+    else if (reply->outcome != ROLL_ARM_OK || !known)
         learned_nothing(machine, job, reply);
     else if (owner == OWNER_OTHER)
         found_other(machine, job, reply);
-    else if (owner == OWNER_US || job->phase == PHASE_DETAIL)
-        found_ours(machine, job, reply);
     else
-        learned_nothing(machine, job, reply);
+        found_ours(machine, job, reply);
 }

@@ -80,7 +80,7 @@ static void unblock(struct roll_machine *machine, struct job *heir)
 void machine_inherit_wait(struct roll_machine *machine, struct job *job)
 {
     if (!job->heir || job->released ||
-        machine->boot_ms - machine->open_boot_ms < ROLL_CANCEL_WAIT_MS)
+        machine->boot_ms - machine->begin_boot_ms < ROLL_CANCEL_WAIT_MS)
         return;
     job->released = true;
     job->heir->followed++;

@@ -249,7 +249,7 @@ static int64_t believe_boot(const struct roll_machine *machine, const struct job
     int64_t skew = machine->gone ? 0 : MACHINE_SKEW_MS;
     int64_t age = machine->wall_ms - job->rollout->sender_at;
 
-    return machine->open_boot_ms + CLAMP(wait + skew - age, 0, wait);
+    return machine->begin_boot_ms + CLAMP(wait + skew - age, 0, wait);
 }
 
 static void schedule_intent(struct roll_machine *machine, struct job *job)

@@ -2,8 +2,6 @@
  * and of the way to it, on which requests are late and replies late, lost or doubled. */
 #include "sim.h"
 
-#include <stdlib.h>
-
 /* ---- deployments
  * ------------------------------------------------------------------------------------------------------
  */
@@ -62,7 +60,7 @@ static struct request *request_new(struct process *process, const struct roll_ac
     request->id = action->id;
     request->kind = action->kind;
     request->target = sim_target_index(action->target->name);
-    request->release = atoi(action->target->release + 1);
+    request->release = sim_release(action->target->release);
     request->step = action->step;
     request->attempt = action->attempt;
     request->name =

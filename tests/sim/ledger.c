@@ -2,8 +2,6 @@
  * machine. */
 #include "sim.h"
 
-#include <stdlib.h>
-
 int64_t sim_head(const struct world *world)
 {
     return world->events->len;
@@ -87,7 +85,7 @@ static void take_intent(struct world *world, const char *driver, const struct ro
     intent->attempt = body->attempt;
     intent->at_ms = world->now;
     intent->target = sim_target_index(body->target);
-    intent->release = atoi(body->release + 1);
+    intent->release = sim_release(body->release);
     g_strlcpy(intent->driver, driver, sizeof intent->driver);
     intent->name = roll_step_name(SIM_SERVICE, SIM_ENVIRONMENT, fact->hash, body->target,
                                   body->step, body->attempt, intent->correlation);
@@ -124,7 +122,7 @@ static void take_outcome(struct world *world, const struct roll_event *event)
     part->last = true;
     part->last_good = strcmp(body->outcome, "succeeded") == 0;
     if (part->last_good && holding->rollout == body->rollout) {
-        holding->live = atoi(part->target->release + 1);
+        holding->live = sim_release(part->target->release);
         holding->good[1] = holding->good[0] != holding->live ? holding->good[0] : holding->good[1];
         holding->good[0] = holding->live;
     }

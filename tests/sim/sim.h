@@ -199,6 +199,7 @@ void sim_violate(struct world *world, const char *format, ...) ROLL_PRINTF(2, 3)
 char *sim_run(
     const struct sim_config *config); /* NULL: every rule held; else what was violated. Owned. */
 int sim_target_index(const char *name);
+int sim_release(const char *version); /* of "v7": 7 */
 
 /* ledger.c */
 int64_t sim_head(const struct world *world);

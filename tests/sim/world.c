@@ -129,6 +129,11 @@ int sim_target_index(const char *name)
                : -1;
 }
 
+int sim_release(const char *version)
+{
+    return (int)g_ascii_strtoll(version + 1, NULL, 10);
+}
+
 /* ---- the run of one seed
  * ----------------------------------------------------------------------------------------------------
  */

@@ -60,7 +60,7 @@ static struct roll_order *order_new(const char *targets)
         char *slash = strchr(names[i], '/');
         if (slash)
             *slash = '\0';
-        add_target(order, names[i], slash ? atoi(slash + 1) : 0);
+        add_target(order, names[i], slash ? slash[1] - '0' : 0);
     }
     return order;
 }
