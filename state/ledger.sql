@@ -83,6 +83,7 @@ CREATE TABLE environments (
   live_rollout INTEGER NOT NULL,
   since INTEGER NOT NULL,
   previous TEXT,                         -- the other version that was live before it
+  held TEXT NOT NULL,                    -- {RELEASE: number of clean targets that hold it}: mixed is more than one
   clean INTEGER NOT NULL,
   dirty INTEGER NOT NULL,
   last_good TEXT,
@@ -96,14 +97,6 @@ CREATE TABLE environments (
   debts INTEGER NOT NULL,
   unknown INTEGER NOT NULL
 ) STRICT;
-
--- How many clean targets hold which release: a mixed environment is one with two rows.
-CREATE TABLE holdings (
-  stream INTEGER NOT NULL,
-  release TEXT NOT NULL,
-  targets INTEGER NOT NULL,
-  PRIMARY KEY (stream, release)
-) STRICT, WITHOUT ROWID;
 
 CREATE TABLE targets (
   stream INTEGER NOT NULL,
@@ -283,39 +276,28 @@ SELECT r.verdict FROM streams s JOIN releases r ON r.stream = s.id WHERE s.name 
 
 -- name: environment_load
 SELECT live, live_rollout, since, previous, clean, dirty, last_good, back_hold, back_reason, hold_rollout, person_hold,
-  person_reason, open_rollout, last_rollout, debts, unknown
+  person_reason, open_rollout, last_rollout, debts, unknown, held
 FROM environments WHERE stream = :stream
 
 -- name: environment_save
-INSERT OR REPLACE INTO environments (stream, live, live_rollout, since, previous, clean, dirty, last_good, back_hold, back_reason,
+INSERT OR REPLACE INTO environments (stream, held, live, live_rollout, since, previous, clean, dirty, last_good, back_hold, back_reason,
   hold_rollout, person_hold, person_reason, open_rollout, last_rollout, debts, unknown)
-VALUES (:stream, :live, :live_rollout, :since, :previous, :clean, :dirty, :last_good, :back_hold, :back_reason,
+VALUES (:stream, :held, :live, :live_rollout, :since, :previous, :clean, :dirty, :last_good, :back_hold, :back_reason,
   :hold_rollout, :person_hold, :person_reason, :open_rollout, :last_rollout, :debts, :unknown)
 
 -- name: environment_list
 SELECT s.name,
-  (SELECT count(*) FROM holdings h WHERE h.stream = e.stream), (SELECT min(release) FROM holdings h WHERE h.stream = e.stream),
-  e.live, e.live_rollout, e.since, e.previous, e.clean, e.dirty, e.last_good, e.back_hold, e.back_reason, e.hold_rollout,
+  e.held, e.live, e.live_rollout, e.since, e.previous, e.clean, e.dirty, e.last_good, e.back_hold, e.back_reason, e.hold_rollout,
   e.person_hold, e.person_reason, e.open_rollout, e.last_rollout, r.state, e.debts, e.unknown
 FROM streams s JOIN environments e ON e.stream = s.id LEFT JOIN rollouts r ON r.stream = e.stream AND r.number = e.last_rollout
 ORDER BY s.name
 
 -- name: environment_get
 SELECT s.name,
-  (SELECT count(*) FROM holdings h WHERE h.stream = e.stream), (SELECT min(release) FROM holdings h WHERE h.stream = e.stream),
-  e.live, e.live_rollout, e.since, e.previous, e.clean, e.dirty, e.last_good, e.back_hold, e.back_reason, e.hold_rollout,
+  e.held, e.live, e.live_rollout, e.since, e.previous, e.clean, e.dirty, e.last_good, e.back_hold, e.back_reason, e.hold_rollout,
   e.person_hold, e.person_reason, e.open_rollout, e.last_rollout, r.state, e.debts, e.unknown
 FROM streams s JOIN environments e ON e.stream = s.id LEFT JOIN rollouts r ON r.stream = e.stream AND r.number = e.last_rollout
 WHERE s.name = :stream
-
--- name: holding_list
-SELECT release, targets FROM holdings WHERE stream = :stream
-
--- name: holding_save
-INSERT OR REPLACE INTO holdings (stream, release, targets) VALUES (:stream, :release, :targets)
-
--- name: holding_drop
-DELETE FROM holdings WHERE stream = :stream AND release = :release
 
 -- name: target_load
 SELECT release, rollout, since, dirty, dirty_rollout, floor, accepted_release, accepted_rollout, going, restorable,
@@ -428,9 +410,6 @@ DELETE FROM releases WHERE stream = :stream
 -- name: clear_environments
 DELETE FROM environments WHERE stream = :stream
 
--- name: clear_holdings
-DELETE FROM holdings WHERE stream = :stream
-
 -- name: clear_targets
 DELETE FROM targets WHERE stream = :stream
 
@@ -451,12 +430,9 @@ SELECT json_array(version, seq, at, manifest, source_commit, base, data_version,
 FROM releases WHERE stream = :stream ORDER BY version
 
 -- name: dump_environments
-SELECT json_array(live, live_rollout, since, previous, clean, dirty, last_good, back_hold, back_reason, hold_rollout, person_hold,
+SELECT json_array(held, live, live_rollout, since, previous, clean, dirty, last_good, back_hold, back_reason, hold_rollout, person_hold,
   person_reason, open_rollout, last_rollout, debts, unknown)
 FROM environments WHERE stream = :stream
-
--- name: dump_holdings
-SELECT json_array(release, targets) FROM holdings WHERE stream = :stream ORDER BY release
 
 -- name: dump_targets
 SELECT json_array(target, release, rollout, since, dirty, dirty_rollout, floor, accepted_release, accepted_rollout, going, restorable,

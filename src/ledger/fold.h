@@ -16,7 +16,8 @@
 
 struct fold_environment {
     bool loaded, changed;
-    char *live; /* when it was last whole */
+    GHashTable *held; /* release → number of clean targets that hold it, never 0 */
+    char *live;       /* when it was last whole */
     int64_t live_rollout, since;
     char *previous;
     int64_t clean, dirty;
@@ -71,8 +72,6 @@ struct roll_fold {
     const char *name; /* borrowed */
     char *service;
     struct fold_environment environment;
-    GHashTable *holdings; /* release → number of clean targets that hold it (GINT_TO_POINTER); NULL:
-                             not loaded */
     GHashTable *targets;  /* name → struct fold_target */
     GHashTable *rollouts; /* number → struct fold_rollout */
     GHashTable *steps;    /* struct step_key → struct fold_step */
@@ -103,10 +102,15 @@ struct roll_error *roll_fold_step(struct roll_fold *fold, int64_t rollout, const
 struct roll_error *roll_fold_save_steps(struct roll_fold *fold) ROLL_CHECKED;
 GHashTable *roll_fold_steps_new(void);
 /* One clean target more (+1) or less (-1) holds release. */
-struct roll_error *roll_fold_hold(struct roll_fold *fold, const char *release, int change)
-    ROLL_CHECKED;
+void roll_fold_hold(struct fold_environment *environment, const char *release, int change);
 /* The release that all clean targets hold, borrowed, or NULL. */
-struct roll_error *roll_fold_held(struct roll_fold *fold, const char **ret_release) ROLL_CHECKED;
+const char *roll_fold_held(const struct fold_environment *environment);
+
+/* ---- what clean targets hold (held.c): a table, and the text of the column `held` ------------ */
+
+GHashTable *roll_held_new(void);
+struct roll_error *roll_held_read(const char *text, GHashTable *held) ROLL_CHECKED;
+char *roll_held_write(GHashTable *held);
 
 /* ---- rules ----------------------------------------------------------------------------------- */
 

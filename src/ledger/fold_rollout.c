@@ -161,14 +161,13 @@ static struct roll_error *fold_success(struct roll_fold *fold, const struct roll
                                        int64_t number, const struct fold_rollout *rollout,
                                        struct fold_environment *environment)
 {
-    const char *held;
+    const char *held = roll_fold_held(environment);
 
     fold_set_text(&environment->last_good, rollout->release);
     if (environment->live_rollout == number)
         environment->since = event->at;
     if (!rollout->release)
         return NULL;
-    ROLL_TRY(roll_fold_held(fold, &held));
     if (rollout->partial && (environment->dirty > 0 || g_strcmp0(held, rollout->release) != 0))
         return NULL;
     return add_success(fold, event, number, rollout->release);

@@ -10,23 +10,18 @@
 /* The environment is whole when no target is dirty and all clean ones hold one release; that is the
  * moment from which it is live. What was live stays noted while targets are dirty, so that it is
  * still known as the previous one. */
-static struct roll_error *note_live(struct roll_fold *fold, struct fold_environment *environment,
-                                    int64_t rollout, int64_t at)
+static void note_live(struct fold_environment *environment, int64_t rollout, int64_t at)
 {
-    const char *held;
+    const char *held = roll_fold_held(environment);
 
-    if (environment->dirty > 0)
-        return NULL;
-    ROLL_TRY(roll_fold_held(fold, &held));
-    if (!held)
-        return NULL;
+    if (environment->dirty > 0 || !held)
+        return;
     if (g_strcmp0(environment->live, held) != 0) {
         fold_set_text(&environment->previous, environment->live);
         fold_set_text(&environment->live, held);
     }
     environment->live_rollout = rollout;
     environment->since = at;
-    return NULL;
 }
 
 /* The first intent of a rollout: from now on nobody knows what the target holds, until the rollout
@@ -39,10 +34,8 @@ static struct roll_error *make_dirty(struct roll_fold *fold, struct fold_target 
     if (target->dirty && target->dirty_rollout == rollout)
         return NULL;
     ROLL_TRY(roll_fold_environment(fold, &environment));
-    if (target->release) {
-        ROLL_TRY(roll_fold_hold(fold, target->release, -1));
-        environment->clean--;
-    }
+    if (target->release)
+        roll_fold_hold(environment, target->release, -1);
     if (!target->dirty)
         environment->dirty++;
     environment->changed = true;
@@ -78,10 +71,9 @@ static struct roll_error *restore(struct roll_fold *fold, struct fold_target *ta
     target->since = target->held_since;
     target->release = g_steal_pointer(&target->held_release);
     forget_held(target);
-    if (!target->release)
-        return NULL;
-    environment->clean++;
-    return roll_fold_hold(fold, target->release, 1);
+    if (target->release)
+        roll_fold_hold(environment, target->release, 1);
+    return NULL;
 }
 
 /* The success is noted in the step that brought it. */
@@ -108,7 +100,6 @@ static struct roll_error *make_clean(struct roll_fold *fold, const struct roll_e
         return NULL;
     ROLL_TRY(roll_fold_environment(fold, &environment));
     environment->dirty--;
-    environment->clean++;
     environment->changed = true;
     fold_set_text(&target->release, release);
     target->rollout = body->rollout;
@@ -116,9 +107,10 @@ static struct roll_error *make_clean(struct roll_fold *fold, const struct roll_e
     target->dirty = false;
     target->dirty_rollout = 0;
     forget_held(target);
-    ROLL_TRY(roll_fold_hold(fold, release, 1));
+    roll_fold_hold(environment, release, 1);
     ROLL_TRY(note_success(fold, event, body, release));
-    return note_live(fold, environment, body->rollout, event->at);
+    note_live(environment, body->rollout, event->at);
+    return NULL;
 }
 
 /* ---- intents --------------------------------------------------------------------------------- */

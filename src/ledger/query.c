@@ -83,17 +83,17 @@ struct roll_error *roll_ledger_release(struct roll_ledger *ledger, const char *s
 
 /* What is stored as live is what was live when the environment was last whole; the row says what
  * holds now. */
-static void set_live(struct roll_environment_row *row, struct roll_sql_stmt *stmt)
+static void set_live(struct roll_environment_row *row, struct roll_sql_stmt *stmt, GHashTable *held)
 {
-    int64_t releases = roll_sql_int_at(stmt, 1);
-    const char *whole = roll_sql_text_at(stmt, 3);
+    const char *whole = roll_sql_text_at(stmt, 2);
+    const struct fold_environment environment = {.held = held};
 
-    row->live = releases == 1 ? roll_sql_text_at(stmt, 2) : NULL;
-    row->mixed = releases > 1 || (row->clean > 0 && row->dirty > 0);
+    row->live = roll_fold_held(&environment);
+    row->mixed = g_hash_table_size(held) > 1 || (row->clean > 0 && row->dirty > 0);
     if (row->live && g_strcmp0(row->live, whole) == 0) {
-        row->live_rollout = roll_sql_int_at(stmt, 4);
-        row->since = roll_sql_int_at(stmt, 5);
-        row->previous = roll_sql_text_at(stmt, 6);
+        row->live_rollout = roll_sql_int_at(stmt, 3);
+        row->since = roll_sql_int_at(stmt, 4);
+        row->previous = roll_sql_text_at(stmt, 5);
     } else {
         row->previous = whole;
     }
@@ -101,23 +101,25 @@ static void set_live(struct roll_environment_row *row, struct roll_sql_stmt *stm
 
 static struct roll_error *fill_environment(struct roll_sql_stmt *stmt, void *fn, void *user)
 {
+    g_autoptr(GHashTable) held = roll_held_new();
     struct roll_environment_row row = {.stream = roll_sql_text_at(stmt, 0),
-                                       .clean = roll_sql_int_at(stmt, 7),
-                                       .dirty = roll_sql_int_at(stmt, 8),
-                                       .last_good = roll_sql_text_at(stmt, 9),
-                                       .hold = roll_sql_int_at(stmt, 10) != 0,
-                                       .hold_rollout = roll_sql_int_at(stmt, 12),
-                                       .hold_by_person = roll_sql_int_at(stmt, 13) != 0,
-                                       .open_rollout = roll_sql_int_at(stmt, 15),
-                                       .last_rollout = roll_sql_int_at(stmt, 16),
-                                       .last_state = roll_sql_text_at(stmt, 17),
-                                       .debts = roll_sql_int_at(stmt, 18),
-                                       .unknown = roll_sql_int_at(stmt, 19) != 0};
+                                       .clean = roll_sql_int_at(stmt, 6),
+                                       .dirty = roll_sql_int_at(stmt, 7),
+                                       .last_good = roll_sql_text_at(stmt, 8),
+                                       .hold = roll_sql_int_at(stmt, 9) != 0,
+                                       .hold_rollout = roll_sql_int_at(stmt, 11),
+                                       .hold_by_person = roll_sql_int_at(stmt, 12) != 0,
+                                       .open_rollout = roll_sql_int_at(stmt, 14),
+                                       .last_rollout = roll_sql_int_at(stmt, 15),
+                                       .last_state = roll_sql_text_at(stmt, 16),
+                                       .debts = roll_sql_int_at(stmt, 17),
+                                       .unknown = roll_sql_int_at(stmt, 18) != 0};
 
+    ROLL_TRY(roll_held_read(roll_sql_text_at(stmt, 1), held));
     /* A person's words say more than those that a back wrote for itself. */
-    const char *by_person = roll_sql_text_at(stmt, 14), *by_back = roll_sql_text_at(stmt, 11);
+    const char *by_person = roll_sql_text_at(stmt, 13), *by_back = roll_sql_text_at(stmt, 10);
     row.hold_reason = row.hold_by_person && by_person ? by_person : by_back;
-    set_live(&row, stmt);
+    set_live(&row, stmt, held);
     return (*(roll_environment_fn *)fn)(user, &row);
 }
 

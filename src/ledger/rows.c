@@ -16,6 +16,7 @@ static struct roll_error *load_environment(struct roll_fold *fold, struct fold_e
     roll_sql_bind_int(stmt, ":stream", fold->stream);
     ROLL_TRY(roll_sql_step(stmt, &found));
     row->loaded = true;
+    row->held = roll_held_new();
     if (!found)
         return NULL;
     row->live = g_strdup(roll_sql_text_at(stmt, 0));
@@ -34,8 +35,9 @@ static struct roll_error *load_environment(struct roll_fold *fold, struct fold_e
     row->last_rollout = roll_sql_int_at(stmt, 13);
     row->debts = roll_sql_int_at(stmt, 14);
     row->unknown = roll_sql_int_at(stmt, 15) != 0;
+    struct roll_error *err = roll_held_read(roll_sql_text_at(stmt, 16), row->held);
     roll_sql_reset(stmt);
-    return NULL;
+    return err;
 }
 
 struct roll_error *roll_fold_environment(struct roll_fold *fold, struct fold_environment **ret_row)
@@ -48,9 +50,11 @@ struct roll_error *roll_fold_environment(struct roll_fold *fold, struct fold_env
 
 static struct roll_error *save_environment(struct roll_fold *fold, struct fold_environment *row)
 {
+    g_autofree char *held = roll_held_write(row->held);
     struct roll_sql_stmt *stmt;
 
     ROLL_TRY(roll_sql_use(fold->sql, LEDGER_ENVIRONMENT_SAVE, &stmt));
+    roll_sql_bind_text(stmt, ":held", held);
     roll_sql_bind_int(stmt, ":stream", fold->stream);
     roll_sql_bind_text(stmt, ":live", row->live);
     roll_sql_bind_int(stmt, ":live_rollout", row->live_rollout);
@@ -73,94 +77,14 @@ static struct roll_error *save_environment(struct roll_fold *fold, struct fold_e
 
 static void clear_environment(struct fold_environment *row)
 {
+    if (row->held)
+        g_hash_table_unref(row->held);
     g_free(row->live);
     g_free(row->previous);
     g_free(row->last_good);
     g_free(row->back_reason);
     g_free(row->person_reason);
     memset(row, 0, sizeof *row);
-}
-
-/* ---- holdings -------------------------------------------------------------------------------- */
-
-/* Few rows: as many as there are releases that clean targets hold at this moment. */
-static struct roll_error *load_holdings(struct roll_fold *fold)
-{
-    g_autoptr(GHashTable) holdings = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-    struct roll_sql_stmt *stmt;
-    bool row;
-
-    if (fold->holdings)
-        return NULL;
-    ROLL_TRY(roll_sql_use(fold->sql, LEDGER_HOLDING_LIST, &stmt));
-    roll_sql_bind_int(stmt, ":stream", fold->stream);
-    for (;;) {
-        ROLL_TRY(roll_sql_step(stmt, &row));
-        if (!row)
-            break;
-        g_hash_table_insert(holdings, g_strdup(roll_sql_text_at(stmt, 0)),
-                            GINT_TO_POINTER((int)roll_sql_int_at(stmt, 1)));
-    }
-    fold->holdings = g_steal_pointer(&holdings);
-    return NULL;
-}
-
-/* A release that nobody holds any more stays in the table with 0 until it is flushed: its row must
- * go. */
-struct roll_error *roll_fold_hold(struct roll_fold *fold, const char *release, int change)
-{
-    ROLL_TRY(load_holdings(fold));
-    int targets = GPOINTER_TO_INT(g_hash_table_lookup(fold->holdings, release)) + change;
-    g_hash_table_insert(fold->holdings, g_strdup(release), GINT_TO_POINTER(targets));
-    return NULL;
-}
-
-struct roll_error *roll_fold_held(struct roll_fold *fold, const char **ret_release)
-{
-    GHashTableIter iter;
-    gpointer release, targets;
-    const char *held = NULL;
-
-    ROLL_TRY(load_holdings(fold));
-    g_hash_table_iter_init(&iter, fold->holdings);
-    while (g_hash_table_iter_next(&iter, &release, &targets)) {
-        if (GPOINTER_TO_INT(targets) <= 0)
-            continue;
-        if (held) {
-            *ret_release = NULL;
-            return NULL;
-        }
-        held = release;
-    }
-    *ret_release = held;
-    return NULL;
-}
-
-static struct roll_error *save_holding(struct roll_fold *fold, const char *release, int targets)
-{
-    struct roll_sql_stmt *stmt;
-
-    ROLL_TRY(
-        roll_sql_use(fold->sql, targets > 0 ? LEDGER_HOLDING_SAVE : LEDGER_HOLDING_DROP, &stmt));
-    roll_sql_bind_int(stmt, ":stream", fold->stream);
-    roll_sql_bind_text(stmt, ":release", release);
-    if (targets > 0)
-        roll_sql_bind_int(stmt, ":targets", targets);
-    return roll_sql_run(stmt);
-}
-
-static struct roll_error *save_holdings(struct roll_fold *fold)
-{
-    GHashTableIter iter;
-    gpointer release, targets;
-
-    if (!fold->holdings)
-        return NULL;
-    g_hash_table_iter_init(&iter, fold->holdings);
-    while (g_hash_table_iter_next(&iter, &release, &targets))
-        ROLL_TRY(save_holding(fold, release, GPOINTER_TO_INT(targets)));
-    g_clear_pointer(&fold->holdings, g_hash_table_unref);
-    return NULL;
 }
 
 /* ---- targets --------------------------------------------------------------------------------- */
@@ -366,7 +290,6 @@ struct roll_error *roll_fold_flush(struct roll_fold *fold)
     ROLL_TRY(save_targets(fold));
     ROLL_TRY(save_rollouts(fold));
     ROLL_TRY(roll_fold_save_steps(fold));
-    ROLL_TRY(save_holdings(fold));
     if (fold->environment.changed)
         ROLL_TRY(save_environment(fold, &fold->environment));
     clear_environment(&fold->environment);
@@ -376,7 +299,6 @@ struct roll_error *roll_fold_flush(struct roll_fold *fold)
 void roll_fold_end(struct roll_fold *fold)
 {
     clear_environment(&fold->environment);
-    g_clear_pointer(&fold->holdings, g_hash_table_unref);
     g_clear_pointer(&fold->targets, g_hash_table_unref);
     g_clear_pointer(&fold->rollouts, g_hash_table_unref);
     g_clear_pointer(&fold->steps, g_hash_table_unref);
