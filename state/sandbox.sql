@@ -18,6 +18,7 @@ CREATE TABLE resource (
   deleting INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX resource_by_scope ON resource (scope, type, key);
+CREATE INDEX resource_lock ON resource (key) WHERE type = 'microsoft.authorization/locks';
 CREATE TABLE template (
   digest TEXT PRIMARY KEY,
   text TEXT NOT NULL
@@ -117,6 +118,9 @@ WHERE scope = :scope AND type = :type ORDER BY key
 -- name: resource_list_below
 SELECT id, type, body, api_version, created_at, changed_at, deleting FROM resource
 WHERE key > :key || '/' AND key < :key || '0' ORDER BY key
+
+-- name: lock_any
+SELECT 1 FROM resource WHERE type = 'microsoft.authorization/locks' LIMIT 1
 
 -- name: subscription_list
 SELECT DISTINCT scope FROM resource WHERE type = 'microsoft.resources/resourcegroups'

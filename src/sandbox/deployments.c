@@ -90,10 +90,36 @@ static struct roll_error *count(struct sandbox_server *server, const char *scope
     return NULL;
 }
 
+static struct roll_error *is_deletable(struct sandbox_server *server,
+                                       const struct sandbox_deployment *deployment,
+                                       struct sandbox_reply *reply, bool *ret_deletable)
+{
+    struct sandbox_id id = {0};
+    if (!sandbox_id_parse(deployment->id, &id))
+        return roll_error_new(ROLL_E_INTERNAL, "'%s' is no id of a deployment", deployment->id);
+    struct roll_error *err = sandbox_lock_check(server, &id, CHANGE_DELETE, reply, ret_deletable);
+    sandbox_id_clear(&id);
+    return err;
+}
+
+/* A lock on the scope ends grooming (REST reference 6.4). */
+static struct roll_error *may_groom(struct sandbox_server *server,
+                                    const struct sandbox_deployment *deployment, bool *ret_may)
+{
+    struct sandbox_reply reply;
+    sandbox_reply_init(&reply);
+    struct roll_error *err = is_deletable(server, deployment, &reply, ret_may);
+    sandbox_reply_clear(&reply);
+    return err;
+}
+
 /* History grooming (REST reference 8.3): above 700 the oldest go, down to 600; what is active
  * stays. */
-static struct roll_error *groom(struct sandbox_server *server, const char *scope, bool *ret_full)
+static struct roll_error *groom(struct sandbox_server *server,
+                                const struct sandbox_deployment *deployment, bool *ret_full)
 {
+    const char *scope = deployment->scope;
+    bool may;
     int64_t have;
     struct roll_sql_stmt *stmt;
     bool row;
@@ -101,6 +127,10 @@ static struct roll_error *groom(struct sandbox_server *server, const char *scope
     *ret_full = false;
     ROLL_TRY(count(server, scope, &have));
     if (have <= GROOM_ABOVE)
+        return NULL;
+    *ret_full = have >= HISTORY_LIMIT;
+    ROLL_TRY(may_groom(server, deployment, &may));
+    if (!may)
         return NULL;
     ROLL_TRY(roll_sql_use(server->sql, SANDBOX_DEPLOYMENT_OLDEST, &stmt));
     roll_sql_bind_text(stmt, ":scope", scope);
@@ -126,7 +156,7 @@ static struct roll_error *accept(struct sandbox_server *server, struct sandbox_r
 {
     struct sandbox_deployment *deployment = made->deployment;
     bool full;
-    ROLL_TRY(groom(server, deployment->scope, &full));
+    ROLL_TRY(groom(server, deployment, &full));
     if (full && !known) {
         sandbox_reply_error(
             reply, 409, "DeploymentQuotaExceeded",
@@ -312,6 +342,10 @@ struct roll_error *sandbox_deployment_delete(struct sandbox_server *server,
                             request->name);
         return NULL;
     }
+    bool deletable;
+    ROLL_TRY(is_deletable(server, deployment, reply, &deletable));
+    if (!deletable)
+        return NULL;
     g_autofree char *token = NULL;
     ROLL_TRY(sandbox_deployment_remove(server, deployment));
     ROLL_TRY(sandbox_task_new(server, "delete-deployment", deployment->id, request->now_ms, 204,

@@ -98,6 +98,14 @@ static struct roll_error *delete_group(struct sandbox_server *server,
     g_autofree char *key = sandbox_key(group->id);
     g_autofree char *token = NULL;
     g_autoptr(GString) text = g_string_new(NULL);
+    struct sandbox_id id = {0};
+    bool unlocked = true;
+    struct roll_error *err = sandbox_id_parse(group->id, &id)
+                                 ? sandbox_lock_check(server, &id, CHANGE_DELETE, reply, &unlocked)
+                                 : NULL;
+    sandbox_id_clear(&id);
+    if (err || !unlocked)
+        return err;
     ROLL_TRY(sandbox_task_new(server, "delete-group", group->id,
                               request->now_ms + server->operation_time_ms, 200, NULL, &token));
     json_object_set_new(json_object_get(group->body, "properties"), "provisioningState",

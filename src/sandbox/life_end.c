@@ -27,6 +27,27 @@ static struct roll_error *collect_resources(struct sandbox_server *server, GPtrA
     return NULL;
 }
 
+/* Children share the fate of their parent; locks and role assignments stay, and so does what is
+ * locked. */
+static struct roll_error *clean_resource(struct sandbox_server *server,
+                                         const struct sandbox_resource *resource)
+{
+    struct sandbox_id id = {0};
+    struct sandbox_reply reply;
+    bool unlocked = false;
+    struct roll_error *err = NULL;
+    sandbox_reply_init(&reply);
+    bool whole = sandbox_id_parse(resource->id, &id) && !strchr(id.name, '/') &&
+                 !g_str_has_prefix(resource->type, "microsoft.authorization/");
+    if (whole)
+        err = sandbox_lock_check(server, &id, CHANGE_DELETE, &reply, &unlocked);
+    if (!err && unlocked)
+        err = sandbox_store_delete(server, resource->id);
+    sandbox_reply_clear(&reply);
+    sandbox_id_clear(&id);
+    return err;
+}
+
 /* Complete mode: what the group has and the template does not name goes (REST reference 1.9). */
 static struct roll_error *clean_group(struct sandbox_server *server,
                                       const struct sandbox_deployment *deployment,
@@ -41,12 +62,8 @@ static struct roll_error *clean_group(struct sandbox_server *server,
     for (guint i = 0; i < resources->len; i++) {
         struct sandbox_resource *resource = resources->pdata[i];
         g_autofree char *key = sandbox_key(resource->id);
-        /* Children share the fate of their parent, so only whole resources are looked at. */
-        struct sandbox_id id = {0};
-        bool child = sandbox_id_parse(resource->id, &id) && strchr(id.name, '/');
-        sandbox_id_clear(&id);
-        if (!child && !g_hash_table_contains(named, key))
-            ROLL_TRY(sandbox_store_delete(server, resource->id));
+        if (!g_hash_table_contains(named, key))
+            ROLL_TRY(clean_resource(server, resource));
     }
     return NULL;
 }

@@ -25,7 +25,8 @@ static struct roll_error *fail_operation(struct moment *moment,
     return sandbox_deployment_save(moment->server, deployment);
 }
 
-/* Sets *ret_failure when the group or subscription that is to hold the resource cannot. */
+/* Sets *ret_failure when the group that is to hold the resource is not there, or a lock forbids it.
+ */
 static struct roll_error *check_holder(struct sandbox_server *server, const struct sandbox_id *id,
                                        json_t **ret_failure)
 {
@@ -33,6 +34,8 @@ static struct roll_error *check_holder(struct sandbox_server *server, const stru
     bool there;
     sandbox_reply_init(&reply);
     struct roll_error *err = sandbox_group_require(server, &id->scope, &reply, &there);
+    if (!err && there)
+        err = sandbox_lock_check(server, id, CHANGE_WRITE, &reply, &there);
     if (!err && !there)
         *ret_failure = json_incref(json_object_get(reply.body, "error"));
     sandbox_reply_clear(&reply);

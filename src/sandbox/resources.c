@@ -24,6 +24,8 @@ static struct roll_error *put_resource(struct sandbox_server *server,
     bool created, there;
     roll_auto(sandbox_resource) struct sandbox_resource *stored = NULL;
     ROLL_TRY(sandbox_group_require(server, &id->scope, reply, &there));
+    if (there)
+        ROLL_TRY(sandbox_lock_check(server, id, CHANGE_WRITE, reply, &there));
     if (!there)
         return NULL;
     ROLL_TRY(sandbox_store_put(server, id, sandbox_query(request, "api-version"), body,
@@ -98,6 +100,19 @@ static struct roll_error *act(struct sandbox_server *server, struct sandbox_requ
     return NULL;
 }
 
+static struct roll_error *delete_resource(struct sandbox_server *server,
+                                          struct sandbox_reply *reply, const struct sandbox_id *id,
+                                          bool known)
+{
+    bool unlocked = true;
+    if (known)
+        ROLL_TRY(sandbox_lock_check(server, id, CHANGE_DELETE, reply, &unlocked));
+    if (!unlocked)
+        return NULL;
+    sandbox_reply_set(reply, known ? 200 : 204, NULL);
+    return known ? sandbox_store_delete(server, id->id) : NULL;
+}
+
 static struct roll_error *serve_resource(struct sandbox_server *server,
                                          struct sandbox_request *request,
                                          struct sandbox_reply *reply, const struct sandbox_id *id)
@@ -106,10 +121,8 @@ static struct roll_error *serve_resource(struct sandbox_server *server,
     ROLL_TRY(sandbox_store_get(server, id->id, &resource));
     if (request->method == METHOD_PUT)
         return write_resource(server, request, reply, id, NULL);
-    if (request->method == METHOD_DELETE) {
-        sandbox_reply_set(reply, resource ? 200 : 204, NULL);
-        return resource ? sandbox_store_delete(server, id->id) : NULL;
-    }
+    if (request->method == METHOD_DELETE)
+        return delete_resource(server, reply, id, resource != NULL);
     if (!resource) {
         bool there = true;
         if (id->scope.kind == ROLL_SCOPE_GROUP)
@@ -180,9 +193,12 @@ struct roll_error *sandbox_generic(struct sandbox_server *server, struct sandbox
             err = sandbox_store_get(server, id.id, &resource);
             answers = !err && resource;
         }
+        bool unlocked = true;
         if (!err && answers)
+            err = sandbox_lock_check(server, &id, CHANGE_WRITE, reply, &unlocked);
+        if (!err && answers && unlocked)
             err = act(server, request, reply, &id, action);
-        else if (!err)
+        else if (!err && !answers)
             not_found(&id, reply);
     } else if (sandbox_id_parse_segments(segments, count, &id)) {
         err = serve_resource(server, request, reply, &id);

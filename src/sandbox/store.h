@@ -61,6 +61,12 @@ struct roll_error *sandbox_group_require(struct sandbox_server *server,
                                          const struct sandbox_scope *scope,
                                          struct sandbox_reply *reply, bool *ret_there) ROLL_CHECKED;
 
+enum sandbox_change { CHANGE_WRITE, CHANGE_DELETE };
+/* *ret_free is false, and ScopeLocked in reply, when a lock forbids the change. */
+struct roll_error *sandbox_lock_check(struct sandbox_server *server, const struct sandbox_id *id,
+                                      enum sandbox_change change, struct sandbox_reply *reply,
+                                      bool *ret_free) ROLL_CHECKED;
+
 /* Tasks: requests that go on after their answer. token is made; end_at_ms is when kind is done.
  * body_take may be NULL. */
 struct roll_error *sandbox_task_new(struct sandbox_server *server, const char *kind,

@@ -99,6 +99,41 @@ START_TEST(test_sandbox__keeps_any_resource)
 }
 END_TEST
 
+START_TEST(test_sandbox__keeps_what_is_locked)
+{
+    static const char lock[] = GROUP "/providers/Microsoft.Authorization/locks/l" API;
+    start(0, NULL);
+    g_autofree char *body = body_of(SCHEMA, "", "",
+                                    "'resources':[{'type':'Contoso.Widgets/widgets',"
+                                    "'apiVersion':'2022-09-01','name':'one','properties':{}}]");
+    deploy(DEPLOYMENT "d1" API, body, "Succeeded");
+    expect_only(&peer, 201, "PUT", GROUP "/providers/Contoso.Widgets/widgets/two" API, "{}");
+    expect_only(
+        &peer, 201, "PUT",
+        GROUP
+        "/providers/Contoso.Widgets/widgets/two/providers/Microsoft.Authorization/locks/l" API,
+        "{\"properties\":{\"level\":\"CanNotDelete\"}}");
+    expect_error(&peer, 409, "ScopeLocked", "DELETE", GROUP API, NULL);
+    expect_error(&peer, 409, "ScopeLocked", "DELETE",
+                 GROUP "/providers/Contoso.Widgets/widgets/two" API, NULL);
+    g_autoptr(GString) complete = g_string_new(body);
+    g_string_replace(complete, "Incremental", "Complete", 1);
+    deploy(DEPLOYMENT "d2" API, complete->str, "Succeeded");
+    expect_only(&peer, 204, "HEAD", GROUP "/providers/Contoso.Widgets/widgets/two" API, NULL);
+    expect_only(&peer, 200, "PUT", GROUP "/providers/Contoso.Widgets/widgets/two" API, "{}");
+    expect_only(&peer, 201, "PUT", lock, "{\"properties\":{\"level\":\"ReadOnly\"}}");
+    expect_error(&peer, 409, "ScopeLocked", "PUT", WIDGET API, "{}");
+    expect_error(&peer, 409, "ScopeLocked", "POST", WIDGET "/listKeys" API, "");
+    expect_error(&peer, 409, "ScopeLocked", "DELETE", DEPLOYMENT "d1" API, NULL);
+    deploy(DEPLOYMENT "d3" API, body, "Failed");
+    struct answer answer = expect(&peer, 200, "GET", DEPLOYMENT "d3" API, NULL);
+    ck_assert_str_eq(text_of(answer.json, "properties.error.details.0.code"), "ScopeLocked");
+    answer_clear(&answer);
+    expect_only(&peer, 200, "DELETE", lock, NULL);
+    deploy(DEPLOYMENT "d3" API, body, "Succeeded");
+}
+END_TEST
+
 START_TEST(test_sandbox__lists_resources)
 {
     start(0, NULL);
@@ -578,6 +613,7 @@ static Suite *make_suite(void)
     tcase_set_timeout(tcase, 60);
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, test_sandbox__keeps_any_resource);
+    tcase_add_test(tcase, test_sandbox__keeps_what_is_locked);
     tcase_add_test(tcase, test_sandbox__lists_resources);
     tcase_add_test(tcase, test_sandbox__finds_what_was_written_as_part_of_its_parent);
     tcase_add_test(tcase, test_sandbox__takes_actions_and_notes_them);
