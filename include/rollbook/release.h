@@ -1,8 +1,17 @@
 /* Releases: make a snapshot, choose targets, compare two (DESIGN sections 5 and 6).
  *
- * A manifest is canonical JSON, an object of the ledger; its SHA-256 is the release's identity. An order says what one
- * rollout does to each target; it is an object too, and together with events it is all that a rollout needs: neither git
- * nor today's plan is looked at again. */
+ * A manifest is canonical JSON, an object of the ledger; its SHA-256 is the release's identity:
+ *   {"service","version","commit","ref","author","dirty"?,"base"?,"bicep"?,"template":DIGEST,"templateHash",
+ *    "changes":[{"commit","subject"}],"linked":[{"path","digest"}],"artifacts":{NAME:{"kind","reference","parameter"}},
+ *    "data":{"version","floor"}?,"sticky":[…],"environments":{ENV:{"targets":{TARGET:{"parameters":DIGEST,
+ *    "scope":{"kind","cloud",…},"apply","deploymentName"?,"pins":[NAME],"secrets":[{"name","vault","secret","version"?}]}},
+ *    "steps":[…]?}}}
+ * The template is whole: what it links by relative path stands inside it. Effective parameters are objects of their own:
+ * the map {name: {"value"|"reference"}} as strict JSON, names sorted. ref, author, changes, dirty and bicep tell how a
+ * release came to be and do not make it another one.
+ *
+ * An order says what one rollout does to each target; it is an object too, and together with events it is all that a
+ * rollout needs: neither git nor today's plan is looked at again. */
 #ifndef ROLLBOOK_RELEASE_H
 #define ROLLBOOK_RELEASE_H
 
@@ -98,6 +107,11 @@ struct roll_choice_options {
     const char *const *overrides;  /* "order", "hold", …, or NULL */
 };
 
+/* Words of --override that count here, in lane release and only as far as the plan's lane lists them (a plan without lanes
+ * lets all pass): order, hold, after, hotfix, quarantine (a release that is marked bad); in lane hotfix: order, quarantine.
+ * The data floor is passed by nothing but `roll mark ENV floor N`. Those that made a difference are in request.overrides
+ * as [{"kind"}]; the caller adds the reason. */
+
 /* What would be requested. Pure decision on ledger and plan; nothing is written. */
 struct roll_choice {
     struct roll_order *order;
@@ -110,7 +124,12 @@ struct roll_choice {
 void roll_choice_free(struct roll_choice *choice);
 ROLL_AUTO_DEFINE(choice, struct roll_choice, roll_choice_free)
 
-/* Each returns ROLL_E_NOTHING when no target needs a step; REFUSED, NOT_FOUND with the reason and, in the error's detail,
+/* back: a back that is under way is ROLL_E_CONFLICT (it is to be resumed) unless another goal is named; any other open
+ * rollout is superseded, by hotfix too; out and forward refuse it with ROLL_E_CONFLICT. forward: whether it undoes a back
+ * (lane rollback) or is a release can be read from the order's lane; that a reason is given is the caller's to check.
+ * While targets hold different releases, the live one is the newest of them.
+ *
+ * Each returns ROLL_E_NOTHING when no target needs a step; REFUSED, NOT_FOUND with the reason and, in the error's detail,
  * {"next": [commands]} where DESIGN names one. git may be NULL (back and forward never need it; out uses it for ancestry
  * and, when it cannot, says so in notes). */
 struct roll_error *roll_choose_out(const struct roll_plan *plan, const struct roll_plan_environment *environment, struct roll_ledger *ledger,

@@ -6,9 +6,7 @@
 
 #include "rollbook/http.h"
 
-/* ---- the registry
- * -------------------------------------------------------------------------------------------------
- */
+/* ---- the registry ---------------------------------------------------------------------------- */
 
 struct digest_answer {
     struct roll_loop *loop;
@@ -70,9 +68,7 @@ static struct roll_error *ask_registry(struct release_maker *maker, const char *
     return err;
 }
 
-/* ---- what was typed
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- what was typed -------------------------------------------------------------------------- */
 
 static struct roll_error *take_row(void *user, const struct roll_release_row *row)
 {
@@ -174,8 +170,7 @@ static struct roll_error *take_typed(struct release_maker *maker, const char *ty
     return resolve_typed(maker, artifact, equals + 1);
 }
 
-/* ---- the plan's, or the base's
- * ------------------------------------------------------------------------------------- */
+/* ---- the plan's, or the base's --------------------------------------------------------------- */
 
 static struct roll_error *fill(const struct release_maker *maker, const char *pattern,
                                char **ret_text)
@@ -236,9 +231,7 @@ struct roll_error *release_artifacts_prepare(struct release_maker *maker)
     return NULL;
 }
 
-/* ---- one target
- * -----------------------------------------------------------------------------------------------------
- */
+/* ---- one target ------------------------------------------------------------------------------ */
 
 /* A release has one thing under a name: targets may pull it from different places, but it must be
  * the same. */

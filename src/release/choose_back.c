@@ -7,7 +7,7 @@
 
 #include "rollbook/time.h"
 
-/* ---- what stands in the way, what was there ------------------------------------------------- */
+/* ---- what stands in the way, what was there -------------------------------------------------- */
 
 struct back {
     struct release_chooser *chooser;
@@ -40,16 +40,32 @@ static struct roll_error *supersede(struct release_chooser *chooser)
     return NULL;
 }
 
-static const char *live_version(const struct release_history *history)
+/* The release that a back leaves. While targets hold different ones it is the newest of them:
+ * whoever brought one region back and then says "back" wants the others back too, not this one
+ * forward again. */
+static struct roll_error *live_version(struct release_history *history, const char **ret_version)
 {
-    return history->live ? history->live : history->last_good;
+    int64_t newest = 0;
+    *ret_version = history->live ? history->live : history->last_good;
+    for (guint i = 0; i < history->targets->len && !history->live; i++) {
+        const struct release_held *held = g_ptr_array_index(history->targets, i);
+        const struct release_info *info = NULL;
+        if (!held->release)
+            continue;
+        ROLL_TRY(release_history_info(history, held->release, &info));
+        if (info->seq <= newest)
+            continue;
+        newest = info->seq;
+        *ret_version = info->version;
+    }
+    return NULL;
 }
 
 static struct roll_error *no_goal(const struct release_chooser *chooser)
 {
     const char *stream = chooser->history->stream;
     g_autoptr(GString) text = g_string_new(NULL);
-    if (!live_version(chooser->history) && !chooser->skipped->len)
+    if (!chooser->history->live && !chooser->history->last_good && !chooser->skipped->len)
         return release_error_next(
             roll_error_new(ROLL_E_NOT_FOUND, "nothing has succeeded in '%s' yet", stream),
             g_strdup_printf("roll adopt %s", stream), g_strdup_printf("roll out %s", stream), NULL);
@@ -66,7 +82,7 @@ static struct roll_error *no_goal(const struct release_chooser *chooser)
         g_strdup_printf("roll out %s --release VERSION", stream), NULL);
 }
 
-/* ---- one goal for all ----------------------------------------------------------------------- */
+/* ---- one goal for all ------------------------------------------------------------------------ */
 
 /* The nth eligible release of the environment, newest success first, other than `except`. */
 static struct roll_error *newest_eligible(struct release_chooser *chooser, const char *except,
@@ -121,13 +137,15 @@ static struct roll_error *to_version(struct release_chooser *chooser, const char
 static struct roll_error *to_newest(const struct back *back)
 {
     struct release_chooser *chooser = back->chooser;
-    const char *except = back->failed ? back->last->release : live_version(chooser->history);
+    const char *except = back->last->release;
     g_autofree char *version = NULL;
+    if (!back->failed)
+        ROLL_TRY(live_version(chooser->history, &except));
     ROLL_TRY(newest_eligible(chooser, except, MAX(chooser->options->steps, 1), &version));
     return all_to(chooser, version);
 }
 
-/* ---- a goal for each ------------------------------------------------------------------------ */
+/* ---- a goal for each ------------------------------------------------------------------------- */
 
 struct roll_error *release_target_goal(struct release_chooser *chooser, const char *target,
                                        int64_t skip_rollout, char **ret_version)
@@ -221,7 +239,7 @@ static struct roll_error *to_time(struct release_chooser *chooser)
                           chooser->history->stream, text);
 }
 
-/* ---- all together --------------------------------------------------------------------------- */
+/* ---- all together ---------------------------------------------------------------------------- */
 
 static bool any_returns(const struct back *back)
 {
@@ -248,8 +266,11 @@ static struct roll_error *choose_goals(const struct back *back)
 static struct roll_error *leave_behind(const struct back *back)
 {
     struct release_chooser *chooser = back->chooser;
-    if (!back->failed)
-        return release_chooser_leave(chooser, live_version(chooser->history));
+    if (!back->failed) {
+        const char *live = NULL;
+        ROLL_TRY(live_version(chooser->history, &live));
+        return release_chooser_leave(chooser, live);
+    }
     const struct roll_order *order = NULL;
     ROLL_TRY(release_history_order(chooser->history, back->last->number, &order));
     return release_chooser_leave_order(chooser, order, back->last->touched);

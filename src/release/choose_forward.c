@@ -3,7 +3,7 @@
  * an ordinary release of what succeeded here. */
 #include "release/choose.h"
 
-/* ---- undoing a back ------------------------------------------------------------------------- */
+/* ---- undoing a back -------------------------------------------------------------------------- */
 
 struct undo {
     struct release_chooser *chooser;
@@ -139,7 +139,7 @@ static struct roll_error *try_undo(struct release_chooser *chooser, struct roll_
     return err;
 }
 
-/* ---- ordinary ------------------------------------------------------------------------------- */
+/* ---- ordinary -------------------------------------------------------------------------------- */
 
 static struct roll_error *take_version(void *user, const struct roll_release_row *row)
 {

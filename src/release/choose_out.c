@@ -4,7 +4,7 @@
 
 #include <inttypes.h>
 
-/* ---- gates ---------------------------------------------------------------------------------- */
+/* ---- gates ----------------------------------------------------------------------------------- */
 
 struct roll_error *release_check_idle(struct release_chooser *chooser)
 {
@@ -65,7 +65,7 @@ static struct roll_error *check_predecessor(struct release_chooser *chooser, con
         release_chooser_override_command(chooser, version, "after"), NULL);
 }
 
-/* ---- goals ---------------------------------------------------------------------------------- */
+/* ---- goals ----------------------------------------------------------------------------------- */
 
 struct roll_error *release_choose_for_lane_release(struct release_chooser *chooser,
                                                    struct roll_git *git, const char *version,

@@ -36,7 +36,7 @@ void release_chooser_free(struct release_chooser *chooser)
     g_free(chooser);
 }
 
-/* ---- candidates ----------------------------------------------------------------------------- */
+/* ---- candidates ------------------------------------------------------------------------------ */
 
 static bool selected(const struct release_chooser *chooser, const char *target)
 {
@@ -135,7 +135,7 @@ struct release_chooser *release_chooser_over(struct release_history *history,
     return chooser;
 }
 
-/* ---- notes ---------------------------------------------------------------------------------- */
+/* ---- notes ----------------------------------------------------------------------------------- */
 
 void release_chooser_note(struct release_chooser *chooser, const char *format, ...)
 {
@@ -181,7 +181,7 @@ void release_chooser_close_groups(struct release_chooser *chooser)
     g_ptr_array_set_size(chooser->groups, 0);
 }
 
-/* ---- verdicts ------------------------------------------------------------------------------- */
+/* ---- verdicts -------------------------------------------------------------------------------- */
 
 /* On lane release a person passes only what the plan lets pass; a plan without lanes lets
  * everybody. */

@@ -84,7 +84,7 @@ struct roll_error *release_target_goal(struct release_chooser *chooser, const ch
 struct roll_error *release_chooser_finish(struct release_chooser *chooser,
                                           struct roll_choice **ret_choice) ROLL_CHECKED;
 
-/* ---- sticky.c ------------------------------------------------------------------------------- */
+/* ---- sticky.c -------------------------------------------------------------------------------- */
 
 /* Gives target the parameters that are sent: sticky ones with the value of the last accepted step
  * (lane rollback), secrets without their recorded version (--secrets current). New parameters go
@@ -92,7 +92,7 @@ struct roll_error *release_chooser_finish(struct release_chooser *chooser,
 struct roll_error *release_sticky_apply(struct release_chooser *chooser, const json_t *manifest,
                                         struct roll_order_target *target) ROLL_CHECKED;
 
-/* ---- include_new.c -------------------------------------------------------------------------- */
+/* ---- include_new.c --------------------------------------------------------------------------- */
 
 /* A manifest's entry for a target that the release does not know: today's plan for the target, with
  * the values that the release recorded for its siblings. ROLL_E_REFUSED names what is missing. New
@@ -100,13 +100,13 @@ struct roll_error *release_sticky_apply(struct release_chooser *chooser, const j
 struct roll_error *release_include_new(struct release_chooser *chooser, const json_t *manifest,
                                        const char *target, json_t **ret_entry) ROLL_CHECKED;
 
-/* ---- differences.c -------------------------------------------------------------------------- */
+/* ---- differences.c --------------------------------------------------------------------------- */
 
 /* Notes where what is recorded for the target differs from today's plan. */
 struct roll_error *release_note_differences(struct release_chooser *chooser,
                                             const struct roll_order_target *target) ROLL_CHECKED;
 
-/* ---- parameters_text.c ---------------------------------------------------------------------- */
+/* ---- parameters_text.c ----------------------------------------------------------------------- */
 
 /* The effective parameters as they are sent and stored: strict JSON, names sorted by byte. Owned.
  */

@@ -5,7 +5,7 @@
 #include <inttypes.h>
 #include <limits.h>
 
-/* ---- rings ---------------------------------------------------------------------------------- */
+/* ---- rings ----------------------------------------------------------------------------------- */
 
 static int by_ring(gconstpointer a, gconstpointer b)
 {
@@ -54,7 +54,7 @@ static void govern_order(const struct release_chooser *chooser, struct roll_orde
                         release_health_copy(g_ptr_array_index(environment->health, i)));
 }
 
-/* ---- request -------------------------------------------------------------------------------- */
+/* ---- request --------------------------------------------------------------------------------- */
 
 static char *common_release(const struct roll_order *order)
 {
@@ -113,7 +113,7 @@ static void fill_request(const struct release_chooser *chooser, struct roll_choi
     request->parts = parts_of(choice->blobs);
 }
 
-/* ---- left behind ---------------------------------------------------------------------------- */
+/* ---- left behind ----------------------------------------------------------------------------- */
 
 static bool is_goal(const struct roll_order *order, const char *version)
 {
@@ -165,7 +165,7 @@ struct roll_error *release_chooser_leave_order(struct release_chooser *chooser,
     return NULL;
 }
 
-/* ---- end ------------------------------------------------------------------------------------ */
+/* ---- end ------------------------------------------------------------------------------------- */
 
 static char **take_lines(GPtrArray *lines)
 {

@@ -4,9 +4,7 @@
 #include "release/history.h"
 #include "release/maker.h"
 
-/* ---- one side
- * -------------------------------------------------------------------------------------------------------
- */
+/* ---- one side -------------------------------------------------------------------------------- */
 
 static struct roll_error *expand(struct roll_ledger *ledger, const GPtrArray *blobs,
                                  const struct roll_order_target *target, json_t **ret_resources)
@@ -33,8 +31,7 @@ struct roll_error *roll_release_resources(struct roll_ledger *ledger,
                            "while expanding '%s' for '%s'", target->release, target->name);
 }
 
-/* ---- what a target holds
- * -------------------------------------------------------------------------------------------- */
+/* ---- what a target holds --------------------------------------------------------------------- */
 
 /* The body that was sent: the order of the rollout that put it there, else what the release
  * recorded. *ret_target is NULL when neither says anything. Owned by the history's order or by
@@ -105,9 +102,7 @@ struct roll_error *roll_choice_diff(struct roll_ledger *ledger, const struct rol
     return order_diff(ledger, choice->blobs, choice->order, target, ret_changes);
 }
 
-/* ---- two releases
- * ----------------------------------------------------------------------------------------------------
- */
+/* ---- two releases ---------------------------------------------------------------------------- */
 
 static struct roll_error *recorded_resources(struct release_history *history, const char *version,
                                              const char *name, json_t **ret_resources)

@@ -7,7 +7,7 @@
 
 enum contained { CONTAINED, NOT_CONTAINED, CANNOT_TELL };
 
-/* ---- commits -------------------------------------------------------------------------------- */
+/* ---- commits --------------------------------------------------------------------------------- */
 
 static struct roll_error *commit_contains(struct roll_git *git, const char *commit,
                                           const char *ancestor, enum contained *ret_contained)
@@ -57,7 +57,7 @@ static struct roll_error *has_patches(struct roll_git *git, const char *descenda
     return NULL;
 }
 
-/* ---- artifacts ------------------------------------------------------------------------------ */
+/* ---- artifacts ------------------------------------------------------------------------------- */
 
 static const char *reference(const json_t *manifest, const char *artifact)
 {
@@ -88,7 +88,7 @@ static struct roll_error *same_artifacts(struct release_history *history, const 
     return NULL;
 }
 
-/* ---- a live hotfix -------------------------------------------------------------------------- */
+/* ---- a live hotfix --------------------------------------------------------------------------- */
 
 /* The ordinary release that a chain of hotfixes began with. */
 static struct roll_error *root_of(struct release_history *history,
@@ -143,7 +143,7 @@ static struct roll_error *check_hotfix(struct release_chooser *chooser, struct r
         release_chooser_override_command(chooser, release->version, "hotfix"), NULL);
 }
 
-/* ---- order ---------------------------------------------------------------------------------- */
+/* ---- order ----------------------------------------------------------------------------------- */
 
 static struct roll_error *check_order(struct release_chooser *chooser, struct roll_git *git,
                                       const struct release_info *release,

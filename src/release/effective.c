@@ -4,9 +4,7 @@
 #include "release/chooser.h"
 #include "release/maker.h"
 
-/* ---- gathering
- * -----------------------------------------------------------------------------------------------------
- */
+/* ---- gathering ------------------------------------------------------------------------------- */
 
 /* The template's own spelling of a parameter's name, so that layers meet without regard to case. */
 static const char *spelled(const struct release_maker *maker, const char *name)
@@ -52,9 +50,7 @@ static void add_own(const struct release_maker *maker, json_t *own, json_t *para
     }
 }
 
-/* ---- pins
- * -----------------------------------------------------------------------------------------------------------
- */
+/* ---- pins ------------------------------------------------------------------------------------ */
 
 static const json_t *recorded_entry(const struct release_maker *maker, const char *environment,
                                     const char *target)
@@ -118,9 +114,7 @@ static struct roll_error *pin(struct release_maker *maker, const struct roll_ord
     return NULL;
 }
 
-/* ---- proof
- * ----------------------------------------------------------------------------------------------------------
- */
+/* ---- proof ----------------------------------------------------------------------------------- */
 
 static struct roll_error *expand(struct release_maker *maker, const struct roll_order_target *place,
                                  const json_t *parameters)
@@ -142,9 +136,7 @@ static struct roll_error *check_scope(const struct release_maker *maker, const c
                           release_scope_names[scope], release_scope_names[wanted]);
 }
 
-/* ---- the entry
- * ------------------------------------------------------------------------------------------------------
- */
+/* ---- the entry ------------------------------------------------------------------------------- */
 
 /* [{"name","vault","secret","version"?}]: what readiness asks Key Vault about. New reference. */
 static json_t *secrets_of(json_t *parameters)
@@ -222,9 +214,7 @@ struct roll_error *release_effective_entry(struct release_maker *maker,
     return NULL;
 }
 
-/* ---- from a base
- * -----------------------------------------------------------------------------------------------------
- */
+/* ---- from a base ----------------------------------------------------------------------------- */
 
 /* Everything but the artifacts was checked when the base was made; expanding finds a reference of
  * the wrong type, and a typed one that carries a signature is refused with the others. */

@@ -19,7 +19,7 @@ struct roll_error *release_stopped(struct roll_error *err)
     return NULL;
 }
 
-/* ---- memory --------------------------------------------------------------------------------- */
+/* ---- memory ---------------------------------------------------------------------------------- */
 
 static void free_held(gpointer data)
 {
@@ -100,7 +100,7 @@ static struct release_history *history_new(struct roll_ledger *ledger, const cha
     return history;
 }
 
-/* ---- the environment ------------------------------------------------------------------------ */
+/* ---- the environment ------------------------------------------------------------------------- */
 
 static struct roll_error *take_environment(void *user, const struct roll_environment_row *row)
 {
@@ -154,7 +154,7 @@ const struct release_held *release_history_held(const struct release_history *hi
     return g_hash_table_lookup(history->by_name, target);
 }
 
-/* ---- releases ------------------------------------------------------------------------------- */
+/* ---- releases -------------------------------------------------------------------------------- */
 
 static struct roll_error *take_info(void *user, const struct roll_release_row *row)
 {
@@ -285,7 +285,7 @@ struct roll_error *release_history_nearest_safe(struct release_history *history,
     return NULL;
 }
 
-/* ---- successes ------------------------------------------------------------------------------ */
+/* ---- successes ------------------------------------------------------------------------------- */
 
 static void free_success(gpointer data)
 {

@@ -2,7 +2,7 @@
  * what was ordered. */
 #include "release/history.h"
 
-/* ---- did a version succeed here? ------------------------------------------------------------ */
+/* ---- did a version succeed here? ------------------------------------------------------------- */
 
 struct succeeded_query {
     const char *version;
@@ -38,7 +38,7 @@ struct roll_error *release_history_succeeded(struct release_history *history, co
     return NULL;
 }
 
-/* ---- orders --------------------------------------------------------------------------------- */
+/* ---- orders ---------------------------------------------------------------------------------- */
 
 static struct roll_error *take_order_digest(void *user, const struct roll_rollout_row *row)
 {
@@ -106,7 +106,7 @@ struct roll_error *release_history_order_target(struct release_history *history,
     return NULL;
 }
 
-/* ---- what was sent last --------------------------------------------------------------------- */
+/* ---- what was sent last ---------------------------------------------------------------------- */
 
 static struct roll_error *take_rollout(void *user, const struct roll_rollout_row *row)
 {

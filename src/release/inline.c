@@ -8,8 +8,7 @@
 #define MAX_LINKED_BYTES (4u << 20)
 #define MAX_DEPTH 5 /* as deep as deployments may nest */
 
-/* ---- strict minified JSON, span by span
- * ---------------------------------------------------------------------------- */
+/* ---- strict minified JSON, span by span ------------------------------------------------------ */
 
 struct span {
     const char *at, *end;
@@ -66,9 +65,7 @@ static struct span member(struct span object, const char *wanted)
     return (struct span){NULL, NULL};
 }
 
-/* ---- finding links
- * -------------------------------------------------------------------------------------------------
- */
+/* ---- finding links --------------------------------------------------------------------------- */
 
 /* The literal relative path of an object's templateLink; NULL when it has none, or an expression.
  * Owned. */
@@ -95,9 +92,7 @@ static char *path_beside(const char *parent, const char *relative)
     return g_strdup(canonical + 1);
 }
 
-/* ---- rewriting
- * ------------------------------------------------------------------------------------------------------
- */
+/* ---- rewriting ------------------------------------------------------------------------------- */
 
 struct inliner {
     struct release_maker *maker;

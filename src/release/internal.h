@@ -5,7 +5,7 @@
 #include "rollbook/json.h"
 #include "rollbook/release.h"
 
-/* ---- blob.c --------------------------------------------------------------------------------- */
+/* ---- blob.c ---------------------------------------------------------------------------------- */
 
 /* data is consumed. */
 struct roll_blob *release_blob_take(GString *data);
@@ -23,7 +23,7 @@ struct roll_error *release_object_text(struct roll_ledger *ledger, const GPtrArr
 /* An event names at most so many objects, or it would pass its 64 KiB. */
 #define RELEASE_MAX_PARTS 400
 
-/* ---- refuse.c ------------------------------------------------------------------------------- */
+/* ---- refuse.c -------------------------------------------------------------------------------- */
 
 /* Sets the detail {"next": [commands]}; the list ends with NULL, each command is owned by the call
  * and freed. */
@@ -43,7 +43,7 @@ char *release_join_names(const GPtrArray *names, guint limit);
  * Owned. */
 char *release_stream_name(const char *service, const char *environment);
 
-/* ---- order_parts.c -------------------------------------------------------------------------- */
+/* ---- order_parts.c --------------------------------------------------------------------------- */
 
 void release_step_free(struct roll_plan_step *step);
 void release_health_free(struct roll_plan_health *health);

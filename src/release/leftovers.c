@@ -3,9 +3,7 @@
  * steps), not from templates. */
 #include "release/history.h"
 
-/* ---- results
- * --------------------------------------------------------------------------------------------------------
- */
+/* ---- results --------------------------------------------------------------------------------- */
 
 /* Step 0 of a rollout on the target. */
 struct deployment {
@@ -60,9 +58,7 @@ static struct roll_error *gather(struct roll_ledger *ledger, const char *stream,
     return NULL;
 }
 
-/* ---- ids: in lower case, to {"id","release"}
- * ------------------------------------------------------------------------------------------------------------
- */
+/* ---- ids: in lower case, to {"id","release"} ------------------------------------------------- */
 
 static void free_json(gpointer value)
 {
@@ -103,9 +99,7 @@ static struct roll_error *add_result(struct roll_ledger *ledger,
     return NULL;
 }
 
-/* ---- the difference
- * ---------------------------------------------------------------------------------------------------
- */
+/* ---- the difference -------------------------------------------------------------------------- */
 
 /* The index (newest first) of the goal's first success on the target; -1 when it never succeeded
  * there. */

@@ -4,9 +4,7 @@
 
 #include <stdarg.h>
 
-/* ---- memory
- * -------------------------------------------------------------------------------------------------------
- */
+/* ---- memory ---------------------------------------------------------------------------------- */
 
 static void free_artifact(gpointer data)
 {
@@ -72,8 +70,7 @@ void release_maker_note(struct release_maker *maker, const char *format, ...)
         g_ptr_array_add(maker->notes, g_steal_pointer(&line));
 }
 
-/* ---- what the ledger has
- * ------------------------------------------------------------------------------------------- */
+/* ---- what the ledger has --------------------------------------------------------------------- */
 
 struct known {
     char *version, *manifest, *commit;
@@ -140,9 +137,7 @@ static struct roll_error *list_changes(struct release_maker *maker, int64_t reco
     return err;
 }
 
-/* ---- from git
- * --------------------------------------------------------------------------------------------------------
- */
+/* ---- from git -------------------------------------------------------------------------------- */
 
 static struct roll_error *check_base(struct release_maker *maker)
 {
@@ -187,9 +182,7 @@ static struct roll_error *gather_from_git(struct release_maker *maker)
     return NULL;
 }
 
-/* ---- from a base
- * ------------------------------------------------------------------------------------------------------
- */
+/* ---- from a base ----------------------------------------------------------------------------- */
 
 static struct roll_error *load_base(struct release_maker *maker)
 {
@@ -245,8 +238,7 @@ static struct roll_error *gather_from_base(struct release_maker *maker)
     return NULL;
 }
 
-/* ---- the same again?
- * ------------------------------------------------------------------------------------------ */
+/* ---- the same again? ------------------------------------------------------------------------- */
 
 static struct roll_error *taken(const struct release_maker *maker, const char *differs)
 {
@@ -302,9 +294,7 @@ static struct roll_error *finish(struct release_maker *maker, struct roll_releas
     return release_new(maker, json_incref(maker->recorded), true, ret_release);
 }
 
-/* ---- all together
- * --------------------------------------------------------------------------------------------------------
- */
+/* ---- all together ---------------------------------------------------------------------------- */
 
 static struct roll_error *load_recorded(struct release_maker *maker, int64_t *ret_seq)
 {

@@ -42,9 +42,7 @@ ROLL_AUTO_DEFINE(release_maker, struct release_maker, release_maker_free)
 /* Adds a line once. */
 void release_maker_note(struct release_maker *maker, const char *format, ...) ROLL_PRINTF(2, 3);
 
-/* ---- source.c
- * -----------------------------------------------------------------------------------------------------
- */
+/* ---- source.c -------------------------------------------------------------------------------- */
 
 /* Opens git, checks the tree, finds commit and version, reads the template. */
 struct roll_error *release_source_open(struct release_maker *maker) ROLL_CHECKED;
@@ -59,15 +57,13 @@ struct roll_error *release_source_check(struct release_maker *maker) ROLL_CHECKE
 /* Is the text fit to be a version (printable, no '@', no blank, at most 100 bytes)? */
 bool release_version_is_valid(const char *version);
 
-/* ---- bicep.c
- * ------------------------------------------------------------------------------------------------------
- */
+/* ---- bicep.c --------------------------------------------------------------------------------- */
 
 /* Compiles the work tree's file, which must be what the commit has. */
 struct roll_error *release_bicep_compile(struct release_maker *maker, GString **ret_text)
     ROLL_CHECKED;
 
-/* ---- inline.c ------------------------------------------------------------------------------ */
+/* ---- inline.c -------------------------------------------------------------------------------- */
 
 /* The template's text with every template that it links by relative path inside it, read at the
  * commit; NULL when it links none. path: its own, inside the repository. Fills maker->linked. */
@@ -75,9 +71,7 @@ struct roll_error *release_inline_links(struct release_maker *maker, const char 
                                         const struct roll_template *tmpl, GString **ret_text)
     ROLL_CHECKED;
 
-/* ---- artifacts.c
- * --------------------------------------------------------------------------------------------------
- */
+/* ---- artifacts.c ----------------------------------------------------------------------------- */
 
 struct roll_error *release_artifacts_prepare(struct release_maker *maker) ROLL_CHECKED;
 /* Puts references into a target's parameters, or takes them from there. */
@@ -86,9 +80,7 @@ struct roll_error *release_artifacts_apply(struct release_maker *maker, const ch
 /* {NAME: {"kind","reference","parameter"}}. New reference. */
 json_t *release_artifacts_write(const struct release_maker *maker);
 
-/* ---- effective.c
- * --------------------------------------------------------------------------------------------------
- */
+/* ---- effective.c ----------------------------------------------------------------------------- */
 
 /* The manifest's entry of one target, its parameters checked, pinned, expanded once and put into
  * blobs. New reference. */
@@ -101,25 +93,21 @@ struct roll_error *release_effective_from_base(struct release_maker *maker, cons
                                                const char *target, const json_t *base,
                                                json_t **ret_entry) ROLL_CHECKED;
 
-/* ---- check_parameters.c
- * ------------------------------------------------------------------------------------------- */
+/* ---- check_parameters.c ---------------------------------------------------------------------- */
 
 /* Declared, of the right type, complete; secure ones by reference only; nothing that looks like a
  * credential. where is "ENV/TARGET". */
 struct roll_error *release_check_parameters(struct release_maker *maker, const char *where,
                                             json_t *parameters) ROLL_CHECKED;
 
-/* ---- manifest_write.c
- * --------------------------------------------------------------------------------------------- */
+/* ---- manifest_write.c ------------------------------------------------------------------------ */
 
 /* New reference. */
 json_t *release_manifest_write(const struct release_maker *maker);
 /* Names of the members in which two manifests differ, "" when they are the same release. Owned. */
 char *release_manifest_difference(const json_t *a, const json_t *b);
 
-/* ---- context.c
- * ----------------------------------------------------------------------------------------------------
- */
+/* ---- context.c ------------------------------------------------------------------------------- */
 
 /* Where a target's deployment would run; borrows from target. */
 struct roll_template_context release_context(const struct roll_order_target *target);

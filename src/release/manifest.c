@@ -21,7 +21,7 @@ const json_t *release_manifest_steps(const json_t *manifest, const char *environ
     return json_object_get(json_object_get(environments, environment), "steps");
 }
 
-/* ---- scope ---------------------------------------------------------------------------------- */
+/* ---- scope ----------------------------------------------------------------------------------- */
 
 static void set_text(json_t *object, const char *name, const char *text)
 {
@@ -56,7 +56,7 @@ static struct roll_error *scope_read(const json_t *scope, struct roll_order_targ
     return NULL;
 }
 
-/* ---- steps ---------------------------------------------------------------------------------- */
+/* ---- steps ----------------------------------------------------------------------------------- */
 
 static struct roll_error *steps_fill(const json_t *manifest, const char *environment,
                                      enum roll_lane lane, struct roll_order_target *target)
@@ -83,7 +83,7 @@ static struct roll_error *steps_fill(const json_t *manifest, const char *environ
     return NULL;
 }
 
-/* ---- target --------------------------------------------------------------------------------- */
+/* ---- target ---------------------------------------------------------------------------------- */
 
 static struct roll_error *target_fill(const json_t *manifest, const json_t *entry,
                                       const char *environment, enum roll_lane lane,

@@ -1,9 +1,7 @@
 /* The manifest as it is recorded, and what makes two manifests the same release. */
 #include "release/maker.h"
 
-/* ---- the manifest
- * ------------------------------------------------------------------------------------------------------
- */
+/* ---- the manifest ---------------------------------------------------------------------------- */
 
 static void set_text(json_t *object, const char *name, const char *text)
 {
@@ -60,9 +58,7 @@ json_t *release_manifest_write(const struct release_maker *maker)
     return manifest;
 }
 
-/* ---- the same again?
- * ----------------------------------------------------------------------------------------------------
- */
+/* ---- the same again? ------------------------------------------------------------------------- */
 
 /* How a release came to be is recorded, but does not make it another one. */
 static const char *const circumstances[] = {"ref", "author", "changes", "dirty", "bicep"};

@@ -71,7 +71,7 @@ static struct roll_error *texts_read(const json_t *value, void *object,
     return NULL;
 }
 
-/* ---- memory --------------------------------------------------------------------------------- */
+/* ---- memory ---------------------------------------------------------------------------------- */
 
 static void free_target(gpointer target)
 {
@@ -102,7 +102,7 @@ void roll_order_free(struct roll_order *order)
     g_free(order);
 }
 
-/* ---- write ---------------------------------------------------------------------------------- */
+/* ---- write ----------------------------------------------------------------------------------- */
 
 static json_t *target_write(const struct roll_order_target *target)
 {
@@ -141,7 +141,7 @@ struct roll_error *roll_order_write(const struct roll_order *order, GString **re
     return roll_json_canonical(value, ret_text);
 }
 
-/* ---- read ----------------------------------------------------------------------------------- */
+/* ---- read ------------------------------------------------------------------------------------ */
 
 static struct roll_error *number_read(const json_t *value, const char *name, int64_t min,
                                       int64_t max, int64_t *ret_number)

@@ -17,7 +17,7 @@ struct roll_error *release_scope_find(const char *name, enum roll_scope_kind *re
     return roll_error_new(ROLL_E_INVALID, "unknown scope '%s'", name ? name : "");
 }
 
-/* ---- memory --------------------------------------------------------------------------------- */
+/* ---- memory ---------------------------------------------------------------------------------- */
 
 void release_step_free(struct roll_plan_step *step)
 {
@@ -90,7 +90,7 @@ void release_order_target_free(struct roll_order_target *target)
     g_free(target);
 }
 
-/* ---- steps ---------------------------------------------------------------------------------- */
+/* ---- steps ----------------------------------------------------------------------------------- */
 
 json_t *release_steps_write(const GPtrArray *steps)
 {
@@ -137,7 +137,7 @@ struct roll_error *release_steps_read(const json_t *value, GPtrArray **ret_steps
     return NULL;
 }
 
-/* ---- health --------------------------------------------------------------------------------- */
+/* ---- health ---------------------------------------------------------------------------------- */
 
 static const char *const health_kinds[] = {"http", "command", "alerts"};
 

@@ -51,7 +51,7 @@ static struct roll_error *pair_read(const struct roll_plan *plan,
     return release_history_read(ledger, plan->service, environment->name, &pair->here);
 }
 
-/* ---- one version ---------------------------------------------------------------------------- */
+/* ---- one version ----------------------------------------------------------------------------- */
 
 static struct roll_error *baked(const struct pair *pair,
                                 const struct roll_plan_environment *environment,
@@ -81,7 +81,7 @@ struct roll_error *release_baked(const struct roll_plan *plan,
     return err;
 }
 
-/* ---- the newest ----------------------------------------------------------------------------- */
+/* ---- the newest ------------------------------------------------------------------------------ */
 
 static struct roll_error *
 newest(const struct pair *pair, const struct roll_plan_environment *environment, char **ret_version)

@@ -16,9 +16,7 @@ void roll_release_free(struct roll_release *release)
     g_free(release);
 }
 
-/* ---- record
- * -------------------------------------------------------------------------------------------------------
- */
+/* ---- record ---------------------------------------------------------------------------------- */
 
 /* Every object but the manifest: template, linked templates, effective parameters. Those of a base
  * are stored already. */
@@ -182,9 +180,7 @@ struct roll_error *roll_release_record(struct roll_ledger *ledger, const struct 
                            release->service, release->version);
 }
 
-/* ---- load
- * ---------------------------------------------------------------------------------------------------------
- */
+/* ---- load ------------------------------------------------------------------------------------ */
 
 struct roll_error *roll_release_load(struct roll_ledger *ledger, const char *service,
                                      const char *version, struct roll_release **ret_release)

@@ -9,8 +9,7 @@
 #define MAX_CHANGES 200
 #define MAX_VERSION_BYTES 100
 
-/* ---- commit and version
- * ------------------------------------------------------------------------------------------- */
+/* ---- commit and version ---------------------------------------------------------------------- */
 
 static struct roll_error *check_tree(struct release_maker *maker)
 {
@@ -86,9 +85,7 @@ static struct roll_error *find_commit(struct release_maker *maker)
     return find_version(maker);
 }
 
-/* ---- files
- * --------------------------------------------------------------------------------------------------------
- */
+/* ---- files ----------------------------------------------------------------------------------- */
 
 struct roll_error *release_source_read(struct release_maker *maker, const char *path,
                                        GString **ret_text)
@@ -135,9 +132,7 @@ struct roll_error *release_source_open(struct release_maker *maker)
     return read_template(maker);
 }
 
-/* ---- changes
- * ------------------------------------------------------------------------------------------------------
- */
+/* ---- changes --------------------------------------------------------------------------------- */
 
 static struct roll_error *take_change(void *user, const struct roll_commit *commit)
 {
@@ -163,8 +158,7 @@ struct roll_error *release_source_changes(struct release_maker *maker, const cha
     return NULL;
 }
 
-/* ---- what a template may not do
- * ----------------------------------------------------------------------------------- */
+/* ---- what a template may not do -------------------------------------------------------------- */
 
 static struct roll_error *check_name_leak(const struct release_maker *maker)
 {

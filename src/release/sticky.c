@@ -3,7 +3,7 @@
  * nothing else of the recorded values changes. */
 #include "release/chooser.h"
 
-/* ---- which names are sticky ----------------------------------------------------------------- */
+/* ---- which names are sticky ------------------------------------------------------------------ */
 
 static void add_names(json_t *names, const json_t *manifest)
 {
@@ -30,7 +30,7 @@ static struct roll_error *sticky_names(struct release_chooser *chooser, const js
     return NULL;
 }
 
-/* ---- what the target runs with -------------------------------------------------------------- */
+/* ---- what the target runs with --------------------------------------------------------------- */
 
 /* The parameters of the last step that ARM accepted on the target; NULL when the order does not
  * name it. New reference. */
@@ -119,7 +119,7 @@ static struct roll_error *keep_all(struct sticky_work *work, const struct releas
     return NULL;
 }
 
-/* ---- secrets -------------------------------------------------------------------------------- */
+/* ---- secrets --------------------------------------------------------------------------------- */
 
 static bool drop_secret_versions(json_t *parameters)
 {
@@ -136,7 +136,7 @@ static bool drop_secret_versions(json_t *parameters)
     return changed;
 }
 
-/* ---- both ----------------------------------------------------------------------------------- */
+/* ---- both ------------------------------------------------------------------------------------ */
 
 static struct roll_error *apply(struct release_chooser *chooser, json_t *names,
                                 const struct release_held *held, struct roll_order_target *target)

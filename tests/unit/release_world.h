@@ -19,9 +19,7 @@ struct world {
     struct roll_actor actor;
 };
 
-/* ---- the plan
- * -----------------------------------------------------------------------------------------------------
- */
+/* ---- the plan -------------------------------------------------------------------------------- */
 
 static inline struct roll_plan_target *world_target(struct roll_plan_environment *environment,
                                                     const char *name)
@@ -59,9 +57,7 @@ static inline void world_plan(struct world *world)
     world->prod = g_ptr_array_index(world->plan->environments, 1);
 }
 
-/* ---- setup
- * --------------------------------------------------------------------------------------------------------
- */
+/* ---- setup ----------------------------------------------------------------------------------- */
 
 static inline struct world world_make(void)
 {
@@ -98,9 +94,7 @@ static inline struct roll_head world_append(struct world *world, const char *str
     return head;
 }
 
-/* ---- releases
- * -----------------------------------------------------------------------------------------------------
- */
+/* ---- releases -------------------------------------------------------------------------------- */
 
 struct world_release {
     const char *version, *commit, *base, *artifact; /* artifact: reference of `web` */
@@ -185,9 +179,7 @@ static inline void world_made(struct world *world, const char *version, const ch
     world_release(world, &release);
 }
 
-/* ---- rollouts
- * -----------------------------------------------------------------------------------------------------
- */
+/* ---- rollouts -------------------------------------------------------------------------------- */
 
 /* Requests a choice as the driver would; its number. */
 static inline int64_t world_request(struct world *world, const char *stream,
@@ -257,8 +249,7 @@ static inline int64_t world_perform(struct world *world, const char *stream,
     return number;
 }
 
-/* ---- choosing in one line
- * ------------------------------------------------------------------------------------------ */
+/* ---- choosing in one line -------------------------------------------------------------------- */
 
 static const struct roll_choice_options world_defaults = {.ring = -1};
 

@@ -12,8 +12,7 @@
 #define BACK(world, options, ret)                                                                  \
     roll_choose_back((world).plan, (world).prod, (world).ledger, options, ret)
 
-/* ---- the default goal
- * ---------------------------------------------------------------------------------------------- */
+/* ---- the default goal ------------------------------------------------------------------------ */
 
 START_TEST(test_release__back_goes_to_the_newest_good_release_before_the_live_one)
 {
@@ -135,9 +134,7 @@ START_TEST(test_release__back_steps_counts_eligible_releases)
 }
 END_TEST
 
-/* ---- after a failure
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- after a failure ------------------------------------------------------------------------- */
 
 START_TEST(test_release__back_after_a_failure_returns_each_touched_target)
 {
@@ -231,9 +228,7 @@ START_TEST(test_release__back_after_a_failed_redeploy_returns_to_what_was_held)
 }
 END_TEST
 
-/* ---- what runs
- * ------------------------------------------------------------------------------------------------------
- */
+/* ---- what runs ------------------------------------------------------------------------------- */
 
 START_TEST(test_release__back_takes_the_place_of_a_running_rollout)
 {
@@ -265,9 +260,7 @@ START_TEST(test_release__back_during_a_back_is_the_same_back)
 }
 END_TEST
 
-/* ---- --to, --at
- * ------------------------------------------------------------------------------------------------------
- */
+/* ---- --to, --at ------------------------------------------------------------------------------ */
 
 START_TEST(test_release__back_to_reaches_only_what_succeeded_here)
 {
@@ -341,9 +334,7 @@ START_TEST(test_release__back_at_a_time_returns_to_what_was_live_then)
 }
 END_TEST
 
-/* ---- the data floor
- * ---------------------------------------------------------------------------------------------------
- */
+/* ---- the data floor -------------------------------------------------------------------------- */
 
 START_TEST(test_release__back_obeys_the_data_floor)
 {
@@ -371,9 +362,7 @@ START_TEST(test_release__back_obeys_the_data_floor)
 }
 END_TEST
 
-/* ---- some targets
- * -----------------------------------------------------------------------------------------------------
- */
+/* ---- some targets ---------------------------------------------------------------------------- */
 
 START_TEST(test_release__back_of_some_targets_marks_bad_only_when_asked)
 {
@@ -389,6 +378,21 @@ START_TEST(test_release__back_of_some_targets_marks_bad_only_when_asked)
     options.bad = true;
     roll_auto(choice) struct roll_choice *marked = world_back(&world, &options);
     ck_assert_str_eq(marked->request.bad[0], "1.1.0");
+    world_close(&world);
+}
+END_TEST
+
+START_TEST(test_release__back_after_one_region_takes_the_others_back_too)
+{
+    START(world);
+    world_out(&world, "1.0.0", NULL);
+    world_out(&world, "1.1.0", NULL);
+    const char *const first[] = {"weu", NULL};
+    const struct roll_choice_options options = {.targets = first, .ring = -1};
+    world_perform(&world, "shop/prod", world_back(&world, &options), NULL);
+    roll_auto(choice) struct roll_choice *choice = world_back(&world, NULL);
+    ck_goals(choice, "neu=1.0.0");
+    ck_assert_str_eq(choice->request.bad[0], "1.1.0");
     world_close(&world);
 }
 END_TEST
@@ -420,9 +424,7 @@ START_TEST(test_release__back_of_an_unknown_target_names_the_nearest)
 }
 END_TEST
 
-/* ---- the plan of today
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- the plan of today ----------------------------------------------------------------------- */
 
 START_TEST(test_release__back_leaves_out_a_target_added_since_and_names_it)
 {
@@ -528,6 +530,64 @@ START_TEST(test_release__back_says_where_todays_plan_differs)
 }
 END_TEST
 
+START_TEST(test_release__back_signs_in_as_the_plan_of_today_says)
+{
+    START(world);
+    world_out(&world, "1.0.0", NULL);
+    world_out(&world, "1.1.0", NULL);
+    struct roll_plan_target *planned = g_ptr_array_index(world.prod->targets, 0);
+    planned->credential = g_strdup("cli");
+    roll_auto(choice) struct roll_choice *choice = world_back(&world, NULL);
+    const struct roll_order_target *weu = g_ptr_array_index(choice->order->targets, 0);
+    ck_assert_str_eq(weu->credential, "cli");
+    world.prod->lanes[ROLL_LANE_ROLLBACK].credential = g_strdup("environment");
+    roll_auto(choice) struct roll_choice *by_lane = world_back(&world, NULL);
+    weu = g_ptr_array_index(by_lane->order->targets, 0);
+    ck_assert_str_eq(weu->credential, "environment");
+    world_close(&world);
+}
+END_TEST
+
+/* More bad releases in a row than are looked at first. */
+START_TEST(test_release__back_finds_a_good_release_far_back)
+{
+    struct world world = world_make();
+    for (int i = 0; i < 20; i++) {
+        g_autofree char *version = g_strdup_printf("1.%d.0", i);
+        world_made(&world, version, COMMIT_A);
+        world_out(&world, version, NULL);
+        const struct roll_release_marked mark = {.version = version, .verdict = T("bad")};
+        if (i > 0 && i < 19)
+            world_append(&world, "shop", ROLL_EVENT_release_marked, &mark, NULL, 0);
+    }
+    roll_auto(choice) struct roll_choice *choice = world_back(&world, NULL);
+    ck_goals(choice, "weu=1.0.0 neu=1.0.0");
+    ck_assert_int_eq(g_strv_length(choice->skipped), 18);
+    world_close(&world);
+}
+END_TEST
+
+START_TEST(test_release__back_to_a_named_target_includes_what_never_ran)
+{
+    struct world world = world_make();
+    const char *versions[] = {"1.0.0", "1.1.0"};
+    for (int i = 0; i < 2; i++) {
+        const struct world_release release = {.version = versions[i], .targets = "weu neu sea"};
+        world_release(&world, &release);
+        world_out(&world, versions[i], NULL); /* sea is not in the plan yet */
+    }
+    world_target(world.prod, "sea");
+    const char *const sea[] = {"sea", NULL}, *const weu[] = {"weu", NULL};
+    const struct roll_choice_options named = {.targets = sea, .ring = -1},
+                                     other = {.targets = weu, .ring = -1};
+    roll_auto(choice) struct roll_choice *choice = world_back(&world, &named);
+    ck_goals(choice, "sea=1.0.0");
+    roll_auto(choice) struct roll_choice *without = world_back(&world, &other);
+    ck_goals(without, "weu=1.0.0");
+    world_close(&world);
+}
+END_TEST
+
 START_TEST(test_release__back_creates_groups_only_when_told)
 {
     START(world);
@@ -541,9 +601,7 @@ START_TEST(test_release__back_creates_groups_only_when_told)
 }
 END_TEST
 
-/* ---- what is sent
- * ------------------------------------------------------------------------------------------------------
- */
+/* ---- what is sent ---------------------------------------------------------------------------- */
 
 START_TEST(test_release__back_skips_the_steps_that_say_so)
 {
@@ -612,9 +670,7 @@ START_TEST(test_release__back_drops_secret_versions_when_told)
 }
 END_TEST
 
-/* ---- sticky
- * ------------------------------------------------------------------------------------------------------------
- */
+/* ---- sticky ---------------------------------------------------------------------------------- */
 
 #define STICKY_TEMPLATE(allowed)                                                                   \
     "{\"$schema\":\"https://schema.management.azure.com/schemas/2019-04-01/"                       \
@@ -702,9 +758,7 @@ START_TEST(test_release__out_does_not_keep_sticky_parameters)
 }
 END_TEST
 
-/* ---- by itself
- * ---------------------------------------------------------------------------------------------------------
- */
+/* ---- by itself ------------------------------------------------------------------------------- */
 
 START_TEST(test_release__auto_back_returns_what_was_touched_to_what_it_had)
 {
@@ -774,6 +828,7 @@ int main(void)
     tcase_add_test(tcase, test_release__back_at_a_time_returns_to_what_was_live_then);
     tcase_add_test(tcase, test_release__back_obeys_the_data_floor);
     tcase_add_test(tcase, test_release__back_of_some_targets_marks_bad_only_when_asked);
+    tcase_add_test(tcase, test_release__back_after_one_region_takes_the_others_back_too);
     tcase_add_test(tcase, test_release__back_of_a_ring_takes_its_targets);
     tcase_add_test(tcase, test_release__back_of_an_unknown_target_names_the_nearest);
     tcase_add_test(tcase, test_release__back_leaves_out_a_target_added_since_and_names_it);
@@ -782,6 +837,9 @@ int main(void)
     tcase_add_test(tcase, test_release__back_returns_a_removed_target_that_holds_something);
     tcase_add_test(tcase, test_release__back_does_not_build_what_never_ran);
     tcase_add_test(tcase, test_release__back_says_where_todays_plan_differs);
+    tcase_add_test(tcase, test_release__back_signs_in_as_the_plan_of_today_says);
+    tcase_add_test(tcase, test_release__back_finds_a_good_release_far_back);
+    tcase_add_test(tcase, test_release__back_to_a_named_target_includes_what_never_ran);
     tcase_add_test(tcase, test_release__back_creates_groups_only_when_told);
     tcase_add_test(tcase, test_release__back_skips_the_steps_that_say_so);
     tcase_add_test(tcase, test_release__back_says_that_it_drops_a_live_hotfix);

@@ -164,9 +164,7 @@ static void assert_value(const json_t *parameters, const char *name, const char 
     ck_assert_str_eq(value->str, text);
 }
 
-/* ---- what is recorded
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- what is recorded ------------------------------------------------------------------------ */
 
 START_TEST(test_release__make_takes_version_and_commit_from_git)
 {
@@ -346,9 +344,7 @@ START_TEST(test_release__a_ref_is_read_not_the_work_tree)
 }
 END_TEST
 
-/* ---- what is refused
- * ---------------------------------------------------------------------------------------------------
- */
+/* ---- what is refused ------------------------------------------------------------------------- */
 
 START_TEST(test_release__a_dirty_tree_is_refused_unless_allowed)
 {
@@ -476,9 +472,7 @@ START_TEST(test_release__a_leaking_deployment_name_needs_a_fixed_one)
 }
 END_TEST
 
-/* ---- artifacts
- * ----------------------------------------------------------------------------------------------------------
- */
+/* ---- artifacts ------------------------------------------------------------------------------- */
 
 START_TEST(test_release__an_artifact_without_digest_is_refused)
 {
@@ -563,9 +557,7 @@ START_TEST(test_release__an_artifact_whose_parameter_is_not_declared_is_refused)
 }
 END_TEST
 
-/* ---- secrets
- * --------------------------------------------------------------------------------------------------------------
- */
+/* ---- secrets --------------------------------------------------------------------------------- */
 
 START_TEST(test_release__a_secure_parameter_takes_no_plain_value)
 {
@@ -679,9 +671,7 @@ START_TEST(test_release__scan_knows_the_shapes_of_credentials)
 }
 END_TEST
 
-/* ---- links
- * ----------------------------------------------------------------------------------------------------------------
- */
+/* ---- links ----------------------------------------------------------------------------------- */
 
 START_TEST(test_release__linked_templates_become_part_of_the_release)
 {
@@ -727,9 +717,47 @@ START_TEST(test_release__a_linked_template_that_is_missing_is_refused)
 }
 END_TEST
 
-/* ---- hotfix
- * ----------------------------------------------------------------------------------------------------------------
- */
+/* ---- bicep ----------------------------------------------------------------------------------- */
+
+/* A bicep command of our own: it prints its version, and a template for any file. */
+static void install_bicep(struct shop *shop)
+{
+    g_autofree char *folder = g_build_filename(shop->place.root, "bin", NULL);
+    g_autofree char *path = g_build_filename(folder, "bicep", NULL);
+    g_autofree char *script = g_strdup_printf(
+        "#!/bin/sh\nif [ \"$1\" = --version ]; then echo 'Bicep CLI version 0.30.3'; else\n"
+        "cat \"%s/infra/main.json\"; fi\n",
+        shop->repo.root);
+    g_autofree char *search = g_strconcat(folder, ":", g_getenv("PATH"), NULL);
+    ck_assert_int_eq(g_mkdir_with_parents(folder, 0700), 0);
+    ck_assert(g_file_set_contents(path, script, -1, NULL));
+    ck_assert_int_eq(g_chmod(path, 0700), 0);
+    ck_assert(g_setenv("PATH", search, TRUE));
+}
+
+START_TEST(test_release__bicep_is_compiled_and_its_version_recorded)
+{
+    struct shop shop = shop_make();
+    repo_put(&shop.repo, "infra/main.bicep", "param region string");
+    edit(&shop, "plans/shop.json", "infra/main.json", "infra/main.bicep");
+    const struct roll_release_options options = {.version = "1.1.0", .artifacts = web_1},
+                                      old = {
+                                          .ref = "HEAD~1", .version = "1.0.9", .artifacts = web_1};
+    struct roll_release *none = NULL;
+    g_autofree char *before = g_strdup(g_getenv("PATH"));
+    ck_assert(g_setenv("PATH", shop.place.root, TRUE));
+    ck_refused(make(&shop, &options, &none), ROLL_E_NOT_FOUND, "needs the command 'bicep'", NULL);
+    ck_assert(g_setenv("PATH", before, TRUE));
+    install_bicep(&shop);
+    roll_auto(release) struct roll_release *release = made(&shop, &options);
+    ck_assert_str_eq(roll_json_get_string(release->manifest, "bicep"), "Bicep CLI version 0.30.3");
+    ck_refused(make(&shop, &old, &none), ROLL_E_REFUSED, "is compiled from the work tree",
+               "git checkout");
+    shop_close(&shop);
+}
+END_TEST
+
+/* ---- hotfix ---------------------------------------------------------------------------------- */
 
 START_TEST(test_release__a_hotfix_changes_only_artifacts)
 {
@@ -795,9 +823,7 @@ START_TEST(test_release__a_hotfix_from_a_ref_descends_from_what_is_live)
 }
 END_TEST
 
-/* ---- comparing
- * ----------------------------------------------------------------------------------------------------------------
- */
+/* ---- comparing ------------------------------------------------------------------------------- */
 
 START_TEST(test_release__diff_of_two_releases_names_what_differs)
 {
@@ -876,6 +902,7 @@ int main(void)
                         G_N_ELEMENTS(scans));
     tcase_add_test(tcase, test_release__linked_templates_become_part_of_the_release);
     tcase_add_test(tcase, test_release__a_linked_template_that_is_missing_is_refused);
+    tcase_add_test(tcase, test_release__bicep_is_compiled_and_its_version_recorded);
     tcase_add_test(tcase, test_release__a_hotfix_changes_only_artifacts);
     tcase_add_test(tcase, test_release__hotfixes_are_counted);
     tcase_add_test(tcase, test_release__a_hotfix_from_a_ref_descends_from_what_is_live);

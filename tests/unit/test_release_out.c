@@ -15,9 +15,7 @@
     struct roll_choice *none = NULL;                                                               \
     (void)to_new, (void)none
 
-/* ---- out: the order
- * --------------------------------------------------------------------------------------------------
- */
+/* ---- out: the order -------------------------------------------------------------------------- */
 
 START_TEST(test_release__out_follows_the_plan_of_today)
 {
@@ -117,9 +115,7 @@ START_TEST(test_release__out_waits_for_what_runs)
 }
 END_TEST
 
-/* ---- out: gates
- * --------------------------------------------------------------------------------------------------------
- */
+/* ---- out: gates ------------------------------------------------------------------------------ */
 
 START_TEST(test_release__out_ends_the_hold_of_a_back)
 {
@@ -219,9 +215,7 @@ START_TEST(test_release__out_raises_the_floor_with_its_first_intent)
 }
 END_TEST
 
-/* ---- out: the predecessor
- * -----------------------------------------------------------------------------------------------
- */
+/* ---- out: the predecessor -------------------------------------------------------------------- */
 
 static void to_staging(struct world *world, const char *version)
 {
@@ -298,8 +292,7 @@ START_TEST(test_release__out_of_what_has_not_been_before_is_refused)
 }
 END_TEST
 
-/* ---- out: order and hotfixes
- * ---------------------------------------------------------------------------------------------- */
+/* ---- out: order and hotfixes ----------------------------------------------------------------- */
 
 struct history_of_git {
     struct world world;
@@ -436,9 +429,7 @@ START_TEST(test_release__out_contains_a_hotfix_by_its_artifacts)
 }
 END_TEST
 
-/* ---- hotfix
- * ----------------------------------------------------------------------------------------------------------------
- */
+/* ---- hotfix ---------------------------------------------------------------------------------- */
 
 #define HOTFIX(world, options, ret)                                                                \
     roll_choose_hotfix((world).plan, (world).prod, (world).ledger, NULL, options, ret)
@@ -522,9 +513,7 @@ START_TEST(test_release__hotfix_obeys_the_data_floor)
 }
 END_TEST
 
-/* ---- forward
- * ----------------------------------------------------------------------------------------------------------------
- */
+/* ---- forward --------------------------------------------------------------------------------- */
 
 #define FORWARD(world, options, ret)                                                               \
     roll_choose_forward((world).plan, (world).prod, (world).ledger, NULL, options, ret)
