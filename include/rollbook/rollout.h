@@ -150,6 +150,11 @@ void roll_machine_observe(struct roll_machine *machine, const struct roll_observ
 /* False when nothing is due now; then *ret_wake_boot_ms is when to call again (INT64_MAX: only after an input). */
 bool roll_machine_next(struct roll_machine *machine, int64_t wall_ms, int64_t boot_ms, struct roll_action *ret_action, int64_t *ret_wake_boot_ms);
 
+/* May a PUT leave now? The machine asked for it when it might; between that and the first byte the driver may have waited (for a
+ * token, a resource group, a free connection). Just before it sends, it asks again; when it may not, it answers UNSENT, and the
+ * machine comes back after a renewal. */
+bool roll_machine_may_put(const struct roll_machine *machine, int64_t wall_ms, int64_t boot_ms);
+
 /* For progress and for tests. */
 enum roll_target_state { ROLL_TARGET_WAITING, ROLL_TARGET_RUNNING, ROLL_TARGET_CANCELLING, ROLL_TARGET_CHECKING, ROLL_TARGET_SUCCEEDED, ROLL_TARGET_FAILED, ROLL_TARGET_SKIPPED };
 struct roll_machine_view {

@@ -40,11 +40,16 @@ bool machine_claim_refused(struct roll_machine *machine)
     return stands(machine) && !machine->take;
 }
 
+bool roll_machine_may_put(const struct roll_machine *machine, int64_t wall_ms, int64_t boot_ms)
+{
+    return !machine->end && machine->claimed && wall_ms < machine->until &&
+           machine->fresh_boot_ms != INT64_MIN && boot_ms >= machine->quiet_boot_ms &&
+           boot_ms - machine->fresh_boot_ms <= ROLL_FENCE_MS;
+}
+
 bool machine_may_put(const struct roll_machine *machine)
 {
-    return machine->claimed && machine->wall_ms < machine->until &&
-           machine->fresh_boot_ms != INT64_MIN &&
-           machine->boot_ms - machine->fresh_boot_ms <= ROLL_FENCE_MS;
+    return roll_machine_may_put(machine, machine->wall_ms, machine->boot_ms);
 }
 
 bool machine_renewal_due(const struct roll_machine *machine)

@@ -34,6 +34,7 @@ const char *sim_state(const struct world *world, const struct deployment *deploy
 
 struct request {
     struct process *process;
+    const struct roll_machine *machine; /* which asked: a process may get another one */
     uint64_t id;
     enum roll_action_kind kind;
     int target, release;
@@ -57,6 +58,7 @@ static struct request *request_new(struct process *process, const struct roll_ac
     struct request *request = g_new0(struct request, 1);
 
     request->process = process;
+    request->machine = process->machine;
     request->id = action->id;
     request->kind = action->kind;
     request->target = sim_target_index(action->target->name);
@@ -232,33 +234,63 @@ static int64_t judge_leaving(struct world *world, struct process *process,
     return process->claim_seq;
 }
 
-void sim_arm_put(struct world *world, struct process *process, const struct roll_action *action)
+static void tell(struct world *world, const struct request *request, enum roll_arm_outcome outcome)
 {
-    struct request *request = request_new(process, action);
-    struct answer failed = {.outcome = ROLL_ARM_UNSENT, .retry_after_ms = -1};
-    int64_t delay = sim_chance(world, SIM_LATE, 30)
-                        ? sim_between(world, SIM_LATE, 1000, SIM_LATE_MS)
-                        : way(world);
+    struct answer answer = {.outcome = outcome, .retry_after_ms = -1};
 
-    request->claim_seq = judge_leaving(world, process, request);
-    process->first_put_sent = true;
-    if (sim_chance(world, SIM_UNSENT, 20)) {
-        sim_answer(world, process, action->id, way(world), &failed);
-        free_request(request);
+    sim_answer(world, request->process, request->id, way(world), &answer);
+}
+
+/* On the way for so long. */
+static void pass_on(struct world *world, const struct request *request, int64_t delay_ms, sim_fn fn)
+{
+    struct request *copy = g_memdup2(request, sizeof *request);
+
+    copy->name = g_strdup(request->name);
+    sim_at(world, delay_ms, fn, copy, free_request);
+}
+
+/* The connection breaks, which the driver is told at once; the request may arrive all the same. */
+static void break_connection(struct world *world, struct request *request)
+{
+    tell(world, request, ROLL_ARM_LOST);
+    request->deaf = true;
+    if (sim_chance(world, SIM_LOST, 500))
+        pass_on(world, request, sim_between(world, SIM_LOST, 1, SIM_LATE_MS), put_arrives);
+}
+
+static void put_leaves(struct world *world, void *data)
+{
+    struct request *request = data;
+    struct process *process = request->process;
+    int64_t wall = sim_wall(world, process->host), boot = sim_boot(world, process->host);
+    bool late = sim_chance(world, SIM_LATE, 30);
+
+    if (!process->alive || process->machine != request->machine)
+        return;
+    if (world->now < process->paused_until) {
+        pass_on(world, request, process->paused_until - world->now, put_leaves);
         return;
     }
-    if (sim_chance(world, SIM_LOST,
-                   40)) { /* the connection breaks: told at once, though it may arrive */
-        failed.outcome = ROLL_ARM_LOST;
-        sim_answer(world, process, action->id, way(world), &failed);
-        request->deaf = true;
-        if (sim_chance(world, SIM_LOST, 500)) {
-            free_request(request);
-            return;
-        }
-        delay = sim_between(world, SIM_LOST, 1, SIM_LATE_MS);
+    if (sim_chance(world, SIM_UNSENT, 20) || !roll_machine_may_put(process->machine, wall, boot)) {
+        tell(world, request, ROLL_ARM_UNSENT);
+        return;
     }
-    sim_at(world, delay, put_arrives, request, free_request);
+    request->claim_seq = judge_leaving(world, process, request);
+    process->first_put_sent = true;
+    if (sim_chance(world, SIM_LOST, 40))
+        break_connection(world, request);
+    else
+        pass_on(world, request, late ? sim_between(world, SIM_LATE, 1000, SIM_LATE_MS) : way(world),
+                put_arrives);
+}
+
+/* It may have to wait, for a token or a connection, before it leaves. */
+void sim_arm_put(struct world *world, struct process *process, const struct roll_action *action)
+{
+    int64_t queue = sim_chance(world, SIM_LATE, 30) ? sim_between(world, SIM_LATE, 100, 40000) : 0;
+
+    sim_at(world, queue, put_leaves, request_new(process, action), free_request);
 }
 
 /* ---- reads

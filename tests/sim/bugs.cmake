@@ -26,7 +26,7 @@ sim_bug(put_before_intent machine_targets.c
 sim_bug(blind_repeat machine_replies.c
   "job->lost++;" "job->lost++; machine_go(machine, job, PHASE_PUT, machine->boot_ms); return;")
 sim_bug(no_fence machine_claim.c
-  "machine->boot_ms - machine->fresh_boot_ms <= ROLL_FENCE_MS" "true")
+  "boot_ms - machine->fresh_boot_ms <= ROLL_FENCE_MS" "true")
 
 sim_bug(standing_claim machine_claim.c
   "return stands(machine) && !machine->take;" "return false;")
