@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "rollbook/json.h"
+#include "rollbook/log.h"
 #include "rollbook/policy.h"
 
 enum { MAX_TRIES = 5 };
@@ -74,6 +75,16 @@ struct roll_error *roll_act_git(struct roll_act *act)
 {
     return act->git ? NULL : roll_git_open(act->plan->repository, &act->git);
 }
+
+void roll_act_try_git(struct roll_act *act)
+{
+    struct roll_error *err = roll_act_git(act);
+
+    if (err)
+        roll_log(ROLL_LOG_VERBOSE, "git is not at hand: %s", err->message);
+    roll_error_free(err);
+}
+
 /* ---- driving -------------------------------------------------------------------------------- */
 
 struct roll_driver_options roll_act_driver(const struct roll_act *act,
@@ -167,10 +178,38 @@ static struct roll_error *try_once(struct roll_act *act, struct roll_outcome *ou
     return err;
 }
 
+/* A misspelt override would look as if it had passed a gate. */
+static struct roll_error *check_override(const char *given)
+{
+    static const char *const kinds[] = {"after",  "approval",    "freeze", "gate",
+                                        "hold",   "hotfix",      "order",  "quarantine",
+                                        "window", "secret-scan", NULL};
+    g_autofree char *kind = g_strndup(given, strcspn(given, ":"));
+    g_autofree char *all = NULL;
+
+    if (g_strv_contains(kinds, kind))
+        return NULL;
+    all = g_strjoinv(", ", (char **)(uintptr_t)kinds);
+    return roll_error_new(ROLL_E_USAGE, "'--override' takes one of %s, not '%s'", all, given);
+}
+
+static struct roll_error *check_options(const struct roll_act_options *options)
+{
+    if (options->what_if && !options->dry_run)
+        return roll_error_new(ROLL_E_USAGE, "'--what-if' goes with '--dry-run'");
+    if (options->wait && options->no_wait)
+        return roll_error_new(ROLL_E_USAGE, "--wait and --no-wait exclude each other");
+    for (guint i = 0; options->overrides && i < options->overrides->len; i++)
+        if (g_ptr_array_index(options->overrides, i))
+            ROLL_TRY(check_override(g_ptr_array_index(options->overrides, i)));
+    if (options->overrides && !options->reason && !options->dry_run)
+        return roll_error_new(ROLL_E_USAGE, "'--override' needs '--reason': it is recorded");
+    return NULL;
+}
+
 struct roll_error *roll_act_run(struct roll_act *act)
 {
-    if (act->options->what_if && !act->options->dry_run)
-        return roll_error_new(ROLL_E_USAGE, "'--what-if' goes with '--dry-run'");
+    ROLL_TRY(check_options(act->options));
     struct roll_outcome outcome = {0};
     struct roll_error *err = NULL;
     bool moved = true;

@@ -69,6 +69,9 @@ struct roll_error *roll_act_record(struct roll_act *act, const struct roll_relea
 /* The repository of the plan; ROLL_E_GIT and friends. Opened once. */
 struct roll_error *roll_act_git(struct roll_act *act) ROLL_CHECKED;
 
+/* The same where the choice can do without, and says what it could not see. */
+void roll_act_try_git(struct roll_act *act);
+
 /* Goes on with a rollout: an open one is resumed; of one that failed, what is still dirty is sent
  * again by a new one. */
 struct roll_error *roll_act_resume(struct roll_act *act, int64_t rollout) ROLL_CHECKED;
@@ -86,6 +89,9 @@ void roll_act_say_notes(struct roll_act *act, const struct roll_choice *choice);
 /* --dry-run: the offline difference, and ARM's forecast with --what-if. */
 struct roll_error *roll_act_show_diff(struct roll_act *act, const struct roll_choice *choice)
     ROLL_CHECKED;
+/* act_next.c: view is the rollout as `roll show` has it. */
+struct roll_error *roll_act_say_next(struct roll_act *act, const struct roll_outcome *outcome,
+                                     const json_t *view) ROLL_CHECKED;
 /* With -o json stdout belongs to the document. */
 const struct roll_screen *roll_act_progress_screen(const struct roll_app *app);
 

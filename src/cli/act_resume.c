@@ -58,6 +58,7 @@ static struct roll_error *choose_again(struct roll_act *act, struct roll_choice 
     if (strcmp(known->kind, "back") == 0)
         return roll_choose_back(act->plan, act->environment, act->app->ledger, &act->choice,
                                 ret_choice);
+    roll_act_try_git(act);
     if (strcmp(known->kind, "forward") == 0)
         return roll_choose_forward(act->plan, act->environment, act->app->ledger, act->git,
                                    &act->choice, ret_choice);
@@ -75,10 +76,12 @@ static enum roll_lane lane_of_kind(const char *kind)
     return strcmp(kind, "hotfix") == 0 ? ROLL_LANE_HOTFIX : ROLL_LANE_RELEASE;
 }
 
-static struct roll_error *send_again(struct roll_act *act, struct known_rollout *known)
+static struct roll_error *send_again(struct roll_act *act, struct known_rollout *known,
+                                     int64_t rollout)
 {
     if (strcmp(known->state, "failed") != 0 && strcmp(known->state, "cancelled") != 0)
-        return roll_error_new(ROLL_E_NOTHING, "it has ended: %s", known->state);
+        return roll_error_new(ROLL_E_NOTHING, "'%s#%" PRId64 "' has %s; there is nothing to resume",
+                              act->stream, rollout, known->state);
     act->lane = lane_of_kind(known->kind);
     act->verb = known->kind;
     act->user = known;
@@ -98,7 +101,7 @@ struct roll_error *roll_act_resume(struct roll_act *act, int64_t rollout)
     if (!err && !known.ended_at)
         err = resume_open(act, rollout);
     else if (!err)
-        err = send_again(act, &known);
+        err = send_again(act, &known, rollout);
     known_rollout_clear(&known);
     return err;
 }

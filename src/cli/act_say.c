@@ -1,5 +1,4 @@
-/* What is said before and after: the blast radius, the difference, how it ended, what to type next.
- */
+/* What is said before and after: the blast radius, the difference, how it ended. */
 #include "act.h"
 
 #include <inttypes.h>
@@ -250,40 +249,18 @@ static size_t say_leftovers(struct roll_app *app, const json_t *view)
     return count;
 }
 
-static void say_next(struct roll_act *act, const struct roll_outcome *outcome, const json_t *view)
+static void say_end(struct roll_act *act, const struct roll_outcome *outcome, const json_t *view)
 {
-    struct roll_app *app = act->app;
-    const char *kind = roll_json_get_string(view, "kind");
-    const char *name = act->environment->name;
+    const char *why = roll_json_get_string(view, "endReason");
+    bool failed = outcome->end == ROLL_END_FAILED || outcome->end == ROLL_END_FAILED_BACK;
 
-    switch (outcome->end) {
-    case ROLL_END_SUCCEEDED:
-        if (g_strcmp0(kind, "back") == 0) {
-            roll_say(app, "data, secrets' values and deleted resources do not come back with it");
-            roll_say(
-                app,
-                "a hold keeps schedules away from %s until roll out, roll forward or roll unhold",
-                name);
-            roll_say(app, "next: roll forward %s --reason TEXT   undoes this", name);
-        } else if (roll_json_get_string(view, "from")) {
-            roll_say(app, "next: roll back %s   undoes this", name);
-        }
-        break;
-    case ROLL_END_FAILED:
-        roll_say(app, "next: roll resume %s#%" PRId64 "   sends what failed again", name,
-                 outcome->rollout);
-        if (g_strcmp0(kind, "back") != 0 && roll_json_get_string(view, "from"))
-            roll_say(app, "      roll back %s", name);
-        else if (g_strcmp0(kind, "back") == 0)
-            roll_say(app, "      roll back %s --to OLDER, roll forward %s or roll hotfix %s", name,
-                     name, name);
-        break;
-    case ROLL_END_DETACHED:
-        roll_say(app, "next: roll resume %s#%" PRId64, name, outcome->rollout);
-        break;
-    default:
-        break;
-    }
+    roll_say(act->app, "%s#%" PRId64 " %s%s%s", act->stream, outcome->rollout,
+             end_word(outcome->end), failed && why ? ": " : "", failed && why ? why : "");
+    if (failed)
+        say_target_failures(act->app, view);
+    if (outcome->back)
+        roll_say(act->app, "%s#%" PRId64 " (the way back) %s", act->stream, outcome->back,
+                 end_word(outcome->back_end));
 }
 
 struct roll_error *roll_act_finish(struct roll_act *act, const struct roll_outcome *outcome)
@@ -300,13 +277,7 @@ struct roll_error *roll_act_finish(struct roll_act *act, const struct roll_outco
         roll_report_json(&app->out, view);
         return NULL;
     }
-    roll_say(app, "%s#%" PRId64 " %s", act->stream, outcome->rollout, end_word(outcome->end));
-    if (outcome->end == ROLL_END_FAILED || outcome->end == ROLL_END_FAILED_BACK)
-        say_target_failures(app, view);
-    if (outcome->back)
-        roll_say(app, "%s#%" PRId64 " (the way back) %s", act->stream, outcome->back,
-                 end_word(outcome->back_end));
+    say_end(act, outcome, view);
     say_leftovers(app, view);
-    say_next(act, outcome, view);
-    return NULL;
+    return roll_act_say_next(act, outcome, view);
 }

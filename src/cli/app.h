@@ -113,6 +113,11 @@ struct roll_error *roll_app_write_ledger(struct roll_app *app) ROLL_CHECKED;
 /* For roll_driver_options.sandbox; user is the app. */
 struct roll_error *roll_app_sandbox(void *user, const char **ret_url) ROLL_CHECKED;
 
+/* goal.c: the newest release that succeeded in the environment and may be returned to, other than
+ * `except` (NULL-terminated, or NULL). *ret_version: owned, NULL when there is none. */
+struct roll_error *roll_back_goal(struct roll_app *app, const char *stream,
+                                  const char *const *except, char **ret_version) ROLL_CHECKED;
+
 /* Prints a line on stdout unless -q or JSON. */
 void roll_say(struct roll_app *app, const char *format, ...) ROLL_PRINTF(2, 3);
 

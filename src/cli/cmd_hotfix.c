@@ -2,6 +2,8 @@
  * changed. */
 #include "act.h"
 
+#include "rollbook/json.h"
+
 struct context {
     struct roll_act_options act;
     const char *ref, *version, *commit;
@@ -38,6 +40,27 @@ static struct roll_error *make(struct roll_act *act, const struct context *conte
     return roll_release_make(act->plan, act->app->ledger, act->loop, &options, ret_release);
 }
 
+static struct roll_error *nothing_live(const struct roll_act *act)
+{
+    g_autofree char *next = g_strdup_printf("{\"next\":[\"roll out %s\"]}", act->environment->name);
+
+    return roll_error_detail(roll_error_new(ROLL_E_NOT_FOUND,
+                                            "nothing is live in '%s' that could be fixed",
+                                            act->stream),
+                             next);
+}
+
+/* What a fix from a commit brings beside the fix. */
+static void say_commits(struct roll_act *act, const struct roll_release *release)
+{
+    size_t index;
+    json_t *change;
+
+    json_array_foreach (json_object_get(release->manifest, "changes"), index, change)
+        roll_say(act->app, "adds     %.10s  %s", roll_json_get_string(change, "commit"),
+                 roll_json_get_string(change, "subject"));
+}
+
 static struct roll_error *choose(struct roll_act *act, struct roll_choice **ret_choice)
 {
     struct context *context = act->user;
@@ -47,14 +70,15 @@ static struct roll_error *choose(struct roll_act *act, struct roll_choice **ret_
         roll_ledger_environments(act->app->ledger, act->stream, see_live, &live);
 
     if (!err && !live.version)
-        err = roll_error_new(ROLL_E_NOT_FOUND, "nothing is live in '%s' that could be fixed",
-                             act->stream);
+        err = nothing_live(act);
     if (!err)
         err = make(act, context, live.version, &release);
     g_free(live.version);
     ROLL_TRY(err);
     for (char **note = release->notes; note && *note; note++)
         roll_say(act->app, "note     %s", *note);
+    if (context->ref)
+        say_commits(act, release);
     ROLL_TRY(roll_act_record(act, release));
     act->choice.release = release->version;
     err = roll_choose_hotfix(act->plan, act->environment, act->app->ledger, act->git, &act->choice,

@@ -32,6 +32,7 @@ static void print_row(struct roll_table *table, const json_t *view)
     const char *started = roll_json_get_string(view, "startedAt");
     const char *state = roll_json_get_string(view, "state");
     const char *reason = roll_json_get_string(view, "reason");
+    const char *cause = roll_json_get_string(view, "cause");
     const char *from = roll_json_get_string(view, "from");
     const char *version = roll_json_get_string(view, "version");
     int64_t at = 0;
@@ -49,7 +50,10 @@ static void print_row(struct roll_table *table, const json_t *view)
     roll_table_cell(table, ROLL_DIM,
                     roll_json_get_string(actor, "proved") ? roll_json_get_string(actor, "proved")
                                                           : roll_json_get_string(actor, "claimed"));
-    roll_table_cell(table, ROLL_DIM, reason ? reason : "");
+    if (reason || !cause)
+        roll_table_cell(table, ROLL_DIM, reason ? reason : "");
+    else
+        roll_table_cell_take(table, ROLL_DIM, g_strdup_printf("because %s failed", cause));
     roll_table_row(table);
 }
 

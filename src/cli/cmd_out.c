@@ -1,8 +1,6 @@
 /* roll out ENV: the normal release. */
 #include "act.h"
 
-#include "rollbook/log.h"
-
 struct context {
     struct roll_act_options act;
     const char *release, *ref, *version;
@@ -57,13 +55,8 @@ static struct roll_error *choose(struct roll_act *act, struct roll_choice **ret_
 
     ROLL_TRY(decide_release(act, context, &version));
     act->choice.release = version;
-    err = roll_act_git(act);
-    if (err) {
-        /* The choice says what it could not see; a release that is in the ledger needs no
-         * repository. */
-        roll_log(ROLL_LOG_VERBOSE, "git is not at hand: %s", err->message);
-        roll_error_free(err);
-    }
+    /* A release that is in the ledger needs no repository. */
+    roll_act_try_git(act);
     err = roll_choose_out(act->plan, act->environment, act->app->ledger, act->git, &act->choice,
                           ret_choice);
     act->choice.release = NULL;

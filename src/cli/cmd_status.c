@@ -104,47 +104,47 @@ static void add_hints(struct status *status, const char *environment, const stru
         g_ptr_array_add(status->hints, g_strdup_printf("next: roll resume %s#%" G_GINT64_FORMAT
                                                        "   if its command is gone",
                                                        environment, (gint64)rows->open_rollout));
-    else if (rows->dirty > 0)
+    else if (rows->dirty > 0 || g_strcmp0(rows->last_state, "failed") == 0)
         g_ptr_array_add(status->hints,
                         g_strdup_printf("next: roll back %s, or roll resume %s#%" G_GINT64_FORMAT,
                                         environment, environment, (gint64)rows->last_rollout));
 }
 
-/* Where a plain `roll back` would go: the newest success other than what is live that is not bad.
- */
-struct goal {
-    struct roll_ledger *ledger;
-    const char *stream, *live;
-    char *version;
+/* Where its targets stand, when they do not stand together. */
+enum { MAX_SHOWN_TARGETS = 20 };
+
+struct standing {
+    GString *text;
+    int64_t shown, all;
 };
 
-static struct roll_error *see_success(void *user, const struct roll_success_row *row)
+static struct roll_error *add_standing(void *user, const struct roll_target_row *row)
 {
-    struct goal *goal = user;
-    const char *where = NULL;
+    struct standing *standing = user;
+    const char *release = row->release ? row->release : "nothing";
 
-    if (goal->version || row->adopted || g_strcmp0(row->release, goal->live) == 0)
+    if (standing->all++ >= MAX_SHOWN_TARGETS)
         return NULL;
-    ROLL_TRY(roll_ledger_bad(goal->ledger, goal->stream, row->release, &where));
-    if (where)
-        return NULL;
-    goal->version = g_strdup(row->release);
-    return roll_error_new(ROLL_E_FOUND, "enough");
+    standing->shown++;
+    g_string_append_printf(standing->text, "%s%s %s", standing->text->len ? ", " : "", row->target,
+                           row->dirty ? "dirty" : release);
+    return NULL;
 }
 
-static struct roll_error *find_goal(struct status *status, const char *stream, const char *live,
-                                    char **ret_version)
+static struct roll_error *add_standings(struct status *status, const char *stream,
+                                        const struct rows *rows)
 {
-    struct goal goal = {.ledger = status->app->ledger, .stream = stream, .live = live};
-    struct roll_error *err =
-        roll_ledger_successes(status->app->ledger, stream, NULL, see_success, &goal);
+    g_autoptr(GString) text = g_string_new(NULL);
+    struct standing standing = {.text = text};
 
-    if (roll_error_code(err) == ROLL_E_FOUND) {
-        roll_error_free(err);
-        err = NULL;
-    }
-    *ret_version = goal.version;
-    return err;
+    if (!rows->mixed && rows->dirty == 0)
+        return NULL;
+    ROLL_TRY(roll_ledger_targets(status->app->ledger, stream, NULL, add_standing, &standing));
+    if (standing.all > standing.shown)
+        g_string_append_printf(text, " and %" G_GINT64_FORMAT " more",
+                               (gint64)(standing.all - standing.shown));
+    g_ptr_array_add(status->hints, g_strdup_printf("%s: %s", stream, text->str));
+    return NULL;
 }
 
 static struct roll_error *look(struct status *status, const struct roll_plan *plan,
@@ -157,8 +157,11 @@ static struct roll_error *look(struct status *status, const struct roll_plan *pl
 
     if (status->app->ledger)
         err = roll_ledger_environments(status->app->ledger, stream, take, &rows);
+    const char *live[] = {rows.live ? rows.live : rows.last_good, NULL};
+    if (!err)
+        err = roll_back_goal(status->app, stream, live, &goal);
     if (!err && status->app->ledger)
-        err = find_goal(status, stream, rows.live ? rows.live : rows.last_good, &goal);
+        err = add_standings(status, stream, &rows);
     if (!err) {
         json_t *view = view_of(plan->service, environment->name, &rows, goal);
         json_object_set_new(view, "unrestricted", json_boolean(!environment->has_lanes));
@@ -204,7 +207,10 @@ static void print_row(struct roll_table *table, const json_t *view)
         g_string_append(remarks, "mixed  ");
     if (json_is_object(hold)) {
         const char *reason = roll_json_get_string(hold, "reason");
-        g_string_append_printf(remarks, "hold%s%s  ", reason ? ": " : "", reason ? reason : "");
+        g_string_append_printf(remarks, "hold%s%s  ", reason ? ": " : "",
+                               reason                                       ? reason
+                               : roll_json_get_string(hold, "by")[0] == 'b' ? " of a rollback"
+                                                                            : "");
     }
     roll_table_cell_take(table, ROLL_PLAIN,
                          g_strdup_printf("%s/%s", roll_json_get_string(view, "service"),

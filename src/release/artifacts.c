@@ -58,9 +58,12 @@ static struct roll_error *ask_registry(struct release_maker *maker, const char *
     roll_registry_digest(maker->loop, credential, name, tag, take_digest, &answer);
     struct roll_error *err = answer.digest || answer.problem ? NULL : roll_loop_run(maker->loop);
     if (!err && !answer.digest)
-        err = roll_error_new(ROLL_E_NOT_FOUND, "artifact '%s': '%s:%s' has no digest: %s", artifact,
-                             name, tag,
-                             answer.problem ? answer.problem : "the registry does not answer");
+        err = release_error_next(
+            roll_error_new(ROLL_E_REFUSED,
+                           "artifact '%s': the digest of '%s:%s' could not be found out: %s",
+                           artifact, name, tag,
+                           answer.problem ? answer.problem : "the registry does not answer"),
+            g_strdup_printf("pin it: --artifact %s=%s@sha256:DIGEST", artifact, name), NULL);
     if (!err)
         *ret_reference = g_strconcat(name, "@", answer.digest, NULL);
     g_free(answer.digest);
@@ -82,7 +85,7 @@ static struct roll_error *from_release(struct release_maker *maker, const char *
 {
     g_autofree char *digest = NULL;
     roll_auto(json) json_t *manifest = NULL;
-    ROLL_TRY(roll_ledger_release(maker->ledger, maker->plan->service, version, take_row, &digest));
+    ROLL_TRY(release_row(maker->ledger, maker->plan->service, version, take_row, &digest));
     ROLL_TRY(roll_ledger_object_json(maker->ledger, digest, &manifest));
     const json_t *artifacts = json_object_get(manifest, "artifacts");
     const char *reference = roll_json_get_string(json_object_get(artifacts, artifact), "reference");
@@ -93,17 +96,14 @@ static struct roll_error *from_release(struct release_maker *maker, const char *
     return NULL;
 }
 
-static struct roll_error *not_immutable(const struct release_maker *maker,
-                                        const struct release_artifact *artifact, const char *what)
+static struct roll_error *not_immutable(const struct release_artifact *artifact, const char *what)
 {
     const char *shape = release_reference_shape(artifact->kind);
     return release_error_next(
         roll_error_new(ROLL_E_REFUSED,
                        "artifact '%s' has no immutable reference%s%s%s; it needs %s",
                        artifact->name, what ? ": '" : "", what ? what : "", what ? "'" : "", shape),
-        g_strdup_printf("roll release %s --artifact %s=%s", maker->plan->service, artifact->name,
-                        shape),
-        NULL);
+        g_strdup_printf("pin it: --artifact %s=%s", artifact->name, shape), NULL);
 }
 
 /* The address of a blob may carry its key. */
@@ -129,7 +129,7 @@ static struct roll_error *resolve_typed(struct release_maker *maker,
         return NULL;
     }
     if (strcmp(artifact->kind, "image") != 0 || strchr(whole, '@'))
-        return not_immutable(maker, artifact, whole);
+        return not_immutable(artifact, whole);
     g_autofree char *name = NULL, *tag = NULL;
     release_reference_split(whole, &name, &tag);
     return ask_registry(maker, artifact->name, name, tag, &artifact->reference);
@@ -258,7 +258,7 @@ static struct roll_error *resolve_planned(struct release_maker *maker,
     const char *name = artifact->base_name;
     if (!artifact->tag) {
         if (!name || !release_reference_is_immutable(artifact->kind, name))
-            return not_immutable(maker, artifact, name);
+            return not_immutable(artifact, name);
         artifact->reference = g_strdup(name);
         return NULL;
     }
@@ -268,7 +268,7 @@ static struct roll_error *resolve_planned(struct release_maker *maker,
                                  ? g_strconcat(name, "/versions/", artifact->tag, NULL)
                                  : g_strconcat(name, "?versionid=", artifact->tag, NULL);
     if (!release_reference_is_immutable(artifact->kind, whole))
-        return not_immutable(maker, artifact, whole);
+        return not_immutable(artifact, whole);
     artifact->reference = g_steal_pointer(&whole);
     return NULL;
 }

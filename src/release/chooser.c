@@ -292,12 +292,12 @@ static struct roll_error *refuse_bad_here(struct release_chooser *chooser, const
         roll_error_free(refusal);
         return err;
     }
-    if (left)
-        return release_error_next(
-            refusal, g_strdup_printf("roll forward %s --reason TEXT", chooser->history->stream),
-            NULL);
+    char *override = release_chooser_override_command(chooser, version, "quarantine");
+    if (!left)
+        return release_error_next(refusal, override, NULL);
     return release_error_next(
-        refusal, release_chooser_override_command(chooser, version, "quarantine"), NULL);
+        refusal, g_strdup_printf("roll forward %s --reason TEXT", chooser->history->stream),
+        override, NULL);
 }
 
 struct roll_error *release_chooser_refuse(struct release_chooser *chooser, const char *version,

@@ -125,6 +125,31 @@ static struct roll_error *holds_fix(struct release_chooser *chooser, struct roll
     return NULL;
 }
 
+/* What makes a release that contains it: its own commit, else its images. */
+static struct roll_error *release_with_fix(struct release_history *history,
+                                           const struct release_info *hotfix,
+                                           const struct release_info *root, char **ret_command)
+{
+    const json_t *fixed = NULL, *before = NULL;
+    const char *name;
+    json_t *artifact;
+    if (hotfix->commit && g_strcmp0(hotfix->commit, root->commit) != 0) {
+        *ret_command =
+            g_strdup_printf("roll release %s --ref REF   of a commit that contains %.12s",
+                            history->service, hotfix->commit);
+        return NULL;
+    }
+    ROLL_TRY(release_history_manifest(history, hotfix->version, &fixed));
+    ROLL_TRY(release_history_manifest(history, root->version, &before));
+    g_autoptr(GString) command = g_string_new(NULL);
+    g_string_printf(command, "roll release %s --version NEW", history->service);
+    json_object_foreach (json_object_get(fixed, "artifacts"), name, artifact)
+        if (!json_equal(artifact, json_object_get(json_object_get(before, "artifacts"), name)))
+            g_string_append_printf(command, " --artifact %s=@%s", name, hotfix->version);
+    *ret_command = g_strdup(command->str);
+    return NULL;
+}
+
 static struct roll_error *check_hotfix(struct release_chooser *chooser, struct roll_git *git,
                                        const struct release_info *release,
                                        const struct release_info *hotfix,
@@ -134,13 +159,13 @@ static struct roll_error *check_hotfix(struct release_chooser *chooser, struct r
     ROLL_TRY(holds_fix(chooser, git, release, hotfix, root, &holds));
     if (holds || release_chooser_overridden(chooser, "hotfix"))
         return NULL;
+    char *next = NULL;
+    ROLL_TRY(release_with_fix(chooser->history, hotfix, root, &next));
     return release_error_next(
         roll_error_new(ROLL_E_REFUSED,
-                       "'%s' does not contain the live hotfix '%s'%s%.12s%s: it would be lost",
-                       release->version, hotfix->version, hotfix->commit ? " (commit " : "",
-                       hotfix->commit ? hotfix->commit : "", hotfix->commit ? ")" : ""),
-        g_strdup_printf("roll release %s --ref REF-WITH-THE-FIX", chooser->history->service),
-        release_chooser_override_command(chooser, release->version, "hotfix"), NULL);
+                       "'%s' does not contain the live hotfix '%s': it would be lost",
+                       release->version, hotfix->version),
+        next, release_chooser_override_command(chooser, release->version, "hotfix"), NULL);
 }
 
 /* ---- order ----------------------------------------------------------------------------------- */

@@ -482,7 +482,7 @@ START_TEST(test_release__an_artifact_without_digest_is_refused)
     const struct roll_release_options nothing = {0}, tag = {.artifacts = tagged};
     ck_refused(make(&shop, &nothing, &none), ROLL_E_REFUSED,
                "artifact 'web' has no immutable reference",
-               "roll release shop --artifact web=NAME@sha256:DIGEST");
+               "pin it: --artifact web=NAME@sha256:DIGEST");
     ck_refused(make(&shop, &tag, &none), ROLL_E_REFUSED, "cannot be resolved", NULL);
     shop_close(&shop);
 }

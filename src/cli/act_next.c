@@ -1,0 +1,111 @@
+/* What to type next, by how a rollout ended: each command with what it does, the likeliest first.
+ */
+#include "act.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+
+#include "rollbook/json.h"
+
+/* Commands below one another, each with what it does. */
+struct advice {
+    struct roll_table *table;
+    bool any;
+};
+
+static void G_GNUC_PRINTF(3, 4)
+    advise(struct advice *advice, const char *effect, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    g_autofree char *command = g_strdup_vprintf(format, arguments);
+    roll_table_cell_take(advice->table, ROLL_PLAIN,
+                         g_strconcat(advice->any ? "      " : "next: ", command, NULL));
+    roll_table_cell(advice->table, ROLL_PLAIN, effect);
+    roll_table_row(advice->table);
+    va_end(arguments);
+    advice->any = true;
+}
+
+static void advise_success(struct roll_act *act, const json_t *view, struct advice *advice)
+{
+    const char *kind = roll_json_get_string(view, "kind");
+    const char *name = act->environment->name;
+
+    if (g_strcmp0(kind, "back") == 0) {
+        roll_say(act->app, "data, secrets' values and deleted resources do not come back with it");
+        roll_say(act->app,
+                 "a hold keeps schedules away from %s until roll out, roll forward or roll unhold",
+                 name);
+        advise(advice, "undoes this", "roll forward %s --reason TEXT", name);
+    } else if (roll_json_get_string(view, "from")) {
+        if (g_strcmp0(kind, "hotfix") == 0)
+            roll_say(act->app, "the next ordinary release must contain this fix");
+        advise(advice, "undoes this", "roll back %s", name);
+    }
+}
+
+/* DESIGN section 6: the failed targets again, the next older release, forward, hotfix. */
+static struct roll_error *advise_failed_back(struct roll_act *act, const json_t *view,
+                                             struct advice *advice)
+{
+    const char *name = act->environment->name;
+    const char *goal = roll_json_get_string(view, "version");
+    const char *from = roll_json_get_string(view, "from");
+    const char *except[] = {goal ? goal : "", from, NULL};
+    g_autofree char *older = NULL;
+
+    ROLL_TRY(roll_back_goal(act->app, act->stream, except, &older));
+    if (older)
+        advise(advice, "an older good release", "roll back %s --to %s", name, older);
+    advise(advice, "returns to what was left", "roll forward %s --reason TEXT", name);
+    advise(advice, "fixes what is live", "roll hotfix %s --artifact NAME=REF --reason TEXT", name);
+    return NULL;
+}
+
+static struct roll_error *advise_failure(struct roll_act *act, const struct roll_outcome *outcome,
+                                         const json_t *view, struct advice *advice)
+{
+    const char *name = act->environment->name;
+
+    advise(advice, "sends what failed again", "roll resume %s#%" PRId64, name, outcome->rollout);
+    if (g_strcmp0(roll_json_get_string(view, "kind"), "back") == 0)
+        return advise_failed_back(act, view, advice);
+    if (roll_json_get_string(view, "from"))
+        advise(advice, "returns what was touched", "roll back %s", name);
+    return NULL;
+}
+
+static void advise_failure_back(struct roll_act *act, const struct roll_outcome *outcome,
+                                struct advice *advice)
+{
+    const char *name = act->environment->name;
+
+    if (outcome->back_end == ROLL_END_SUCCEEDED)
+        roll_say(act->app,
+                 "what failed is marked bad here, and a hold keeps schedules away from %s", name);
+    else
+        advise(advice, "sends what failed again", "roll resume %s#%" PRId64, name, outcome->back);
+    advise(advice, "what failed, in full", "roll show %s#%" PRId64, name, outcome->rollout);
+}
+
+struct roll_error *roll_act_say_next(struct roll_act *act, const struct roll_outcome *outcome,
+                                     const json_t *view)
+{
+    roll_auto(table) struct roll_table *table = roll_table_new(NULL);
+    struct advice advice = {.table = table};
+
+    if (outcome->end == ROLL_END_SUCCEEDED)
+        advise_success(act, view, &advice);
+    else if (outcome->end == ROLL_END_FAILED)
+        ROLL_TRY(advise_failure(act, outcome, view, &advice));
+    else if (outcome->end == ROLL_END_FAILED_BACK)
+        advise_failure_back(act, outcome, &advice);
+    else if (outcome->end == ROLL_END_DETACHED || outcome->end == ROLL_END_SETTLED)
+        advise(&advice, "goes on from here", "roll resume %s#%" PRId64, act->environment->name,
+               outcome->rollout);
+    if (advice.any && !act->app->globals.quiet)
+        roll_table_print(table, &act->app->out);
+    return NULL;
+}

@@ -1,0 +1,113 @@
+/* Where a plain `roll back` would go, for status and for advice: told from the ledger's tables, so
+ * that it costs nothing even where an environment has thousands of targets. */
+#include "app.h"
+
+#include <string.h>
+
+struct search {
+    struct roll_ledger *ledger;
+    const char *stream, *service;
+    const char *const *except;
+    int64_t floor;  /* -1: not read yet */
+    int64_t newest; /* data version of the service's newest release; -1: not read yet */
+    char *version;
+};
+
+static struct roll_error *enough(void)
+{
+    return roll_error_new(ROLL_E_FOUND, "enough was read");
+}
+
+static struct roll_error *found_or_error(struct roll_error *err)
+{
+    if (roll_error_code(err) != ROLL_E_FOUND)
+        return err;
+    roll_error_free(err);
+    return NULL;
+}
+
+static struct roll_error *see_floor(void *user, const struct roll_target_row *row)
+{
+    struct search *search = user;
+
+    search->floor = MAX(search->floor, row->floor);
+    return NULL;
+}
+
+static struct roll_error *see_newest(void *user, const struct roll_release_row *row)
+{
+    struct search *search = user;
+
+    search->newest = row->data_version;
+    return enough();
+}
+
+static struct roll_error *see_data(void *user, const struct roll_release_row *row)
+{
+    *(int64_t *)user = row->data_version;
+    return NULL;
+}
+
+/* Floors come from releases: one that is made for the newest data is below none of them, and the
+ * targets need not be read. */
+static struct roll_error *is_below_floor(struct search *search, const char *version,
+                                         bool *ret_below)
+{
+    int64_t data_version = 0;
+
+    ROLL_TRY(
+        roll_ledger_release(search->ledger, search->service, version, see_data, &data_version));
+    if (search->newest < 0)
+        ROLL_TRY(found_or_error(
+            roll_ledger_releases(search->ledger, search->service, see_newest, search)));
+    *ret_below = false;
+    if (data_version >= search->newest)
+        return NULL;
+    if (search->floor < 0)
+        ROLL_TRY(roll_ledger_targets(search->ledger, search->stream, NULL, see_floor, search));
+    *ret_below = data_version < search->floor;
+    return NULL;
+}
+
+static bool is_excepted(const struct search *search, const char *version)
+{
+    return search->except && g_strv_contains(search->except, version);
+}
+
+static struct roll_error *see_success(void *user, const struct roll_success_row *row)
+{
+    struct search *search = user;
+    const char *where = NULL;
+    bool below = false;
+
+    if (row->adopted || !row->release || is_excepted(search, row->release))
+        return NULL;
+    ROLL_TRY(roll_ledger_bad(search->ledger, search->stream, row->release, &where));
+    if (where)
+        return NULL;
+    ROLL_TRY(is_below_floor(search, row->release, &below));
+    if (below)
+        return NULL;
+    search->version = g_strdup(row->release);
+    return enough();
+}
+
+struct roll_error *roll_back_goal(struct roll_app *app, const char *stream,
+                                  const char *const *except, char **ret_version)
+{
+    g_auto(GStrv) names = g_strsplit(stream, "/", 2);
+    struct search search = {.ledger = app->ledger,
+                            .stream = stream,
+                            .service = names[0],
+                            .except = except,
+                            .floor = -1,
+                            .newest = -1};
+
+    *ret_version = NULL;
+    if (!app->ledger)
+        return NULL;
+    ROLL_TRY(
+        found_or_error(roll_ledger_successes(app->ledger, stream, NULL, see_success, &search)));
+    *ret_version = search.version;
+    return NULL;
+}
