@@ -48,11 +48,25 @@ static void place_clear(struct place *place)
         close(place->run_fd);
 }
 
+/* What a sandbox keeps does not belong into the repository that the workspace lies in. */
+static struct roll_error *ignore_in_git(const char *state_dir)
+{
+    g_autofree char *path = g_build_filename(state_dir, ".gitignore", NULL);
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return errno == EEXIST ? NULL : roll_error_errno(errno, "cannot create '%s'", path);
+    bool written = write(fd, "*\n", 2) == 2;
+    struct roll_error *err = written ? NULL : roll_error_errno(errno, "cannot write '%s'", path);
+    close(fd);
+    return err;
+}
+
 static struct roll_error *place_open(const char *state_dir, struct place *ret_place)
 {
     g_autofree char *run = g_build_filename(state_dir, "run", NULL);
     if (g_mkdir_with_parents(run, 0700) != 0)
         return roll_error_errno(errno, "cannot make the folder '%s'", run);
+    ROLL_TRY(ignore_in_git(state_dir));
     char *absolute = realpath(state_dir, NULL);
     int fd = open(run, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (!absolute || fd < 0) {

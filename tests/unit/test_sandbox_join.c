@@ -67,6 +67,8 @@ START_TEST(test_sandbox__one_server_serves_all_who_join)
     OK(roll_sandbox_join(folder, &first));
     OK(roll_sandbox_join(folder, &second));
     ck_assert_str_eq(roll_sandbox_url(first), roll_sandbox_url(second));
+    g_autofree char *ignore = g_build_filename(folder, ".gitignore", NULL);
+    ck_assert(g_file_test(ignore, G_FILE_TEST_IS_REGULAR));
     use(first);
     expect_only(&peer, 201, "PUT", GROUP API, "{\"location\":\"westeurope\"}");
     roll_sandbox_leave(g_steal_pointer(&first));
@@ -266,6 +268,16 @@ START_TEST(test_sandbox__says_why_it_cannot_start)
 }
 END_TEST
 
+START_TEST(test_sandbox__a_folder_that_is_a_file_is_a_clear_error)
+{
+    roll_auto(sandbox) struct roll_sandbox *sandbox = NULL;
+    g_autofree char *file = g_build_filename(top, "file", NULL);
+    ck_assert(g_file_set_contents(file, "x", -1, NULL));
+    FAILS(ROLL_E_IO, roll_sandbox_join(file, &sandbox));
+    ck_assert_ptr_null(sandbox);
+}
+END_TEST
+
 START_TEST(test_sandbox__serves_a_workspace_for_others)
 {
     int fds[2], port = 0, status;
@@ -303,6 +315,7 @@ static Suite *make_suite(void)
     tcase_add_test(tcase, test_sandbox__holds_nothing_of_the_command);
     tcase_add_test(tcase, test_sandbox__stays_until_its_operations_have_ended);
     tcase_add_test(tcase, test_sandbox__says_why_it_cannot_start);
+    tcase_add_test(tcase, test_sandbox__a_folder_that_is_a_file_is_a_clear_error);
     tcase_add_test(tcase, test_sandbox__serves_a_workspace_for_others);
     suite_add_tcase(suite, tcase);
     return suite;
