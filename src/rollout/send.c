@@ -7,6 +7,7 @@
 
 #include "rollbook/fault.h"
 #include "rollbook/json.h"
+#include "rollbook/time.h"
 
 static struct roll_arm_scope scope_of(const struct roll_order_target *target)
 {
@@ -71,12 +72,30 @@ static void put_leave(struct put *put)
     put_free(put);
 }
 
+/* Looking for the group, or making it, may have taken longer than the fence holds: then the machine
+ * renews its claim and comes again. */
+static void put_after_group(struct put *put)
+{
+    struct roll_arm_reply unsent = {
+        .outcome = ROLL_ARM_UNSENT,
+        .message = "the driver's last append is too old to send anything",
+        .retry_after_ms = -1,
+    };
+
+    if (roll_machine_may_put(put->send->driver->machine, roll_now_ms(), roll_boot_ms())) {
+        put_leave(put);
+        return;
+    }
+    roll_send_reply(put->send, &unsent, NULL);
+    put_free(put);
+}
+
 static void group_made(void *user, const struct roll_arm_reply *reply)
 {
     struct put *put = user;
 
     if (reply->outcome == ROLL_ARM_OK) {
-        put_leave(put);
+        put_after_group(put);
         return;
     }
     roll_send_reply(put->send, reply, NULL);
@@ -93,7 +112,7 @@ static void group_seen(void *user, const struct roll_arm_reply *reply)
         roll_arm_group_put(put->send->arm, target->subscription, target->resource_group,
                            target->location, NULL, group_made, put);
     else if (reply->outcome == ROLL_ARM_OK)
-        put_leave(put);
+        put_after_group(put);
     else
         group_made(put, reply);
 }
