@@ -255,6 +255,12 @@ struct roll_error *function_pad_left(const struct call *call, json_t **ret_value
     return return_text(call, padded, ret_value);
 }
 
+static const char *find_part(const char *text, const json_t *part)
+{
+    const char *wanted = json_string_value(part);
+    return wanted[1] ? strstr(text, wanted) : strchr(text, wanted[0]);
+}
+
 struct roll_error *function_replace(const struct call *call, json_t **ret_value)
 {
     size_t old_size = SIZE(1);
@@ -264,7 +270,8 @@ struct roll_error *function_replace(const struct call *call, json_t **ret_value)
         return NULL;
     }
     g_autoptr(GString) out = g_string_new(NULL);
-    for (const char *found = strstr(text, TEXT(1)); found; found = strstr(text, TEXT(1))) {
+    const char *found = find_part(text, call->args[1]);
+    for (; found; found = find_part(text, call->args[1])) {
         g_string_append_len(out, text, found - text);
         g_string_append_len(out, TEXT(2), (gssize)SIZE(2));
         text = found + old_size;
