@@ -175,11 +175,10 @@ static struct roll_error *take_typed(struct release_maker *maker, const char *ty
 static struct roll_error *fill(const struct release_maker *maker, const char *pattern,
                                char **ret_text)
 {
-    const char *version = maker->version ? maker->version : maker->options->base;
     *ret_text = NULL;
     if (!pattern)
         return NULL;
-    return roll_plan_fill(pattern, ret_text, "version", version, "commit", maker->commit_id,
+    return roll_plan_fill(pattern, ret_text, "version", maker->version, "commit", maker->commit_id,
                           "service", maker->plan->service, NULL);
 }
 

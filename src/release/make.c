@@ -139,20 +139,41 @@ static struct roll_error *list_changes(struct release_maker *maker, int64_t reco
 
 /* ---- from git -------------------------------------------------------------------------------- */
 
+static struct roll_error *not_descended(const struct release_maker *maker, const char *commit)
+{
+    return release_error_next(
+        roll_error_new(ROLL_E_REFUSED,
+                       "'%s' (commit %.12s) does not descend from the live '%s' (commit %.12s)",
+                       maker->ref, maker->commit.id, maker->options->base, commit),
+        g_strdup_printf("git checkout -b fix %.12s", commit), NULL);
+}
+
+/* A commit that is not in this repository (the live release names an image's) stops no emergency.
+ */
+static struct roll_error *check_descends(struct release_maker *maker, const char *commit)
+{
+    bool contains = true;
+    struct roll_error *err =
+        commit ? roll_git_contains(maker->git, maker->commit.id, commit, &contains) : NULL;
+    if (roll_error_code(err) == ROLL_E_NOT_FOUND) {
+        roll_error_free(err);
+        release_maker_note(maker,
+                           "whether it descends from the live %s could not be checked: commit "
+                           "%.12s is not in this repository",
+                           maker->options->base, commit);
+        return NULL;
+    }
+    ROLL_TRY(err);
+    return contains ? NULL : not_descended(maker, commit);
+}
+
 static struct roll_error *check_base(struct release_maker *maker)
 {
     struct known base = {0};
     struct roll_error *err = roll_ledger_release(maker->ledger, maker->plan->service,
                                                  maker->options->base, take_known, &base);
-    bool contains = true;
-    if (!err && base.commit)
-        err = roll_git_contains(maker->git, maker->commit.id, base.commit, &contains);
-    if (!err && !contains)
-        err = release_error_next(
-            roll_error_new(ROLL_E_REFUSED,
-                           "'%s' (commit %.12s) does not descend from the live '%s' (commit %.12s)",
-                           maker->ref, maker->commit.id, maker->options->base, base.commit),
-            g_strdup_printf("git checkout -b fix %.12s", base.commit), NULL);
+    if (!err)
+        err = check_descends(maker, base.commit);
     known_clear(&base);
     return err;
 }
@@ -307,22 +328,40 @@ static struct roll_error *load_recorded(struct release_maker *maker, int64_t *re
     return err;
 }
 
-/* A hotfix is called BASE-hotfix.N: the first that is free, or that is this very one. */
-static struct roll_error *name_hotfix(struct release_maker *maker)
+/* The number-th name of a hotfix of the base, and what is recorded under it. */
+static struct roll_error *try_name(struct release_maker *maker, int number)
 {
     const char *base = maker->options->base, *mark = strstr(base, "-hotfix.");
     g_autofree char *stem = mark ? g_strndup(base, (gsize)(mark - base)) : g_strdup(base);
+    int64_t seq;
+    g_free(maker->version);
+    maker->version = g_strdup_printf("%s-hotfix.%d", stem, number);
+    g_clear_pointer(&maker->recorded, json_decref);
+    return load_recorded(maker, &seq);
+}
+
+/* A hotfix is called BASE-hotfix.N: the first that is free, or that is this very one. */
+static struct roll_error *name_by_content(struct release_maker *maker)
+{
     for (int number = 1;; number++) {
-        int64_t seq;
-        g_free(maker->version);
-        maker->version = g_strdup_printf("%s-hotfix.%d", stem, number);
-        g_clear_pointer(&maker->recorded, json_decref);
-        ROLL_TRY(load_recorded(maker, &seq));
+        ROLL_TRY(try_name(maker, number));
         if (!maker->recorded)
             return NULL;
         roll_auto(json) json_t *manifest = release_manifest_write(maker);
         g_autofree char *differs = release_manifest_difference(maker->recorded, manifest);
         if (!*differs)
+            return NULL;
+    }
+}
+
+/* From git the name must be known first, artifacts may be called after it: the commit tells which
+ * one it is. */
+static struct roll_error *name_by_commit(struct release_maker *maker)
+{
+    for (int number = 1;; number++) {
+        ROLL_TRY(try_name(maker, number));
+        if (!maker->recorded ||
+            g_strcmp0(roll_json_get_string(maker->recorded, "commit"), maker->commit_id) == 0)
             return NULL;
     }
 }
@@ -350,7 +389,7 @@ static struct roll_error *make_from_base(struct release_maker *maker,
     if (maker->version)
         ROLL_TRY(load_recorded(maker, &seq));
     else
-        ROLL_TRY(name_hotfix(maker));
+        ROLL_TRY(name_by_content(maker));
     return finish(maker, ret_release);
 }
 
@@ -364,10 +403,10 @@ static struct roll_error *make_from_git(struct release_maker *maker,
         ROLL_TRY(check_base(maker));
     if (maker->version)
         ROLL_TRY(load_recorded(maker, &seq));
+    else
+        ROLL_TRY(name_by_commit(maker));
     ROLL_TRY(list_changes(maker, seq));
     ROLL_TRY(gather_from_git(maker));
-    if (!maker->version)
-        ROLL_TRY(name_hotfix(maker));
     return finish(maker, ret_release);
 }
 

@@ -72,10 +72,25 @@ static char *prefix_in_repository(const struct release_maker *maker)
     return prefix ? prefix : g_strdup("");
 }
 
+/* Pipelines check out as another user; the line that helps is known. */
+static struct roll_error *open_repository(struct release_maker *maker)
+{
+    struct roll_error *err = roll_git_open(maker->plan->repository, &maker->git);
+    if (!err || !err->detail)
+        return err;
+    roll_auto(json) json_t *detail = NULL;
+    roll_error_free(roll_json_parse(err->detail, strlen(err->detail), ROLL_JSON_STRICT, &detail));
+    const char *path = roll_json_get_string(detail, "safeDirectory");
+    if (!path)
+        return err;
+    return release_error_next(
+        err, g_strdup_printf("git config --global --add safe.directory '%s'", path), NULL);
+}
+
 static struct roll_error *find_commit(struct release_maker *maker)
 {
     const char *ref = maker->options->ref ? maker->options->ref : "HEAD";
-    ROLL_TRY(roll_git_open(maker->plan->repository, &maker->git));
+    ROLL_TRY(open_repository(maker));
     maker->git_prefix = prefix_in_repository(maker);
     ROLL_TRY(check_tree(maker));
     ROLL_TRY(roll_git_resolve(maker->git, ref, &maker->commit));

@@ -814,11 +814,33 @@ START_TEST(test_release__a_hotfix_from_a_ref_descends_from_what_is_live)
     roll_auto(release) struct roll_release *fix = made(&shop, &options);
     ck_assert_str_eq(fix->version, "1.0.0-hotfix.1");
     ck_assert_int_eq(json_array_size(json_object_get(fix->manifest, "changes")), 1);
+    ck_ok(roll_release_record(shop.ledger, &shop.actor, fix));
+    roll_auto(release) struct roll_release *again = made(&shop, &options);
+    ck_assert(again->recorded);
+    edit(&shop, "infra/main.json", "0.20", "0.30");
+    roll_auto(release) struct roll_release *second = made(&shop, &options);
+    ck_assert_str_eq(second->version, "1.0.0-hotfix.2");
     repo_put(&shop.repo, "infra/main.json", template_text);
     shop.commit = repo_commit_on(&shop.repo, "unrelated", NULL);
     struct roll_release *none = NULL;
     ck_refused(make(&shop, &options, &none), ROLL_E_REFUSED,
                "does not descend from the live '1.0.0'", "git checkout -b fix");
+    shop_close(&shop);
+}
+END_TEST
+
+START_TEST(test_release__a_hotfix_of_an_unknown_commit_is_not_stopped)
+{
+    struct shop shop = shop_make();
+    roll_auto(release) struct roll_release *base = recorded(&shop, NULL);
+    const struct roll_release_options image = {
+        .base = "1.0.0", .from_base = true, .artifacts = web_2, .commit = COMMIT_C};
+    roll_auto(release) struct roll_release *live = recorded(&shop, &image);
+    const struct roll_release_options options = {
+        .base = "1.0.0-hotfix.1", .ref = "HEAD", .artifacts = web_2};
+    roll_auto(release) struct roll_release *fix = made(&shop, &options);
+    ck_assert_str_eq(fix->version, "1.0.0-hotfix.2");
+    ck_assert(world_says(fix->notes, "could not be checked"));
     shop_close(&shop);
 }
 END_TEST
@@ -906,6 +928,7 @@ int main(void)
     tcase_add_test(tcase, test_release__a_hotfix_changes_only_artifacts);
     tcase_add_test(tcase, test_release__hotfixes_are_counted);
     tcase_add_test(tcase, test_release__a_hotfix_from_a_ref_descends_from_what_is_live);
+    tcase_add_test(tcase, test_release__a_hotfix_of_an_unknown_commit_is_not_stopped);
     tcase_add_test(tcase, test_release__diff_of_two_releases_names_what_differs);
     tcase_add_test(tcase, test_release__diff_of_a_first_out_creates_everything);
     suite_add_tcase(suite, tcase);
