@@ -95,6 +95,17 @@ static inline void peer_start(struct peer *peer, const struct roll_sandbox_optio
     peer->token = peer->token ? peer->token : "a-token";
 }
 
+/* The same at a given time, which runs on from there: tests of lives need neither luck nor
+ * patience. The process must not have asked for the time before (roll_now_ms), since its clock is
+ * set once. */
+static inline void peer_start_at(struct peer *peer, const struct roll_sandbox_options *options,
+                                 const char *time)
+{
+    g_setenv("ROLL_TEST_NOW", time, TRUE);
+    peer_start(peer, options);
+    g_unsetenv("ROLL_TEST_NOW");
+}
+
 /* Its exit status, or -1 when a signal ended it. */
 static inline int peer_stop(struct peer *peer, int signal_number)
 {
@@ -102,6 +113,16 @@ static inline int peer_stop(struct peer *peer, int signal_number)
     kill(peer->pid, signal_number);
     ck_assert_int_eq(waitpid(peer->pid, &status, 0), peer->pid);
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+/* Ends it and starts it again on the same port, at another time. */
+static inline void peer_move(struct peer *peer, const struct roll_sandbox_options *options,
+                             const char *time)
+{
+    struct roll_sandbox_options again = *options;
+    ck_assert_int_eq(peer_stop(peer, SIGTERM), 0);
+    again.port = (int)g_ascii_strtoll(strrchr(peer->url, ':') + 1, NULL, 10);
+    peer_start_at(peer, &again, time);
 }
 
 static inline void peer_clear(struct peer *peer)

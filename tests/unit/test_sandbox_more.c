@@ -15,6 +15,7 @@
 #define MG_SCHEMA SCHEMAS "2019-08-01/managementGroupDeploymentTemplate.json#"
 
 static struct peer peer;
+static char *folder; /* of start_slow, or NULL */
 
 static void setup(void)
 {
@@ -25,6 +26,9 @@ static void teardown(void)
     if (peer.pid > 0)
         ck_assert_int_eq(peer_stop(&peer, SIGTERM), 0);
     peer_clear(&peer);
+    if (folder)
+        remove_tree(folder);
+    g_clear_pointer(&folder, g_free);
 }
 
 static void start(int64_t operation_time_ms, const char *const *faults)
@@ -33,6 +37,19 @@ static void start(int64_t operation_time_ms, const char *const *faults)
                                            .faults = faults};
     peer_start(&peer, &options);
     expect_only(&peer, 201, "PUT", GROUP API, "{\"location\":\"westeurope\"}");
+}
+
+/* A server that keeps its state and whose operations last a minute, for peer_move. */
+static struct roll_sandbox_options start_slow(const char *time)
+{
+    static char state[200];
+    folder = g_dir_make_tmp("roll-test-sandbox-XXXXXX", NULL);
+    ck_assert_ptr_nonnull(folder);
+    g_snprintf(state, sizeof(state), "%s/slow.db", folder);
+    struct roll_sandbox_options options = {.state_file = state, .operation_time_ms = 60000};
+    peer_start_at(&peer, &options, time);
+    expect_only(&peer, 201, "PUT", GROUP API, "{\"location\":\"westeurope\"}");
+    return options;
 }
 
 /* A deployment's body: more is what stands beside properties, resources and rest are the
@@ -229,7 +246,7 @@ END_TEST
 
 START_TEST(test_sandbox__an_action_lasts_as_long_as_an_operation)
 {
-    start(100, NULL);
+    struct roll_sandbox_options options = start_slow("2026-01-01T00:00:00Z");
     expect_only(&peer, 201, "PUT", WIDGET API, "{}");
     struct answer answer = expect(&peer, 202, "POST", WIDGET "/restart" API, "");
     g_autofree char *location = header_of(&answer, "Location");
@@ -237,14 +254,8 @@ START_TEST(test_sandbox__an_action_lasts_as_long_as_an_operation)
     ck_assert_str_eq(after, "1");
     answer_clear(&answer);
     expect_only(&peer, 202, "GET", location, NULL);
-    int64_t until = roll_boot_ms() + 10000;
-    while (answer = call(&peer, "GET", location, NULL), answer.status == 202) {
-        answer_clear(&answer);
-        ck_assert_int_lt(roll_boot_ms(), until);
-        g_usleep(5000);
-    }
-    ck_assert_int_eq(answer.status, 200);
-    answer_clear(&answer);
+    peer_move(&peer, &options, "2026-01-01T00:10:00Z");
+    expect_only(&peer, 200, "GET", location, NULL);
 }
 END_TEST
 
@@ -411,17 +422,23 @@ END_TEST
 
 START_TEST(test_sandbox__cancelling_reaches_nested_deployments)
 {
-    start(200, NULL);
+    static const char inside[] = SUB "/resourcegroups/made" DEPLOYMENTS "inside" API;
+    struct roll_sandbox_options options = start_slow("2026-01-01T00:00:00Z");
     g_autofree char *body = body_of(SUB_SCHEMA, "'location':'westeurope',", "", NESTED_IN_GROUP);
     expect_only(&peer, 201, "PUT", SUB DEPLOYMENTS "outer" API, body);
-    struct answer answer = await(&peer, SUB "/resourcegroups/made" DEPLOYMENTS "inside" API,
-                                 "properties.provisioningState", "Running");
+    expect_error(&peer, 404, "ResourceGroupNotFound", "GET", inside, NULL);
+    peer_move(&peer, &options, "2026-01-01T00:01:30Z");
+    struct answer answer = expect(&peer, 200, "GET", inside, NULL);
+    ck_assert_str_eq(text_of(answer.json, "properties.provisioningState"), "Running");
     answer_clear(&answer);
     expect_only(&peer, 204, "POST", SUB DEPLOYMENTS "outer/cancel" API, "");
-    answer = expect(&peer, 200, "GET", SUB "/resourcegroups/made" DEPLOYMENTS "inside" API, NULL);
+    answer = expect(&peer, 200, "GET", inside, NULL);
     ck_assert_str_eq(text_of(answer.json, "properties.provisioningState"), "Canceled");
     answer_clear(&answer);
+    peer_move(&peer, &options, "2026-01-01T00:10:00Z");
     expect_only(&peer, 204, "HEAD", SUB "/resourcegroups/made" API, NULL);
+    expect_only(&peer, 404, "GET",
+                SUB "/resourcegroups/made/providers/Contoso.Widgets/widgets/one" API, NULL);
 }
 END_TEST
 
