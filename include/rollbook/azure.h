@@ -116,6 +116,7 @@ struct roll_arm_deployment {
     const char *template_text;
     const char *parameters_text;
     const json_t *tags;
+    int64_t leave_by_boot_ms; /* PUT only: not sent after this moment, then UNSENT; 0: at any time */
 };
 void roll_arm_put(struct roll_arm *arm, const struct roll_arm_deployment *deployment, roll_arm_fn fn, void *user);
 void roll_arm_what_if(struct roll_arm *arm, const struct roll_arm_deployment *deployment, roll_arm_fn fn, void *user); /* polls to its end; body: {"changes":…} */

@@ -77,6 +77,7 @@ struct roll_http_request {
     enum roll_http_retry retry;
     int64_t deadline_ms;          /* of all attempts together, from now; 0: 60 s */
     bool no_proxy;
+    int64_t leave_by_boot_ms;     /* not sent after this moment, then UNSENT; 0: at any time */
 };
 
 struct roll_http_reply {

@@ -16,7 +16,7 @@ struct arm_call {
     char *method, *url, *body, *correlation_id, *subscription;
     size_t body_size;
     enum roll_http_retry retry;
-    int64_t deadline_ms;
+    int64_t deadline_ms, leave_by;
 
     bool renewed;   /* a 401 was answered with a new token already */
     unsigned timer; /* until its turn */
@@ -130,6 +130,7 @@ static void send_now(struct arm_call *call, struct roll_secret *token)
         .body_size = call->body_size,
         .retry = call->retry,
         .deadline_ms = call->deadline_ms,
+        .leave_by_boot_ms = call->leave_by,
     };
 
     call->token = roll_secret_ref(token);
@@ -179,6 +180,7 @@ void arm_send(struct roll_arm *arm, const struct arm_request *request, arm_fn fn
     call->subscription = g_strdup(request->subscription);
     call->retry = request->retry;
     call->deadline_ms = request->deadline_ms;
+    call->leave_by = request->leave_by;
     g_hash_table_add(arm->calls, call);
     if (call->subscription)
         at = budget_take(arm->budget, call->subscription, MAX(now, at));

@@ -45,6 +45,7 @@ struct arm_request {
     enum roll_http_retry retry;
     int64_t deadline_ms; /* of all attempts; 0: http's default */
     int64_t at;          /* boot ms, not before; 0 */
+    int64_t leave_by;    /* boot ms, not after; 0 */
 };
 
 /* err: no token, then reply is NULL. Everything is borrowed. */

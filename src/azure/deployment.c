@@ -45,6 +45,7 @@ void roll_arm_put(struct roll_arm *arm, const struct roll_arm_deployment *deploy
         .body = body->str,
         .body_size = body->len,
         .correlation_id = deployment->correlation_id,
+        .leave_by = deployment->leave_by_boot_ms,
     };
 
     arm_simple(arm, &request, ARM_DEPLOYMENT, fn, user);

@@ -93,6 +93,10 @@ static int on_departure(void *user, char *remote, char *local, int remote_port, 
         call->problem = "the connection was closed before the reply";
         return CURL_PREREQFUNC_ABORT;
     }
+    if (call->leave_by && roll_boot_ms() > call->leave_by) {
+        call->problem = "it was too late to send it";
+        return CURL_PREREQFUNC_ABORT;
+    }
     call->departures++;
     call->sent_wall_ms = roll_now_ms();
     call->last_byte_at = roll_boot_ms();

@@ -79,6 +79,7 @@ struct roll_http_call *roll_http_send(struct roll_loop *loop,
     call->stall_timeout_ms = request->stall_timeout_ms ?: DEFAULT_STALL_MS;
     call->timeout_ms = request->timeout_ms ?: DEFAULT_TIMEOUT_MS;
     call->deadline_at = roll_boot_ms() + (request->deadline_ms ?: DEFAULT_DEADLINE_MS);
+    call->leave_by = request->leave_by_boot_ms;
     call->retry = request->retry;
     call->no_proxy = request->no_proxy || roll_url_is_loopback(call->url);
     call->refusal = find_refusal(call);

@@ -28,7 +28,7 @@ struct roll_http_call {
     char *body;
     size_t body_size, max_reply_bytes;
     int64_t connect_timeout_ms, stall_timeout_ms, timeout_ms,
-        deadline_at; /* deadline_at: boot ms */
+        deadline_at, leave_by; /* these two: boot ms; leave_by 0: at any time */
     enum roll_http_retry retry;
     bool no_proxy;
     char *refusal; /* why it is never sent, or NULL */

@@ -94,6 +94,7 @@ static void perform_append(struct roll_driver *driver, const struct roll_action 
     struct roll_observation seen = {.id = action->id, .kind = ROLL_SAW_APPENDED};
     struct roll_error *err = lock_requested(driver, action);
     struct roll_error *read_err;
+    int64_t started = roll_boot_ms();
 
     roll_fault("before-append");
     if (!err)
@@ -102,7 +103,9 @@ static void perform_append(struct roll_driver *driver, const struct roll_action 
                                  (const struct roll_object *)(const void *)objects->data,
                                  objects->len, NULL);
     roll_fault("after-append");
-    if (err)
+    if (!err)
+        driver->append_boot_ms = started;
+    else
         seen.kind =
             roll_error_code(err) == ROLL_E_CONFLICT ? ROLL_SAW_CONFLICT : ROLL_SAW_APPEND_FAILED;
     read_err = roll_driver_catch_up(driver);

@@ -35,6 +35,7 @@ struct roll_driver {
     GHashTable *sends;     /* struct roll_send *, those under way */
     unsigned timer;
     int64_t data_version;
+    int64_t append_boot_ms; /* before this driver's last append: the fence counts from here */
     size_t puts_under_way, puts_accepted;
     bool detaching;
     bool replaying;         /* old events are folded: the listener knows them */

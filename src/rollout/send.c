@@ -64,6 +64,7 @@ static void put_leave(struct put *put)
         .template_text = put->template_text->str,
         .parameters_text = put->parameters_text->str,
         .tags = put->tags,
+        .leave_by_boot_ms = send->driver->append_boot_ms + ROLL_FENCE_MS,
     };
 
     roll_fault("before-put");

@@ -21,12 +21,11 @@ static void answered(void *user, const struct roll_arm_reply *reply)
     if (reply->outcome == ROLL_ARM_OK && changes)
         forecast->changes = json_incref(changes);
     else
-        forecast->err =
-            roll_error_detail(roll_error_new(ROLL_E_ARM, "ARM's what-if failed: %s%s%s",
-                                             reply->code ? reply->code : "no answer",
-                                             reply->message ? ": " : "",
-                                             reply->message ? reply->message : ""),
-                              reply->error_json);
+        forecast->err = roll_error_detail(roll_error_new(ROLL_E_ARM, "ARM's what-if failed: %s%s%s",
+                                                         reply->code ? reply->code : "no answer",
+                                                         reply->message ? ": " : "",
+                                                         reply->message ? reply->message : ""),
+                                          reply->error_json);
     forecast->done = true;
     roll_loop_stop(forecast->loop);
 }

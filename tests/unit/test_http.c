@@ -379,6 +379,25 @@ START_TEST(test_http__refused_connection_is_unsent)
 }
 END_TEST
 
+START_TEST(test_http__what_is_late_stays_here)
+{
+    struct scripted_server *server =
+        scripted_server_start("expect PUT /d times any\nreply 201\n", 0);
+    g_autofree char *url = url_of(server, "/d");
+    struct roll_http_request request = {.method = "PUT", .url = url, .leave_by_boot_ms = 1};
+    struct got got = {0};
+
+    fetch(&request, &got);
+    ck_assert_int_eq(got.outcome, ROLL_HTTP_UNSENT);
+    clear(&got);
+    request.leave_by_boot_ms = roll_boot_ms() + 60000;
+    fetch(&request, &got);
+    ck_assert_int_eq(got.status, 201);
+    clear(&got);
+    stop(server);
+}
+END_TEST
+
 START_TEST(test_http__failed_tls_is_unsent)
 {
     struct scripted_server *server = scripted_server_start("accept-close 9\n", 0);
@@ -873,6 +892,7 @@ static Suite *suite(void)
     tcase_add_test(requests, test_http__two_hundred_requests_use_at_most_64_connections);
     tcase_add_test(requests, test_http__refused_connection_is_unsent);
     tcase_add_test(requests, test_http__failed_tls_is_unsent);
+    tcase_add_test(requests, test_http__what_is_late_stays_here);
     tcase_add_loop_test(requests, test_http__a_broken_reply_is_lost_and_never_repeated, 0,
                         G_N_ELEMENTS(lost));
     tcase_add_test(requests, test_http__a_put_on_a_dying_connection_is_lost_not_repeated);
