@@ -72,6 +72,19 @@ static struct roll_error *default_value(struct env *env, const struct parameter 
     return err;
 }
 
+/* Clients make integers of the text that files and command lines give; the wire (a server's input)
+ * takes numbers only. */
+static json_t *as_client(const struct env *env, const struct parameter *parameter, json_t *value)
+{
+    gint64 number = 0;
+    bool client = !env->outer_env && !env->work->input->runtime;
+    if (client && json_is_string(value) && strcmp(parameter->public.type, "int") == 0 &&
+        g_ascii_string_to_signed(json_string_value(value), 10, G_MININT64, G_MAXINT64, &number,
+                                 NULL))
+        return json_integer(number);
+    return json_incref(value);
+}
+
 /* The value that was given, or NULL; an entry with a reference is unknown. */
 static struct roll_error *given_value(struct env *env, const struct parameter *parameter,
                                       json_t **ret_value)
@@ -90,7 +103,7 @@ static struct roll_error *given_value(struct env *env, const struct parameter *p
             "The template parameter '%s' has neither a 'value' nor a 'reference'.",
             parameter->public.name);
     if (!json_is_null(value))
-        *ret_value = json_incref(value);
+        *ret_value = as_client(env, parameter, value);
     return NULL;
 }
 

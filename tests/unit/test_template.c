@@ -37,11 +37,10 @@ END_TEST
 
 START_TEST(test_template__name_of_what_is_off_may_fail)
 {
-    roll_auto(expansion) struct roll_expansion *x =
-        expansion_of(HEAD "`resources`:[" STORAGE("`name`:`[first(split(null(), "
-                                                  "'/'))]`,`condition`:false") "," STORAGE(
-                         "`name`:`b`") "]}",
-                     NULL);
+    roll_auto(expansion) struct roll_expansion *x = expansion_of(
+        HEAD "`resources`:[" STORAGE("`name`:`[first(split(null(), "
+                                     "'/'))]`,`condition`:false") "," STORAGE("`name`:`b`") "]}",
+        NULL);
     ck_assert_uint_eq(json_array_size(x->resources), 1);
     assert_fails(HEAD "`resources`:[" STORAGE("`name`:`[first(split(null(), '/'))]`") "]}", NULL,
                  "The template resource 'Microsoft.Storage/storageAccounts' at line '1'");
@@ -240,6 +239,7 @@ START_TEST(test_template__parameters_that_fit_are_taken)
         {"`type`:`string`,`nullable`:true", "null"},
         {"`type`:`string`,`defaultValue`:`d`", "null"},
         {"`type`:`INT`,`minValue`:-3,`maxValue`:-3", "-3"},
+        {"`type`:`int`,`minValue`:5", "`12`"},
     };
     for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
         g_autofree char *text =
@@ -362,24 +362,24 @@ END_TEST
 
 START_TEST(test_template__symbolic_names)
 {
-    roll_auto(expansion) struct roll_expansion *x = expansion_of(
-        HEAD2 "`resources`:{`vault`:{`existing`:true,`type`:`Microsoft.KeyVault/"
-              "vaults`,`apiVersion`:`2022-07-01`,`name`:`kv`,"
-              "`dependsOn`:[`st`]},`st`:" STORAGE(
-                  "`name`:`st`") ",`many`:" STORAGE("`name`:`[format('m{0}', "
-                                                    "copyIndex())]`,`copy`:{`name`:`many`,`count`:"
-                                                    "2}") ",`last`:" STORAGE("`name`:`z`,`"
-                                                                             "dependsOn`:[`many[1]`"
-                                                                             ",`vault`],`"
-                                                                             "properties`:{`v`:`["
-                                                                             "reference('vault')."
-                                                                             "uri]`,`n`:`[length("
-                                                                             "references('many'))]`"
-                                                                             ",`m`:`[reference('"
-                                                                             "many[0]', "
-                                                                             "'2020-01-01', "
-                                                                             "'full').sku]`}") "}}",
-        NULL);
+    roll_auto(expansion) struct roll_expansion *x =
+        expansion_of(HEAD2 "`resources`:{`vault`:{`existing`:true,`type`:`Microsoft.KeyVault/"
+                           "vaults`,`apiVersion`:`2022-07-01`,`name`:`kv`,"
+                           "`dependsOn`:[`st`]},`st`:" STORAGE("`name`:`st`") ",`many`:" STORAGE(
+                               "`name`:`[format('m{0}', "
+                               "copyIndex())]`,`copy`:{`name`:`many`,`count`:"
+                               "2}") ",`last`:" STORAGE("`name`:`z`,`"
+                                                        "dependsOn`:[`many[1]`"
+                                                        ",`vault`],`"
+                                                        "properties`:{`v`:`["
+                                                        "reference('vault')."
+                                                        "uri]`,`n`:`[length("
+                                                        "references('many'))]`"
+                                                        ",`m`:`[reference('"
+                                                        "many[0]', "
+                                                        "'2020-01-01', "
+                                                        "'full').sku]`}") "}}",
+                     NULL);
     ck_assert_uint_eq(json_array_size(x->resources), 4);
     assert_at(x->resources, "3.dependsOn",
               "[`" RG "/providers/Microsoft.Storage/storageAccounts/m1`,`" RG
