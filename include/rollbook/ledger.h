@@ -24,8 +24,8 @@ ROLL_AUTO_DEFINE(ledger, struct roll_ledger, roll_ledger_close)
  * --dry-run. Costs the ledger's size. */
 struct roll_error *roll_ledger_rehearse(struct roll_ledger *ledger, struct roll_ledger **ret_copy) ROLL_CHECKED;
 
-/* This copy of the ledger: a random UUID made with the file; tags deployments (roll-ledger is the ledger's, made with the
- * first event and carried by export; replica is this file's). Borrowed. */
+/* The ledger's UUID follows from its first event, so that an import of an export has the same ("" before that event); the
+ * replica's is random and made with the file. Both tag deployments. Borrowed, never NULL. */
 const char *roll_ledger_id(struct roll_ledger *ledger);
 const char *roll_ledger_replica(struct roll_ledger *ledger);
 
@@ -72,7 +72,8 @@ bool roll_ledger_has_object(struct roll_ledger *ledger, const char *digest);
 
 /* ---- read ----------------------------------------------------------------------------------- */
 
-/* Callbacks return an error to stop (it is handed on); the row is borrowed for the call. */
+/* Callbacks return an error to stop (it is handed on); the row is borrowed for the call. A callback of events may use the
+ * ledger as it likes; a callback of a projection may ask everything but what it is being called from. */
 typedef struct roll_error *(*roll_event_fn)(void *user, const struct roll_event *event);
 struct roll_error *roll_ledger_events(struct roll_ledger *ledger, const char *stream, int64_t from_seq, roll_event_fn fn, void *user) ROLL_CHECKED;
 struct roll_error *roll_ledger_event(struct roll_ledger *ledger, const char *stream, int64_t seq, struct roll_event **ret_event) ROLL_CHECKED;
@@ -103,7 +104,7 @@ struct roll_environment_row {
     bool mixed;
     const char *last_good;         /* version of the last rollout that succeeded, or NULL */
     const char *previous;          /* the live version before `live`, or NULL */
-    bool hold, hold_by_person;     /* a back's (or automatic) hold, a person's hold; both may stand */
+    bool hold, hold_by_person;     /* apart from each other: a back's (or automatic) hold, a person's hold; both may stand */
     const char *hold_reason;       /* or NULL */
     int64_t hold_rollout;          /* the back that set it, 0 */
     int64_t open_rollout;          /* a rollout without an end, 0 */
@@ -213,7 +214,8 @@ struct roll_error *roll_ledger_redact(struct roll_ledger *ledger, const struct r
 /* ---- driver locks: state/run/ROLLOUT.lock --------------------------------------------------- */
 
 struct roll_lock;
-/* *ret_lock NULL and no error: held by a living process of this replica. Released when closed or when the process ends. */
+/* A child that forks without exec must close its copy, or it goes on holding the lock.
+ * *ret_lock NULL and no error: held by a living process of this replica. Released when closed or when the process ends. */
 struct roll_error *roll_ledger_lock(struct roll_ledger *ledger, const char *stream, int64_t rollout, struct roll_lock **ret_lock) ROLL_CHECKED;
 void roll_lock_free(struct roll_lock *lock);
 ROLL_AUTO_DEFINE(lock, struct roll_lock, roll_lock_free)
