@@ -4,6 +4,7 @@
 #include "release_world.h"
 
 #include "release/secret_scan.h"
+#include "tools/scripted_server.h"
 
 #define DIGEST(letter)                                                                             \
     letter letter letter letter letter letter letter letter letter letter letter letter letter     \
@@ -361,6 +362,19 @@ START_TEST(test_release__a_dirty_tree_is_refused_unless_allowed)
 }
 END_TEST
 
+/* Only root can make a checkout that belongs to someone else. */
+START_TEST(test_release__another_users_checkout_names_the_line_that_helps)
+{
+    struct shop shop = shop_make();
+    struct roll_release *none = NULL;
+    const struct roll_release_options options = {.artifacts = web_1};
+    if (chown(shop.repo.root, 12345, 12345) == 0)
+        ck_refused(make(&shop, &options, &none), ROLL_E_REFUSED, "another user",
+                   "git config --global --add safe.directory");
+    shop_close(&shop);
+}
+END_TEST
+
 START_TEST(test_release__a_missing_parameter_is_refused_by_name)
 {
     struct shop shop = shop_make();
@@ -519,6 +533,50 @@ START_TEST(test_release__an_artifact_is_completed_or_taken_from_a_release)
     ck_assert_str_eq(roll_json_get_string(artifact, "reference"), WEB_1);
     struct roll_release *none = NULL;
     ck_fails(make(&shop, &nowhere, &none), ROLL_E_NOT_FOUND);
+    shop_close(&shop);
+}
+END_TEST
+
+START_TEST(test_release__a_tag_is_resolved_once_at_the_registry)
+{
+    struct shop shop = shop_make();
+    struct scripted_server *server =
+        scripted_server_start("expect HEAD /v2/shop/web/manifests/1.0.0\nreply 200\n"
+                              "  header Docker-Content-Digest: sha256:" DIGEST("1111") "\n",
+                              0);
+    g_autofree char *name = g_strdup_printf("127.0.0.1:%d/shop/web\", \"tag\": \"{version}",
+                                            scripted_server_port(server));
+    edit(&shop, "plans/shop.json", "contoso.azurecr.io/shop/web", name);
+    roll_auto(loop) struct roll_loop *loop = NULL;
+    roll_auto(release) struct roll_release *release = NULL;
+    const struct roll_release_options options = {.version = "1.0.0"};
+    ck_ok(roll_loop_new(&loop));
+    ck_ok(roll_release_make(shop.plan, shop.ledger, loop, &options, &release));
+    const json_t *artifact =
+        json_object_get(json_object_get(release->manifest, "artifacts"), "web");
+    const char *reference = roll_json_get_string(artifact, "reference");
+    ck_assert_msg(g_str_has_suffix(reference, "/shop/web@sha256:" DIGEST("1111")), "%s", reference);
+    g_autofree char *complaint = scripted_server_stop(server);
+    ck_assert_msg(!complaint, "%s", complaint);
+    shop_close(&shop);
+}
+END_TEST
+
+START_TEST(test_release__a_tag_that_the_registry_does_not_have_is_refused)
+{
+    struct shop shop = shop_make();
+    struct scripted_server *server =
+        scripted_server_start("expect HEAD /v2/shop/web/manifests/2\nreply 404\n", 0);
+    g_autofree char *typed =
+        g_strdup_printf("web=127.0.0.1:%d/shop/web:2", scripted_server_port(server));
+    const char *const artifacts[] = {typed, NULL};
+    roll_auto(loop) struct roll_loop *loop = NULL;
+    struct roll_release *none = NULL;
+    const struct roll_release_options options = {.artifacts = artifacts};
+    ck_ok(roll_loop_new(&loop));
+    ck_refused(roll_release_make(shop.plan, shop.ledger, loop, &options, &none), ROLL_E_REFUSED,
+               "could not be found out", "@sha256:DIGEST");
+    g_free(scripted_server_stop(server));
     shop_close(&shop);
 }
 END_TEST
@@ -904,6 +962,7 @@ int main(void)
     tcase_add_test(tcase, test_release__changes_are_those_since_the_previous_release);
     tcase_add_test(tcase, test_release__a_ref_is_read_not_the_work_tree);
     tcase_add_test(tcase, test_release__a_dirty_tree_is_refused_unless_allowed);
+    tcase_add_test(tcase, test_release__another_users_checkout_names_the_line_that_helps);
     tcase_add_test(tcase, test_release__a_missing_parameter_is_refused_by_name);
     tcase_add_test(tcase, test_release__a_value_of_the_wrong_type_is_refused_by_name);
     tcase_add_test(tcase, test_release__an_undeclared_parameter_is_refused_by_name);
@@ -914,6 +973,8 @@ int main(void)
     tcase_add_test(tcase, test_release__an_artifact_without_digest_is_refused);
     tcase_add_test(tcase, test_release__an_unknown_artifact_names_those_that_there_are);
     tcase_add_test(tcase, test_release__an_artifact_is_completed_or_taken_from_a_release);
+    tcase_add_test(tcase, test_release__a_tag_is_resolved_once_at_the_registry);
+    tcase_add_test(tcase, test_release__a_tag_that_the_registry_does_not_have_is_refused);
     tcase_add_test(tcase, test_release__a_digest_in_the_parameter_file_counts);
     tcase_add_test(tcase, test_release__an_artifact_whose_parameter_is_not_declared_is_refused);
     tcase_add_test(tcase, test_release__a_secure_parameter_takes_no_plain_value);
