@@ -34,7 +34,7 @@ const char *sim_state(const struct world *world, const struct deployment *deploy
 
 struct request {
     struct process *process;
-    const struct roll_machine *machine; /* which asked: a process may get another one */
+    int machine; /* which one of the process's asked */
     uint64_t id;
     enum roll_action_kind kind;
     int target, release;
@@ -58,7 +58,7 @@ static struct request *request_new(struct process *process, const struct roll_ac
     struct request *request = g_new0(struct request, 1);
 
     request->process = process;
-    request->machine = process->machine;
+    request->machine = process->machines;
     request->id = action->id;
     request->kind = action->kind;
     request->target = sim_target_index(action->target->name);
@@ -266,7 +266,7 @@ static void put_leaves(struct world *world, void *data)
     int64_t wall = sim_wall(world, process->host), boot = sim_boot(world, process->host);
     bool late = sim_chance(world, SIM_LATE, 30);
 
-    if (!process->alive || process->machine != request->machine)
+    if (!process->alive || process->machines != request->machine)
         return;
     if (world->now < process->paused_until) {
         pass_on(world, request, process->paused_until - world->now, put_leaves);

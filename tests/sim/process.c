@@ -180,7 +180,7 @@ void sim_process_observe(struct world *world, struct process *process,
 
 struct delivery {
     struct process *process;
-    struct roll_machine *machine; /* a process that drives an automatic back has a new one */
+    int machine; /* which one of the process's asked: the automatic back has another */
     uint64_t id;
     struct answer answer;
 };
@@ -204,7 +204,7 @@ static void deliver(struct world *world, void *data)
     struct process *process = delivery->process;
     struct roll_observation observation = {.id = delivery->id, .kind = ROLL_SAW_REPLY};
 
-    if (!process->alive || process->machine != delivery->machine)
+    if (!process->alive || process->machines != delivery->machine)
         return;
     if (world->now < process->paused_until) {
         struct delivery *later = g_memdup2(delivery, sizeof *delivery);
@@ -231,7 +231,7 @@ void sim_answer(struct world *world, struct process *process, uint64_t id, int64
 {
     struct delivery *delivery = g_new(struct delivery, 1);
 
-    *delivery = (struct delivery){process, process->machine, id, *answer};
+    *delivery = (struct delivery){process, process->machines, id, *answer};
     sim_at(world, delay_ms, deliver, delivery, g_free);
 }
 
@@ -382,6 +382,7 @@ static void go_back(struct world *world, struct process *process, int64_t number
     roll_machine_free(process->machine);
     free_request(g_steal_pointer(&process->request));
     process->machine = roll_machine_new(&options);
+    process->machines++;
     g_ptr_array_set_size(process->added, 0);
     sim_process_add_chain(world, process, number);
     sim_process_go(world, process);

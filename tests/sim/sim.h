@@ -142,6 +142,7 @@ struct process {
     bool first_put_sent; /* under its present claim */
     char driver[ROLL_UUID_SIZE];
     struct roll_machine *machine;
+    int machines; /* that it has had: an answer to an earlier one is dropped */
     enum roll_machine_mode mode;
     int64_t head;     /* last folded */
     int64_t own;      /* rollout, 0: not there yet */
