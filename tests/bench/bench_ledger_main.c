@@ -11,38 +11,6 @@ struct arguments {
     char **folder;
 };
 
-static void make_folder(const char *folder)
-{
-    g_autofree char *plans = g_build_filename(folder, "plans", NULL);
-    g_autofree char *state = g_build_filename(folder, "state", NULL);
-
-    if (g_file_test(state, G_FILE_TEST_EXISTS))
-        bench_ok(roll_error_new(ROLL_E_CONFLICT, "'%s' has a ledger already", folder));
-    if (g_mkdir_with_parents(plans, 0755) != 0)
-        bench_ok(roll_error_new(ROLL_E_IO, "cannot make the folder '%s'", plans));
-}
-
-static void make_workspace(const struct arguments *arguments)
-{
-    const char *folder = arguments->folder[0];
-    const char *cloud = arguments->cloud ? arguments->cloud : "sandbox";
-    g_autofree char *state = g_build_filename(folder, "state", NULL);
-    struct roll_ledger *ledger = NULL;
-    struct bench_shape shape;
-
-    bench_shape_make(&shape, arguments->events);
-    struct bench_content *content =
-        bench_content_new(&shape, ROLL_SOURCE_DIR "/tests/bench/service.json", cloud);
-    make_folder(folder);
-    for (int i = 0; i < shape.services; i++)
-        bench_content_plan(content, i, folder);
-    bench_ok(roll_ledger_open(state, ROLL_LEDGER_CREATE, &ledger));
-    bench_write(ledger, &shape, content);
-    roll_ledger_close(ledger);
-    bench_content_free(content);
-    bench_shape_clear(&shape);
-}
-
 int main(int argc, char **argv)
 {
     struct arguments arguments = {.events = 100000};
@@ -60,7 +28,8 @@ int main(int argc, char **argv)
            !arguments.folder[1] && arguments.events >= 1000 && arguments.events <= 10000000;
     g_option_context_free(context);
     if (good)
-        make_workspace(&arguments);
+        bench_workspace_make(arguments.folder[0], arguments.events,
+                             arguments.cloud ? arguments.cloud : "sandbox");
     else
         fprintf(stderr, "usage: bench-ledger [--events N] [--cloud NAME] FOLDER   N from 1000\n");
     g_free(arguments.cloud);

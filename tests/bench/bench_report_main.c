@@ -1,9 +1,7 @@
 /* bench-report [--json FILE] RESULT…: one table out of what was measured.
  *
  * A RESULT holds lines of JSON as bench_row writes them, or is hyperfine's export ROW.N.json of two
- * commands, the floor and this program. Several exports of one row are taken together. A third
- * command is the floor with something that does not count added (fetching a token): its excess is
- * taken off this program's time. */
+ * commands, the floor and this program. Several exports of one row are taken together. */
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
@@ -20,7 +18,7 @@ struct figure {
 };
 
 struct measured {
-    struct bench_samples times[3]; /* of hyperfine: floor, this program, what does not count */
+    struct bench_samples times[2]; /* of hyperfine: floor, this program */
     struct figure figure, floor;
     double ratio, best; /* of the medians, of the minima; 0: no floor */
     double fixed_ratio; /* given by the program that measured, or 0 */
@@ -41,7 +39,7 @@ static struct measured *find(struct measured *all, const char *id)
 
 static void add_times(struct measured *row, const json_t *results)
 {
-    for (size_t command = 0; command < json_array_size(results) && command < 3; command++) {
+    for (size_t command = 0; command < json_array_size(results) && command < 2; command++) {
         const json_t *times = json_object_get(json_array_get(results, command), "times");
         if (!row->times[command].seconds)
             bench_samples_init(&row->times[command]);
@@ -115,11 +113,6 @@ static void sum_up(struct measured *row)
     if (row->times[0].seconds) {
         row->floor = summary(&row->times[0]);
         row->figure = summary(&row->times[1]);
-    }
-    if (row->times[2].seconds) {
-        struct figure with = summary(&row->times[2]);
-        row->figure.median -= MAX(with.median - row->floor.median, 0);
-        row->figure.min -= MAX(with.min - row->floor.min, 0);
     }
     if (row->floor.runs > 0) {
         row->ratio = row->figure.median / row->floor.median;
@@ -265,7 +258,7 @@ int main(int argc, char **argv)
     if (json)
         write_json(json, all);
     for (size_t i = 0; i < bench_row_count; i++)
-        for (int k = 0; k < 3; k++)
+        for (int k = 0; k < 2; k++)
             if (all[i].times[k].seconds)
                 bench_samples_clear(&all[i].times[k]);
     g_free(all);

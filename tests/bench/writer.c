@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "bench.h"
+#include "content.h"
+#include "rollbook/ledger.h"
 
 #define START_MS INT64_C(1672531200000) /* 2023-01-01 */
 #define STEP_MS (INT64_C(62) * 60 * 1000)
@@ -287,8 +289,8 @@ static guint together(const struct bench_shape *shape, guint first)
     return count;
 }
 
-void bench_write(struct roll_ledger *ledger, const struct bench_shape *shape,
-                 struct bench_content *content)
+static void write_all(struct roll_ledger *ledger, const struct bench_shape *shape,
+                      struct bench_content *content)
 {
     struct writer writer = {.ledger = ledger, .shape = shape, .content = content};
     const struct bench_rollout *rollouts = (const struct bench_rollout *)shape->rollouts->data;
@@ -317,4 +319,35 @@ void bench_write(struct roll_ledger *ledger, const struct bench_shape *shape,
     g_array_unref(writer.group.objects);
     g_ptr_array_unref(writer.group.texts);
     g_ptr_array_unref(writer.group.streams);
+}
+
+/* ---- workspace ------------------------------------------------------------------------------ */
+
+static void make_folder(const char *folder, const char *state)
+{
+    g_autofree char *plans = g_build_filename(folder, "plans", NULL);
+
+    if (g_file_test(state, G_FILE_TEST_EXISTS))
+        bench_ok(roll_error_new(ROLL_E_CONFLICT, "'%s' has a ledger already", folder));
+    if (g_mkdir_with_parents(plans, 0755) != 0)
+        bench_ok(roll_error_new(ROLL_E_IO, "cannot make the folder '%s'", plans));
+}
+
+void bench_workspace_make(const char *folder, int64_t events, const char *cloud)
+{
+    g_autofree char *state = g_build_filename(folder, "state", NULL);
+    struct roll_ledger *ledger = NULL;
+    struct bench_shape shape;
+
+    bench_shape_make(&shape, events);
+    struct bench_content *content =
+        bench_content_new(&shape, ROLL_SOURCE_DIR "/tests/bench/service.json", cloud);
+    make_folder(folder, state);
+    for (int i = 0; i < shape.services; i++)
+        bench_content_plan(content, i, folder);
+    bench_ok(roll_ledger_open(state, ROLL_LEDGER_CREATE, &ledger));
+    write_all(ledger, &shape, content);
+    roll_ledger_close(ledger);
+    bench_content_free(content);
+    bench_shape_clear(&shape);
 }

@@ -1,12 +1,12 @@
-/* From the shape and its content to events in a ledger, many in one append. */
+/* From the shape and its content to a workspace: plans, and events in a ledger, many in one append.
+ */
 #ifndef ROLL_BENCH_WRITER_H
 #define ROLL_BENCH_WRITER_H
 
-#include "content.h"
-#include "rollbook/ledger.h"
+#include <glib.h>
 
-/* Appends all releases and rollouts of the shape. Ends the program when that fails. */
-void bench_write(struct roll_ledger *ledger, const struct bench_shape *shape,
-                 struct bench_content *content);
+/* Makes FOLDER, which must have no ledger yet, a workspace with plans and a ledger of so many
+ * events. Ends the program when that fails. */
+void bench_workspace_make(const char *folder, int64_t events, const char *cloud);
 
 #endif

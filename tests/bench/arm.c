@@ -1,25 +1,24 @@
-/* bench-arm FOLDER: an ARM that answers at once, to measure the way to it and nothing else.
- *
- * Serves deployments over TLS and tokens over plain HTTP, both on loopback, until its standard
- * input ends. Its first line says where: the TLS port, the other port. FOLDER/ca.pem gets its
- * certificate, FOLDER/put.json the body of the first PUT and FOLDER/put.path its path and query. */
+/* libmicrohttpd on loopback; a PUT is answered with 201 before anything is done with it. */
+#include "arm.h"
+
 #include <arpa/inet.h>
 #include <microhttpd.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "bench.h"
 #include "sandbox/service.h"
 
 #define TOKEN "{\"token_type\":\"Bearer\",\"expires_in\":3600,\"access_token\":\"e30.e30.bench\"}"
 #define MAX_BODY (8u << 20)
+#define PATIENCE_S 20
 
-struct arm {
+struct bench_arm {
     const char *folder;
+    struct MHD_Daemon *deployments, *tokens;
     GMutex mutex;
-    bool kept; /* the first PUT is in FOLDER */
+    GCond changed;
+    char *first;     /* path and query of the first PUT, or NULL */
+    double answered; /* when the last PUT was; 0 after bench_arm_expect */
 };
 
 struct request {
@@ -27,7 +26,7 @@ struct request {
     GString *query;
 };
 
-static void write_file(const struct arm *arm, const char *name, const char *text, size_t size)
+static void write_file(const struct bench_arm *arm, const char *name, const char *text, size_t size)
 {
     g_autofree char *path = g_build_filename(arm->folder, name, NULL);
 
@@ -45,15 +44,17 @@ static enum MHD_Result add_query(void *user, enum MHD_ValueKind kind, const char
     return MHD_YES;
 }
 
-static void keep_first(struct arm *arm, const char *path, const struct request *request)
+static void note_put(struct bench_arm *arm, const char *path, const struct request *request)
 {
+    double now = bench_now();
+
     g_mutex_lock(&arm->mutex);
-    if (!arm->kept) {
-        g_autofree char *target = g_strconcat(path, request->query->str, NULL);
+    if (!arm->first) {
+        arm->first = g_strconcat(path, request->query->str, NULL);
         write_file(arm, "put.json", request->body->str, request->body->len);
-        write_file(arm, "put.path", target, strlen(target));
     }
-    arm->kept = true;
+    arm->answered = now;
+    g_cond_signal(&arm->changed);
     g_mutex_unlock(&arm->mutex);
 }
 
@@ -91,7 +92,7 @@ static enum MHD_Result answer_deployment(struct MHD_Connection *connection, cons
     return answer(connection, put ? MHD_HTTP_CREATED : MHD_HTTP_OK, body);
 }
 
-static enum MHD_Result dispatch(struct arm *arm, struct MHD_Connection *connection,
+static enum MHD_Result dispatch(struct bench_arm *arm, struct MHD_Connection *connection,
                                 const char *method, const char *path, const struct request *request)
 {
     if (g_str_has_suffix(path, "/token"))
@@ -99,8 +100,9 @@ static enum MHD_Result dispatch(struct arm *arm, struct MHD_Connection *connecti
     if (g_str_has_suffix(path, "/deployments") || g_str_has_suffix(path, "/deployments/"))
         return answer(connection, MHD_HTTP_OK, "{\"value\":[]}");
     if (strcmp(method, "PUT") == 0 && strstr(path, "/deployments/")) {
-        keep_first(arm, path, request);
-        return answer_deployment(connection, path, true);
+        enum MHD_Result result = answer_deployment(connection, path, true);
+        note_put(arm, path, request);
+        return result;
     }
     return answer_deployment(connection, path, false);
 }
@@ -146,7 +148,7 @@ static void completed(void *user, struct MHD_Connection *connection, void **stat
 
 /* ---- serving -------------------------------------------------------------------------------- */
 
-static struct MHD_Daemon *serve(struct arm *arm, const char *key, const char *cert)
+static struct MHD_Daemon *serve(struct bench_arm *arm, const char *key, const char *cert)
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | (key ? MHD_USE_TLS : 0);
@@ -169,25 +171,63 @@ static unsigned port_of(struct MHD_Daemon *daemon)
     return MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_BIND_PORT)->port;
 }
 
-int main(int argc, char **argv)
+struct bench_arm *bench_arm_start(const char *folder)
 {
+    struct bench_arm *arm = g_new0(struct bench_arm, 1);
     g_autofree char *key = NULL, *cert = NULL;
-    char ignored[256];
 
-    if (argc != 2) {
-        fprintf(stderr, "usage: bench-arm FOLDER\n");
-        return 2;
-    }
-    struct arm arm = {.folder = argv[1]};
+    arm->folder = folder;
+    g_mutex_init(&arm->mutex);
+    g_cond_init(&arm->changed);
     bench_ok(sandbox_tls_make(&key, &cert));
-    write_file(&arm, "ca.pem", cert, strlen(cert));
-    struct MHD_Daemon *deployments = serve(&arm, key, cert);
-    struct MHD_Daemon *tokens = serve(&arm, NULL, NULL);
-    printf("%u %u\n", port_of(deployments), port_of(tokens));
-    fflush(stdout);
-    while (read(STDIN_FILENO, ignored, sizeof ignored) > 0)
+    write_file(arm, "ca.pem", cert, strlen(cert));
+    arm->deployments = serve(arm, key, cert);
+    arm->tokens = serve(arm, NULL, NULL);
+    return arm;
+}
+
+void bench_arm_stop(struct bench_arm *arm)
+{
+    MHD_stop_daemon(arm->deployments);
+    MHD_stop_daemon(arm->tokens);
+    g_mutex_clear(&arm->mutex);
+    g_cond_clear(&arm->changed);
+    g_free(arm->first);
+    g_free(arm);
+}
+
+unsigned bench_arm_port(const struct bench_arm *arm)
+{
+    return port_of(arm->deployments);
+}
+
+unsigned bench_arm_token_port(const struct bench_arm *arm)
+{
+    return port_of(arm->tokens);
+}
+
+/* ---- watching ------------------------------------------------------------------------------- */
+
+void bench_arm_expect(struct bench_arm *arm)
+{
+    g_mutex_lock(&arm->mutex);
+    arm->answered = 0;
+    g_mutex_unlock(&arm->mutex);
+}
+
+double bench_arm_answered(struct bench_arm *arm)
+{
+    gint64 until = g_get_monotonic_time() + PATIENCE_S * G_TIME_SPAN_SECOND;
+
+    g_mutex_lock(&arm->mutex);
+    while (arm->answered <= 0 && g_cond_wait_until(&arm->changed, &arm->mutex, until))
         ;
-    MHD_stop_daemon(deployments);
-    MHD_stop_daemon(tokens);
-    return 0;
+    double answered = arm->answered;
+    g_mutex_unlock(&arm->mutex);
+    return answered;
+}
+
+const char *bench_arm_first(const struct bench_arm *arm)
+{
+    return arm->first;
 }
