@@ -41,7 +41,7 @@ static void print_report(struct roll_app *app, const struct roll_verify_report *
 static struct roll_error *run_verify(struct roll_app *app, void *user, char **arguments)
 {
     struct context *context = user;
-    struct roll_verify_options options = {.head = context->head};
+    struct roll_verify_options options = {.head = context->head, .projections = true};
     struct roll_verify_report report = {0};
     struct roll_error *err = NULL;
 
