@@ -46,7 +46,9 @@ static int64_t test_offset_ms(void)
 int64_t roll_now_ms(void)
 {
 #ifdef ROLL_TESTING
-    return clock_ms(CLOCK_REALTIME) + test_offset_ms();
+    int64_t offset_ms = test_offset_ms(); /* before the clock is read: the first call sets it */
+
+    return clock_ms(CLOCK_REALTIME) + offset_ms;
 #else
     return clock_ms(CLOCK_REALTIME);
 #endif
