@@ -38,6 +38,15 @@ static struct roll_error *resume_open(struct roll_act *act, int64_t rollout)
         "resume %s#%" PRId64 ": what was intended is looked at, what is missing is sent. Go on?",
         act->stream, rollout);
 
+    if (act->options->targets || act->options->ring)
+        return roll_error_new(ROLL_E_USAGE,
+                              "an open rollout is resumed as a whole; '--target' and '--ring' are "
+                              "for one that failed");
+    if (act->options->dry_run)
+        return roll_error_new(ROLL_E_USAGE,
+                              "an open rollout was decided already; 'roll show "
+                              "%s#%" PRId64 "' shows it",
+                              act->environment->name, rollout);
     ROLL_TRY(roll_confirm(act->app, question, act->options->yes));
     roll_auto(progress) struct roll_progress *progress =
         roll_progress_new(roll_act_progress_screen(act->app), act->stream, act->app->globals.quiet);

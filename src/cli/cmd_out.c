@@ -94,6 +94,8 @@ static const struct roll_option options[] = {
      "an artifact, pinned: web=registry/image@sha256:…"},
     {"allow-dirty", 0, ROLL_FLAG, offsetof(struct context, allow_dirty), NULL,
      "release although the work tree has changes"},
+    {"include-new", 0, ROLL_FLAG, offsetof(struct context, include_new), NULL,
+     "targets that the plan has got since the release was made, too"},
     ROLL_ACT_OPTIONS(struct context, act),
     {NULL},
 };

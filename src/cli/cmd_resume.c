@@ -115,7 +115,14 @@ static struct roll_error *run_cancel(struct roll_app *app, void *user, char **ar
     return err;
 }
 
-static const struct roll_option options[] = {
+static const struct roll_option resume_options[] = {
+    {"take", 0, ROLL_FLAG, offsetof(struct context, act.take), NULL,
+     "take over although another driver's claim still stands"},
+    ROLL_ACT_OPTIONS(struct context, act),
+    {NULL},
+};
+
+static const struct roll_option cancel_options[] = {
     {"take", 0, ROLL_FLAG, offsetof(struct context, act.take), NULL,
      "take over although another driver's claim still stands"},
     {"yes", 'y', ROLL_FLAG, offsetof(struct context, act.yes), NULL, "do not ask"},
@@ -133,7 +140,7 @@ const struct roll_command roll_cmd_resume = {
     .arguments = "ENV[#NUMBER]",
     .summary = "go on with an interrupted rollout",
     .details = "Looks at what was intended first; nothing is sent twice.",
-    .options = options,
+    .options = resume_options,
     .context_size = sizeof(struct context),
     .min_arguments = 1,
     .max_arguments = 1,
@@ -145,7 +152,7 @@ const struct roll_command roll_cmd_cancel = {
     .name = "cancel",
     .arguments = "ENV[#NUMBER]",
     .summary = "cancel a rollout at ARM; says what stays half-applied",
-    .options = options,
+    .options = cancel_options,
     .context_size = sizeof(struct context),
     .min_arguments = 1,
     .max_arguments = 1,
