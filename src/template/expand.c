@@ -345,11 +345,40 @@ static struct roll_error *finish(struct work *work, json_t **value, size_t *size
     return value_finish(work, made, false, false, size, value);
 }
 
+static struct roll_error *body_size_error(const json_t *body)
+{
+    return roll_error_new(ROLL_E_TEMPLATE,
+                          "the resource '%s' is larger than '%u' bytes after expansion",
+                          roll_json_get_string(body, "id"), MAX_BODY);
+}
+
+/* One by one: each has a limit of its own, but for deployments, which hold other resources. */
+static struct roll_error *finish_resources(struct work *work, json_t **resources, size_t *size)
+{
+    size_t index;
+    json_t *made;
+    roll_auto(json) json_t *finished = json_array();
+    json_array_foreach (*resources, index, made) {
+        size_t before = *size;
+        json_t *body = json_incref(made);
+        ROLL_TRY(finish(work, &body, size));
+        json_array_append_new(finished, body);
+        if (*size - before > MAX_BODY &&
+            !json_object_get(json_object_get(body, "properties"), "template"))
+            return body_size_error(body);
+        if (*size > MAX_TEXT)
+            break; /* finish_all refuses it */
+    }
+    json_decref(*resources);
+    *resources = g_steal_pointer(&finished);
+    return NULL;
+}
+
 /* Every value leaves without markers; together they are no larger than ARM allows. */
 static struct roll_error *finish_all(struct work *work, struct roll_expansion *expansion)
 {
     size_t size = 0;
-    ROLL_TRY(finish(work, &expansion->resources, &size));
+    ROLL_TRY(finish_resources(work, &expansion->resources, &size));
     ROLL_TRY(finish(work, &expansion->outputs, &size));
     ROLL_TRY(finish(work, &expansion->parameters, &size));
     if (expansion->asserts)

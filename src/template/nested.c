@@ -242,6 +242,17 @@ static struct roll_error *expand_outer(struct instance *instance, const struct p
     return env_outputs(level->env, program, instance->frame, instance, &instance->nested_outputs);
 }
 
+/* Values that come by link, or as an expression that only a run evaluates: the deployment stays a
+ * leaf. */
+static bool parameters_are_unknown(const struct instance *instance, const struct program *program)
+{
+    const struct resource *resource = instance->resource;
+    bool linked = false;
+    for (unsigned i = 0; i < resource->property_count; i++)
+        linked = linked || g_ascii_strcasecmp(resource->properties[i].key, "parametersLink") == 0;
+    return is_marker(instance->nested_given) || (linked && program->parameter_count > 0);
+}
+
 static struct roll_error *expand(struct instance *instance)
 {
     const struct program *program = NULL;
@@ -249,7 +260,7 @@ static struct roll_error *expand(struct instance *instance)
     ROLL_TRY(locate(instance));
     ROLL_TRY(eval_given(instance));
     ROLL_TRY(find_program(instance, &program, &uri));
-    if (!program)
+    if (!program || parameters_are_unknown(instance, program))
         return NULL;
     if (instance->level->depth >= MAX_LEVELS)
         return template_error("Deployments nest deeper than '%d' levels.", MAX_LEVELS);

@@ -520,6 +520,39 @@ START_TEST(test_template__other_scopes)
 }
 END_TEST
 
+START_TEST(test_template__what_comes_with_a_run_stays_a_leaf)
+{
+    roll_auto(expansion) struct roll_expansion *x = expansion_of(
+        HEAD "`resources`:[{`type`:`A.B/c`,`apiVersion`:`2020-01-01`,`name`:`s`}," NESTED(
+            "", "`expressionEvaluationOptions`:{`scope`:`inner`},",
+            "`parameters`:`[reference('s').p]`,",
+            "`parameters`:{`p`:{`type`:`string`}},`resources`:[]") "]}",
+        NULL);
+    assert_at(x->resources, "1.properties.parameters",
+              "`[reference('" RG "/providers/A.B/c/s', '2020-01-01').p]`");
+    ck_assert_ptr_null(at_path(x->resources, "1.properties.template"));
+    roll_auto(expansion) struct roll_expansion *count = expansion_of(
+        HEAD "`resources`:[{`type`:`A.B/c`,`apiVersion`:`2020-01-01`,`name`:`s`}," NESTED(
+            "", "`expressionEvaluationOptions`:{`scope`:`inner`},",
+            "`parameters`:{`n`:{`value`:`[reference('s').n]`}},",
+            "`parameters`:{`n`:{`type`:`int`}},`resources`:[{`type`:`A.B/"
+            "c`,`apiVersion`:`2020-01-01`,`name`:`[concat('a', copyIndex())]`,`copy`:{`name`:`l`,"
+            "`count`:`[parameters('n')]`}}]") "]}",
+        NULL);
+    ck_assert_ptr_null(at_path(count->resources, "1.properties.template"));
+    ck_assert(!count->complete);
+}
+END_TEST
+
+START_TEST(test_template__large_resources_are_refused)
+{
+    assert_fails(HEAD
+                 "`resources`:[{`type`:`A.B/c`,`apiVersion`:`2020-01-01`,`name`:`s`,`properties`:{"
+                 "`x`:`[padLeft('', 1048000)]`,`y`:`[padLeft('', 1048000)]`}}]}",
+                 NULL, "is larger than '1048576' bytes");
+}
+END_TEST
+
 START_TEST(test_template__outputs_are_typed_and_conditional)
 {
     roll_auto(expansion) struct roll_expansion *x = expansion_of(
@@ -604,6 +637,8 @@ int main(void)
     tcase_add_test(tcase, test_template__outer_scope_uses_the_parents_names);
     tcase_add_test(tcase, test_template__subscription_deploys_groups_and_into_them);
     tcase_add_test(tcase, test_template__other_scopes);
+    tcase_add_test(tcase, test_template__what_comes_with_a_run_stays_a_leaf);
+    tcase_add_test(tcase, test_template__large_resources_are_refused);
     tcase_add_test(tcase, test_template__outputs_are_typed_and_conditional);
     tcase_add_test(tcase, test_template__error_says_where);
     tcase_add_test(tcase, test_template__frame_is_checked);
