@@ -240,6 +240,19 @@ static json_t *show_extra(const struct sandbox_run *run, const json_t *body)
     return extra;
 }
 
+/* A parameter that came from a Key Vault shows from where, never what. */
+static void show_references(json_t *shown, const json_t *given)
+{
+    const char *name;
+    json_t *entry;
+    json_object_foreach ((json_t *)(uintptr_t)given, name, entry) {
+        json_t *reference = roll_json_get_nocase(entry, "reference");
+        json_t *parameter = roll_json_get_nocase(shown, name);
+        if (json_is_object(reference) && json_is_object(parameter))
+            json_object_set(parameter, "reference", reference);
+    }
+}
+
 static void fill(const struct sandbox_id *id, const json_t *body, const char *correlation,
                  int64_t at_ms, struct sandbox_new *made)
 {
@@ -262,6 +275,7 @@ static void fill(const struct sandbox_id *id, const json_t *body, const char *co
         g_strdup(g_ascii_strcasecmp(mode, "Complete") == 0 ? "Complete" : "Incremental");
     deployment->extra = text_of(extra);
     made->template_text = roll_template_text(made->run->tmpl, &made->template_size);
+    show_references(shown, roll_json_get_nocase(properties, "parameters"));
     deployment->shown = text_of(shown);
 }
 

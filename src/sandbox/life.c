@@ -135,7 +135,7 @@ static struct roll_error *do_due(struct sandbox_server *server, struct due *due)
     struct roll_error *err = NULL;
     if (due->task)
         return run_task(server, due->serial, due->kind, due->target);
-    while (!err && due->any && !due->task && due->at_ms == moment.at_ms) {
+    while (!err && due->any && !due->task) {
         err = life_complete_operation(&moment, due->serial, due->position);
         due_clear(due);
         if (!err)

@@ -300,6 +300,31 @@ START_TEST(test_sandbox__evaluates_parameters_variables_and_outputs)
 }
 END_TEST
 
+/* There is no Key Vault to ask: the value is made from the reference, and is the same the next
+ * time. */
+START_TEST(test_sandbox__makes_up_the_secrets_of_a_key_vault)
+{
+    start(0, NULL);
+    g_autofree char *body = body_of(
+        SCHEMA, "",
+        "'s':{'reference':{'keyVault':{'id':'/subscriptions/x/vaults/v'},'secretName':'n'}}",
+        "'parameters':{'s':{'type':'secureString'}},'resources':[{'type':'Contoso.Widgets/widgets',"
+        "'apiVersion':'2022-09-01','name':'one','properties':{'p':'[parameters(`s`)]'}}]");
+    deploy(DEPLOYMENT "d1" API, body, "Succeeded");
+    struct answer first = expect(&peer, 200, "GET", WIDGET API, NULL);
+    ck_assert(g_str_has_prefix(text_of(first.json, "properties.p"), "Sandbox-"));
+    deploy(DEPLOYMENT "d2" API, body, "Succeeded");
+    struct answer second = expect(&peer, 200, "GET", WIDGET API, NULL);
+    ck_assert_str_eq(first.text->str, second.text->str);
+    struct answer shown = expect(&peer, 200, "GET", DEPLOYMENT "d1" API, NULL);
+    ck_assert_str_eq(text_of(shown.json, "properties.parameters.s.reference.secretName"), "n");
+    ck_assert_ptr_null(strstr(shown.text->str, "Sandbox-"));
+    answer_clear(&first);
+    answer_clear(&second);
+    answer_clear(&shown);
+}
+END_TEST
+
 START_TEST(test_sandbox__a_failing_evaluation_fails_the_operation)
 {
     start(0, NULL);
@@ -636,6 +661,7 @@ static Suite *make_suite(void)
     tcase_add_test(tcase, test_sandbox__takes_actions_and_notes_them);
     tcase_add_test(tcase, test_sandbox__an_action_lasts_as_long_as_an_operation);
     tcase_add_test(tcase, test_sandbox__evaluates_parameters_variables_and_outputs);
+    tcase_add_test(tcase, test_sandbox__makes_up_the_secrets_of_a_key_vault);
     tcase_add_test(tcase, test_sandbox__a_failing_evaluation_fails_the_operation);
     tcase_add_test(tcase, test_sandbox__says_where_a_template_is_wrong);
     tcase_add_test(tcase, test_sandbox__a_nested_deployment_is_a_deployment);
