@@ -119,7 +119,7 @@ static struct roll_error *groom(struct sandbox_server *server,
                                 const struct sandbox_deployment *deployment, bool *ret_full)
 {
     const char *scope = deployment->scope;
-    bool may;
+    bool may = false;
     int64_t have;
     struct roll_sql_stmt *stmt;
     bool row;
@@ -342,7 +342,7 @@ struct roll_error *sandbox_deployment_delete(struct sandbox_server *server,
                             request->name);
         return NULL;
     }
-    bool deletable;
+    bool deletable = false;
     ROLL_TRY(is_deletable(server, deployment, reply, &deletable));
     if (!deletable)
         return NULL;
