@@ -323,6 +323,10 @@ START_TEST(test_release__changes_are_those_since_the_previous_release)
     ck_assert_int_eq(json_array_size(json_object_get(second->manifest, "changes")), 2);
     roll_auto(release) struct roll_release *again = made(&shop, &options);
     ck_assert(again->recorded);
+    edit(&shop, "infra/main.json", "0.30", "0.40");
+    const struct roll_release_options third = {.version = "1.2.0", .artifacts = web_1};
+    roll_auto(release) struct roll_release *last = made(&shop, &third);
+    ck_assert_int_eq(json_array_size(json_object_get(last->manifest, "changes")), 1);
     shop_close(&shop);
 }
 END_TEST
@@ -822,6 +826,7 @@ START_TEST(test_release__a_hotfix_changes_only_artifacts)
     struct shop shop = shop_make();
     roll_auto(release) struct roll_release *base = recorded(&shop, NULL);
     edit(&shop, "infra/main.json", "0.10", "0.20"); /* today's files do not matter */
+    edit(&shop, "plans/shop.json", "\"version\": 7", "\"version\": 8");
     const struct roll_release_options options = {
         .base = "1.0.0", .from_base = true, .artifacts = web_2};
     roll_auto(release) struct roll_release *fix = recorded(&shop, &options);
@@ -831,6 +836,8 @@ START_TEST(test_release__a_hotfix_changes_only_artifacts)
                      roll_json_get_string(base->manifest, "template"));
     ck_assert_str_eq(roll_json_get_string(fix->manifest, "commit"),
                      roll_json_get_string(base->manifest, "commit"));
+    const json_t *data = json_object_get(fix->manifest, "data");
+    ck_assert_int_eq(json_integer_value(json_object_get(data, "version")), 7);
     roll_auto(json) json_t *before = parameters_of(&shop, base, "prod", "weu");
     roll_auto(json) json_t *after = parameters_of(&shop, fix, "prod", "weu");
     assert_value(after, "webImage", "\"" WEB_2 "\"");
