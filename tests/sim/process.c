@@ -288,7 +288,9 @@ static void append_done(struct world *world, void *data)
                     g_ptr_array_add(process->added, GSIZE_TO_POINTER((gsize)seq));
                 }
             }
-        catch_up(world, process, append->last);
+        /* What others wrote since may be read along. */
+        catch_up(world, process,
+                 sim_between(world, SIM_TIME, 0, 2) ? append->last : sim_head(world));
     }
     free_append(g_steal_pointer(&process->append));
     sim_process_observe(world, process, &observation);
