@@ -42,3 +42,7 @@ sim_bug(no_skew machine_targets.c
   "machine->gone ? 0 : MACHINE_SKEW_MS" "0")
 sim_bug(goes_on_when_fenced machine_claim.c
   "machine_finish(machine, ROLL_END_FENCED);" "(void)0;")
+sim_bug(starts_beside_a_failure machine_targets.c
+  "machine->failed + machine->failing" "machine->failed")
+sim_bug(last_though_again machine_outcome.c
+  "return !job->again && (next" "return (next")

@@ -797,6 +797,24 @@ START_TEST(test_machine__what_ARM_said_is_appended)
 }
 END_TEST
 
+START_TEST(test_machine__details_are_asked_for_a_few_times_and_done_without)
+{
+    struct world world;
+
+    start(&world, "weu");
+    reply(&world, ROLL_ACTION_PUT, "weu", OK(.state = "Accepted"));
+    reply(&world, ROLL_ACTION_POLL, "weu", OK(.state = "Succeeded"));
+    for (int i = 0; i < 5; i++) {
+        reply(&world, ROLL_ACTION_GET, "weu", NOT(LOST));
+        expect_history(&world, 3, "");
+        pass(&world, 40000);
+    }
+    reply(&world, ROLL_ACTION_GET, "weu", NOT(LOST));
+    expect_history(&world, 3, "claimed ended:weu:0:succeeded:last succeeded");
+    world_clear(&world);
+}
+END_TEST
+
 START_TEST(test_machine__what_cannot_be_read_is_not_guessed)
 {
     struct world world;
@@ -1005,6 +1023,20 @@ START_TEST(test_machine__after_a_take_no_put_before_the_other_fence_has_passed)
     expect_waiting(&world, "");
     pass(&world, 1);
     expect_waiting(&world, "PUT neu");
+    world_clear(&world);
+}
+END_TEST
+
+START_TEST(test_machine__a_put_that_waited_asks_again_whether_it_may_leave)
+{
+    struct world world;
+
+    start(&world, "weu");
+    ck_assert(roll_machine_may_put(world.machine, world.wall, world.boot + ROLL_FENCE_MS));
+    ck_assert(!roll_machine_may_put(world.machine, world.wall, world.boot + ROLL_FENCE_MS + 1));
+    ck_assert(!roll_machine_may_put(world.machine, world.wall + ROLL_CLAIM_MS, world.boot));
+    claim_by(&world, "d2");
+    ck_assert(!roll_machine_may_put(world.machine, world.wall, world.boot));
     world_clear(&world);
 }
 END_TEST
@@ -1342,6 +1374,7 @@ int main(void)
     tcase_add_test(tests, test_machine__a_vanished_group_ends_the_step_at_once);
     tcase_add_test(tests, test_machine__late_and_double_answers_are_dropped);
     tcase_add_test(tests, test_machine__what_ARM_said_is_appended);
+    tcase_add_test(tests, test_machine__details_are_asked_for_a_few_times_and_done_without);
     tcase_add_test(tests, test_machine__what_cannot_be_read_is_not_guessed);
     tcase_add_test(tests, test_machine__without_a_token_the_step_is_refused);
     tcase_add_test(tests, test_machine__actions_then_checks_follow_the_deployment);
@@ -1352,6 +1385,7 @@ int main(void)
     tcase_add_test(tests, test_machine__another_driver_fences);
     tcase_add_test(tests, test_machine__a_claim_is_renewed_while_something_is_under_way);
     tcase_add_test(tests, test_machine__after_a_take_no_put_before_the_other_fence_has_passed);
+    tcase_add_test(tests, test_machine__a_put_that_waited_asks_again_whether_it_may_leave);
     tcase_add_test(tests, test_machine__a_lapsed_or_detached_claim_is_taken_over);
     tcase_add_test(tests, test_machine__a_foreign_intent_is_old_when_its_last_sender_is);
     tcase_add_test(tests, test_machine__settling_leaves_a_young_intent_and_ends_an_old_one);
