@@ -220,8 +220,8 @@ static struct roll_error *eval_call(const struct eval *eval, const struct expr *
         return expr->function->special(eval, expr, ret_value);
     struct roll_error *err = NULL;
     bool marked = false;
-    json_t *few[8];
-    json_t **args = expr->count <= G_N_ELEMENTS(few) ? few : g_new(json_t *, expr->count);
+    json_t *few[8] = {NULL};
+    json_t **args = expr->count <= G_N_ELEMENTS(few) ? few : g_new0(json_t *, expr->count);
     struct call call = {.eval = eval, .function = expr->function, .expr = expr, .args = args};
     for (; call.count < expr->count && !err; call.count += !err) {
         err = eval_expr(eval, expr->args[call.count], &args[call.count]);

@@ -137,7 +137,7 @@ struct roll_error *function_first(const struct call *call, json_t **ret_value)
         return NULL;
     }
     const char *text = json_string_value(arg);
-    return return_chars(call, text, *text ? (size_t)(g_utf8_next_char(text) - text) : 0, ret_value);
+    return return_chars(call, text, *text ? (size_t)(next_char(text) - text) : 0, ret_value);
 }
 
 struct roll_error *function_last(const struct call *call, json_t **ret_value)

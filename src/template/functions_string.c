@@ -175,7 +175,7 @@ struct roll_error *function_ends_with(const struct call *call, json_t **ret_valu
 static GString *fold_single(const char *text)
 {
     GString *folded = g_string_new(NULL);
-    for (; *text; text = g_utf8_next_char(text)) {
+    for (; *text; text = next_char(text)) {
         gunichar c = g_utf8_get_char(text);
         gunichar upper = g_unichar_toupper(c);
         bool same_width = (c < 0x10000) == (upper < 0x10000);
@@ -350,7 +350,7 @@ struct roll_error *function_substring(const struct call *call, json_t **ret_valu
 struct roll_error *function_to_lower(const struct call *call, json_t **ret_value)
 {
     GString *out = g_string_sized_new(SIZE(0) + 1);
-    for (const char *at = TEXT(0); *at; at = g_utf8_next_char(at))
+    for (const char *at = TEXT(0); *at; at = next_char(at))
         g_string_append_unichar(out, g_unichar_tolower(g_utf8_get_char(at)));
     return return_text(call, out, ret_value);
 }
@@ -358,7 +358,7 @@ struct roll_error *function_to_lower(const struct call *call, json_t **ret_value
 struct roll_error *function_to_upper(const struct call *call, json_t **ret_value)
 {
     GString *out = g_string_sized_new(SIZE(0) + 1);
-    for (const char *at = TEXT(0); *at; at = g_utf8_next_char(at))
+    for (const char *at = TEXT(0); *at; at = next_char(at))
         g_string_append_unichar(out, g_unichar_toupper(g_utf8_get_char(at)));
     return return_text(call, out, ret_value);
 }
@@ -373,7 +373,7 @@ struct roll_error *function_trim(const struct call *call, json_t **ret_value)
     const char *start = TEXT(0);
     const char *end = start + SIZE(0);
     while (start < end && is_white(g_utf8_get_char(start)))
-        start = g_utf8_next_char(start);
+        start = next_char(start);
     while (end > start) {
         const char *before = g_utf8_prev_char(end);
         if (!is_white(g_utf8_get_char(before)))

@@ -80,7 +80,7 @@ static GString *upper_text(const json_t *root)
     g_autoptr(GString) text = g_string_new(NULL);
     roll_json_write(root, text);
     GString *upper = g_string_sized_new(text->len + 1);
-    for (const char *at = text->str; *at; at = g_utf8_next_char(at))
+    for (const char *at = text->str; *at; at = next_char(at))
         g_string_append_unichar(upper, g_unichar_toupper(g_utf8_get_char(at)));
     return upper;
 }

@@ -557,6 +557,12 @@ static inline void roll_merge_auto(struct merge **owner)
 bool json_is_true_text(const json_t *value);
 guint64 murmur64(const void *data, size_t size);
 
+/* g_utf8_next_char() without its cast, which clang refuses for const text. */
+static inline const char *next_char(const char *at)
+{
+    return at + g_utf8_skip[*(const unsigned char *)at];
+}
+
 /* UTF-16 units, as the engine counts */
 size_t utf16_length(const char *text, size_t size);
 /* Byte offset of a UTF-16 index; SIZE_MAX when it is past the end. */

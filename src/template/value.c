@@ -124,7 +124,7 @@ static gunichar fold_for_order(gunichar c)
 int text_compare(const char *a, const char *b)
 {
     int case_order = 0;
-    for (; *a && *b; a = g_utf8_next_char(a), b = g_utf8_next_char(b)) {
+    for (; *a && *b; a = next_char(a), b = next_char(b)) {
         gunichar left = g_utf8_get_char(a);
         gunichar right = g_utf8_get_char(b);
         if (left == right)
@@ -148,8 +148,8 @@ int key_compare(const char *a, const char *b)
         gunichar right = g_unichar_toupper(g_utf8_get_char(b));
         if (left != right)
             return left < right ? -1 : 1;
-        a = g_utf8_next_char(a);
-        b = g_utf8_next_char(b);
+        a = next_char(a);
+        b = next_char(b);
     }
     return *a ? 1 : *b ? -1 : 0;
 }
