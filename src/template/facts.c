@@ -268,22 +268,43 @@ static bool nested_output_is_secret(const struct resource *resources, size_t cou
     return false;
 }
 
-/* list*(), and `outputs.name` of a nested deployment whose output of that name is secret. */
+static bool is_reference(const struct expr *expr)
+{
+    return expr->kind == EXPR_CALL && expr->function &&
+           expr->function->special == special_reference;
+}
+
+/* What an access to reference(…) takes: `outputs.name`, all outputs, or something else. */
+static bool access_is_secret(const struct secrecy *secrecy, const struct expr *expr, bool *descend)
+{
+    const struct program *program = secrecy->program;
+    const struct expr *base = expr->args[0];
+    const char *member = expr_literal_text(expr->args[1]);
+    const char *section = base->kind == EXPR_ACCESS ? expr_literal_text(base->args[1]) : NULL;
+    bool named = section && member && g_ascii_strcasecmp(section, "outputs") == 0;
+    bool all = member && g_ascii_strcasecmp(member, "outputs") == 0;
+    if (secrecy->depth >= MAX_LEVELS)
+        return true;
+    if (named || (member && is_reference(base)))
+        *descend = false;
+    if (!named && !all)
+        return false;
+    return nested_output_is_secret(program->resources, program->resource_count,
+                                   named ? member : NULL, secrecy->depth + 1);
+}
+
+/* list*(), and what may be a secret output of a nested deployment. */
 static bool see_secret(const struct expr *expr, void *user, bool *descend)
 {
     const struct secrecy *secrecy = user;
-    (void)descend;
+    const struct program *program = secrecy->program;
     if (expr->kind == EXPR_CALL && expr->function && expr->function->flags & F_LIST)
         return true;
-    const struct expr *base = expr->kind == EXPR_ACCESS ? expr->args[0] : NULL;
-    if (!base || base->kind != EXPR_ACCESS)
-        return false;
-    const char *section = expr_literal_text(base->args[1]);
-    const char *name = expr_literal_text(expr->args[1]);
-    return section && name && g_ascii_strcasecmp(section, "outputs") == 0 &&
-           secrecy->depth < MAX_LEVELS &&
-           nested_output_is_secret(secrecy->program->resources, secrecy->program->resource_count,
-                                   name, secrecy->depth + 1);
+    if (expr->kind == EXPR_ACCESS)
+        return access_is_secret(secrecy, expr, descend);
+    return is_reference(expr) && secrecy->depth < MAX_LEVELS &&
+           nested_output_is_secret(program->resources, program->resource_count, NULL,
+                                   secrecy->depth + 1);
 }
 
 static bool output_is_secret(const struct program *program, const struct output *output,
@@ -301,8 +322,9 @@ static bool program_output_is_secret(const struct program *program, const char *
                                      unsigned depth)
 {
     for (size_t i = 0; i < program->output_count; i++)
-        if (g_ascii_strcasecmp(program->outputs[i].name, name) == 0)
-            return output_is_secret(program, &program->outputs[i], depth);
+        if ((!name || g_ascii_strcasecmp(program->outputs[i].name, name) == 0) &&
+            output_is_secret(program, &program->outputs[i], depth))
+            return true;
     return false;
 }
 

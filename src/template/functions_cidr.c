@@ -88,7 +88,7 @@ static json_t *address_text(const struct network *network, unsigned __int128 add
 
 struct roll_error *function_parse_cidr(const struct call *call, json_t **ret_value)
 {
-    struct network network;
+    struct network network = {0};
     ROLL_TRY(read_network(call, &network));
     unsigned __int128 mask = mask_of(&network, network.prefix);
     unsigned __int128 last = network.address | (mask_of(&network, network.bits) & ~mask);
@@ -107,7 +107,7 @@ struct roll_error *function_parse_cidr(const struct call *call, json_t **ret_val
 
 struct roll_error *function_cidr_subnet(const struct call *call, json_t **ret_value)
 {
-    struct network network;
+    struct network network = {0};
     json_int_t prefix = json_integer_value(call->args[1]);
     json_int_t index = json_integer_value(call->args[2]);
     ROLL_TRY(read_network(call, &network));
@@ -135,7 +135,7 @@ struct roll_error *function_cidr_subnet(const struct call *call, json_t **ret_va
 
 struct roll_error *function_cidr_host(const struct call *call, json_t **ret_value)
 {
-    struct network network;
+    struct network network = {0};
     json_int_t index = json_integer_value(call->args[1]);
     ROLL_TRY(read_network(call, &network));
     unsigned __int128 last =

@@ -317,8 +317,8 @@ static bool read_moment(const char *text, struct moment *moment)
     if (!read_zone(at, &offset) || year < 1 || month < 1 || month > 12 || day < 1 ||
         day > days_in_month(year, month) || hour > 23 || minute > 59 || second > 59)
         return false;
-    moment->seconds =
-        days_from_civil(year, month, day) * 86400 + hour * 3600 + minute * 60 + second - offset;
+    moment->seconds = days_from_civil(year, month, day) * 86400 + (gint64)hour * 3600 +
+                      (gint64)minute * 60 + second - offset;
     return true;
 }
 
@@ -326,7 +326,7 @@ static bool read_moment(const char *text, struct moment *moment)
 static bool read_duration(const char *text, struct moment *duration)
 {
     static const char date_letters[] = "YMWD";
-    static const gint64 date_seconds[] = {365 * 86400, 30 * 86400, 7 * 86400, 86400};
+    static const gint64 date_seconds[] = {31536000, 2592000, 604800, 86400};
     static const char time_letters[] = "HMS";
     static const gint64 time_seconds[] = {3600, 60, 1};
     bool negative = *text == '-';

@@ -84,7 +84,7 @@ static struct roll_error *read_parts(const struct call *call, unsigned from, uns
 /* Appends /providers/… and frees the parts. */
 static json_t *finish_id(const struct call *call, struct pieces *pieces, struct id_parts *parts)
 {
-    const char *at = parts->type;
+    const char *at = parts->type ? parts->type : "";
     size_t segment = strcspn(at, "/");
     g_autofree char *namespace = g_strndup(at, segment);
     pieces_text(pieces, "/providers/");

@@ -91,7 +91,7 @@ static json_t *unknown_call(const struct eval *eval, const struct expr *call, js
     const struct expr *args[3] = {expr_of(work, first), second ? expr_of(work, second) : NULL,
                                   NULL};
     for (unsigned i = second ? 2 : 1; i < call->count && i < 3; i++) {
-        struct lambda lambda;
+        struct lambda lambda = {0};
         struct roll_error *err = lambda_read(eval, call, i, 0, MAX_VARIABLES_OF_LAMBDA, &lambda);
         args[i] = err ? call->args[i] : lambda_reduce(&lambda);
         roll_error_free(err);
@@ -158,7 +158,7 @@ static struct roll_error *with_input(const struct eval *eval, const struct expr 
 static struct roll_error *map_body(const struct eval *eval, const struct expr *call,
                                    const struct input *input, json_t **ret_value)
 {
-    struct lambda lambda;
+    struct lambda lambda = {0};
     size_t index;
     json_t *element;
     roll_auto(json) json_t *mapped = json_array();
@@ -189,7 +189,7 @@ static struct roll_error *predicate_error(const struct expr *call, const json_t 
 static struct roll_error *filter_body(const struct eval *eval, const struct expr *call,
                                       const struct input *input, json_t **ret_value)
 {
-    struct lambda lambda;
+    struct lambda lambda = {0};
     size_t index;
     json_t *element;
     bool unknown = false;
@@ -239,7 +239,7 @@ struct roll_error *special_reduce(const struct eval *eval, const struct expr *ca
 {
     __attribute__((cleanup(input_clear))) struct input input = {0};
     roll_auto(json) json_t *current = NULL;
-    struct lambda lambda;
+    struct lambda lambda = {0};
     ROLL_TRY(input_read(eval, call, JSON_ARRAY, &input));
     ROLL_TRY(eval_expr(eval, call->args[1], &current));
     ROLL_TRY(lambda_read(eval, call, 2, 2, 3, &lambda));
@@ -301,7 +301,7 @@ static struct roll_error *merge_sort(struct sorting *sorting, size_t from, size_
 static struct roll_error *sort_body(const struct eval *eval, const struct expr *call,
                                     const struct input *input, json_t **ret_value)
 {
-    struct lambda lambda;
+    struct lambda lambda = {0};
     size_t count = json_array_size(input->known);
     ROLL_TRY(lambda_read(eval, call, 1, 2, 2, &lambda));
     g_autofree json_t **items = g_new(json_t *, count + 1);
@@ -347,8 +347,8 @@ static struct roll_error *key_of(const struct lambda *lambda, const struct expr 
 static struct roll_error *to_object_body(const struct eval *eval, const struct expr *call,
                                          const struct input *input, json_t **ret_value)
 {
-    struct lambda key_lambda;
-    struct lambda value_lambda;
+    struct lambda key_lambda = {0};
+    struct lambda value_lambda = {0};
     size_t index;
     json_t *element;
     roll_auto(json) json_t *object = json_object();
@@ -380,8 +380,8 @@ struct roll_error *special_to_object(const struct eval *eval, const struct expr 
 static struct roll_error *group_by_body(const struct eval *eval, const struct expr *call,
                                         const struct input *input, json_t **ret_value)
 {
-    struct lambda key_lambda;
-    struct lambda value_lambda;
+    struct lambda key_lambda = {0};
+    struct lambda value_lambda = {0};
     size_t index;
     json_t *element;
     roll_auto(json) json_t *groups = json_object();
@@ -416,7 +416,7 @@ struct roll_error *special_group_by(const struct eval *eval, const struct expr *
 static struct roll_error *map_values_body(const struct eval *eval, const struct expr *call,
                                           const struct input *input, json_t **ret_value)
 {
-    struct lambda lambda;
+    struct lambda lambda = {0};
     const char *key;
     json_t *element;
     roll_auto(json) json_t *mapped = json_object();

@@ -129,6 +129,13 @@ static json_t *rest_unknown(const struct call *call, json_t *value, unsigned fro
     return marker_new(work, expr_call(work, "tryGet", args, call->count - from + 1));
 }
 
+/* A member that is known of something that as a whole is not, or NULL. */
+static json_t *known_fact(const json_t *value, const json_t *key)
+{
+    const json_t *facts = is_marker(value) ? marker_of(value)->facet : NULL;
+    return facts && json_is_string(key) ? object_get(facts, json_string_value(key)) : NULL;
+}
+
 struct roll_error *function_try_get(const struct call *call, json_t **ret_value)
 {
     struct work *work = call->eval->work;
@@ -136,9 +143,9 @@ struct roll_error *function_try_get(const struct call *call, json_t **ret_value)
     const struct expr *secret = NULL;
     for (unsigned i = 1; i < call->count; i++) {
         json_t *key = is_marker(call->args[i]) ? marker_of(call->args[i])->hidden : call->args[i];
-        if (is_marker(value) && key && json_is_string(key) && marker_of(value)->facet &&
-            object_get(marker_of(value)->facet, json_string_value(key))) {
-            value = object_get(marker_of(value)->facet, json_string_value(key));
+        json_t *fact = known_fact(value, key);
+        if (fact) {
+            value = fact;
             continue;
         }
         if (!key || (is_marker(value) && !marker_of(value)->hidden)) {

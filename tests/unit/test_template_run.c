@@ -335,25 +335,30 @@ END_TEST
 START_TEST(test_template_facts__secret_outputs)
 {
     roll_auto(template) struct roll_template *tmpl = template_of(
-        HEAD "`parameters`:{`pw`:{`type`:`securestring`}},`variables`:{`v`:`[concat('x', "
-             "parameters('pw'))]`},`resources`:[" DEPLOYMENT(
-                 "n", "",
-                 "`resources`:[],`outputs`:{`key`:{`type`:`string`,`value`:`[listKeys('/x', "
-                 "'2020-01-01').k]`},"
-                 "`fine`:{`type`:`string`,`value`:`f`}}}") "],`outputs`:{`a`:{`type`:`securestring`"
-                                                           ",`value`:`x`},"
-                                                           "`b`:{`type`:`string`,`value`:`["
-                                                           "listKeys('/x', "
-                                                           "'2020-01-01').k]`},`c`:{`type`:`string`"
-                                                           ",`value`:`[variables('v')]`"
-                                                           "},`d`:{`type`:`string`,`value`:`["
-                                                           "reference('n').outputs.key.value]`},`e`"
-                                                           ":{`type`:`string`,`value`:`[reference("
-                                                           "'n').outputs.fine.value]`},`f`:{`type`:"
-                                                           "`array`,`copy`:{`count`:1,`input`:`["
-                                                           "parameters('PW')]`}}}}");
-    static const char secret[] = "abcdf";
-    for (const char *name = "abcdef"; *name; name++) {
+        HEAD
+        "`parameters`:{`pw`:{`type`:`securestring`}},`variables`:{`v`:`[concat('x', "
+        "parameters('pw'))]`},`resources`:[" DEPLOYMENT(
+            "n", "",
+            "`resources`:[],`outputs`:{`key`:{`type`:`string`,`value`:`[listKeys('/x', "
+            "'2020-01-01').k]`},"
+            "`fine`:{`type`:`string`,`value`:`f`}}}") "],`outputs`:{`a`:{`type`:`securestring`"
+                                                      ",`value`:`x`},"
+                                                      "`b`:{`type`:`string`,`value`:`["
+                                                      "listKeys('/x', "
+                                                      "'2020-01-01').k]`},`c`:{`type`:`string`"
+                                                      ",`value`:`[variables('v')]`"
+                                                      "},`d`:{`type`:`string`,`value`:`["
+                                                      "reference('n').outputs.key.value]`},`e`"
+                                                      ":{`type`:`string`,`value`:`[reference("
+                                                      "'n').outputs.fine.value]`},`g`:{`type`:`"
+                                                      "object`,`value`:`[reference('n').outputs]`},"
+                                                      "`h`:{`type`:`object`,`value`:`[reference('n'"
+                                                      ")]`},`i`:{`type`:`string`,`value`:`["
+                                                      "reference('n').mode]`},`f`:{`type`:"
+                                                      "`array`,`copy`:{`count`:1,`input`:`["
+                                                      "parameters('PW')]`}}}}");
+    static const char secret[] = "abcdfgh";
+    for (const char *name = "abcdefghi"; *name; name++) {
         char text[2] = {*name, '\0'};
         ck_assert_msg(roll_template_output_is_secret(tmpl, text) == (strchr(secret, *name) != NULL),
                       "output %s", text);
