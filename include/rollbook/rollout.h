@@ -193,12 +193,21 @@ struct roll_listener {
     void (*notice)(void *user, const char *text); /* waiting for a cancelled deployment, throttled, another driver, … */
 };
 
+/* Connections to the clouds of targets: one client and one token for each (cloud, tenant, credential), made when a target
+ * first needs it and shared by every call that is given the same links. */
+struct roll_links;
+/* loop is borrowed. sandbox gives the URL (borrowed) where this workspace's sandbox listens; it is asked once, when a target's
+ * cloud is "sandbox"; or NULL. */
+struct roll_links *roll_links_new(struct roll_loop *loop, struct roll_error *(*sandbox)(void *user, const char **ret_url), void *sandbox_user);
+void roll_links_free(struct roll_links *links);
+ROLL_AUTO_DEFINE(links, struct roll_links, roll_links_free)
+/* Fetches the target's token, if there is none yet, and says who it names; ROLL_E_CREDENTIAL. Owned. */
+struct roll_error *roll_links_prove(struct roll_links *links, const struct roll_order_target *target, char **ret_proved) ROLL_CHECKED;
+
 struct roll_driver_options {
     struct roll_ledger *ledger;
     struct roll_loop *loop;
-    /* Where the sandbox of this workspace listens (borrowed URL); asked once, when a target's cloud is "sandbox". */
-    struct roll_error *(*sandbox)(void *user, const char **ret_url);
-    void *sandbox_user;
+    struct roll_links *links;   /* borrowed */
     struct roll_actor actor;    /* proved may be NULL: it is filled from the token once there is one */
     const struct roll_listener *listener; /* or NULL */
     int64_t timeout_ms;         /* of the wait, 0: none */

@@ -60,6 +60,7 @@ struct roll_error *roll_act_open(struct roll_act *act, const char *environment)
     act->stream = roll_stream_of(act->plan, act->environment);
     ROLL_TRY(open_ledger(act));
     ROLL_TRY(roll_loop_new(&act->loop));
+    act->links = roll_links_new(act->loop, roll_app_sandbox, act->app);
     return act->options->dry_run ? NULL : settle(act);
 }
 
@@ -68,6 +69,7 @@ void roll_act_clear(struct roll_act *act)
     roll_git_close(act->git);
     roll_plan_free(act->plan);
     g_free(act->stream);
+    roll_links_free(act->links);
     roll_loop_free(act->loop);
 }
 
@@ -93,8 +95,7 @@ struct roll_driver_options roll_act_driver(const struct roll_act *act,
     return (struct roll_driver_options){
         .ledger = act->app->ledger,
         .loop = act->loop,
-        .sandbox = roll_app_sandbox,
-        .sandbox_user = act->app,
+        .links = act->links,
         .actor = act->app->actor,
         .listener = progress ? roll_progress_listener(progress) : NULL,
         .timeout_ms = act->options->timeout_ms,
@@ -115,6 +116,27 @@ static void attach_plan(struct roll_act *act, struct roll_choice *choice)
     choice->request.plan = g_strdup(blob->digest);
 }
 
+/* Lanes with roles ask who we are, and only the token proves it. */
+static struct roll_error *prove(struct roll_act *act, const struct roll_choice *choice)
+{
+    if (!act->environment->has_lanes || act->app->actor.proved)
+        return NULL;
+    return roll_links_prove(act->links, g_ptr_array_index(choice->order->targets, 0),
+                            &act->app->actor.proved);
+}
+
+/* What the choice passed by is recorded with the person's reason, as what policy passed by is. */
+static void give_reason(const struct roll_act *act, json_t *overrides)
+{
+    size_t index;
+    json_t *override;
+
+    json_array_foreach (overrides, index, override) {
+        if (act->options->reason && !json_object_get(override, "reason"))
+            json_object_set_new(override, "reason", json_string(act->options->reason));
+    }
+}
+
 static struct roll_error *govern(struct roll_act *act, struct roll_choice *choice)
 {
     const GPtrArray *overrides = act->options->overrides;
@@ -126,7 +148,9 @@ static struct roll_error *govern(struct roll_act *act, struct roll_choice *choic
     };
     json_t *recorded = NULL;
 
+    ROLL_TRY(prove(act, choice));
     ROLL_TRY(roll_policy_check(act->plan, act->environment, act->lane, &requester, &recorded));
+    give_reason(act, choice->request.overrides);
     if (recorded && choice->request.overrides) {
         json_array_extend(choice->request.overrides, recorded);
         json_decref(recorded);
@@ -163,7 +187,8 @@ static struct roll_error *try_once(struct roll_act *act, struct roll_outcome *ou
     struct roll_error *err;
 
     ROLL_TRY(act->choose(act, &choice));
-    ROLL_TRY(govern(act, choice));
+    if (!act->options->dry_run) /* which asks nobody, not even for a token */
+        ROLL_TRY(govern(act, choice));
     line = roll_act_sentence(act, choice);
     roll_say(act->app, "%s", line);
     roll_act_say_notes(act, choice);

@@ -53,6 +53,7 @@ struct roll_act {
     char *stream;                                    /* set by roll_act_open */
     struct roll_git *git; /* opened by choose where it is needed; freed by roll_act_clear */
     struct roll_loop *loop;
+    struct roll_links *links;
     void *user;
     struct roll_error *(*choose)(struct roll_act *act, struct roll_choice **ret_choice);
 };

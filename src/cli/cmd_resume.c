@@ -49,6 +49,7 @@ static struct roll_error *open_act(struct roll_act *act, const char *text, int64
     act->stream = g_steal_pointer(&environment);
     ROLL_TRY(roll_app_write_ledger(act->app));
     ROLL_TRY(roll_loop_new(&act->loop));
+    act->links = roll_links_new(act->loop, roll_app_sandbox, act->app);
     if (!*ret_number) {
         ROLL_TRY(roll_ledger_environments(act->app->ledger, act->stream, see_open, &open));
         *ret_number = open.number;

@@ -32,15 +32,16 @@ static int compare_texts(const void *a, const void *b)
 char *roll_held_write(GHashTable *held)
 {
     guint count;
-    g_autofree const char **releases = (const char **)g_hash_table_get_keys_as_array(held, &count);
+    g_autofree gpointer *releases = g_hash_table_get_keys_as_array(held, &count);
     GString *out = g_string_new("{");
 
     qsort(releases, count, sizeof *releases, compare_texts);
     for (guint i = 0; i < count; i++) {
         if (i > 0)
             g_string_append_c(out, ',');
-        roll_json_write_string(releases[i], strlen(releases[i]), out);
-        g_string_append_printf(out, ":%d", GPOINTER_TO_INT(g_hash_table_lookup(held, releases[i])));
+        const char *release = releases[i];
+        roll_json_write_string(release, strlen(release), out);
+        g_string_append_printf(out, ":%d", GPOINTER_TO_INT(g_hash_table_lookup(held, release)));
     }
     g_string_append_c(out, '}');
     return g_string_free(out, FALSE);

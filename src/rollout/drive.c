@@ -43,7 +43,6 @@ static void driver_clear(struct roll_driver *driver)
         g_hash_table_unref(driver->poll_urls);
     if (driver->orders)
         g_ptr_array_unref(driver->orders);
-    roll_links_free(driver->links);
     roll_lock_free(driver->lock);
     g_free(driver->actor.proved);
     g_free(driver->actor.claimed);
@@ -65,7 +64,7 @@ static void driver_init(struct roll_driver *driver, const struct roll_driver_opt
     driver->environment = g_strdup(slash ? slash + 1 : "");
     driver->actor.proved = g_strdup(options->actor.proved);
     driver->actor.claimed = g_strdup(options->actor.claimed);
-    driver->links = roll_links_new(options);
+    driver->links = options->links;
     driver->orders = g_ptr_array_new_with_free_func(order_free);
     driver->poll_urls = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     driver->sends = g_hash_table_new_full(NULL, NULL, roll_send_free, NULL);
@@ -190,40 +189,15 @@ static struct roll_error *fold_from(struct roll_driver *driver, int64_t first)
 
 /* ---- running -------------------------------------------------------------------------------- */
 
-struct token_wait {
-    struct roll_driver *driver;
-    struct roll_credential *credential;
-    struct roll_error *err;
-    bool done;
-};
-
-static void token_seen(void *user, const struct roll_secret *token, const struct roll_error *err)
-{
-    struct token_wait *wait = user;
-
-    if (!token)
-        wait->err = roll_error_new(ROLL_E_CREDENTIAL, "%s", err ? err->message : "no token");
-    wait->done = true;
-    roll_loop_stop(wait->driver->options->loop);
-}
-
 /* Who we are is in the token; it is asked for before the first event names us, and before anything
  * is recorded. */
 static struct roll_error *prove(struct roll_driver *driver)
 {
     const struct roll_order_target *first = g_ptr_array_index(driver->order->targets, 0);
-    struct token_wait wait = {.driver = driver};
 
-    ROLL_TRY(roll_links_get(driver->links, first, NULL, &wait.credential));
     if (driver->actor.proved)
         return NULL;
-    roll_credential_token(wait.credential, NULL, token_seen, &wait);
-    while (!wait.done)
-        ROLL_TRY(roll_loop_run(driver->options->loop));
-    if (wait.err)
-        return wait.err;
-    driver->actor.proved = g_strdup(roll_credential_actor(wait.credential));
-    return NULL;
+    return roll_links_prove(driver->links, first, &driver->actor.proved);
 }
 
 /* An append that failed is worth more than what the machine made of it. */

@@ -9,9 +9,6 @@
 
 /* ---- links.c: one client for each (cloud, tenant, credential) ------------------------------- */
 
-struct roll_links;
-struct roll_links *roll_links_new(const struct roll_driver_options *options); /* borrowed */
-void roll_links_free(struct roll_links *links);
 /* Borrowed until roll_links_free. */
 struct roll_error *roll_links_get(struct roll_links *links, const struct roll_order_target *target,
                                   struct roll_arm **ret_arm,

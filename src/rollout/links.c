@@ -9,8 +9,10 @@ struct link {
 };
 
 struct roll_links {
-    const struct roll_driver_options *options; /* borrowed */
-    GHashTable *links;                         /* "cloud\ntenant\ncredential" -> struct link * */
+    struct roll_loop *loop; /* borrowed */
+    struct roll_error *(*sandbox)(void *user, const char **ret_url);
+    void *sandbox_user;
+    GHashTable *links; /* "cloud\ntenant\ncredential" -> struct link * */
 };
 
 static void link_free(void *item)
@@ -23,11 +25,15 @@ static void link_free(void *item)
     g_free(link);
 }
 
-struct roll_links *roll_links_new(const struct roll_driver_options *options)
+struct roll_links *roll_links_new(struct roll_loop *loop,
+                                  struct roll_error *(*sandbox)(void *user, const char **ret_url),
+                                  void *sandbox_user)
 {
     struct roll_links *links = g_new0(struct roll_links, 1);
 
-    links->options = options;
+    links->loop = loop;
+    links->sandbox = sandbox;
+    links->sandbox_user = sandbox_user;
     links->links = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, link_free);
     return links;
 }
@@ -46,9 +52,9 @@ static struct roll_error *open_cloud(struct roll_links *links, const char *name,
     const char *url = NULL;
 
     if (g_strcmp0(name, "sandbox") == 0) {
-        if (!links->options->sandbox)
+        if (!links->sandbox)
             return roll_error_new(ROLL_E_INVALID, "there is no sandbox here");
-        ROLL_TRY(links->options->sandbox(links->options->sandbox_user, &url));
+        ROLL_TRY(links->sandbox(links->sandbox_user, &url));
     }
     return roll_cloud_new(name, url, ret_cloud);
 }
@@ -61,12 +67,12 @@ static struct roll_error *open_link(struct roll_links *links,
     struct link *link;
 
     ROLL_TRY(open_cloud(links, target->cloud, &cloud));
-    ROLL_TRY(roll_credential_new(links->options->loop, cloud, target->tenant, target->credential,
-                                 &credential));
+    ROLL_TRY(
+        roll_credential_new(links->loop, cloud, target->tenant, target->credential, &credential));
     link = g_new0(struct link, 1);
     link->cloud = g_steal_pointer(&cloud);
     link->credential = credential;
-    link->arm = roll_arm_new(links->options->loop, link->cloud, credential);
+    link->arm = roll_arm_new(links->loop, link->cloud, credential);
     *ret_link = link;
     return NULL;
 }
@@ -88,5 +94,40 @@ struct roll_error *roll_links_get(struct roll_links *links, const struct roll_or
         *ret_arm = link->arm;
     if (ret_credential)
         *ret_credential = link->credential;
+    return NULL;
+}
+
+/* ---- who we are ------------------------------------------------------------------------------ */
+
+struct token_wait {
+    struct roll_loop *loop;
+    struct roll_error *err;
+    bool done;
+};
+
+static void token_seen(void *user, const struct roll_secret *token, const struct roll_error *err)
+{
+    struct token_wait *wait = user;
+
+    if (!token)
+        wait->err = roll_error_new(ROLL_E_CREDENTIAL, "%s", err ? err->message : "no token");
+    wait->done = true;
+    roll_loop_stop(wait->loop);
+}
+
+struct roll_error *roll_links_prove(struct roll_links *links,
+                                    const struct roll_order_target *target, char **ret_proved)
+{
+    struct token_wait wait = {.loop = links->loop};
+    struct roll_credential *credential = NULL;
+
+    ROLL_TRY(roll_links_get(links, target, NULL, &credential));
+    if (!roll_credential_actor(credential)) {
+        roll_credential_token(credential, NULL, token_seen, &wait);
+        while (!wait.done)
+            ROLL_TRY(roll_loop_run(links->loop));
+    }
+    ROLL_TRY(wait.err);
+    *ret_proved = g_strdup(roll_credential_actor(credential));
     return NULL;
 }

@@ -44,7 +44,7 @@ static struct roll_error *object_text(struct roll_ledger *ledger, const struct r
     return roll_ledger_object(ledger, digest, ret_text);
 }
 
-static struct roll_error *ask(const struct roll_driver_options *options, struct roll_links *links,
+static struct roll_error *ask(const struct roll_driver_options *options,
                               const struct roll_choice *choice,
                               const struct roll_order_target *target, json_t **ret_changes)
 {
@@ -56,7 +56,7 @@ static struct roll_error *ask(const struct roll_driver_options *options, struct 
     struct roll_arm *arm = NULL;
     char correlation_id[ROLL_UUID_SIZE];
 
-    ROLL_TRY(roll_links_get(links, target, &arm, NULL));
+    ROLL_TRY(roll_links_get(options->links, target, &arm, NULL));
     ROLL_TRY(object_text(options->ledger, choice, target->template_digest, &template_text));
     ROLL_TRY(object_text(options->ledger, choice, target->parameters_digest, &parameters_text));
     roll_uuid_random(correlation_id);
@@ -78,15 +78,14 @@ static struct roll_error *ask(const struct roll_driver_options *options, struct 
 }
 
 static struct roll_error *ask_all(const struct roll_driver_options *options,
-                                  struct roll_links *links, const struct roll_choice *choice,
-                                  json_t *forecasts)
+                                  const struct roll_choice *choice, json_t *forecasts)
 {
     for (guint i = 0; i < choice->order->targets->len; i++) {
         const struct roll_order_target *target = g_ptr_array_index(choice->order->targets, i);
         json_t *changes = NULL;
 
-        ROLL_TRY(roll_error_wrap(ask(options, links, choice, target, &changes), "target '%s'",
-                                 target->name));
+        ROLL_TRY(
+            roll_error_wrap(ask(options, choice, target, &changes), "target '%s'", target->name));
         json_object_set_new(forecasts, target->name, changes);
     }
     return NULL;
@@ -95,11 +94,9 @@ static struct roll_error *ask_all(const struct roll_driver_options *options,
 struct roll_error *roll_rollout_what_if(const struct roll_driver_options *options,
                                         const struct roll_choice *choice, json_t **ret_forecasts)
 {
-    struct roll_links *links = roll_links_new(options);
     roll_auto(json) json_t *forecasts = json_object();
-    struct roll_error *err = ask_all(options, links, choice, forecasts);
+    struct roll_error *err = ask_all(options, choice, forecasts);
 
-    roll_links_free(links);
     if (!err)
         *ret_forecasts = g_steal_pointer(&forecasts);
     return err;
