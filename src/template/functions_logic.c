@@ -146,7 +146,7 @@ static struct roll_error *connect(const struct eval *eval, const struct expr *ca
         if (err && unknown->len > 0) {
             roll_error_free(err); /* an earlier argument may stop the evaluation before this one */
             g_string_truncate(work->trail.pointer, 0);
-            g_ptr_array_add(unknown, call->args[i]);
+            g_ptr_array_add(unknown, (gpointer)(uintptr_t)call->args[i]);
             continue;
         }
         ROLL_TRY(err);

@@ -52,7 +52,7 @@ struct expr {
         *function;      /* CALL: NULL if there is none of that name, or a user function */
     const char *space;  /* CALL: namespace of a user function, or NULL */
     const char *name;   /* CALL: as written */
-    struct expr **args; /* CALL: arguments; ACCESS: base and index */
+    const struct expr **args; /* CALL: arguments; ACCESS: base and index */
 };
 
 /* text without its brackets. */

@@ -62,8 +62,8 @@ const struct expr *expr_call(struct work *work, const char *name, const struct e
     struct expr *expr = new_expr(work, EXPR_CALL, count);
     expr->name = arena_text(work->arena, name, strlen(name));
     expr->function = function_find(name, strlen(name));
-    if (count > 0)
-        memcpy(expr->args, args, count * sizeof(*args));
+    for (unsigned i = 0; i < count; i++)
+        expr->args[i] = args[i];
     return expr;
 }
 
@@ -72,8 +72,8 @@ const struct expr *expr_access(struct work *work, const struct expr *base, const
 {
     struct expr *expr = new_expr(work, EXPR_ACCESS, 2);
     expr->dotted = dotted;
-    memcpy(&expr->args[0], &base, sizeof(base));
-    memcpy(&expr->args[1], &index, sizeof(index));
+    expr->args[0] = base;
+    expr->args[1] = index;
     return expr;
 }
 

@@ -213,8 +213,8 @@ static struct roll_error *parse_arguments(struct parser *parser, struct expr *ca
     parser->names_only = outer_names_only;
     call->count = args->len;
     call->args = arena_alloc(parser->arena, args->len * sizeof(struct expr *));
-    if (args->len > 0)
-        memcpy(call->args, args->pdata, args->len * sizeof(struct expr *));
+    for (guint i = 0; i < args->len; i++)
+        call->args[i] = args->pdata[i];
     return scan(parser);
 }
 
@@ -297,7 +297,9 @@ static struct roll_error *parse_expression(struct parser *parser, struct expr **
         access->args = arena_alloc(parser->arena, 2 * sizeof(struct expr *));
         access->count = 2;
         access->args[0] = expr;
-        ROLL_TRY(parse_index(parser, &access->args[1], &access->dotted));
+        struct expr *index = NULL;
+        ROLL_TRY(parse_index(parser, &index, &access->dotted));
+        access->args[1] = index;
         expr = access;
     }
     parser->nesting--;

@@ -4,7 +4,7 @@
 static struct roll_error *read_file(struct roll_template *file, const char *text, size_t size)
 {
     struct trail trail = {.pointer = g_string_new(NULL)};
-    if (size > MAX_TEXT * 4)
+    if (size > (size_t)MAX_TEXT * 4)
         return roll_error_new(ROLL_E_LIMIT, "the template is larger than %u bytes", MAX_TEXT);
     file->original = g_string_new_len(text, (gssize)size);
     struct roll_error *err = roll_json_read(text, size, ROLL_JSON_ARM, &file->strict);
