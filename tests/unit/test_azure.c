@@ -1080,8 +1080,8 @@ static const char *const bad_lists[] = {
     "reply 200\n  body {\"value\":[],\"nextLink\":\"https://evil.example/next\"}\n",
     "reply 200\n  body {\"value\":{}}\n",
     "reply 200\n  body []\n",
-    "reply 200\n  body {\"value\":[],\"nextLink\":\"${url}/subscriptions/x\"}\nexpect GET "
-    "/subscriptions/x\nreply 200\n  body {\"v\n",
+    ("reply 200\n  body {\"value\":[],\"nextLink\":\"${url}/subscriptions/x\"}\nexpect GET "
+     "/subscriptions/x\nreply 200\n  body {\"v\n"),
 };
 
 START_TEST(test_azure__a_list_that_cannot_be_read_is_no_empty_list)
