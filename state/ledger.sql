@@ -248,7 +248,10 @@ INSERT INTO objects (digest, size, data) VALUES (:digest, 0, NULL)
 UPDATE objects SET data = NULL WHERE digest = :digest AND data IS NOT NULL
 
 -- name: object_all
-SELECT digest, data FROM objects ORDER BY id
+SELECT digest, data, id FROM objects ORDER BY id
+
+-- name: object_indexed
+SELECT digest, id FROM objects ORDER BY digest
 
 -- name: release_add
 INSERT INTO releases (stream, version, seq, at, manifest, source_commit, base, data_version, data_floor)

@@ -21,7 +21,12 @@ struct verify {
     GHashTable *chains; /* id → struct chain */
     struct chain *last; /* of the last row: events of one stream mostly follow one another */
     int64_t last_id;
-    GHashTable *redacted; /* digests that events call redacted */
+    GHashTable *objects; /* digest → row id of every object, tombstones too: asked for one by one
+                            they would be read in no order, which costs as much as all else */
+    GPtrArray *gone;     /* borrowed digests of the tombstones */
+    int64_t indexed;     /* objects that their index names … */
+    char last_indexed[ROLL_HEX_SIZE]; /* … in order, the last one */
+    GHashTable *redacted;             /* digests that events call redacted */
     GString *tail;
     const char *wanted; /* a hash that must be there, or NULL */
     char *wanted_place; /* STREAM@SEQ, or NULL */
@@ -83,24 +88,20 @@ static struct roll_error *note_redaction(struct verify *verify, const struct row
     return NULL;
 }
 
-static struct roll_error *check_named(struct verify *verify, const struct chain *chain,
-                                      const struct row *row)
+static void check_named(struct verify *verify, const struct chain *chain, const struct row *row)
 {
     char digest[ROLL_HEX_SIZE];
     const char *first;
     size_t count;
-    bool there;
 
     if (!roll_line_objects(row->line, row->size, verify->tail, &first, &count))
         count = 0;
     for (size_t i = 0; i < count; i++) {
         g_strlcpy(digest, first + i * (ROLL_HEX_SIZE + 2) + 1, sizeof digest);
-        ROLL_TRY(roll_object_there(verify->ledger, digest, &there));
-        if (!there)
+        if (!g_hash_table_contains(verify->objects, digest))
             finding(verify, "%s@%" G_GINT64_FORMAT ": object %s, which it names, is missing",
                     chain->name, row->seq, digest);
     }
-    return NULL;
 }
 
 static void check_wanted(struct verify *verify, const struct chain *chain, const struct row *row)
@@ -143,7 +144,7 @@ static struct roll_error *check_event(struct verify *verify, struct chain *chain
     chain->seq = row->seq;
     memcpy(chain->hash, hash, sizeof hash);
     check_wanted(verify, chain, row);
-    ROLL_TRY(check_named(verify, chain, row));
+    check_named(verify, chain, row);
     return note_redaction(verify, row);
 }
 
@@ -216,21 +217,60 @@ static struct roll_error *check_object(struct verify *verify, struct roll_sql_st
     size_t size;
 
     verify->report.objects++;
-    if (!digest) {
-        finding(verify, "an object has no digest");
-    } else if (roll_sql_null_at(stmt, 1)) {
+    if (!digest || g_hash_table_contains(verify->objects, digest)) {
+        finding(verify, "an object has %s", digest ? "another one's digest" : "no digest");
+        return NULL;
+    }
+    char *kept = g_strdup(digest);
+    g_hash_table_insert(verify->objects, kept, GSIZE_TO_POINTER((gsize)roll_sql_int_at(stmt, 2)));
+    if (roll_sql_null_at(stmt, 1)) {
         verify->report.redacted++;
+        g_ptr_array_add(verify->gone, kept);
+        return NULL;
+    }
+    const void *data = roll_sql_blob_at(stmt, 1, &size);
+    roll_sha256_hex(data, size, found);
+    if (strcmp(found, digest) != 0)
+        finding(verify, "object %s: its content has the digest %s", digest, found);
+    return NULL;
+}
+
+/* Objects are found through their index: it must lead to each of them, and to nothing else. */
+static struct roll_error *check_object_indexed(struct verify *verify, struct roll_sql_stmt *stmt)
+{
+    const char *digest = roll_sql_text_at(stmt, 0);
+    gpointer id = digest ? g_hash_table_lookup(verify->objects, digest) : NULL;
+
+    if (!id || (gsize)roll_sql_int_at(stmt, 1) != GPOINTER_TO_SIZE(id) ||
+        strcmp(digest, verify->last_indexed) <= 0)
+        finding(verify, "object %s: the index of objects does not lead to it",
+                digest ? digest : "without a digest");
+    else
+        g_strlcpy(verify->last_indexed, digest, sizeof verify->last_indexed);
+    verify->indexed++;
+    return NULL;
+}
+
+static struct roll_error *check_objects(struct verify *verify)
+{
+    ROLL_TRY(each(verify, LEDGER_OBJECT_ALL, check_object));
+    if (!verify->report.first_bad)
+        ROLL_TRY(each(verify, LEDGER_OBJECT_INDEXED, check_object_indexed));
+    if (!verify->report.first_bad && verify->indexed != verify->report.objects)
+        finding(verify, "%" G_GINT64_FORMAT " objects, but %" G_GINT64_FORMAT " in their index",
+                verify->report.objects, verify->indexed);
+    return NULL;
+}
+
+static void check_gone(struct verify *verify)
+{
+    for (guint i = 0; i < verify->gone->len; i++) {
+        const char *digest = g_ptr_array_index(verify->gone, i);
         if (!g_hash_table_contains(verify->redacted, digest))
             finding(verify,
                     "object %s: its content is gone, and no event says that it was redacted",
                     digest);
-    } else {
-        const void *data = roll_sql_blob_at(stmt, 1, &size);
-        roll_sha256_hex(data, size, found);
-        if (strcmp(found, digest) != 0)
-            finding(verify, "object %s: its content has the digest %s", digest, found);
     }
-    return NULL;
 }
 
 /* ---- projections ----------------------------------------------------------------------------- */
@@ -316,10 +356,11 @@ static struct roll_error *load_chains(struct verify *verify)
 static struct roll_error *verify_all(struct verify *verify, bool projections)
 {
     ROLL_TRY(load_chains(verify));
+    ROLL_TRY(check_objects(verify));
     ROLL_TRY(each(verify, LEDGER_EVENT_ALL, check_row));
     if (!verify->report.first_bad)
         ROLL_TRY(check_index(verify));
-    ROLL_TRY(each(verify, LEDGER_OBJECT_ALL, check_object));
+    check_gone(verify);
     if (verify->wanted && !verify->wanted_found)
         finding(verify, "no event %s%shas the hash %s: the ledger was cut, or is another one",
                 verify->wanted_place ? verify->wanted_place : "", verify->wanted_place ? " " : "",
@@ -347,6 +388,8 @@ struct roll_error *roll_ledger_verify(struct roll_ledger *ledger,
         ROLL_TRY(read_wanted(&verify, options->head));
     verify.chains = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, g_free);
     verify.redacted = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    verify.objects = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    verify.gone = g_ptr_array_new();
     verify.tail = g_string_new(NULL);
     struct roll_error *err = roll_sql_begin(ledger->sql, false);
     if (!err)
@@ -355,6 +398,8 @@ struct roll_error *roll_ledger_verify(struct roll_ledger *ledger,
     g_clear_pointer(&verify.streams, g_ptr_array_unref);
     g_hash_table_unref(verify.chains);
     g_hash_table_unref(verify.redacted);
+    g_ptr_array_unref(verify.gone);
+    g_hash_table_unref(verify.objects);
     g_string_free(verify.tail, TRUE);
     g_free(verify.wanted_place);
     if (err)

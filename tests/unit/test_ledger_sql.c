@@ -11,6 +11,7 @@ static const struct {
     {"event_all", "verify and export"},
     {"event_naming", "redaction"},
     {"object_all", "verify"},
+    {"object_indexed", "verify"},
     {"environment_list", "a row for each environment"},
     {"rollout_all", "in order of its index, up to the limit"},
     {"rollout_of_service", "in order of its index, up to the limit"},

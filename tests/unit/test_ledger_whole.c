@@ -121,7 +121,7 @@ static const struct {
     {"UPDATE objects SET data = x'00' WHERE id = 1", "its content has the digest"},
     {"UPDATE objects SET data = NULL WHERE id = 1", "no event says that it was redacted"},
     {"DELETE FROM objects WHERE id = 1", "is missing"},
-    {"UPDATE objects SET digest = 'x' WHERE id = 1", "is missing"},
+    {"UPDATE objects SET digest = 'x' WHERE id = 1", "object x: its content has the digest"},
     {"UPDATE streams SET name = 'shop/test' WHERE id = 2", "shop/test@1"},
     {"UPDATE targets SET release = '1.0.0' WHERE target = 'weu'", "the projections differ"},
     {"DELETE FROM successes", "the projections differ"},
