@@ -44,11 +44,27 @@ struct roll_error *roll_act_record(struct roll_act *act, const struct roll_relea
     return roll_release_record(app->ledger, &app->actor, release);
 }
 
+static struct roll_error *see_open(void *user, const struct roll_environment_row *row)
+{
+    *(int64_t *)user = row->open_rollout;
+    return NULL;
+}
+
+/* It takes seconds when a request of the earlier command may still be under way. */
 static struct roll_error *settle(struct roll_act *act)
 {
+    int64_t open = 0;
     struct roll_driver_options options = roll_act_driver(act, NULL);
     struct roll_outcome outcome;
 
+    ROLL_TRY(roll_ledger_environments(act->app->ledger, act->stream, see_open, &open));
+    if (!open)
+        return NULL;
+    if (!act->app->globals.quiet) {
+        fprintf(act->app->err.file, "looking at what became of %s#%" PRId64 "\n", act->stream,
+                open);
+        fflush(act->app->err.file);
+    }
     return roll_error_wrap(roll_rollout_settle(&options, act->stream, &outcome),
                            "while settling what was interrupted in '%s'", act->stream);
 }

@@ -28,8 +28,10 @@ static void G_GNUC_PRINTF(3, 4)
     advice->any = true;
 }
 
-static void advise_success(struct roll_act *act, const json_t *view, struct advice *advice)
+static struct roll_error *advise_success(struct roll_act *act, const json_t *view,
+                                         struct advice *advice)
 {
+    g_autofree char *goal = NULL;
     const char *kind = roll_json_get_string(view, "kind");
     const char *name = act->environment->name;
 
@@ -39,11 +41,17 @@ static void advise_success(struct roll_act *act, const json_t *view, struct advi
                  "a hold keeps schedules away from %s until roll out, roll forward or roll unhold",
                  name);
         advise(advice, "undoes this", "roll forward %s --reason TEXT", name);
-    } else if (roll_json_get_string(view, "from")) {
-        if (g_strcmp0(kind, "hotfix") == 0)
-            roll_say(act->app, "the next ordinary release must contain this fix");
-        advise(advice, "undoes this", "roll back %s", name);
+        return NULL;
     }
+    if (g_strcmp0(kind, "hotfix") == 0)
+        roll_say(act->app, "the next ordinary release must contain this fix");
+    const char *except[] = {roll_json_get_string(view, "version"), NULL};
+    ROLL_TRY(roll_back_goal(act->app, act->stream, except, &goal));
+    if (goal) {
+        g_autofree char *effect = g_strdup_printf("returns to %s", goal);
+        advise(advice, effect, "roll back %s", name);
+    }
+    return NULL;
 }
 
 /* DESIGN section 6: the failed targets again, the next older release, forward, hotfix. */
@@ -90,6 +98,17 @@ static void advise_failure_back(struct roll_act *act, const struct roll_outcome 
     advise(advice, "what failed, in full", "roll show %s#%" PRId64, name, outcome->rollout);
 }
 
+static void advise_cancelled(struct roll_act *act, const struct roll_outcome *outcome,
+                             const json_t *view, struct advice *advice)
+{
+    const char *name = act->environment->name;
+
+    roll_say(act->app, "what was deployed before the cancel stays as it is");
+    if (roll_json_get_string(view, "from"))
+        advise(advice, "returns what was touched", "roll back %s", name);
+    advise(advice, "sends what is missing", "roll resume %s#%" PRId64, name, outcome->rollout);
+}
+
 struct roll_error *roll_act_say_next(struct roll_act *act, const struct roll_outcome *outcome,
                                      const json_t *view)
 {
@@ -97,11 +116,15 @@ struct roll_error *roll_act_say_next(struct roll_act *act, const struct roll_out
     struct advice advice = {.table = table};
 
     if (outcome->end == ROLL_END_SUCCEEDED)
-        advise_success(act, view, &advice);
+        ROLL_TRY(advise_success(act, view, &advice));
     else if (outcome->end == ROLL_END_FAILED)
         ROLL_TRY(advise_failure(act, outcome, view, &advice));
     else if (outcome->end == ROLL_END_FAILED_BACK)
         advise_failure_back(act, outcome, &advice);
+    else if (outcome->end == ROLL_END_CANCELLED)
+        advise_cancelled(act, outcome, view, &advice);
+    else if (outcome->end == ROLL_END_SUPERSEDED || outcome->end == ROLL_END_FENCED)
+        advise(&advice, "what is live now", "roll status %s", act->environment->name);
     else if (outcome->end == ROLL_END_DETACHED || outcome->end == ROLL_END_SETTLED)
         advise(&advice, "goes on from here", "roll resume %s#%" PRId64, act->environment->name,
                outcome->rollout);

@@ -31,12 +31,10 @@ static void known_rollout_clear(struct known_rollout *known)
     g_free(known->state);
 }
 
-static struct roll_error *resume_open(struct roll_act *act, int64_t rollout)
+static struct roll_error *resume_open(struct roll_act *act, const struct known_rollout *known,
+                                      int64_t rollout)
 {
     struct roll_outcome outcome = {0};
-    g_autofree char *question = g_strdup_printf(
-        "resume %s#%" PRId64 ": what was intended is looked at, what is missing is sent. Go on?",
-        act->stream, rollout);
 
     if (act->options->targets || act->options->ring)
         return roll_error_new(ROLL_E_USAGE,
@@ -47,7 +45,12 @@ static struct roll_error *resume_open(struct roll_act *act, int64_t rollout)
                               "an open rollout was decided already; 'roll show "
                               "%s#%" PRId64 "' shows it",
                               act->environment->name, rollout);
-    ROLL_TRY(roll_confirm(act->app, question, act->options->yes));
+    roll_say(act->app,
+             "resume %s#%" PRId64 ", %s to %s: what was intended is looked at, what is missing is "
+             "sent",
+             act->stream, rollout, known->kind,
+             known->release ? known->release : "each target's own release");
+    ROLL_TRY(roll_confirm(act->app, "Go on?", act->options->yes));
     roll_auto(progress) struct roll_progress *progress =
         roll_progress_new(roll_act_progress_screen(act->app), act->stream, act->app->globals.quiet);
     struct roll_driver_options options = roll_act_driver(act, progress);
@@ -108,7 +111,7 @@ struct roll_error *roll_act_resume(struct roll_act *act, int64_t rollout)
         err = roll_error_new(ROLL_E_NOT_FOUND, "there is no rollout '%s#%" PRId64 "'", act->stream,
                              rollout);
     if (!err && !known.ended_at)
-        err = resume_open(act, rollout);
+        err = resume_open(act, &known, rollout);
     else if (!err)
         err = send_again(act, &known, rollout);
     known_rollout_clear(&known);

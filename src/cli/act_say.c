@@ -41,7 +41,7 @@ char *roll_act_sentence(const struct roll_act *act, const struct roll_choice *ch
         g_string_append_printf(text, " to %s", choice->request.release);
     else
         g_string_append(text, " to each target's own release");
-    if (choice->request.from)
+    if (choice->request.from && g_strcmp0(choice->request.from, choice->request.release) != 0)
         g_string_append_printf(text, ", from %s", choice->request.from);
     g_string_append_printf(text, ": %u target%s", order->targets->len,
                            order->targets->len == 1 ? "" : "s");

@@ -41,15 +41,6 @@ static struct roll_error *report(struct roll_app *app, json_t *view)
 
 /* ---- mark ----------------------------------------------------------------------------------- */
 
-static struct roll_error *found(void *user, const struct roll_release_row *row)
-{
-    bool *seen = user;
-
-    (void)row;
-    *seen = true;
-    return NULL;
-}
-
 static struct roll_error *mark_release(struct roll_app *app, const struct context *context,
                                        char **arguments)
 {
@@ -58,12 +49,12 @@ static struct roll_error *mark_release(struct roll_app *app, const struct contex
     g_autofree char *service = at ? g_strndup(arguments[0], (gsize)(at - arguments[0])) : NULL;
     const char *version = NULL;
     struct roll_release_marked body = {0};
-    bool seen = false;
+    roll_auto(release) struct roll_release *release = NULL;
 
     ROLL_TRY(roll_workspace_plan(app->workspace, service, &plan));
     ROLL_TRY(roll_version_argument(arguments[0], plan->service, &version));
     ROLL_TRY(roll_app_write_ledger(app));
-    ROLL_TRY(roll_ledger_release(app->ledger, plan->service, version, found, &seen));
+    ROLL_TRY(roll_release_load(app->ledger, plan->service, version, &release));
     g_autofree char *version_copy = g_strdup(version), *verdict = g_strdup(arguments[1]);
     g_autofree char *fixed_by = g_strdup(context->fixed_by), *reason = g_strdup(context->reason);
     body = (struct roll_release_marked){

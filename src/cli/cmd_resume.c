@@ -97,12 +97,8 @@ static struct roll_error *cancel(struct roll_act *act, const char *text)
     roll_progress_end(progress);
     ROLL_TRY(err);
     ROLL_TRY(roll_act_finish(act, &outcome));
-    if (outcome.end == ROLL_END_CANCELLED) {
-        roll_say(act->app, "resources that were deployed before the cancel stay as they are; "
-                           "targets are dirty until the next rollout");
-        roll_say(act->app, "next: roll back %s", act->environment->name);
+    if (outcome.end == ROLL_END_CANCELLED)
         act->app->exit_status = 0;
-    }
     return NULL;
 }
 

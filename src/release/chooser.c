@@ -256,6 +256,13 @@ static struct roll_error *refuse_floor(struct release_chooser *chooser, const ch
             roll_error_new(ROLL_E_REFUSED, "'%s' is refused: %s; no release is safe", version,
                            reason),
             g_strdup_printf("roll mark %s floor N --reason TEXT", stream), NULL);
+    if (g_strcmp0(safe, chooser->history->live) == 0)
+        return release_error_next(
+            roll_error_new(ROLL_E_REFUSED,
+                           "'%s' is refused: %s; the nearest safe release is '%s', which is live",
+                           version, reason, safe),
+            g_strdup_printf("roll hotfix %s --artifact NAME=REF --reason TEXT", stream),
+            g_strdup_printf("roll mark %s floor N --reason TEXT", stream), NULL);
     bool succeeded = false;
     ROLL_TRY(release_history_succeeded(chooser->history, safe, &succeeded));
     bool back = succeeded && chooser->lane == ROLL_LANE_ROLLBACK;
