@@ -248,15 +248,44 @@ static struct roll_error *run_to_end(struct roll_driver *driver, struct roll_out
     return NULL;
 }
 
+/* On this replica the lock tells whether the driver lives; elsewhere only its claim does. */
+static struct roll_error *take_lock(struct roll_driver *driver, const struct known *known,
+                                    bool *ret_gone, bool *ret_alive)
+{
+    bool here = g_strcmp0(known->host, driver->host) == 0;
+
+    ROLL_TRY(
+        roll_ledger_lock(driver->options->ledger, driver->stream, known->number, &driver->lock));
+    *ret_alive = driver->lock == NULL;
+    *ret_gone = driver->lock != NULL && (here || !known->host);
+    return NULL;
+}
+
+/* What is superseded may have a driver that is gone; then nothing of it can still leave, and its
+ * young intents need not be waited for so long. */
+static struct roll_error *is_gone(struct roll_driver *driver, int64_t superseded, bool *ret_gone)
+{
+    struct known known = {0};
+    bool alive = false;
+    struct roll_error *err = superseded ? look_up(driver, superseded, &known) : NULL;
+
+    if (!err && superseded)
+        err = take_lock(driver, &known, ret_gone, &alive);
+    known_clear(&known);
+    return err;
+}
+
 static struct roll_error *start(struct roll_driver *driver, struct roll_choice *choice,
                                 struct roll_outcome *ret_outcome)
 {
     int64_t first = INT64_MAX;
+    bool gone = false;
 
     driver->order = choice->order;
     ROLL_TRY(roll_driver_seal(choice));
     ROLL_TRY(prove(driver));
-    ROLL_TRY(machine_new(driver, ROLL_MACHINE_DRIVE, false));
+    ROLL_TRY(is_gone(driver, choice->request.supersedes, &gone));
+    ROLL_TRY(machine_new(driver, ROLL_MACHINE_DRIVE, gone));
     if (choice->request.supersedes)
         ROLL_TRY(add_rollouts(driver, choice->request.supersedes, 0, &first));
     driver->order = choice->order;
@@ -284,19 +313,6 @@ struct roll_error *roll_rollout_start(const struct roll_driver_options *options,
     err = start(&driver, choice, ret_outcome);
     driver_clear(&driver);
     return err;
-}
-
-/* On this replica the lock tells whether the driver lives; elsewhere only its claim does. */
-static struct roll_error *take_lock(struct roll_driver *driver, const struct known *known,
-                                    bool *ret_gone, bool *ret_alive)
-{
-    bool here = g_strcmp0(known->host, driver->host) == 0;
-
-    ROLL_TRY(
-        roll_ledger_lock(driver->options->ledger, driver->stream, known->number, &driver->lock));
-    *ret_alive = driver->lock == NULL;
-    *ret_gone = driver->lock != NULL && (here || !known->host);
-    return NULL;
 }
 
 static struct roll_error *go_on(struct roll_driver *driver, const struct known *known,
