@@ -244,8 +244,7 @@ static void forget_step(struct roll_machine *machine, struct job *job)
  * gone had our clock and sends nothing more. */
 static int64_t believe_boot(const struct roll_machine *machine, const struct job *job)
 {
-    bool resumes = machine->mode == ROLL_MACHINE_DRIVE && job->rollout == machine->own;
-    int64_t wait = machine->gone && resumes ? MACHINE_LATE_MS : ROLL_ABSENT_MS;
+    int64_t wait = machine->gone ? MACHINE_LATE_MS : ROLL_ABSENT_MS;
     int64_t skew = machine->gone ? 0 : MACHINE_SKEW_MS;
     int64_t age = machine->wall_ms - job->rollout->sender_at;
 
