@@ -90,14 +90,15 @@ static struct roll_error *note_redaction(struct verify *verify, const struct row
 
 static void check_named(struct verify *verify, const struct chain *chain, const struct row *row)
 {
-    char digest[ROLL_HEX_SIZE];
+    char digest[ROLL_HEX_SIZE] = "";
     const char *first;
     size_t count;
 
     if (!roll_line_objects(row->line, row->size, verify->tail, &first, &count))
         count = 0;
     for (size_t i = 0; i < count; i++) {
-        g_strlcpy(digest, first + i * (ROLL_HEX_SIZE + 2) + 1, sizeof digest);
+        /* Not g_strlcpy, which measures the rest of the line each time. */
+        memcpy(digest, first + i * (ROLL_HEX_SIZE + 2) + 1, ROLL_HEX_SIZE - 1);
         if (!g_hash_table_contains(verify->objects, digest))
             finding(verify, "%s@%" G_GINT64_FORMAT ": object %s, which it names, is missing",
                     chain->name, row->seq, digest);
