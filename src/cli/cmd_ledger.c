@@ -28,10 +28,11 @@ static void print_report(struct roll_app *app, const struct roll_verify_report *
         return;
     }
     roll_say(app,
-             "%" G_GINT64_FORMAT " streams, %" G_GINT64_FORMAT " events, %" G_GINT64_FORMAT
-             " objects%s",
-             (gint64)report->streams, (gint64)report->events, (gint64)report->objects,
-             report->first_bad ? "" : ": every hash fits");
+             "%" G_GINT64_FORMAT " stream%s, %" G_GINT64_FORMAT " event%s, %" G_GINT64_FORMAT
+             " object%s%s",
+             (gint64)report->streams, report->streams == 1 ? "" : "s", (gint64)report->events,
+             report->events == 1 ? "" : "s", (gint64)report->objects,
+             report->objects == 1 ? "" : "s", report->first_bad ? "" : ": every hash fits");
     if (!report->first_bad)
         roll_say(
             app,

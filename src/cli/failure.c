@@ -13,6 +13,36 @@ static void write_safe(const char *text, bool keep_lines, GString *out)
     roll_text_safe(text, strlen(text), keep_lines, out);
 }
 
+/* "while reading …" is a circumstance; what went wrong in it is said first. */
+static bool is_circumstance(const struct roll_error *err)
+{
+    return g_str_has_prefix(err->message, "while ");
+}
+
+static const struct roll_error *said_first(const struct roll_error *err)
+{
+    while (err->cause && is_circumstance(err))
+        err = err->cause;
+    return err;
+}
+
+static void write_line(const char *before, const struct roll_error *err, GString *out)
+{
+    g_string_append(out, before);
+    write_safe(err->message, true, out);
+    g_string_append_c(out, '\n');
+}
+
+/* The innermost first. */
+static void write_circumstances(const struct roll_error *err, const struct roll_error *until,
+                                GString *out)
+{
+    if (err == until)
+        return;
+    write_circumstances(err->cause, until, out);
+    write_line("  ", err, out);
+}
+
 static void write_chain(const struct roll_screen *screen, const struct roll_error *err,
                         GString *out)
 {
@@ -21,13 +51,12 @@ static void write_chain(const struct roll_screen *screen, const struct roll_erro
         roll_paint(screen, ROLL_BAD, "error", out);
         g_string_append(out, ": ");
     }
-    write_safe(err->message, true, out);
+    const struct roll_error *first = said_first(err);
+    write_safe(first->message, true, out);
     g_string_append_c(out, '\n');
-    for (const struct roll_error *cause = err->cause; cause; cause = cause->cause) {
-        g_string_append(out, "  because: ");
-        write_safe(cause->message, true, out);
-        g_string_append_c(out, '\n');
-    }
+    for (const struct roll_error *cause = first->cause; cause; cause = cause->cause)
+        write_line("  because: ", cause, out);
+    write_circumstances(err, first, out);
 }
 
 /* "roll back prod" may be advised, "roll adopt prod" only by a version that has it. */
@@ -90,7 +119,7 @@ static void write_issue(const struct roll_error *err, GString *out)
 {
     g_autoptr(GString) text = g_string_new(NULL);
 
-    write_safe(err->message, false, text);
+    write_safe(said_first(err)->message, false, text);
     if (getenv("TF_BUILD")) {
         g_string_append_printf(out, "##vso[task.logissue type=error]%s\n", text->str);
     } else if (g_strcmp0(getenv("GITHUB_ACTIONS"), "true") == 0) {

@@ -128,12 +128,21 @@ static struct roll_error *check_arguments(const struct roll_app *app, const GPtr
     return NULL;
 }
 
+static struct roll_error *find_workspace(struct roll_app *app)
+{
+    struct roll_error *err = roll_workspace_find(NULL, &app->workspace);
+
+    if (roll_error_code(err) != ROLL_E_NOT_FOUND)
+        return err;
+    return roll_error_detail(err, "{\"next\":[\"roll init SERVICE   makes a first plan here\"]}");
+}
+
 static struct roll_error *prepare(struct roll_app *app)
 {
     unsigned needs = app->command->needs;
 
     if (needs & (ROLL_NEEDS_WORKSPACE | ROLL_READS_LEDGER | ROLL_WRITES_LEDGER))
-        ROLL_TRY(roll_workspace_find(NULL, &app->workspace));
+        ROLL_TRY(find_workspace(app));
     if (needs & ROLL_WRITES_LEDGER)
         return roll_app_write_ledger(app);
     if (needs & ROLL_READS_LEDGER) {

@@ -7,6 +7,9 @@ static struct roll_error *secret(const char *where, const char *name, const char
 {
     return release_error_next(roll_error_new(ROLL_E_REFUSED, "target '%s': parameter '%s' %s; %s",
                                              where, name, what, why),
+                              g_strdup_printf("in the parameter file: \"%s\": { \"reference\": { "
+                                              "\"keyVault\": { \"id\": … }, \"secretName\": … } }",
+                                              name),
                               g_strdup_printf("--override secret-scan:%s, if it is none", name),
                               NULL);
 }
@@ -42,7 +45,7 @@ static struct roll_error *check_given(struct release_maker *maker, const char *w
         return secret(where, declared->name, looks, "use a Key Vault reference");
     }
     return roll_error_wrap(roll_template_parameter_check(maker->tmpl, declared->name, value),
-                           "target '%s': parameter '%s'", where, declared->name);
+                           "target '%s': parameter '%s' does not fit", where, declared->name);
 }
 
 /* The default of a secure parameter would be a secret in the template, or another one at every

@@ -202,13 +202,15 @@ struct roll_error *release_effective_entry(struct release_maker *maker,
     const struct roll_order_target place = place_of(target);
     ROLL_TRY(check_scope(maker, where, target->scope));
     ROLL_TRY(roll_error_wrap(add_file(maker, environment->name, target->name, parameters),
-                             "target '%s'", where));
+                             "while preparing target '%s'", where));
     add_own(maker, target->parameters, parameters);
     ROLL_TRY(release_artifacts_apply(maker, where, parameters));
     ROLL_TRY(release_check_parameters(maker, where, parameters));
     const json_t *before = recorded_entry(maker, environment->name, target->name);
-    ROLL_TRY(roll_error_wrap(pin(maker, &place, before, parameters, pins), "target '%s'", where));
-    ROLL_TRY(roll_error_wrap(expand(maker, &place, parameters), "target '%s'", where));
+    ROLL_TRY(roll_error_wrap(pin(maker, &place, before, parameters, pins),
+                             "while preparing target '%s'", where));
+    ROLL_TRY(
+        roll_error_wrap(expand(maker, &place, parameters), "while preparing target '%s'", where));
     *ret_entry = entry_write(maker, release_scope_write(target), target->apply,
                              target->deployment_name, parameters, pins);
     return NULL;
@@ -234,7 +236,7 @@ struct roll_error *release_effective_from_base(struct release_maker *maker, cons
     ROLL_TRY(release_manifest_order_target(maker->base, "", environment, name, base,
                                            ROLL_LANE_HOTFIX, &place));
     struct roll_error *err =
-        roll_error_wrap(expand(maker, place, parameters), "target '%s'", where);
+        roll_error_wrap(expand(maker, place, parameters), "while preparing target '%s'", where);
     release_order_target_free(place);
     ROLL_TRY(err);
     json_t *pins = json_object_get(base, "pins");

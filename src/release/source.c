@@ -132,7 +132,8 @@ static struct roll_error *read_template(struct release_maker *maker)
         ROLL_TRY(release_bicep_compile(maker, &text));
     else
         ROLL_TRY(release_source_read(maker, path, &text));
-    ROLL_TRY(roll_template_read(text->str, text->len, path, &maker->tmpl));
+    ROLL_TRY(roll_error_wrap(roll_template_read(text->str, text->len, path, &maker->tmpl),
+                             "while reading '%s' at commit %.12s", path, maker->commit.id));
     ROLL_TRY(complete_template(maker));
     size_t size = 0;
     const char *strict = roll_template_text(maker->tmpl, &size);

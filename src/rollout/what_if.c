@@ -84,8 +84,8 @@ static struct roll_error *ask_all(const struct roll_driver_options *options,
         const struct roll_order_target *target = g_ptr_array_index(choice->order->targets, i);
         json_t *changes = NULL;
 
-        ROLL_TRY(
-            roll_error_wrap(ask(options, choice, target, &changes), "target '%s'", target->name));
+        ROLL_TRY(roll_error_wrap(ask(options, choice, target, &changes),
+                                 "while asking for target '%s'", target->name));
         json_object_set_new(forecasts, target->name, changes);
     }
     return NULL;

@@ -196,7 +196,7 @@ START_TEST(test_release__out_obeys_the_data_floor)
     const struct roll_choice_options old = {.release = "1.0.0", .ring = -1, .overrides = overrides};
     struct roll_choice *none = NULL;
     ck_refused(OUT(world, &old, &none), ROLL_E_REFUSED, "below the data floor 6 of target",
-               "roll out shop/prod --release 1.1.0");
+               "roll mark shop/prod floor N");
     world_close(&world);
 }
 END_TEST
