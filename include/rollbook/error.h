@@ -18,7 +18,7 @@ enum roll_code {
 
 struct roll_error {
     enum roll_code code;
-    char *message;            /* owned */
+    char *message;            /* owned; always valid UTF-8 */
     char *detail;             /* owned or NULL: the remote side's words, JSON text */
     struct roll_error *cause; /* owned or NULL */
     const char *file;         /* where it was made; only shown in debug builds */

@@ -30,6 +30,12 @@ static struct roll_error *make(const char *file, int line, enum roll_code code, 
 {
     struct roll_error *err = g_new0(struct roll_error, 1);
 
+    /* Messages quote what was given; they end up in terminals and in JSON. */
+    if (!g_utf8_validate(message, -1, NULL)) {
+        char *valid = g_utf8_make_valid(message, -1);
+        g_free(message);
+        message = valid;
+    }
     err->code = code;
     err->message = message;
     err->file = file;
