@@ -167,6 +167,12 @@ static struct roll_error *write_body(enum roll_event_kind kind, const void *body
     return NULL;
 }
 
+/* A field ends at its first NUL: the line would say more than what is understood. */
+static bool has_nul(const json_t *text)
+{
+    return strlen(json_string_value(text)) != json_string_length(text);
+}
+
 static struct roll_error *read_list(const json_t *value, bool digests, char ***ret_list)
 {
     g_autoptr(GPtrArray) list = g_ptr_array_new_with_free_func(g_free);
@@ -175,7 +181,7 @@ static struct roll_error *read_list(const json_t *value, bool digests, char ***r
         return roll_error_new(ROLL_E_INVALID, "a list is expected");
     for (size_t i = 0; i < json_array_size(value); i++) {
         const char *text = json_string_value(json_array_get(value, i));
-        if (!text || (digests && !roll_hex_is_digest(text)))
+        if (!text || has_nul(json_array_get(value, i)) || (digests && !roll_hex_is_digest(text)))
             return roll_error_new(ROLL_E_INVALID, "a list of %s is expected",
                                   digests ? "digests" : "texts");
         g_ptr_array_add(list, g_strdup(text));
@@ -196,6 +202,8 @@ static struct roll_error *read_field(const struct field *field, json_t *value, v
             return roll_error_new(ROLL_E_INVALID, "text is expected");
         if (field->type == FIELD_object && !roll_hex_is_digest(json_string_value(value)))
             return roll_error_new(ROLL_E_INVALID, "a digest is expected");
+        if (has_nul(value))
+            return roll_error_new(ROLL_E_INVALID, "text must not hold the character NUL");
         *(char **)at = g_strdup(json_string_value(value));
         return NULL;
     case FIELD_texts:
@@ -323,6 +331,15 @@ struct members {
     int64_t at, seq;
 };
 
+/* Names of kinds are compared byte by byte in the line, so those of newer programs must need no
+ * escapes. */
+static bool is_kind_name(const char *kind)
+{
+    size_t size = strspn(kind, "abcdefghijklmnopqrstuvwxyz0123456789.-_");
+
+    return size > 0 && kind[size] == '\0';
+}
+
 static struct roll_error *read_members(const json_t *value, struct members *ret_members)
 {
     const json_t *at = json_object_get(value, "at"), *seq = json_object_get(value, "seq");
@@ -339,6 +356,8 @@ static struct roll_error *read_members(const json_t *value, struct members *ret_
         !m.stream || !json_is_integer(at) || !json_is_integer(seq) ||
         json_object_size(m.actor) != 2)
         return roll_error_new(ROLL_E_INVALID, "the line has not the members of an event");
+    if (!is_kind_name(m.kind))
+        return roll_error_new(ROLL_E_INVALID, "'%s' is no kind of an event", m.kind);
     *ret_members = m;
     return check_place(m.stream, m.seq, m.prev);
 }
