@@ -184,13 +184,23 @@ static GString *fold_single(const char *text)
     return folded;
 }
 
+/* The last place of part, searched for backwards in linear time, which g_strrstr does not take.
+ * part is turned around. */
+static const char *find_last(GString *text, GString *part)
+{
+    const char *found = strstr(g_strreverse(text->str), g_strreverse(part->str));
+    size_t behind = found ? (size_t)(found - text->str) + part->len : 0;
+    g_strreverse(text->str);
+    return found ? text->str + text->len - behind : NULL;
+}
+
 struct roll_error *index_of_text(const struct call *call, bool last, json_t **ret_value)
 {
     if (!json_is_string(call->args[1]))
         return argument_error(call->function, 1, call->args[1]);
     g_autoptr(GString) text = fold_single(TEXT(0));
     g_autoptr(GString) part = fold_single(TEXT(1));
-    const char *found = last ? g_strrstr(text->str, part->str) : strstr(text->str, part->str);
+    const char *found = last ? find_last(text, part) : strstr(text->str, part->str);
     if (part->len == 0)
         found = last ? text->str + text->len : text->str;
     size_t offset = found ? utf16_length(text->str, (size_t)(found - text->str)) : 0;

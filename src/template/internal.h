@@ -30,6 +30,10 @@
 #define MAX_MADE (64u << 20) /* bytes that one expansion may make, all in all */
 #define MAX_LEVELS 20        /* deployments within deployments */
 #define MAX_CHILDREN 5       /* child resources within one another */
+#ifdef ROLL_FUZZING
+#undef MAX_FUEL
+#define MAX_FUEL 1000000 /* with sanitizers a step takes some twenty times as long */
+#endif
 
 /* ---- arena.c ---- */
 struct arena;
@@ -623,7 +627,8 @@ struct level {
     unsigned *stamps;       /* while dependencies are read: who named the instance last, plus 1 */
     struct instance *owner; /* the deployment that this level is, NULL at the top */
     unsigned depth;
-    bool vague; /* an id is unknown: dependencies cannot all be checked */
+    size_t named; /* bytes of ids so far */
+    bool vague;   /* an id is unknown: dependencies cannot all be checked */
 };
 
 struct env *env_new(struct work *work, const struct program *program, const struct scope *scope);

@@ -255,6 +255,10 @@ static struct roll_error *enter_instance(struct level *level, struct instance *i
     instance->id = arena_keep(level->work->arena, make_id(instance));
     g_autofree char *text = value_label(instance->id);
     g_autofree char *label = fold_id(text);
+    level->named += strlen(label);
+    if (level->named > MAX_TEXT) /* names are copied many times before the whole is measured */
+        return roll_error_new(ROLL_E_TEMPLATE, "the expanded template is larger than '%u' bytes",
+                              MAX_TEXT);
     instance->label = arena_text(level->work->arena, label, strlen(label));
     unsigned number = level->instances->len + 1;
     unsigned other = GPOINTER_TO_UINT(g_hash_table_lookup(level->by_id, instance->label));
