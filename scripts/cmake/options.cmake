@@ -42,6 +42,12 @@ if(ROLL_SANITIZE)
   target_link_options(roll_flags INTERFACE -fsanitize=address,undefined)
 endif()
 if(ROLL_FUZZ)
-  target_compile_options(roll_flags INTERFACE -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  if(NOT CMAKE_C_COMPILER_ID STREQUAL "Clang")
+    message(FATAL_ERROR "ROLL_FUZZ needs clang, whose libFuzzer it uses")
+  endif()
+  # ROLL_FUZZING lowers the bound on steps of evaluation, since with the sanitizers each of them takes longer.
+  target_compile_definitions(roll_flags INTERFACE ROLL_FUZZING=1)
+  target_compile_options(roll_flags INTERFACE
+    -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
   target_link_options(roll_flags INTERFACE -fsanitize=address,undefined)
 endif()
