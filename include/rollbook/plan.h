@@ -129,6 +129,14 @@ struct roll_error *roll_workspace_plan(const struct roll_workspace *workspace, c
 struct roll_error *roll_workspace_environment(const struct roll_workspace *workspace, const char *name, struct roll_plan **ret_plan,
                                               const struct roll_plan_environment **ret_environment) ROLL_CHECKED;
 
+/* Every environment of every service by name, in the plans' order, without checking the plans or reading files of targets. */
+struct roll_outline {
+    const char *service, *environment;
+    bool has_lanes;
+};
+typedef struct roll_error *(*roll_outline_fn)(void *user, const struct roll_outline *row);
+struct roll_error *roll_workspace_outline(const struct roll_workspace *workspace, roll_outline_fn fn, void *user) ROLL_CHECKED;
+
 const struct roll_plan_environment *roll_plan_environment_find(const struct roll_plan *plan, const char *name);
 const struct roll_plan_target *roll_plan_target_find(const struct roll_plan_environment *environment, const char *name);
 

@@ -7,6 +7,7 @@
 
 struct status {
     struct roll_app *app;
+    const char *only; /* an environment, or NULL */
     json_t *list;
     GPtrArray *hints; /* of char * */
 };
@@ -147,10 +148,9 @@ static struct roll_error *add_standings(struct status *status, const char *strea
     return NULL;
 }
 
-static struct roll_error *look(struct status *status, const struct roll_plan *plan,
-                               const struct roll_plan_environment *environment)
+static struct roll_error *look(struct status *status, const struct roll_outline *outline)
 {
-    g_autofree char *stream = roll_stream_of(plan, environment);
+    g_autofree char *stream = g_strdup_printf("%s/%s", outline->service, outline->environment);
     struct rows rows = {0};
     g_autofree char *goal = NULL;
     struct roll_error *err = NULL;
@@ -163,32 +163,41 @@ static struct roll_error *look(struct status *status, const struct roll_plan *pl
     if (!err && status->app->ledger)
         err = add_standings(status, stream, &rows);
     if (!err) {
-        json_t *view = view_of(plan->service, environment->name, &rows, goal);
-        json_object_set_new(view, "unrestricted", json_boolean(!environment->has_lanes));
+        json_t *view = view_of(outline->service, outline->environment, &rows, goal);
+        json_object_set_new(view, "unrestricted", json_boolean(!outline->has_lanes));
         json_array_append_new(status->list, view);
-        add_hints(status, environment->name, &rows);
+        add_hints(status, outline->environment, &rows);
     }
     rows_clear(&rows);
     return err;
 }
 
-static struct roll_error *look_all(struct status *status, const char *only)
+static bool is_wanted(const char *only, const struct roll_outline *outline)
+{
+    g_autofree char *stream = g_strdup_printf("%s/%s", outline->service, outline->environment);
+
+    return !only || strcmp(only, stream) == 0 || strcmp(only, outline->environment) == 0;
+}
+
+static struct roll_error *look_if_wanted(void *user, const struct roll_outline *outline)
+{
+    struct status *status = user;
+
+    return is_wanted(status->only, outline) ? look(status, outline) : NULL;
+}
+
+/* A name that is not there, or that two services have, is explained by the search that every other
+ * command makes. */
+static struct roll_error *look_all(struct status *status)
 {
     struct roll_app *app = status->app;
+    roll_auto(plan) struct roll_plan *plan = NULL;
+    const struct roll_plan_environment *environment = NULL;
 
-    if (only) {
-        roll_auto(plan) struct roll_plan *plan = NULL;
-        const struct roll_plan_environment *environment = NULL;
-        ROLL_TRY(roll_workspace_environment(app->workspace, only, &plan, &environment));
-        return look(status, plan, environment);
-    }
-    for (char **service = app->workspace->services; *service; service++) {
-        roll_auto(plan) struct roll_plan *plan = NULL;
-        ROLL_TRY(roll_workspace_plan(app->workspace, *service, &plan));
-        for (guint i = 0; i < plan->environments->len; i++)
-            ROLL_TRY(look(status, plan, g_ptr_array_index(plan->environments, i)));
-    }
-    return NULL;
+    ROLL_TRY(roll_workspace_outline(app->workspace, look_if_wanted, status));
+    if (!status->only || json_array_size(status->list) == 1)
+        return NULL;
+    return roll_workspace_environment(app->workspace, status->only, &plan, &environment);
 }
 
 static void print_row(struct roll_table *table, const json_t *view)
@@ -268,10 +277,10 @@ static struct roll_error *run(struct roll_app *app, void *context, char **argume
 {
     roll_auto(json) json_t *list = json_array();
     g_autoptr(GPtrArray) hints = g_ptr_array_new_with_free_func(g_free);
-    struct status status = {app, list, hints};
+    struct status status = {app, arguments[0], list, hints};
 
     (void)context;
-    ROLL_TRY(look_all(&status, arguments[0]));
+    ROLL_TRY(look_all(&status));
     if (app->json)
         roll_report_json(&app->out, list);
     else

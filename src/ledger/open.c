@@ -70,7 +70,8 @@ static struct roll_error *look(const char *path, mode_t type, bool *ret_there)
     return NULL;
 }
 
-static struct roll_error *prepare_folder(struct roll_ledger *ledger)
+/* *ret_made: the file is not there yet; what is made has to reach the disk with its folder. */
+static struct roll_error *prepare_folder(struct roll_ledger *ledger, bool *ret_made)
 {
     bool folder, file;
 
@@ -78,6 +79,7 @@ static struct roll_error *prepare_folder(struct roll_ledger *ledger)
     if (!folder && ledger->mode == ROLL_LEDGER_CREATE)
         ROLL_TRY(make_folder(ledger->dir));
     ROLL_TRY(look(ledger->path, S_IFREG, &file));
+    *ret_made = !file;
     if (file)
         return NULL;
     if (ledger->mode != ROLL_LEDGER_CREATE)
@@ -202,14 +204,15 @@ struct roll_error *roll_ledger_open(const char *state_dir, enum roll_ledger_mode
                                     struct roll_ledger **ret_ledger)
 {
     roll_auto(ledger) struct roll_ledger *ledger = g_new0(struct roll_ledger, 1);
+    bool made = false;
 
     ledger->dir = g_strdup(state_dir);
     ledger->path = g_build_filename(state_dir, "ledger.db", NULL);
     ledger->mode = mode;
-    ROLL_TRY(prepare_folder(ledger));
+    ROLL_TRY(prepare_folder(ledger, &made));
     ROLL_TRY(connect_file(ledger, mode == ROLL_LEDGER_READ));
     ROLL_TRY(migrate(ledger));
-    if (mode == ROLL_LEDGER_CREATE)
+    if (made)
         ROLL_TRY(sync_folder(ledger->dir));
     ROLL_TRY(load_state(ledger));
     *ret_ledger = g_steal_pointer(&ledger);
