@@ -32,7 +32,9 @@
 #define MAX_CHILDREN 5       /* child resources within one another */
 #ifdef ROLL_FUZZING
 #undef MAX_FUEL
+#undef MAX_MADE
 #define MAX_FUEL 1000000 /* with sanitizers a step takes some twenty times as long */
+#define MAX_MADE (16u << 20)
 #endif
 
 /* ---- arena.c ---- */

@@ -1,6 +1,8 @@
 /* Helpers of the fuzz targets. */
 #include "fuzz.h"
 
+#include <time.h>
+
 bool fuzz_ok(struct roll_error *err)
 {
     bool ok = !err;
@@ -14,8 +16,24 @@ bool fuzz_ok(struct roll_error *err)
     return ok;
 }
 
+#ifdef ROLL_FUZZING
+#define SECONDS_MAX 5
+#else
+#define SECONDS_MAX 60 /* the driver that replays has bounds of its own */
+#endif
+
+static clock_t begun;
+
+void fuzz_begin(void)
+{
+    begun = clock();
+}
+
 void fuzz_end(void)
 {
+    double seconds = (double)(clock() - begun) / CLOCKS_PER_SEC;
+
+    FUZZ_CHECK(seconds < SECONDS_MAX, "it took %.1f s", seconds);
     FUZZ_CHECK(roll_error_live() == 0, "%ld errors were dropped", roll_error_live());
 }
 

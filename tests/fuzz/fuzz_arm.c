@@ -159,6 +159,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     roll_auto(cloud) struct roll_cloud *cloud = NULL;
     int ends = 0;
 
+    fuzz_begin();
     FUZZ_MUST(roll_cloud_new(NULL, NULL, &cloud));
     struct roll_arm arm = {.cloud = cloud};
     sends = 0;

@@ -71,6 +71,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     roll_auto(event) struct roll_event *event = NULL;
 
+    fuzz_begin();
     if (fuzz_ok(roll_event_parse((const char *)data, size, &event))) {
         check_frame(event, (const char *)data, size);
         if (event->kind != ROLL_EVENT_UNKNOWN) {

@@ -58,6 +58,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                     .guid_seed = "seed"},
         .runtime = mode == '!' ? &runtime : NULL};
 
+    fuzz_begin();
     if (fuzz_ok(roll_template_eval(alone ? NULL : around(), &input, expression, &value)))
         fuzz_check_value(value);
     fuzz_end();

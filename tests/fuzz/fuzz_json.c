@@ -121,6 +121,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     const char *text = (const char *)data;
 
+    fuzz_begin();
     bool strict = check_dialect(text, size, ROLL_JSON_STRICT);
     bool arm = check_dialect(text, size, ROLL_JSON_ARM);
     check_dialect(text, size, ROLL_JSON_PLAN);

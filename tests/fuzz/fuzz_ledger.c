@@ -264,6 +264,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     roll_auto(ledger) struct roll_ledger *ledger = NULL;
     int64_t events = 0;
 
+    fuzz_begin();
     if (text->len == 0)
         return 0;
     FUZZ_MUST(roll_ledger_rehearse(NULL, &ledger));

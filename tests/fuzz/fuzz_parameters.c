@@ -8,6 +8,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const char *name;
     json_t *parameter;
 
+    fuzz_begin();
     if (fuzz_ok(
             roll_parameters_read((const char *)data, size, "main.parameters.json", &parameters))) {
         FUZZ_CHECK(json_is_object(parameters), "no map");

@@ -80,6 +80,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     roll_auto(workspace) struct roll_workspace *workspace = NULL;
     roll_auto(plan) struct roll_plan *plan = NULL;
 
+    fuzz_begin();
     if (!made)
         make_folder();
     g_autofree char *path = write_file(parts, 0);

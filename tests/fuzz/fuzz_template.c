@@ -194,6 +194,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     size_t text_size, parameters_size;
     const char *text = fuzz_part(parts, 0, &text_size);
 
+    fuzz_begin();
     if (parts->len > 1) {
         const char *file = fuzz_part(parts, 1, &parameters_size);
         fuzz_ok(roll_parameters_read(file, parameters_size, NULL, &parameters));

@@ -108,6 +108,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     } readers[] = {{'t', read_time},  {'d', read_duration},  {'u', read_url}, {'j', read_token},
                    {'r', read_reply}, {'c', read_challenge}, {'i', read_id},  {'s', show}};
 
+    fuzz_begin();
     if (size == 0)
         return 0;
     g_autofree char *text = fuzz_text(data + 1, size - 1);
