@@ -212,7 +212,7 @@ static struct roll_error *try_once(struct roll_act *act, struct roll_outcome *ou
         return roll_act_show_diff(act, choice);
     ROLL_TRY(roll_confirm(act->app, "Go on?", act->options->yes));
     g_free(choice->request.reason);
-    choice->request.reason = g_strdup(act->options->reason);
+    choice->request.reason = g_strdup(act->options->reason ? act->options->reason : act->reason);
     attach_plan(act, choice);
     err = drive(act, choice, outcome);
     *ret_moved = roll_error_code(err) == ROLL_E_CONFLICT;

@@ -54,6 +54,7 @@ struct roll_act {
     struct roll_git *git; /* opened by choose where it is needed; freed by roll_act_clear */
     struct roll_loop *loop;
     struct roll_links *links;
+    const char *reason; /* where the person gives none: that of what is sent again */
     void *user;
     struct roll_error *(*choose)(struct roll_act *act, struct roll_choice **ret_choice);
 };

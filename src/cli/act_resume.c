@@ -7,7 +7,7 @@
 /* ---- resuming ------------------------------------------------------------------------------- */
 
 struct known_rollout {
-    char *kind, *release, *state;
+    char *kind, *release, *state, *reason;
     int64_t ended_at;
 };
 
@@ -19,6 +19,7 @@ static struct roll_error *know_rollout(void *user, const struct roll_rollout_row
         .kind = g_strdup(row->kind),
         .release = g_strdup(row->release),
         .state = g_strdup(row->state),
+        .reason = g_strdup(row->reason),
         .ended_at = row->ended_at,
     };
     return NULL;
@@ -29,6 +30,7 @@ static void known_rollout_clear(struct known_rollout *known)
     g_free(known->kind);
     g_free(known->release);
     g_free(known->state);
+    g_free(known->reason);
 }
 
 static struct roll_error *resume_open(struct roll_act *act, const struct known_rollout *known,
@@ -97,6 +99,7 @@ static struct roll_error *send_again(struct roll_act *act, struct known_rollout 
     act->lane = lane_of_kind(known->kind);
     act->verb = known->kind;
     act->user = known;
+    act->reason = known->reason;
     act->choose = choose_again;
     return roll_act_run(act);
 }

@@ -256,8 +256,8 @@ static void say_end(struct roll_act *act, const struct roll_outcome *outcome, co
 
     roll_say(act->app, "%s#%" PRId64 " %s%s%s", act->stream, outcome->rollout,
              end_word(outcome->end), failed && why ? ": " : "", failed && why ? why : "");
-    if (failed)
-        say_target_failures(act->app, view);
+    /* A back that brought everything and left a target unhealthy says so too. */
+    say_target_failures(act->app, view);
     if (outcome->back)
         roll_say(act->app, "%s#%" PRId64 " (the way back) %s", act->stream, outcome->back,
                  end_word(outcome->back_end));

@@ -106,9 +106,13 @@ static void add_hints(struct status *status, const char *environment, const stru
                                                        "   if its command is gone",
                                                        environment, (gint64)rows->open_rollout));
     else if (rows->dirty > 0 || g_strcmp0(rows->last_state, "failed") == 0)
-        g_ptr_array_add(status->hints,
-                        g_strdup_printf("next: roll back %s, or roll resume %s#%" G_GINT64_FORMAT,
-                                        environment, environment, (gint64)rows->last_rollout));
+        g_ptr_array_add(
+            status->hints,
+            rows->last_good
+                ? g_strdup_printf("next: roll back %s, or roll resume %s#%" G_GINT64_FORMAT,
+                                  environment, environment, (gint64)rows->last_rollout)
+                : g_strdup_printf("next: roll resume %s#%" G_GINT64_FORMAT, environment,
+                                  (gint64)rows->last_rollout));
 }
 
 /* Where its targets stand, when they do not stand together. */
