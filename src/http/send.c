@@ -94,6 +94,8 @@ void call_free(struct roll_http_call *call)
 {
     g_free(call->method);
     g_free(call->url);
+    for (char **line = call->headers; line && *line; line++)
+        roll_wipe(*line, strlen(*line)); /* an identity endpoint's secret */
     g_strfreev(call->headers);
     roll_secret_free(call->bearer);
     roll_wipe(call->body, call->body_size); /* a client secret, when it asks for a token */
