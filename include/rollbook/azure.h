@@ -31,9 +31,10 @@ ROLL_AUTO_DEFINE(cloud, struct roll_cloud, roll_cloud_free)
 /* ---- credentials ---------------------------------------------------------------------------- */
 
 /* One for each (cloud, tenant, kind). kind: NULL for the chain of DefaultAzureCredential (AZURE_TOKEN_CREDENTIALS narrows it),
- * or "environment", "cli", or the SDKs' name of one without regard to case. ROLL_E_CREDENTIAL: unknown, or not supported yet by
- * this version. tenant (or NULL) is copied; loop and cloud are borrowed and must outlive it. For a sandbox: a static token.
- * Source: services reference 1.2, 1.6, 1.7. */
+ * or "environment", "workload-identity", "github", "azure-pipelines", "managed-identity", "cli", or the SDKs' name of one without
+ * regard to case. ROLL_E_CREDENTIAL: unknown, or not supported by this version. tenant (or NULL) is copied; loop and cloud are
+ * borrowed and must outlive it. For a sandbox: a static token. Variables and files are read when a token is fetched.
+ * Source: services reference 1.2 to 1.8. */
 struct roll_credential;
 struct roll_error *roll_credential_new(struct roll_loop *loop, const struct roll_cloud *cloud, const char *tenant,
                                        const char *kind, struct roll_credential **ret_credential) ROLL_CHECKED;
@@ -104,7 +105,7 @@ void roll_arm_free(struct roll_arm *arm);
 ROLL_AUTO_DEFINE(arm, struct roll_arm, roll_arm_free)
 
 /* Every call below: fn is called once, never before the call returns; what reply points to is borrowed until fn returns;
- * arguments are copied. A 401 is answered once with a new token. */
+ * arguments are copied. A 401 is answered once with a new token, which has what a claims challenge demands. */
 
 /* PUT of a deployment. template_text: strict JSON as recorded; parameters_text: the map {name: {value|reference}};
  * tags: {name: text} or NULL; location only outside resource groups. Mode is Incremental always. Never repeated here. */

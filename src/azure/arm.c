@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "azure/arm.h"
+#include "azure/challenge.h"
 #include "azure/credential.h"
 #include "rollbook/digest.h"
 #include "rollbook/time.h"
@@ -90,8 +91,9 @@ static void on_reply(void *user, const struct roll_http_reply *reply)
         budget_saw(arm->budget, call->subscription, reply, roll_boot_ms());
     /* 401 is a definite no, so that a PUT may be sent again too. */
     if (reply->status == 401 && !call->renewed && !arm->cloud->sandbox) {
+        g_autofree char *claims = challenge_claims(roll_http_header(reply, "www-authenticate"));
         call->renewed = true;
-        credential_drop(arm->credential, NULL, call->token);
+        credential_drop(arm->credential, NULL, call->token, claims);
         g_clear_pointer(&call->token, roll_secret_free);
         roll_credential_token(arm->credential, NULL, on_token, call);
         return;

@@ -6,4 +6,9 @@
  * is none, or the header is NULL or of another scheme. Owned by the caller. */
 char *challenge_value(const char *header, const char *name);
 
+/* What the next token must have, as the login takes it: the claims of an insufficient_claims
+ * challenge, with the sign that we know such challenges. NULL when there is none or it is no JSON
+ * object. Owned by the caller. */
+char *challenge_claims(const char *header);
+
 #endif

@@ -20,17 +20,23 @@ struct waiter {
     void *user;
 };
 
-/* In DefaultAzureCredential's order. Those without fetch are known by name only. */
-static const struct token_source not_built[] = {
-    {.kind = "workload-identity", .sdk_name = "WorkloadIdentityCredential", .production = true},
-    {.kind = "managed-identity", .sdk_name = "ManagedIdentityCredential", .production = true},
-    {.kind = "azure-pipelines", .sdk_name = "AzurePipelinesCredential"},
-    {.kind = "github", .sdk_name = "GitHubActionsCredential"},
-    {.kind = "device-code", .sdk_name = "DeviceCodeCredential"},
-    {.kind = "powershell", .sdk_name = "AzurePowerShellCredential"},
-    {.kind = "azd", .sdk_name = "AzureDeveloperCliCredential"},
-};
-static const struct token_source *const built[] = {&token_source_environment, &token_source_cli};
+/* In DefaultAzureCredential's order, with the pipelines' own tokens beside other federated ones.
+ * Those without fetch are known by name only. */
+static const struct token_source powershell = {
+    .kind = "powershell", .sdk_name = "AzurePowerShellCredential", .group = TOKEN_ON_REQUEST};
+static const struct token_source azd = {
+    .kind = "azd", .sdk_name = "AzureDeveloperCliCredential", .group = TOKEN_ON_REQUEST};
+static const struct token_source device_code = {
+    .kind = "device-code", .sdk_name = "DeviceCodeCredential", .group = TOKEN_ON_REQUEST};
+static const struct token_source *const known[] = {&token_source_environment,
+                                                   &token_source_workload_identity,
+                                                   &token_source_github,
+                                                   &token_source_azure_pipelines,
+                                                   &token_source_managed_identity,
+                                                   &token_source_cli,
+                                                   &device_code,
+                                                   &powershell,
+                                                   &azd};
 
 /* ---- which sources ---- */
 
@@ -40,34 +46,46 @@ static bool is_called(const struct token_source *source, const char *name)
            g_ascii_strcasecmp(source->sdk_name, name) == 0;
 }
 
+/* "environment, …, cli" */
+static char *supported_names(void)
+{
+    GString *names = g_string_new(NULL);
+
+    for (size_t i = 0; i < G_N_ELEMENTS(known); i++)
+        if (known[i]->fetch)
+            g_string_append_printf(names, "%s%s", names->len > 0 ? ", " : "", known[i]->kind);
+    return g_string_free(names, FALSE);
+}
+
 static struct roll_error *select_by_name(struct roll_credential *credential, const char *name,
                                          const char *where)
 {
-    for (size_t i = 0; i < G_N_ELEMENTS(built); i++) {
-        if (is_called(built[i], name)) {
-            credential->sources[0] = built[i];
-            credential->sources[1] = NULL;
-            return NULL;
-        }
+    const struct token_source *source = NULL;
+
+    for (size_t i = 0; i < G_N_ELEMENTS(known) && !source; i++)
+        if (is_called(known[i], name))
+            source = known[i];
+    if (source && source->fetch) {
+        credential->sources[0] = source;
+        credential->sources[1] = NULL;
+        return NULL;
     }
-    for (size_t i = 0; i < G_N_ELEMENTS(not_built); i++)
-        if (is_called(&not_built[i], name))
-            return roll_error_new(ROLL_E_CREDENTIAL,
-                                  "credential '%s' (%s) is not supported yet by this version; "
-                                  "'environment' (client secret) and 'cli' are",
-                                  name, where);
+    g_autofree char *names = supported_names();
     return roll_error_new(ROLL_E_CREDENTIAL,
-                          "unknown credential '%s' (%s); 'environment' and 'cli' are supported",
-                          name, where);
+                          source ? "credential '%s' (%s) is not supported by this version; one of "
+                                   "%s is needed"
+                                 : "unknown credential '%s' (%s); one of %s is needed",
+                          name, where, names);
 }
 
-static void select_all(struct roll_credential *credential, bool production, bool developer)
+static void select_group(struct roll_credential *credential, bool production, bool developer)
 {
     size_t count = 0;
 
-    for (size_t i = 0; i < G_N_ELEMENTS(built); i++)
-        if (built[i]->production ? production : developer)
-            credential->sources[count++] = built[i];
+    for (size_t i = 0; i < G_N_ELEMENTS(known); i++)
+        if ((production && known[i]->group == TOKEN_PRODUCTION) ||
+            (developer && known[i]->group == TOKEN_DEVELOPER))
+            credential->sources[count++] = known[i];
     credential->sources[count] = NULL;
 }
 
@@ -78,11 +96,11 @@ static struct roll_error *select_sources(struct roll_credential *credential, con
     if (kind)
         return select_by_name(credential, kind, "in the plan");
     if (!narrowed || !*narrowed)
-        select_all(credential, true, true);
+        select_group(credential, true, true);
     else if (g_ascii_strcasecmp(narrowed, "prod") == 0)
-        select_all(credential, true, false);
+        select_group(credential, true, false);
     else if (g_ascii_strcasecmp(narrowed, "dev") == 0)
-        select_all(credential, false, true);
+        select_group(credential, false, true);
     else
         return select_by_name(credential, narrowed, "AZURE_TOKEN_CREDENTIALS");
     return NULL;
@@ -108,7 +126,8 @@ static void token_free(gpointer data)
     struct token *token = data;
 
     if (token->fetching)
-        token->credential->sources[token->source]->stop(token);
+        token->source->stop(token);
+    g_free(token->claims);
     roll_loop_cancel_timer(token->credential->loop, token->timer);
     roll_secret_free(token->secret);
     roll_error_free(token->err);
@@ -126,6 +145,7 @@ struct roll_error *roll_credential_new(struct roll_loop *loop, const struct roll
 
     credential->loop = loop;
     credential->cloud = cloud;
+    credential->retry_second = 1000;
     credential->tokens = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, token_free);
     if (tenant && !is_tenant(tenant))
         return roll_error_new(ROLL_E_CREDENTIAL, "'%s' is no tenant", tenant);
@@ -190,24 +210,31 @@ static bool is_valid(const struct token *token, int64_t until)
     return token->secret && roll_boot_ms() < until;
 }
 
-void token_fetched(struct token *token, const char *text, size_t size, int64_t seconds)
+/* When its issuer wants it, else five minutes before the end, else at half of a short life. */
+static int64_t renew_after_ms(struct token_life life)
+{
+    int64_t latest = life.valid * 1000 - MIN(RENEW_BEFORE_MS, life.valid * 500);
+
+    return life.renew > 0 && life.renew < life.valid ? MIN(life.renew * 1000, latest) : latest;
+}
+
+void token_fetched(struct token *token, const char *text, size_t size, struct token_life life)
 {
     struct roll_credential *credential = token->credential;
     int64_t now = roll_boot_ms();
-    int64_t life = CLAMP(seconds, 60, 24 * 60 * 60) * 1000;
 
+    life.valid = CLAMP(life.valid, 60, 24 * 60 * 60);
     token->fetching = false;
     roll_secret_free(token->secret);
     token->secret = roll_secret_new(text, size);
-    token->expires_at = now + life - USELESS_MS;
-    token->renew_at = now + life - MIN(RENEW_BEFORE_MS, life / 2);
-    /* The one that worked is remembered. */
-    credential->sources[0] = credential->sources[token->source];
-    credential->sources[1] = NULL;
+    token->expires_at = now + life.valid * 1000 - USELESS_MS;
+    token->renew_at = now + renew_after_ms(life);
+    if (!credential->worked[0])
+        credential->worked[0] = token->source;
     if (!credential->actor)
         credential->actor = claims_actor(text, size);
-    roll_log(ROLL_LOG_DEBUG, "token from %s for %s, valid %d min", credential->sources[0]->kind,
-             token->audience, (int)(life / 60000));
+    roll_log(ROLL_LOG_DEBUG, "token from %s for %s, valid %d min", token->source->kind,
+             token->audience, (int)(life.valid / 60));
     answer_soon(token);
 }
 
@@ -216,6 +243,7 @@ static void end_without_token(struct token *token)
     int64_t now = roll_boot_ms();
 
     token->fetching = false;
+    g_clear_pointer(&token->claims, g_free);
     /* One that is old but still valid is better than none; the next try comes a little later. */
     if (is_valid(token, token->expires_at))
         token->renew_at = MIN(now + RENEW_AGAIN_MS, token->expires_at);
@@ -228,7 +256,7 @@ static void end_without_token(struct token *token)
 static void note_failure(struct token *token, const char *why)
 {
     g_string_append_printf(token->tried, "%s%s: %s", token->tried->len > 0 ? "; " : "",
-                           token->credential->sources[token->source]->kind, why);
+                           token->source->kind, why);
 }
 
 void token_failed(struct token *token, char *why)
@@ -238,40 +266,37 @@ void token_failed(struct token *token, char *why)
     end_without_token(token);
 }
 
-/* Variables of credentials that would be next in the chain, but are not built: silence would
- * mislead. */
-static void note_not_built(struct token *token)
+/* The next one that lacks nothing. */
+static void try_sources(struct token *token)
 {
-    static const struct {
-        const char *variable, *kind;
-    } signs[] = {{"AZURE_FEDERATED_TOKEN_FILE", "workload-identity"},
-                 {"IDENTITY_ENDPOINT", "managed-identity"},
-                 {"MSI_ENDPOINT", "managed-identity"}};
-
-    for (size_t i = 0; i < G_N_ELEMENTS(signs); i++)
-        if (g_getenv(signs[i].variable) && !strstr(token->tried->str, signs[i].kind))
-            g_string_append_printf(token->tried,
-                                   "; %s (%s is set): not supported yet by this version",
-                                   signs[i].kind, signs[i].variable);
-}
-
-static void fetch(struct token *token)
-{
-    const struct roll_credential *credential = token->credential;
-
-    token->fetching = true;
-    g_string_truncate(token->tried, 0);
-    for (token->source = 0; credential->sources[token->source]; token->source++) {
-        const struct token_source *source = credential->sources[token->source];
-        g_autofree char *missing = source->lacks(credential);
+    while (*token->next) {
+        token->source = *token->next++;
+        g_autofree char *missing = token->source->lacks(token->credential);
         if (!missing) {
-            source->fetch(token);
+            token->tries = 0;
+            token->source->fetch(token);
             return;
         }
         note_failure(token, missing);
     }
-    note_not_built(token);
     end_without_token(token);
+}
+
+void token_unavailable(struct token *token, char *why)
+{
+    note_failure(token, why);
+    g_free(why);
+    try_sources(token);
+}
+
+static void fetch(struct token *token)
+{
+    struct roll_credential *credential = token->credential;
+
+    token->fetching = true;
+    token->next = credential->worked[0] ? credential->worked : credential->sources;
+    g_string_truncate(token->tried, 0);
+    try_sources(token);
 }
 
 static void use_static(struct token *token)
@@ -322,12 +347,15 @@ const char *roll_credential_actor(const struct roll_credential *credential)
 }
 
 void credential_drop(struct roll_credential *credential, const char *audience,
-                     const struct roll_secret *secret)
+                     const struct roll_secret *secret, const char *claims)
 {
     struct token *token = need_token(credential, audience);
 
-    if (token->secret == secret && !credential->cloud->sandbox)
-        g_clear_pointer(&token->secret, roll_secret_free);
+    if (token->secret != secret || credential->cloud->sandbox)
+        return; /* another one refused it before, and a new one is here or under way */
+    g_clear_pointer(&token->secret, roll_secret_free);
+    g_free(token->claims);
+    token->claims = g_strdup(claims);
 }
 
 void credential_forget(struct roll_credential *credential, const void *user)

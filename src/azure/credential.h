@@ -7,29 +7,41 @@
 
 struct token; /* one for each audience */
 
+/* What AZURE_TOKEN_CREDENTIALS may narrow the chain to. */
+enum token_group {
+    TOKEN_PRODUCTION, /* prod */
+    TOKEN_DEVELOPER,  /* dev */
+    TOKEN_ON_REQUEST, /* in no chain: only when it is selected by name */
+};
+
 /* One way to a token. */
 struct token_source {
     const char *kind;     /* as in the plan */
     const char *sdk_name; /* as in AZURE_TOKEN_CREDENTIALS */
-    bool production;      /* belongs to AZURE_TOKEN_CREDENTIALS=prod, else to dev */
+    enum token_group group;
     /* What it lacks here, owned by the caller; NULL when it can be tried. */
     char *(*lacks)(const struct roll_credential *credential);
-    /* Starts; ends with token_fetched or token_failed, not before it returns. NULL: not built yet.
-     */
+    /* Starts; ends with token_fetched, token_failed or token_unavailable, which may come before it
+     * returns. NULL: known by name only. */
     void (*fetch)(struct token *token);
     /* Stops what fetch started, without an end. */
     void (*stop)(struct token *token);
 };
 
-extern const struct token_source token_source_environment, token_source_cli;
+extern const struct token_source token_source_environment, token_source_workload_identity,
+    token_source_github, token_source_azure_pipelines, token_source_managed_identity,
+    token_source_cli;
 
 struct roll_credential {
     struct roll_loop *loop;         /* borrowed */
     const struct roll_cloud *cloud; /* borrowed */
     char *tenant;                   /* the plan's, or NULL */
-    /* Tried in this order, NULL at the end; then only the first that gave a token. */
+    /* Tried in this order, NULL at the end. */
     const struct token_source *sources[8];
-    GHashTable *tokens; /* audience → struct token, owned */
+    /* The first that gave a token, NULL at the end: from then on nobody else is asked. */
+    const struct token_source *worked[2];
+    int64_t retry_second; /* ms; tests make it short */
+    GHashTable *tokens;   /* audience → struct token, owned */
     char *actor;
 };
 
@@ -44,20 +56,37 @@ struct token {
     struct roll_error *err;     /* for the waiters, until they are answered */
 
     bool fetching;
-    int source;                  /* index of the one that is tried */
-    GString *tried;              /* what each lacked */
-    struct roll_http_call *http; /* of a source */
+    const struct token_source *source;      /* that is tried */
+    const struct token_source *const *next; /* after it */
+    GString *tried;                         /* what each lacked */
+    char *claims; /* JSON of a claims challenge, for the next request of a token; or NULL */
+
+    /* Of a source, from fetch to its end. */
+    struct roll_http_call *http;
+    unsigned retry_timer;
+    int tries;
+    const char *proof; /* "client secret", … for a refusal; static */
 };
 
-/* A source's end. seconds: how long it is valid. why is owned by the callee; it says no secret. */
-void token_fetched(struct token *token, const char *text, size_t size, int64_t seconds);
+/* How long a token is good for, and when its issuer wants it renewed: seconds from now; -1:
+ * not told. */
+struct token_life {
+    int64_t valid, renew;
+};
+
+/* A source's end. why is owned by the callee; it says no secret. Failed: this credential is meant
+ * for us and does not work, which ends the chain, since the next one would be somebody else.
+ * Unavailable: it is not there after all, and the next one is tried. */
+void token_fetched(struct token *token, const char *text, size_t size, struct token_life life);
 void token_failed(struct token *token, char *why);
+void token_unavailable(struct token *token, char *why);
 
 /* A token that is valid now, borrowed, or NULL. */
 struct roll_secret *credential_peek(struct roll_credential *credential, const char *audience);
-/* The service refused this token: it is not handed out again. */
+/* The service refused this token: it is not handed out again. claims: what it demands of the next
+ * one (challenge_claims), sent once, or NULL. */
 void credential_drop(struct roll_credential *credential, const char *audience,
-                     const struct roll_secret *secret);
+                     const struct roll_secret *secret, const char *claims);
 /* fn with this user is not called any more. */
 void credential_forget(struct roll_credential *credential, const void *user);
 
@@ -72,7 +101,49 @@ const char *token_reply_text(const struct token_reply *reply,
                              const char *name); /* borrowed or NULL */
 int64_t token_reply_number(const struct token_reply *reply,
                            const char *name); /* number or digits; -1 */
+struct token_life token_reply_life(const struct token_reply *reply);
 void token_reply_wipe(struct token_reply *reply);
+
+/* Value of a variable; NULL when it is not set or empty. Borrowed. */
+const char *credential_variable(const char *name);
+/* A file that holds a key or a token, at most max bytes. *ret_problem (owned by the caller) says
+ * why NULL came. */
+struct roll_secret *credential_read_file(const char *path, size_t max, char **ret_problem);
+/* Cancels what token->http and token->retry_timer stand for. */
+void token_stop(struct token *token);
+
+/* ---- login.c: the cloud's token endpoint ---- */
+
+/* Who asks. Both may be NULL until login_lacks has said that they are there. */
+struct login {
+    const char *client_id, *tenant;
+};
+/* By variables, after the plan's tenant. */
+struct login login_of_environment(const struct roll_credential *credential);
+char *login_lacks(const struct roll_credential *credential, const struct login *login);
+/* Where tokens are asked for, and what an assertion must be addressed to. Owned by the caller. */
+char *login_url(const struct roll_credential *credential, const struct login *login);
+/* Ends token. proof: static words for what secret is ("client secret"). */
+void login_with_secret(struct token *token, const struct login *login, const char *proof,
+                       const char *secret);
+void login_with_assertion(struct token *token, const struct login *login, const char *proof,
+                          const char *assertion);
+/* Audience of tokens that others issue for this cloud. Static. */
+const char *login_federation_audience(const struct roll_credential *credential);
+
+/* ---- login_advice.c ---- */
+
+/* What to do about AADSTSnnnnn in a text; static, NULL when unknown. */
+const char *login_advice(const char *text);
+
+/* ---- certificate.c ---- */
+
+/* A JWT that proves possession of the certificate's key (PS256, x5t#S256), good for ten minutes.
+ * password NULL: none. *ret_problem (owned by the caller) says why NULL came. Source: services
+ * reference 1.3. */
+struct roll_secret *certificate_assertion(const char *path, const char *password,
+                                          const char *client_id, const char *audience,
+                                          char **ret_problem);
 
 /* ---- claims.c ---- */
 

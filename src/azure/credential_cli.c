@@ -61,23 +61,23 @@ static void on_end(void *user, const struct roll_process_result *result)
     const char *text = read ? token_reply_text(&json, "accessToken") : NULL;
 
     if (text && *text)
-        token_fetched(token, text, strlen(text), seconds_left(&json));
+        token_fetched(token, text, strlen(text),
+                      (struct token_life){.valid = seconds_left(&json), .renew = -1});
     else
         token_failed(token, complaint(result));
     token_reply_wipe(&json);
 }
 
-static void fail_soon(void *user)
-{
-    struct token *token = user;
-
-    token->timer = 0;
-    token_failed(token, g_strdup("the command 'az' could not be started"));
-}
-
 static void fetch(struct token *token)
 {
     struct roll_credential *credential = token->credential;
+
+    /* az would answer with what it has stored, which was refused. */
+    if (token->claims) {
+        token_failed(token, g_strdup("the service wants a new sign-in: run 'az logout', then "
+                                     "'az login'"));
+        return;
+    }
     g_autofree char *scope = g_strconcat(token->audience, "/.default", NULL);
     const char *argv[] = {"az",
                           "account",
@@ -94,7 +94,7 @@ static void fetch(struct token *token)
         roll_loop_process(credential->loop, &options, on_end, token);
 
     if (err)
-        token->timer = roll_loop_timer(credential->loop, 0, fail_soon, token);
+        token_failed(token, g_strdup("the command 'az' could not be started"));
 }
 
 static void stop(struct token *token)
@@ -105,7 +105,7 @@ static void stop(struct token *token)
 const struct token_source token_source_cli = {
     .kind = "cli",
     .sdk_name = "AzureCliCredential",
-    .production = false,
+    .group = TOKEN_DEVELOPER,
     .lacks = lacks,
     .fetch = fetch,
     .stop = stop,

@@ -3,6 +3,7 @@
 
 #include "azure/credential.h"
 #include "rollbook/json.h"
+#include "rollbook/time.h"
 
 #define REPLY_MAX_BYTES (128u << 10)
 
@@ -41,6 +42,30 @@ int64_t token_reply_number(const struct token_reply *reply, const char *name)
     if (text && g_ascii_string_to_signed(text, 10, 0, G_MAXINT64, &number, NULL))
         return number;
     return -1;
+}
+
+/* Seconds until expires_on: since 1970, as number or digits, or RFC 3339 (services reference 1.7).
+ */
+static int64_t until_expires_on(const struct token_reply *reply)
+{
+    const char *text = token_reply_text(reply, "expires_on");
+    int64_t at = token_reply_number(reply, "expires_on"), at_ms = 0;
+
+    if (at < 0 && text) {
+        roll_auto(error) struct roll_error *err = roll_time_parse(text, &at_ms);
+        at = err ? -1 : at_ms / 1000;
+    }
+    return at < 0 ? -1 : at - roll_now_ms() / 1000;
+}
+
+struct token_life token_reply_life(const struct token_reply *reply)
+{
+    struct token_life life = {.valid = token_reply_number(reply, "expires_in"),
+                              .renew = token_reply_number(reply, "refresh_in")};
+
+    if (life.valid < 0)
+        life.valid = until_expires_on(reply);
+    return life;
 }
 
 void token_reply_wipe(struct token_reply *reply)
