@@ -36,6 +36,7 @@ void roll_template_hash(const struct roll_template *tmpl, char ret_hash[21]);
  * "Dummy Location", …). The JSON members are borrowed and may be NULL. */
 struct roll_template_context {
     enum roll_scope_kind scope;
+    bool nested; /* as a deployment of another template: ARM takes a $schema of any scope then (recorded: AVM modules) */
     const char *tenant_id;
     const char *subscription_id;
     const char *subscription_name;

@@ -111,10 +111,11 @@ struct sandbox_run {
     struct sandbox_frame frame;
     struct roll_template_run *run;
 };
-/* deployment_id is whole; parameters is JSON text. The same arguments give the same run. Refusals
- * of the template have the code ROLL_E_TEMPLATE. tmpl is referenced. */
+/* deployment_id is whole; nested: another deployment's operation; parameters is JSON text. The same
+ * arguments give the same run. Refusals of the template have the code ROLL_E_TEMPLATE. tmpl is
+ * referenced. */
 struct roll_error *sandbox_run_new(struct sandbox_server *server, struct roll_template *tmpl,
-                                   const char *deployment_id, const char *location,
+                                   const char *deployment_id, bool nested, const char *location,
                                    const char *parameters, int64_t started_ms,
                                    struct sandbox_run **ret_run) ROLL_CHECKED;
 void sandbox_run_free(struct sandbox_run *run);

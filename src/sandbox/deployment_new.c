@@ -279,35 +279,6 @@ static void fill(const struct sandbox_id *id, const json_t *body, const char *co
     deployment->shown = text_of(shown);
 }
 
-/* The service does not mind a nested template whose $schema is for another scope than the one it
- * goes to; the template module does. *tmpl is replaced by one that says where it goes. */
-static struct roll_error *adopt_scope(struct sandbox_server *server, enum roll_scope_kind kind,
-                                      char **digest, struct roll_template **tmpl)
-{
-    static const char *const schemas[] = {
-        "https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#",
-        "https://schema.management.azure.com/schemas/2018-05-01/"
-        "subscriptionDeploymentTemplate.json#",
-        "https://schema.management.azure.com/schemas/2019-08-01/"
-        "managementGroupDeploymentTemplate.json#",
-        "https://schema.management.azure.com/schemas/2019-08-01/tenantDeploymentTemplate.json#",
-    };
-    if (roll_template_scope(*tmpl) == kind)
-        return NULL;
-    roll_auto(json) json_t *value = json_copy((json_t *)(uintptr_t)roll_template_value(*tmpl));
-    g_autoptr(GString) text = g_string_new(NULL);
-    struct roll_template *adopted = NULL;
-    g_autofree char *own_digest = NULL;
-    json_object_set_new(value, "$schema", json_string(schemas[kind]));
-    roll_json_write(value, text);
-    ROLL_TRY(sandbox_template_read(server, text->str, text->len, &own_digest, &adopted));
-    roll_template_free(*tmpl);
-    *tmpl = adopted;
-    g_free(*digest);
-    *digest = g_steal_pointer(&own_digest);
-    return NULL;
-}
-
 static struct roll_error *evaluate(struct sandbox_server *server, const struct sandbox_id *id,
                                    const json_t *body, const GString *text, bool nested,
                                    int64_t at_ms, struct sandbox_new *made)
@@ -321,12 +292,9 @@ static struct roll_error *evaluate(struct sandbox_server *server, const struct s
     ROLL_TRY(sandbox_template_read(server, text->str, text->len, &deployment->digest, &tmpl));
     roll_template_hash(tmpl, hash);
     deployment->hash = g_strdup(hash);
-    struct roll_error *err =
-        nested ? adopt_scope(server, id->scope.kind, &deployment->digest, &tmpl) : NULL;
-    if (!err)
-        err = sandbox_run_new(server, tmpl, id->id,
-                              json_string_value(roll_json_get_nocase(body, "location")),
-                              deployment->parameters, at_ms, &made->run);
+    struct roll_error *err = sandbox_run_new(
+        server, tmpl, id->id, nested, json_string_value(roll_json_get_nocase(body, "location")),
+        deployment->parameters, at_ms, &made->run);
     roll_template_free(tmpl);
     return err;
 }

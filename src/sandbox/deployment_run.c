@@ -90,7 +90,7 @@ static struct roll_error *read_group(struct sandbox_server *server, struct sandb
 }
 
 static struct roll_error *make_frame(struct sandbox_server *server, const char *deployment_id,
-                                     const char *location, const char *parameters,
+                                     bool nested, const char *location, const char *parameters,
                                      int64_t started_ms, struct sandbox_frame *frame)
 {
     roll_auto(json) json_t *given = NULL;
@@ -105,6 +105,7 @@ static struct roll_error *make_frame(struct sandbox_server *server, const char *
     const struct sandbox_scope *scope = &frame->id.scope;
     frame->input = (struct roll_template_input){
         .context = {.scope = scope->kind,
+                    .nested = nested,
                     .tenant_id = "44444444-4444-4444-4444-444444444444",
                     .subscription_id = scope->subscription,
                     .subscription_name = "Rollbook sandbox",
@@ -143,13 +144,14 @@ void sandbox_run_free(struct sandbox_run *run)
 }
 
 struct roll_error *sandbox_run_new(struct sandbox_server *server, struct roll_template *tmpl,
-                                   const char *deployment_id, const char *location,
+                                   const char *deployment_id, bool nested, const char *location,
                                    const char *parameters, int64_t started_ms,
                                    struct sandbox_run **ret_run)
 {
     roll_auto(sandbox_run) struct sandbox_run *run = g_new0(struct sandbox_run, 1);
     run->tmpl = roll_template_ref(tmpl);
-    ROLL_TRY(make_frame(server, deployment_id, location, parameters, started_ms, &run->frame));
+    ROLL_TRY(
+        make_frame(server, deployment_id, nested, location, parameters, started_ms, &run->frame));
     ROLL_TRY(roll_template_run_new(run->tmpl, &run->frame.input, &run->run));
     *ret_run = g_steal_pointer(&run);
     return NULL;
@@ -183,8 +185,9 @@ struct roll_error *sandbox_run_get(struct sandbox_server *server,
         return roll_error_new(ROLL_E_DAMAGED, "the sandbox's state has lost the template of '%s'",
                               deployment->id);
     ROLL_TRY(sandbox_template_read(server, text, strlen(text), &digest, &tmpl));
-    struct roll_error *err = sandbox_run_new(server, tmpl, deployment->id, deployment->location,
-                                             deployment->parameters, deployment->started_ms, &run);
+    struct roll_error *err =
+        sandbox_run_new(server, tmpl, deployment->id, deployment->parent != 0, deployment->location,
+                        deployment->parameters, deployment->started_ms, &run);
     roll_template_free(tmpl);
     ROLL_TRY(err);
     sandbox_run_keep_take(server, deployment->serial, run);

@@ -234,19 +234,6 @@ static void check_template(struct checker *checker, const json_t *root, struct s
 static void check_resources(struct checker *checker, struct scope_names *names,
                             const json_t *resources);
 
-static bool is_api_version(const char *text)
-{
-    static const char shape[] = "0000-00-00";
-    for (size_t i = 0; shape[i]; i++)
-        if (shape[i] == '0' ? !g_ascii_isdigit(text[i]) : text[i] != shape[i])
-            return false;
-    text += strlen(shape);
-    return !*text ||
-           (*text == '-' && g_ascii_isalpha(text[1]) &&
-            strspn(text + 1, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.") ==
-                strlen(text + 1));
-}
-
 static void check_api_version(struct checker *checker, const json_t *resource)
 {
     const json_t *version = object_get(resource, "apiVersion");
@@ -254,12 +241,10 @@ static void check_api_version(struct checker *checker, const json_t *resource)
         text_is_expression(json_string_value(version), json_string_length(version)))
         return;
     if (object_get(resource, "extension") || object_get(resource, "import") ||
-        is_api_version(json_string_value(version)))
+        api_version_is_well_formed(json_string_value(version)))
         return;
     gsize length = enter(checker, object_key(resource, "apiVersion"));
-    add(checker, "error",
-        "The apiVersion '%s' is not of the form '2024-01-31' or '2024-01-31-preview'.",
-        json_string_value(version));
+    add(checker, "error", BAD_API_VERSION, json_string_value(version));
     leave(checker, length);
 }
 

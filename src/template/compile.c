@@ -32,6 +32,10 @@ static struct roll_error *compile_string(struct arena *arena, json_t *value, str
     const char *text = json_string_value(value);
     size_t length = json_string_length(value);
     *size += length + 3;
+    if (length > MAX_LITERAL && utf16_length(text, length) > MAX_LITERAL)
+        return template_error("The template language expression literal limit exceeded. Limit: "
+                              "'%d' and actual: '%zu'.",
+                              MAX_LITERAL, utf16_length(text, length));
     if (text[0] != '[')
         return NULL;
     if (text_is_expression(text, length)) {

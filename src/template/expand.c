@@ -141,6 +141,7 @@ static struct roll_error *put_deployment(struct instance *instance, json_t *body
                        eval_members(&eval, instance->resource->properties,
                                     instance->resource->property_count, properties),
                        "properties"));
+    ROLL_TRY(instance_mode(instance, properties));
     ROLL_TRY(instance_nested(instance));
     if (instance->nested_given)
         object_put(properties, "parameters", shown_parameters(instance));
@@ -246,6 +247,7 @@ static struct roll_error *put_run_deployment(struct instance *instance, json_t *
     ROLL_TRY(trail_key(
         trail, eval_members(&eval, resource->properties, resource->property_count, properties),
         "properties"));
+    ROLL_TRY(instance_mode(instance, properties));
     if (resource->nested_parameters) {
         ROLL_TRY(
             trail_key(trail, eval_node(&eval, resource->nested_parameters, &value), "parameters"));
@@ -332,7 +334,7 @@ struct roll_error *template_scope_check(const struct roll_template *tmpl,
 {
     static const char *const words[] = {"resource group", "subscription", "management group",
                                         "tenant"};
-    if (tmpl->program->scope == input->context.scope)
+    if (tmpl->program->scope == input->context.scope || input->context.nested)
         return NULL;
     return roll_error_new(ROLL_E_TEMPLATE,
                           "the template's '$schema' is for a %s, the deployment goes to a %s",

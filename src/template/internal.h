@@ -29,7 +29,8 @@
 #define MAX_FUEL 20000000    /* evaluation steps of one expansion: some seconds at most */
 #define MAX_MADE (64u << 20) /* bytes that one expansion may make, all in all */
 #define MAX_LEVELS 20        /* deployments within deployments */
-#define MAX_CHILDREN 5       /* child resources within one another */
+#define MAX_DEPLOYMENT_NAME 64
+#define MAX_CHILDREN 5 /* child resources within one another */
 #ifdef ROLL_FUZZING
 #undef MAX_FUEL
 #undef MAX_MADE
@@ -55,9 +56,9 @@ struct expr {
     unsigned count;  /* CALL: arguments */
     json_t *literal; /* LITERAL: kept by the arena */
     const struct function
-        *function;      /* CALL: NULL if there is none of that name, or a user function */
-    const char *space;  /* CALL: namespace of a user function, or NULL */
-    const char *name;   /* CALL: as written */
+        *function;            /* CALL: NULL if there is none of that name, or a user function */
+    const char *space;        /* CALL: namespace of a user function, or NULL */
+    const char *name;         /* CALL: as written */
     const struct expr **args; /* CALL: arguments; ACCESS: base and index */
 };
 
@@ -147,6 +148,7 @@ struct resource {
     struct node *location;
     struct copy *copy;
     bool existing;
+    bool foreign;        /* of another resource provider than ARM's: `extension`, `import` */
     bool deployment;     /* Microsoft.Resources/deployments */
     bool inner;          /* its template is evaluated by itself */
     unsigned body_count; /* members that are evaluated and sent, in order */
@@ -475,8 +477,9 @@ const struct function *function_at(size_t index);
     X(equals)                                                                                      \
     X(greater)                                                                                     \
     X(greater_or_equals)                                                                           \
-    X(less) X(less_or_equals) X(not ) X(bool) X(true) X(false) X(null) X(add) X(sub) X(mul) X(div) \
-        X(mod) X(min) X(max) X(int) X(float) X(range) X(array) X(create_array) X(create_object) X( \
+    X(less)                                                                                        \
+    X(less_or_equals) X(not ) X(bool) X(true) X(false) X(null) X(add) X(sub) X(mul) X(div) X(mod)  \
+        X(min) X(max) X(int) X(float) X(range) X(array) X(create_array) X(create_object) X(        \
             concat) X(contains) X(empty) X(length) X(first) X(last) X(skip) X(take) X(union)       \
             X(intersection) X(shallow_merge) X(items) X(object_keys) X(flatten) X(distinct) X(     \
                 index_of) X(last_index_of) X(join) X(try_get) X(index_from_end)                    \
@@ -498,8 +501,9 @@ const struct function *function_at(size_t index);
     X(if)                                                                                          \
     X(and)                                                                                         \
     X(or)                                                                                          \
-    X(coalesce) X(parameters) X(variables) X(copy_index) X(lambda) X(lambda_variables) X(filter)   \
-        X(map) X(reduce) X(sort) X(to_object) X(map_values) X(group_by) X(reference) X(references) \
+    X(coalesce)                                                                                    \
+    X(parameters) X(variables) X(copy_index) X(lambda) X(lambda_variables) X(filter) X(map)        \
+        X(reduce) X(sort) X(to_object) X(map_values) X(group_by) X(reference) X(references)        \
             X(list)
 #define DECLARE_BODY(name)                                                                         \
     struct roll_error *function_##name(const struct call *call, json_t **ret_value) ROLL_CHECKED;
@@ -571,6 +575,11 @@ static inline const char *next_char(const char *at)
 
 /* UTF-16 units, as the engine counts */
 size_t utf16_length(const char *text, size_t size);
+/* 2024-01-31, with or without a word such as -preview behind it. */
+bool api_version_is_well_formed(const char *text);
+#define BAD_API_VERSION                                                                            \
+    "The apiVersion '%.100s' is not of the form '2024-01-31' or '2024-01-31-preview'."
+
 /* Byte offset of a UTF-16 index; SIZE_MAX when it is past the end. */
 size_t utf16_offset(const char *text, size_t size, size_t units);
 
@@ -667,6 +676,9 @@ struct instance *level_find(struct level *level, const char *text);
 struct instance *level_at(const struct level *level, unsigned index);
 /* Where its deployment goes; NULL location where it is unknown. */
 struct roll_error *instance_target(struct instance *instance, const struct eval *eval) ROLL_CHECKED;
+/* That the evaluated properties of a nested deployment ask for no mode but Incremental. */
+struct roll_error *instance_mode(const struct instance *instance, const json_t *properties)
+    ROLL_CHECKED;
 /* eval refers to found, which may belong to a level around its own. */
 void instance_refer(const struct eval *eval, struct instance *found);
 /* err with the resource's name and place in its message. Detail is set. */

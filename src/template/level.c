@@ -316,13 +316,35 @@ static struct roll_error *read_condition(const struct eval *eval, struct instanc
     return NULL;
 }
 
+/* Templates with symbolic names need deployments that know them (reference 2.1). */
+static struct roll_error *read_api_version(const struct eval *eval, struct instance *instance)
+{
+    const struct resource *resource = instance->resource;
+    struct trail *trail = &eval->work->trail;
+    if (!resource->api_version)
+        return NULL;
+    ROLL_TRY(eval_text(eval, resource->api_version, "apiVersion", &instance->api_version));
+    const char *version = json_string_value(instance->api_version);
+    if (!version || resource->foreign)
+        return NULL;
+    if (!api_version_is_well_formed(version))
+        return trail_key(trail, template_error(BAD_API_VERSION, version), "apiVersion");
+    if (resource->deployment && instance->level->program->symbolic &&
+        strcmp(version, "2020-09-01") < 0)
+        return trail_key(trail,
+                         template_error("The apiVersion '%s' of the nested deployment is too old: "
+                                        "templates with symbolic names need '2020-09-01' or later.",
+                                        version),
+                         "apiVersion");
+    return NULL;
+}
+
 static struct roll_error *read_identity(const struct eval *eval, struct instance *instance,
                                         const struct instance *parent)
 {
     const struct resource *resource = instance->resource;
     ROLL_TRY(name_instance(eval, instance, parent));
-    if (resource->api_version)
-        ROLL_TRY(eval_text(eval, resource->api_version, "apiVersion", &instance->api_version));
+    ROLL_TRY(read_api_version(eval, instance));
     if (resource->scope)
         ROLL_TRY(eval_text(eval, resource->scope, "scope", &instance->scope));
     return resource->deployment ? instance_target(instance, eval) : NULL;
@@ -395,6 +417,16 @@ static struct roll_error *check_batches(const struct eval *eval, const struct co
                                         json_int_t count)
 {
     roll_auto(json) json_t *size = NULL;
+    roll_auto(json) json_t *mode = NULL;
+    if (copy->mode)
+        ROLL_TRY(eval_identity(eval, copy->mode, &mode));
+    const char *word = json_string_value(mode);
+    if (mode && !is_marker(mode) && !json_is_null(mode) &&
+        (!word ||
+         (g_ascii_strcasecmp(word, "serial") != 0 && g_ascii_strcasecmp(word, "parallel") != 0)))
+        return template_error("The template 'copy' definition has an invalid 'mode' '%.100s': it "
+                              "must be 'serial' or 'parallel'.",
+                              word ? word : type_word(mode));
     if (!copy->batch_size)
         return NULL;
     ROLL_TRY(eval_identity(eval, copy->batch_size, &size));

@@ -71,3 +71,29 @@ bool names_find(const struct names *names, const char *name, size_t *ret_index)
     *ret_index = entry->index;
     return true;
 }
+
+/* ---- API versions ---- */
+
+static bool is_between(const char *digits, int least, int most)
+{
+    int number = (digits[0] - '0') * 10 + (digits[1] - '0');
+    return number >= least && number <= most;
+}
+
+bool api_version_is_well_formed(const char *text)
+{
+    static const char shape[] = "0000-00-00";
+    for (size_t i = 0; shape[i]; i++)
+        if (shape[i] == '0' ? !g_ascii_isdigit(text[i]) : text[i] != shape[i])
+            return false;
+    if (!is_between(text + 5, 1, 12) || !is_between(text + 8, 1, 31))
+        return false;
+    text += strlen(shape);
+    if (!*text)
+        return true;
+    if (*text++ != '-' || !g_ascii_isalpha(*text))
+        return false;
+    while (g_ascii_isalnum(*text) || *text == '.')
+        text++;
+    return !*text;
+}

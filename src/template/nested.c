@@ -91,6 +91,50 @@ static struct roll_error *read_text(const struct eval *eval, const struct node *
     return NULL;
 }
 
+/* Recorded: what is asked of the name of any deployment, ARM asks of a nested one too. */
+static struct roll_error *check_name(struct instance *instance)
+{
+    const char *name = json_string_value(instance->name);
+    if (!name)
+        return NULL;
+    size_t length = utf16_length(name, strlen(name));
+    if (length > MAX_DEPLOYMENT_NAME)
+        return trail_key(
+            &instance->level->work->trail,
+            template_error("The deployment name '%.200s' has exceeded the length limit of '%d'.",
+                           name, MAX_DEPLOYMENT_NAME),
+            "name");
+    for (const char *at = name; *at; at++)
+        if (!g_ascii_isalnum(*at) && !strchr("-_.()", *at))
+            return trail_key(&instance->level->work->trail,
+                             template_error("The deployment name '%s' contains invalid "
+                                            "characters: only letters, digits, '-', '_', '.', "
+                                            "'(' and ')' are allowed.",
+                                            name),
+                             "name");
+    if (length > 0)
+        return NULL;
+    return trail_key(&instance->level->work->trail, template_error("The deployment has no name."),
+                     "name");
+}
+
+struct roll_error *instance_mode(const struct instance *instance, const json_t *properties)
+{
+    const json_t *mode = object_get(properties, "mode");
+    const char *text = json_string_value(mode);
+    if (!mode || is_marker(mode) || (text && g_ascii_strcasecmp(text, "Incremental") == 0))
+        return NULL;
+    bool complete = text && g_ascii_strcasecmp(text, "Complete") == 0;
+    struct trail *trail = &instance->level->work->trail;
+    struct roll_error *err =
+        complete ? template_error("Specified deployment mode 'Complete' is not supported for "
+                                  "nested deployment: only templates at the root can use it.")
+                 : template_error("The deployment mode '%.100s' is not valid: a nested deployment "
+                                  "has the mode 'Incremental'.",
+                                  text ? text : type_word(mode));
+    return trail_key(trail, trail_key(trail, err, "mode"), "properties");
+}
+
 struct roll_error *instance_target(struct instance *instance, const struct eval *eval)
 {
     const struct resource *resource = instance->resource;
@@ -99,6 +143,8 @@ struct roll_error *instance_target(struct instance *instance, const struct eval 
     json_t *group = NULL;
     json_t *subscription = NULL;
     *target = level->scope;
+    if (!resource->existing)
+        ROLL_TRY(check_name(instance));
     ROLL_TRY(read_text(eval, resource->resource_group, "resourceGroup", &group));
     ROLL_TRY(read_text(eval, resource->subscription_id, "subscriptionId", &subscription));
     if (json_is_string(instance->scope))

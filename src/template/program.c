@@ -82,6 +82,26 @@ static struct roll_error *read_versions(struct program *program, struct trail *t
     if (language && !json_is_string(language))
         return trail_key(trail, template_error("The template's 'languageVersion' is not a string."),
                          "languageVersion");
+    const char *version = json_string_value(language);
+    if (version && !g_regex_match_simple("^[12]\\.[0-9]+(-experimental)?$", version, 0, 0))
+        return trail_key(trail,
+                         template_error("The template's 'languageVersion' '%.100s' is not "
+                                        "supported.",
+                                        version),
+                         "languageVersion");
+    const json_t *resources = object_get(program->root, "resources");
+    if (version && version[0] == '2' && json_array_size(resources) > 0)
+        return trail_key(trail,
+                         template_error("The template's section 'resources' is not an object: "
+                                        "with languageVersion '%s' each resource has a symbolic "
+                                        "name.",
+                                        version),
+                         "resources");
+    if (!version && json_object_size(resources) > 0)
+        return trail_key(trail,
+                         template_error("The template's section 'resources' is not an array: "
+                                        "symbolic names need the languageVersion '2.0'."),
+                         "resources");
     /* 1.10-experimental has symbolic names too: what decides is the shape of `resources`. */
     program->symbolic = (language && json_string_value(language)[0] == '2') ||
                         json_is_object(object_get(program->root, "resources"));

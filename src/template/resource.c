@@ -176,6 +176,7 @@ static struct roll_error *read_identity(struct program *program, json_t *value, 
         ROLL_TRY(
             trail_key(trail, copy_compile(program->arena, copy, trail, &resource->copy), "copy"));
     resource->existing = json_is_true(object_get(value, "existing"));
+    resource->foreign = object_get(value, "extension") || object_get(value, "import");
     return NULL;
 }
 
@@ -189,9 +190,11 @@ struct roll_error *resource_compile(struct program *program, json_t *value, cons
     resource->pointer = arena_text(program->arena, pointer, strlen(pointer));
     ROLL_TRY(read_type(value, trail, resource));
     ROLL_TRY(read_identity(program, value, trail, resource));
-    bool extension = object_get(value, "extension") || object_get(value, "import");
-    if (!resource->name && !extension)
+    if (!resource->name && !resource->foreign)
         return template_error("The template resource of type '%s' has no 'name'.", resource->type);
+    if (!resource->api_version && !resource->foreign && !object_get(program->root, "apiProfile"))
+        return template_error("The template resource of type '%s' has no 'apiVersion'.",
+                              resource->type);
     if (resource->copy && depth > 0)
         return trail_key(
             trail,
