@@ -32,8 +32,9 @@ ROLL_AUTO_DEFINE(cloud, struct roll_cloud, roll_cloud_free)
 
 /* One for each (cloud, tenant, kind). kind: NULL for the chain of DefaultAzureCredential (AZURE_TOKEN_CREDENTIALS narrows it),
  * or "environment", "workload-identity", "github", "azure-pipelines", "managed-identity", "cli", or the SDKs' name of one without
- * regard to case. ROLL_E_CREDENTIAL: unknown, or not supported by this version. tenant (or NULL) is copied; loop and cloud are
- * borrowed and must outlive it. For a sandbox: a static token. Variables and files are read when a token is fetched.
+ * regard to case; "device-code" (a person and a terminal) is in no chain. ROLL_E_CREDENTIAL: unknown, or not supported by this
+ * version. tenant (or NULL) is copied; loop and cloud are borrowed and must outlive it. For a sandbox: a static token. Variables
+ * and files are read when a token is fetched.
  * Source: services reference 1.2 to 1.8. */
 struct roll_credential;
 struct roll_error *roll_credential_new(struct roll_loop *loop, const struct roll_cloud *cloud, const char *tenant,

@@ -26,15 +26,13 @@ static const struct token_source powershell = {
     .kind = "powershell", .sdk_name = "AzurePowerShellCredential", .group = TOKEN_ON_REQUEST};
 static const struct token_source azd = {
     .kind = "azd", .sdk_name = "AzureDeveloperCliCredential", .group = TOKEN_ON_REQUEST};
-static const struct token_source device_code = {
-    .kind = "device-code", .sdk_name = "DeviceCodeCredential", .group = TOKEN_ON_REQUEST};
 static const struct token_source *const known[] = {&token_source_environment,
                                                    &token_source_workload_identity,
                                                    &token_source_github,
                                                    &token_source_azure_pipelines,
                                                    &token_source_managed_identity,
                                                    &token_source_cli,
-                                                   &device_code,
+                                                   &token_source_device_code,
                                                    &powershell,
                                                    &azd};
 
@@ -161,6 +159,7 @@ void roll_credential_free(struct roll_credential *credential)
     if (!credential)
         return;
     g_hash_table_unref(credential->tokens);
+    roll_secret_free(credential->renewal);
     g_free(credential->tenant);
     g_free(credential->actor);
     g_free(credential);

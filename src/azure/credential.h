@@ -30,7 +30,7 @@ struct token_source {
 
 extern const struct token_source token_source_environment, token_source_workload_identity,
     token_source_github, token_source_azure_pipelines, token_source_managed_identity,
-    token_source_cli;
+    token_source_cli, token_source_device_code;
 
 struct roll_credential {
     struct roll_loop *loop;         /* borrowed */
@@ -40,8 +40,9 @@ struct roll_credential {
     const struct token_source *sources[8];
     /* The first that gave a token, NULL at the end: from then on nobody else is asked. */
     const struct token_source *worked[2];
-    int64_t retry_second; /* ms; tests make it short */
-    GHashTable *tokens;   /* audience → struct token, owned */
+    struct roll_secret *renewal; /* of a person's sign-in, good for every audience; or NULL */
+    int64_t retry_second;        /* ms; tests make it short */
+    GHashTable *tokens;          /* audience → struct token, owned */
     char *actor;
 };
 
@@ -66,6 +67,8 @@ struct token {
     unsigned retry_timer;
     int tries;
     const char *proof; /* "client secret", … for a refusal; static */
+    struct roll_secret *device_code;
+    int64_t interval_s, give_up_at; /* of a device code's polls; boot ms */
 };
 
 /* How long a token is good for, and when its issuer wants it renewed: seconds from now; -1:
@@ -121,8 +124,16 @@ struct login {
 /* By variables, after the plan's tenant. */
 struct login login_of_environment(const struct roll_credential *credential);
 char *login_lacks(const struct roll_credential *credential, const struct login *login);
-/* Where tokens are asked for, and what an assertion must be addressed to. Owned by the caller. */
-char *login_url(const struct roll_credential *credential, const struct login *login);
+/* Where tokens are asked for ("token"), and what an assertion must be addressed to; or where a
+ * device code is ("devicecode"). Owned by the caller. */
+char *login_url(const struct roll_credential *credential, const struct login *login,
+                const char *address);
+/* A field of a form, percent-encoded. */
+void login_add_field(GString *form, const char *name, const char *value);
+/* Sends form, which it takes and wipes. */
+void login_post(struct token *token, const char *url, GString *form, roll_http_fn fn);
+/* Ends token (the user) by what the token endpoint said. token->proof is named in a refusal. */
+void login_on_reply(void *user, const struct roll_http_reply *reply);
 /* Ends token. proof: static words for what secret is ("client secret"). */
 void login_with_secret(struct token *token, const struct login *login, const char *proof,
                        const char *secret);

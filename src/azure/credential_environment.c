@@ -18,7 +18,7 @@ static char *lacks(const struct roll_credential *credential)
 /* The file is read for every token, so that a renewed certificate is taken at once. */
 static void fetch_by_certificate(struct token *token, const struct login *login)
 {
-    g_autofree char *url = login_url(token->credential, login), *problem = NULL;
+    g_autofree char *url = login_url(token->credential, login, "token"), *problem = NULL;
     roll_auto(secret) struct roll_secret *assertion = certificate_assertion(
         credential_variable("AZURE_CLIENT_CERTIFICATE_PATH"),
         credential_variable("AZURE_CLIENT_CERTIFICATE_PASSWORD"), login->client_id, url, &problem);

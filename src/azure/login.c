@@ -44,12 +44,13 @@ char *login_lacks(const struct roll_credential *credential, const struct login *
     return NULL;
 }
 
-char *login_url(const struct roll_credential *credential, const struct login *login)
+char *login_url(const struct roll_credential *credential, const struct login *login,
+                const char *address)
 {
     const char *authority = authority_of(credential);
 
-    return g_strdup_printf("%s%s%s/oauth2/v2.0/token", authority,
-                           g_str_has_suffix(authority, "/") ? "" : "/", login->tenant);
+    return g_strdup_printf("%s%s%s/oauth2/v2.0/%s", authority,
+                           g_str_has_suffix(authority, "/") ? "" : "/", login->tenant, address);
 }
 
 const char *login_federation_audience(const struct roll_credential *credential)
@@ -83,7 +84,7 @@ static char *refusal(const struct token *token, const struct roll_http_reply *re
                            advice ? advice : "", advice ? ")" : "");
 }
 
-static void on_reply(void *user, const struct roll_http_reply *reply)
+void login_on_reply(void *user, const struct roll_http_reply *reply)
 {
     struct token *token = user;
     struct token_reply json = {0};
@@ -99,7 +100,7 @@ static void on_reply(void *user, const struct roll_http_reply *reply)
     token_reply_wipe(&json);
 }
 
-static void add_field(GString *form, const char *name, const char *value)
+void login_add_field(GString *form, const char *name, const char *value)
 {
     if (form->len > 0)
         g_string_append_c(form, '&');
@@ -116,20 +117,18 @@ static GString *begin_form(const struct token *token, const struct login *login,
     size_t texts = strlen(login->client_id) + strlen(scope) + claims + strlen(proof);
     GString *form = g_string_sized_new(1024 + 3 * texts);
 
-    add_field(form, "client_id", login->client_id);
-    add_field(form, "scope", scope);
-    add_field(form, "grant_type", "client_credentials");
+    login_add_field(form, "client_id", login->client_id);
+    login_add_field(form, "scope", scope);
+    login_add_field(form, "grant_type", "client_credentials");
     if (token->claims)
-        add_field(form, "claims", token->claims);
+        login_add_field(form, "claims", token->claims);
     return form;
 }
 
-/* Takes form. */
-static void send_form(struct token *token, const struct login *login, GString *form)
+void login_post(struct token *token, const char *url, GString *form, roll_http_fn fn)
 {
     static const char *const headers[] = {"Content-Type: application/x-www-form-urlencoded",
                                           "Accept: application/json", NULL};
-    g_autofree char *url = login_url(token->credential, login);
     struct roll_http_request request = {
         .method = "POST",
         .url = url,
@@ -141,10 +140,18 @@ static void send_form(struct token *token, const struct login *login, GString *f
         .retry = ROLL_HTTP_RETRY_READ, /* asking for a token twice changes nothing */
     };
 
-    g_clear_pointer(&token->claims, g_free); /* sent once */
-    token->http = roll_http_send(token->credential->loop, &request, on_reply, token);
+    token->http = roll_http_send(token->credential->loop, &request, fn, token);
     roll_wipe(form->str, form->len);
     g_string_free(form, TRUE);
+}
+
+/* Takes form. */
+static void send_form(struct token *token, const struct login *login, GString *form)
+{
+    g_autofree char *url = login_url(token->credential, login, "token");
+
+    g_clear_pointer(&token->claims, g_free); /* sent once */
+    login_post(token, url, form, login_on_reply);
 }
 
 void login_with_secret(struct token *token, const struct login *login, const char *proof,
@@ -153,7 +160,7 @@ void login_with_secret(struct token *token, const struct login *login, const cha
     GString *form = begin_form(token, login, secret);
 
     token->proof = proof;
-    add_field(form, "client_secret", secret);
+    login_add_field(form, "client_secret", secret);
     send_form(token, login, form);
 }
 
@@ -163,8 +170,8 @@ void login_with_assertion(struct token *token, const struct login *login, const 
     GString *form = begin_form(token, login, assertion);
 
     token->proof = proof;
-    add_field(form, "client_assertion_type",
-              "urn:ietf:params:oauth:client-assertion-type:jwt-bearer");
-    add_field(form, "client_assertion", assertion);
+    login_add_field(form, "client_assertion_type",
+                    "urn:ietf:params:oauth:client-assertion-type:jwt-bearer");
+    login_add_field(form, "client_assertion", assertion);
     send_form(token, login, form);
 }
