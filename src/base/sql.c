@@ -293,6 +293,9 @@ static struct roll_error *open_all(struct roll_sql *sql, const struct roll_sql_o
     ROLL_TRY(connect_file(sql, options));
     ROLL_TRY(configure(sql, options));
     struct roll_error *err = prepare_patiently(sql, options);
+    /* The file was opened; what is not there is the -wal that may not be made. */
+    if (roll_error_code(err) == ROLL_E_NOT_FOUND)
+        err->code = ROLL_E_READ_ONLY;
     enum roll_code code = roll_error_code(err);
     if (!options->read_only || (code != ROLL_E_READ_ONLY && code != ROLL_E_IO) ||
         has_wal(options->path))

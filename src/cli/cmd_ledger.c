@@ -51,7 +51,10 @@ static struct roll_error *run_verify(struct roll_app *app, void *user, char **ar
     ROLL_TRY(roll_ledger_verify(app->ledger, &options, &report));
     print_report(app, &report);
     if (report.first_bad)
-        err = roll_error_new(ROLL_E_DAMAGED, "%s", report.first_bad);
+        err = roll_error_detail(
+            roll_error_new(ROLL_E_DAMAGED, "%s", report.first_bad),
+            "{\"next\":[\"copy the folder state/ away as it is\","
+            "\"restore it from a backup, or roll ledger import an export into a new one\"]}");
     roll_verify_report_clear(&report);
     return err;
 }
@@ -183,7 +186,7 @@ static struct roll_error *run_import(struct roll_app *app, void *user, char **ar
         roll_auto(json) json_t *view = json_pack("{s:I}", "newEvents", (json_int_t)events);
         roll_report_json(&app->out, view);
     }
-    roll_say(app, "%" G_GINT64_FORMAT " new events", (gint64)events);
+    roll_say(app, "%" G_GINT64_FORMAT " new event%s", (gint64)events, events == 1 ? "" : "s");
     return NULL;
 }
 

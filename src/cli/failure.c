@@ -106,6 +106,12 @@ static const char *general_advice(const struct roll_app *app, enum roll_code cod
         return "next: roll ledger verify\n";
     case ROLL_E_TOO_NEW:
         return "next: use the newest roll that has worked in this workspace\n";
+    case ROLL_E_FOREIGN:
+        return "next: restore state/ from a backup, or move the file away\n";
+    case ROLL_E_NO_SPACE:
+        return "next: make room; nothing was damaged\n";
+    case ROLL_E_READ_ONLY:
+        return "next: make the workspace writable; nothing was done\n";
     case ROLL_E_LOCKED:
         return "next: try again; another roll is writing\n";
     default:

@@ -1,6 +1,7 @@
 /* From argv to an exit status: find the command, parse, prepare what it needs, run, report. */
 #include "app.h"
 
+#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -202,8 +203,11 @@ int roll_main(int argc, char **argv)
                            .err = roll_screen_new(stderr, true)};
     g_autofree char **words = g_memdup2(argv, sizeof(*argv) * (size_t)(argc + 1));
     char **rest = argc > 0 ? words + 1 : words;
-    struct roll_error *err = find_command(&app, rest);
     int status;
+
+    /* A limit on files is an error to be told, not a death in the middle of it. */
+    signal(SIGXFSZ, SIG_IGN);
+    struct roll_error *err = find_command(&app, rest);
 
     if (!err)
         err = run_command(&app, rest);
