@@ -26,10 +26,19 @@ static void free_document(void *document)
     roll_document_free(document);
 }
 
+/* What leads elsewhere is a finding already, and is not opened: findings would quote from it. */
+static bool stays_below(const char *file)
+{
+    g_auto(GStrv) segments = g_strsplit(file, "/", -1);
+    return *file && !g_path_is_absolute(file) &&
+           !g_strv_contains((const char *const *)segments, "..");
+}
+
 /* {"file": TEXT} stands for targets; a target that is called "file" is an object. */
 static const char *fleet_file(json_t *environment)
 {
-    return roll_json_get_string(json_object_get(environment, "targets"), "file");
+    const char *file = roll_json_get_string(json_object_get(environment, "targets"), "file");
+    return file && stays_below(file) ? file : NULL;
 }
 
 json_t *roll_draft_targets(const struct roll_draft *draft, const char *environment,

@@ -1,7 +1,7 @@
 /* Seeds from files that are there anyway: `fuzz-seeds FOLDER SOURCE [SHARED]` fills
- * FOLDER/expression, FOLDER/template and FOLDER/parameters from the vectors of
- * SOURCE/tests/data/template and, where it is there, from the corpus of SHARED. Nothing of it is
- * kept: scripts/fuzz makes them anew. */
+ * FOLDER/expression, FOLDER/template, FOLDER/parameters and FOLDER/plan from SOURCE/tests/data,
+ * SOURCE/plans and, where it is there, the corpus of SHARED. Nothing of it is kept: scripts/fuzz
+ * makes them anew. */
 #include <glib/gstdio.h>
 
 #include "fuzz.h"
@@ -85,7 +85,9 @@ static void put_file(const char *path)
         return;
     for (size_t i = 0; i < json_array_size(value); i++)
         put_vector(json_array_get(value, i));
-    if (json_object_get(value, "resources"))
+    if (json_object_get(value, "service"))
+        put("plan", text);
+    else if (json_object_get(value, "resources"))
         put("template", text);
     else if (json_object_get(value, "parameters"))
         put("parameters", text);
@@ -114,8 +116,10 @@ int main(int argc, char **argv)
         return 2;
     }
     out = argv[1];
-    g_autofree char *vectors = g_build_filename(argv[2], "tests/data/template", NULL);
-    walk(vectors);
+    g_autofree char *data = g_build_filename(argv[2], "tests/data", NULL);
+    g_autofree char *plans = g_build_filename(argv[2], "plans", NULL);
+    walk(data);
+    walk(plans);
     if (argc > 3) {
         g_autofree char *corpus = g_build_filename(argv[3], "corpus", NULL);
         walk(corpus);

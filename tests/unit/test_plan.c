@@ -871,6 +871,20 @@ START_TEST(test_plan__two_plans_of_one_service_are_refused)
 }
 END_TEST
 
+START_TEST(test_plan__a_file_of_targets_elsewhere_is_not_opened)
+{
+    put("elsewhere.json", "hunter2");
+    put("plans/..json", "{\"s1\":{\"resourceGroup\":\"g1\"}}");
+    g_autofree char *found = environment_findings(
+        "\"subscription\":\"" SUBSCRIPTION "\",\"targets\":{\"file\":\"../elsewhere.json\"}");
+    ck_assert_ptr_nonnull(strstr(found, "without '..', not '../elsewhere.json'"));
+    ck_assert_msg(!strstr(found, "'h'"), "it quotes the file: %s", found);
+    g_autofree char *clean = environment_findings("\"subscription\":\"" SUBSCRIPTION
+                                                  "\",\"targets\":{\"file\":\"..json\"}");
+    ck_assert_str_eq(clean, "");
+}
+END_TEST
+
 START_TEST(test_plan__a_fleet_of_ten_thousand_targets_is_read)
 {
     g_autoptr(GString) text = g_string_new("{");
@@ -903,6 +917,7 @@ static TCase *reading_tests(void)
     tcase_add_test(tests, test_plan__findings_in_a_file_of_targets_name_that_file);
     tcase_add_test(tests, test_plan__a_target_may_be_called_file);
     tcase_add_test(tests, test_plan__worked_examples_are_workspaces);
+    tcase_add_test(tests, test_plan__a_file_of_targets_elsewhere_is_not_opened);
     tcase_add_test(tests, test_plan__a_fleet_of_ten_thousand_targets_is_read);
     return tests;
 }
