@@ -2,16 +2,34 @@
  * type, and without secrets. Every refusal names target and parameter, and never a value. */
 #include "release/maker.h"
 
-static struct roll_error *secret(const char *where, const char *name, const char *what,
-                                 const char *why)
+static char *reference_line(const char *name)
 {
-    return release_error_next(roll_error_new(ROLL_E_REFUSED, "target '%s': parameter '%s' %s; %s",
-                                             where, name, what, why),
-                              g_strdup_printf("in the parameter file: \"%s\": { \"reference\": { "
-                                              "\"keyVault\": { \"id\": … }, \"secretName\": … } }",
-                                              name),
-                              g_strdup_printf("--override secret-scan:%s, if it is none", name),
-                              NULL);
+    return g_strdup_printf("in the parameter file: \"%s\": { \"reference\": { \"keyVault\": { "
+                           "\"id\": … }, \"secretName\": … } }",
+                           name);
+}
+
+/* No override passes this: a value that the template calls secret would be kept for ever. */
+static struct roll_error *secure(const char *where, const char *name, const char *what)
+{
+    return release_error_next(
+        roll_error_new(ROLL_E_REFUSED,
+                       "target '%s': parameter '%s' is secure and has a %s; a secure parameter "
+                       "takes a Key Vault reference",
+                       where, name, what),
+        reference_line(name), NULL);
+}
+
+/* The scan may be wrong about a plain parameter. */
+static struct roll_error *credential(const char *where, const char *name, const char *verb,
+                                     const char *looks)
+{
+    return release_error_next(
+        roll_error_new(ROLL_E_REFUSED,
+                       "target '%s': parameter '%s' %s %s; use a Key Vault reference", where, name,
+                       verb, looks),
+        reference_line(name), g_strdup_printf("--override secret-scan:%s, if it is none", name),
+        NULL);
 }
 
 static bool overridden(struct release_maker *maker, const char *name)
@@ -36,14 +54,11 @@ static struct roll_error *check_given(struct release_maker *maker, const char *w
     const json_t *value = json_object_get(entry, "value");
     if (!value) /* a reference: what it holds is looked at by nobody */
         return NULL;
-    if (declared->secure && !is_empty(value) && !overridden(maker, declared->name))
-        return secret(where, declared->name, "is secure and has a plain value",
-                      "a secure parameter takes a Key Vault reference");
+    if (declared->secure && !is_empty(value))
+        return secure(where, declared->name, "plain value");
     const char *what = declared->secure ? NULL : release_scan_value(maker->scanner, value);
-    if (what && !overridden(maker, declared->name)) {
-        g_autofree char *looks = g_strdup_printf("looks like %s", what);
-        return secret(where, declared->name, looks, "use a Key Vault reference");
-    }
+    if (what && !overridden(maker, declared->name))
+        return credential(where, declared->name, "looks like", what);
     return roll_error_wrap(roll_template_parameter_check(maker->tmpl, declared->name, value),
                            "target '%s': parameter '%s' does not fit", where, declared->name);
 }
@@ -56,16 +71,13 @@ static struct roll_error *check_default(struct release_maker *maker, const char 
     const json_t *parameters = roll_json_get_nocase(roll_template_value(maker->tmpl), "parameters");
     const json_t *declaration = roll_json_get_nocase(parameters, declared->name);
     const json_t *value = roll_json_get_nocase(declaration, "defaultValue");
-    if (declared->secure && !is_empty(value) && !overridden(maker, declared->name))
-        return secret(where, declared->name,
-                      declared->default_is_expression ? "is secure and has a computed default"
-                                                      : "is secure and has a plain default",
-                      "a secure parameter takes a Key Vault reference");
+    if (declared->secure && !is_empty(value))
+        return secure(where, declared->name,
+                      declared->default_is_expression ? "computed default" : "plain default");
     const char *what = declared->secure ? NULL : release_scan_value(maker->scanner, value);
     if (!what || overridden(maker, declared->name))
         return NULL;
-    g_autofree char *looks = g_strdup_printf("has a default that looks like %s", what);
-    return secret(where, declared->name, looks, "use a Key Vault reference");
+    return credential(where, declared->name, "has a default that looks like", what);
 }
 
 static struct roll_error *check_declared(struct release_maker *maker, const char *where,

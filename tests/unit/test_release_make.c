@@ -631,13 +631,13 @@ START_TEST(test_release__a_secure_parameter_takes_no_plain_value)
     ck_assert_int_eq(roll_error_code(err), ROLL_E_REFUSED);
     ck_assert_ptr_nonnull(
         strstr(err->message, "parameter 'password' is secure and has a plain value"));
-    ck_assert_ptr_nonnull(strstr(err->detail, "secret-scan:password"));
+    ck_assert_ptr_null(strstr(err->detail, "secret-scan"));
     ck_assert_ptr_null(strstr(err->message, "hunter2"));
     roll_error_free(err);
     const char *const overrides[] = {"secret-scan:password", NULL};
     const struct roll_release_options overridden = {.artifacts = web_1, .overrides = overrides};
-    roll_auto(release) struct roll_release *release = made(&shop, &overridden);
-    ck_assert(world_says(release->notes, "overridden for parameter 'password'"));
+    ck_refused(make(&shop, &overridden, &none), ROLL_E_REFUSED,
+               "parameter 'password' is secure and has a plain value", NULL);
     shop_close(&shop);
 }
 END_TEST
@@ -670,9 +670,8 @@ START_TEST(test_release__a_computed_default_of_a_secure_parameter_is_refused)
                "parameter 'password' is secure and has a computed default", NULL);
     const char *const overrides[] = {"secret-scan:password", NULL};
     const struct roll_release_options overridden = {.artifacts = web_1, .overrides = overrides};
-    roll_auto(release) struct roll_release *release = made(&shop, &overridden);
-    roll_auto(json) json_t *weu = parameters_of(&shop, release, "prod", "weu");
-    ck_assert_ptr_null(json_object_get(weu, "password")); /* never pinned */
+    ck_refused(make(&shop, &overridden, &none), ROLL_E_REFUSED,
+               "parameter 'password' is secure and has a computed default", NULL);
     shop_close(&shop);
 }
 END_TEST
@@ -688,6 +687,10 @@ START_TEST(test_release__a_plain_credential_is_refused_by_name)
     ck_refused(make(&shop, &options, &none), ROLL_E_REFUSED,
                "target 'prod/weu': parameter 'note' looks like a connection string with a key",
                "secret-scan:note");
+    const char *const overrides[] = {"secret-scan:note", NULL};
+    const struct roll_release_options overridden = {.artifacts = web_1, .overrides = overrides};
+    roll_auto(release) struct roll_release *release = made(&shop, &overridden);
+    ck_assert(world_says(release->notes, "overridden for parameter 'note'"));
     shop_close(&shop);
 }
 END_TEST
