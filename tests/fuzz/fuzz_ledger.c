@@ -213,8 +213,35 @@ static struct roll_error *look_at_environment(void *user, const struct roll_envi
     return roll_ledger_bad(user, row->stream, "1.0.0", &where);
 }
 
+static struct roll_error *count_event(void *user, const struct roll_event *event)
+{
+    int64_t *seq = user;
+
+    FUZZ_CHECK(event->seq == *seq + 1, "an event is missing");
+    *seq = event->seq;
+    return NULL;
+}
+
+static void look_at_streams(struct roll_ledger *ledger)
+{
+    g_auto(GStrv) streams = NULL;
+
+    FUZZ_MUST(roll_ledger_streams(ledger, &streams));
+    for (char **stream = streams; *stream; stream++) {
+        roll_auto(event) struct roll_event *last = NULL;
+        struct roll_head head;
+        int64_t seq = 0;
+        FUZZ_MUST(roll_ledger_head(ledger, *stream, &head));
+        FUZZ_MUST(roll_ledger_events(ledger, *stream, 1, count_event, &seq));
+        FUZZ_CHECK(seq == head.seq, "%s ends elsewhere", *stream);
+        FUZZ_MUST(roll_ledger_event(ledger, *stream, seq, &last));
+        FUZZ_CHECK(strcmp(last->hash, head.hash) == 0, "%s ends elsewhere", *stream);
+    }
+}
+
 static void ask(struct roll_ledger *ledger)
 {
+    look_at_streams(ledger);
     struct roll_rollout_query query = {0};
 
     FUZZ_MUST(roll_ledger_environments(ledger, NULL, look_at_environment, ledger));

@@ -6,7 +6,7 @@
 #include "fuzz.h"
 #include "plan/internal.h"
 
-static char folder[] = "/tmp/roll-fuzz-XXXXXX";
+static char *folder; /* made with the first input */
 static const char *const files[] = {"plans/shop.json", "plans/fleet.json"};
 
 static void remove_folder(void)
@@ -18,19 +18,18 @@ static void remove_folder(void)
     g_autofree char *plans = g_build_filename(folder, "plans", NULL);
     rmdir(plans);
     rmdir(folder);
+    g_free(folder);
 }
-
-static bool made;
 
 static void make_folder(void)
 {
     g_autofree char *plans = NULL;
 
-    FUZZ_CHECK(mkdtemp(folder), "no folder below /tmp");
+    folder = g_dir_make_tmp("roll-fuzz-XXXXXX", NULL);
+    FUZZ_CHECK(folder, "no folder for temporary files");
     plans = g_build_filename(folder, "plans", NULL);
     FUZZ_CHECK(g_mkdir_with_parents(plans, 0700) == 0, "%s", plans);
     atexit(remove_folder);
-    made = true;
 }
 
 /* The part as a file (empty where there is none). Its path, owned by the caller. */
@@ -81,7 +80,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     roll_auto(plan) struct roll_plan *plan = NULL;
 
     fuzz_begin();
-    if (!made)
+    if (!folder)
         make_folder();
     g_autofree char *path = write_file(parts, 0);
     g_free(write_file(parts, 1));
