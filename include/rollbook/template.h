@@ -62,8 +62,8 @@ struct roll_template_runtime {
                                const json_t *body, json_t **ret_value);
 };
 
-/* Finds linked templates. relative is properties.templateLink.relativePath or the evaluated uri. *ret_template NULL and
- * no error: not at hand, the deployment stays a leaf. */
+/* Finds linked templates. relative_path is from the root template's folder, whichever file links it (uri is NULL then);
+ * uri is evaluated. *ret_template NULL and no error: not at hand, the deployment stays a leaf. Asked once for each. */
 struct roll_template_linker {
     void *user;
     struct roll_error *(*load)(void *user, const struct roll_template *parent, const char *relative_path, const char *uri,
@@ -163,7 +163,8 @@ struct roll_error *roll_parameters_read(const char *text, size_t size, const cha
 struct roll_error *roll_template_compare(const json_t *before, const json_t *after, json_t **ret_changes) ROLL_CHECKED;
 
 /* Findings for roll template check: all that can be found at once. New reference: array of {"line", "column", "level":
- * "error"|"warning", "message"}. */
-struct roll_error *roll_template_check(const char *text, size_t size, const char *file_name, json_t **ret_findings) ROLL_CHECKED;
+ * "error"|"warning", "message"}, with "file" where it is another than file_name: one that is linked. linker may be NULL. */
+struct roll_error *roll_template_check(const char *text, size_t size, const char *file_name,
+                                       const struct roll_template_linker *linker, json_t **ret_findings) ROLL_CHECKED;
 
 #endif

@@ -42,24 +42,60 @@ static struct roll_error *load(const char *path, struct roll_template **ret_temp
     return roll_template_read(text, size, path, ret_template);
 }
 
-/* Linked templates are read relative to the file that names them; nothing outside its folder,
- * nothing from the network. */
+/* "line 2, column 5: …" of the reader, or the detail of what was evaluated. */
+static bool read_place(const struct roll_error *err, char **ret_file, int *line, int *column,
+                       const char **ret_rest)
+{
+    roll_auto(json) json_t *detail = err->detail ? json_loads(err->detail, 0, NULL) : NULL;
+    int length = 0;
+
+    *ret_rest = err->message;
+    *line = (int)json_integer_value(json_object_get(detail, "line"));
+    *column = (int)json_integer_value(json_object_get(detail, "column"));
+    *ret_file = g_strdup(roll_json_get_string(detail, "file"));
+    if (*line > 0)
+        return true;
+    if (sscanf(err->message, "line %d, column %d: %n", line, column, &length) != 2 || length == 0)
+        return false;
+    *ret_rest += length;
+    return true;
+}
+
+/* Every error of a template says file:line:column first, as a compiler does. Consumes err. */
+static struct roll_error *placed(struct roll_error *err, const char *path)
+{
+    g_autofree char *file = NULL;
+    const char *rest = NULL;
+    int line = 0, column = 0;
+
+    if (!err || !read_place(err, &file, &line, &column, &rest))
+        return err;
+    struct roll_error *fresh =
+        roll_error_new(err->code, "%s:%d:%d: %s", file ? file : path, line, column, rest);
+    if (err->detail)
+        fresh = roll_error_detail(fresh, err->detail);
+    roll_error_free(err);
+    return fresh;
+}
+
+/* Linked templates are read relative to the root template's folder, nothing from the network. */
 static struct roll_error *load_linked(void *user, const struct roll_template *parent,
                                       const char *relative_path, const char *uri,
                                       struct roll_template **ret_template)
 {
-    const char *file = user;
-    g_autofree char *folder = g_path_get_dirname(file);
+    const char *root = user;
+    g_autofree char *folder = g_path_get_dirname(root);
     g_autofree char *path = NULL;
 
     (void)parent;
     (void)uri;
-    if (!relative_path || relative_path[0] == '/' || strstr(relative_path, ".."))
+    if (!relative_path || g_path_is_absolute(relative_path))
         return NULL;
-    path = g_build_filename(folder, relative_path, NULL);
+    path = strcmp(folder, ".") == 0 ? g_strdup(relative_path)
+                                    : g_build_filename(folder, relative_path, NULL);
     if (!g_file_test(path, G_FILE_TEST_IS_REGULAR))
         return NULL;
-    return load(path, ret_template);
+    return placed(load(path, ret_template), path);
 }
 
 static struct roll_error *scope_of(const struct context *context, const struct roll_template *tmpl,
@@ -117,13 +153,14 @@ static size_t print_findings(struct roll_app *app, const char *path, const json_
         const char *level = roll_json_get_string(finding, "level");
         g_autoptr(GString) message = g_string_new(NULL);
         const char *text = roll_json_get_string(finding, "message");
+        const char *file = roll_json_get_string(finding, "file");
 
         roll_text_safe(text, strlen(text), false, message);
         if (g_strcmp0(level, "error") == 0)
             errors++;
         if (!app->json)
             fprintf(app->out.file, "%s:%" JSON_INTEGER_FORMAT ":%" JSON_INTEGER_FORMAT ": %s: %s\n",
-                    path, json_integer_value(json_object_get(finding, "line")),
+                    file ? file : path, json_integer_value(json_object_get(finding, "line")),
                     json_integer_value(json_object_get(finding, "column")), level, message->str);
     }
     return errors;
@@ -139,9 +176,10 @@ static struct roll_error *run_check(struct roll_app *app, void *user, char **arg
         g_autofree char *text = NULL;
         gsize size = 0;
         json_t *findings = NULL;
+        struct roll_template_linker linker = {.user = *arguments, .load = load_linked};
 
         ROLL_TRY(read_file(*arguments, &text, &size));
-        ROLL_TRY(roll_template_check(text, size, *arguments, &findings));
+        ROLL_TRY(roll_template_check(text, size, *arguments, &linker, &findings));
         json_object_set_new(all, *arguments, findings);
         errors += print_findings(app, *arguments, findings);
     }
@@ -164,9 +202,9 @@ static struct roll_error *run_expand(struct roll_app *app, void *user, char **ar
     struct roll_template_linker linker = {.user = arguments[0], .load = load_linked};
     struct roll_template_input input = {.linker = &linker};
 
-    ROLL_TRY(load(arguments[0], &tmpl));
+    ROLL_TRY(placed(load(arguments[0], &tmpl), arguments[0]));
     ROLL_TRY(make_input(context, tmpl, &parameters, &input));
-    ROLL_TRY(roll_template_expand(tmpl, &input, &expansion));
+    ROLL_TRY(placed(roll_template_expand(tmpl, &input, &expansion), arguments[0]));
     view = json_pack("{s:O,s:O}", "resources", expansion->resources, "outputs", expansion->outputs);
     if (expansion->asserts)
         json_object_set(view, "asserts", expansion->asserts);
@@ -185,9 +223,10 @@ static struct roll_error *run_eval(struct roll_app *app, void *user, char **argu
     struct roll_template_input input = {0};
 
     if (context->template_file)
-        ROLL_TRY(load(context->template_file, &tmpl));
+        ROLL_TRY(placed(load(context->template_file, &tmpl), context->template_file));
     ROLL_TRY(make_input(context, tmpl, &parameters, &input));
-    ROLL_TRY(roll_template_eval(tmpl, &input, arguments[0], &value));
+    ROLL_TRY(placed(roll_template_eval(tmpl, &input, arguments[0], &value),
+                    context->template_file ? context->template_file : "EXPRESSION"));
     roll_report_json(&app->out, value);
     return NULL;
 }
@@ -200,7 +239,7 @@ static struct roll_error *run_hash(struct roll_app *app, void *user, char **argu
     char hash[21];
 
     (void)user;
-    ROLL_TRY(load(arguments[0], &tmpl));
+    ROLL_TRY(placed(load(arguments[0], &tmpl), arguments[0]));
     roll_template_hash(tmpl, hash);
     if (app->json) {
         roll_auto(json) json_t *view = json_pack("{s:s}", "templateHash", hash);

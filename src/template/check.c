@@ -20,6 +20,8 @@ struct scope_names {
 struct checker {
     const char *text;
     size_t size;
+    const char *file_name; /* or NULL */
+    const struct roll_template_linker *linker;
     json_t *findings;
     GHashTable *seen;
     GString *pointer;
@@ -28,15 +30,18 @@ struct checker {
     unsigned levels;
 };
 
-static void add_at(struct checker *checker, const char *level, int line, int column,
-                   const char *message)
+/* file: NULL, or another than the one that is checked. */
+static void add_at(struct checker *checker, const char *level, const char *file, int line,
+                   int column, const char *message)
 {
-    g_autofree char *key = g_strdup_printf("%d:%d:%s", line, column, message);
+    g_autofree char *key = g_strdup_printf("%s:%d:%d:%s", file ? file : "", line, column, message);
     if (json_array_size(checker->findings) >= MAX_FINDINGS ||
         g_hash_table_contains(checker->seen, key))
         return;
     g_hash_table_add(checker->seen, g_steal_pointer(&key));
     json_t *finding = json_object();
+    if (file)
+        object_put(finding, "file", json_text(file));
     object_put(finding, "line", json_integer(line));
     object_put(finding, "column", json_integer(column));
     object_put(finding, "level", json_text(level));
@@ -61,7 +66,7 @@ static void add(struct checker *checker, const char *level, const char *format, 
         return;
     roll_json_where(checker->text, checker->size, ROLL_JSON_ARM, checker->pointer->str, &line,
                     &column);
-    add_at(checker, level, line, column, message);
+    add_at(checker, level, NULL, line, column, message);
 }
 
 static gsize enter(struct checker *checker, const char *key)
@@ -427,6 +432,7 @@ static void add_error(struct checker *checker, struct roll_error *err)
     roll_auto(json) json_t *detail = NULL;
     int line = 0;
     int column = 0;
+    const char *file = NULL;
     if (!err)
         return;
     if (err->detail) {
@@ -437,13 +443,15 @@ static void add_error(struct checker *checker, struct roll_error *err)
     if (detail) {
         line = (int)json_integer_value(json_object_get(detail, "line"));
         column = (int)json_integer_value(json_object_get(detail, "column"));
+        file = roll_json_get_string(detail, "file");
+        file = g_strcmp0(file, checker->file_name) == 0 ? NULL : file;
     } else if (sscanf(err->message, "line %d, column %d", &line, &column) != 2) {
         line = 1; /* of the file as a whole */
         column = 1;
     }
     const char *message = err->message;
     const char *rest = g_str_has_prefix(message, "line ") ? strstr(message, ": ") : NULL;
-    add_at(checker, "error", line, column, rest && !detail ? rest + 2 : message);
+    add_at(checker, "error", file, line, column, rest && !detail ? rest + 2 : message);
     roll_error_free(err);
 }
 
@@ -461,12 +469,13 @@ static bool needs_values(const struct roll_template *tmpl)
 static void check_expansion(struct checker *checker, const struct roll_template *tmpl)
 {
     roll_auto(expansion) struct roll_expansion *expansion = NULL;
-    struct roll_template_input input = {.context = {.scope = roll_template_scope(tmpl)}};
+    struct roll_template_input input = {.context = {.scope = roll_template_scope(tmpl)},
+                                        .linker = checker->linker};
     if (!needs_values(tmpl))
         add_error(checker, roll_template_expand(tmpl, &input, &expansion));
 }
 
-static void check_file(struct checker *checker, const char *file_name)
+static void check_file(struct checker *checker)
 {
     roll_auto(json) json_t *root = NULL;
     roll_auto(template) struct roll_template *tmpl = NULL;
@@ -476,7 +485,7 @@ static void check_file(struct checker *checker, const char *file_name)
         return;
     }
     check_template(checker, root, NULL);
-    add_error(checker, roll_template_read(checker->text, checker->size, file_name, &tmpl));
+    add_error(checker, roll_template_read(checker->text, checker->size, checker->file_name, &tmpl));
     if (tmpl && checker->errors == 0)
         check_expansion(checker, tmpl);
 }
@@ -507,16 +516,19 @@ static json_t *in_order(const json_t *findings)
 }
 
 struct roll_error *roll_template_check(const char *text, size_t size, const char *file_name,
+                                       const struct roll_template_linker *linker,
                                        json_t **ret_findings)
 {
     roll_auto(json) json_t *findings = json_array();
     struct checker checker = {.text = text,
                               .size = size,
+                              .file_name = file_name,
+                              .linker = linker,
                               .findings = findings,
                               .seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL),
                               .pointer = g_string_new(NULL),
                               .arena = arena_new()};
-    check_file(&checker, file_name);
+    check_file(&checker);
     *ret_findings = in_order(findings);
     g_hash_table_unref(checker.seen);
     g_string_free(checker.pointer, TRUE);

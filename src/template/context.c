@@ -63,7 +63,6 @@ struct work *work_new(const struct roll_template_input *input)
     work->fuel = MAX_FUEL;
     work->complete = true;
     work->levels_made = g_ptr_array_new();
-    work->templates = g_ptr_array_new_with_free_func((GDestroyNotify)roll_template_free);
     return work;
 }
 
@@ -77,7 +76,8 @@ void work_free(struct work *work)
     json_decref(work->environment);
     g_string_free(work->trail.pointer, TRUE);
     arena_free(work->arena);
-    g_ptr_array_free(work->templates, TRUE);
+    if (work->links)
+        g_hash_table_unref(work->links);
     g_free(work);
 }
 
@@ -243,15 +243,18 @@ static json_t *given_parameters(const struct env *env)
 
 /* A template file at hand may be deployed by link later: the link is unknown, but relative links
  * lead somewhere. */
-static json_t *pretended_link(struct work *work)
+static json_t *pretended_link(const struct env *env)
 {
+    struct work *work = env->work;
     const struct expr *base = expr_call(work, "deployment", NULL, 0);
     const struct expr *properties = expr_access(work, base, expr_text(work, "properties"), true);
     const struct expr *link = expr_access(work, properties, expr_text(work, "templateLink"), true);
     const struct expr *uri = expr_access(work, link, expr_text(work, "uri"), true);
+    g_autofree char *pretended =
+        g_strconcat(RELATIVE_BASE, env->link_path ? env->link_path : "template.json", NULL);
     json_t *object = json_object();
     json_t *marker = marker_new(work, link);
-    object_put(object, "uri", marker_hide(work, uri, json_text(RELATIVE_BASE "template.json")));
+    object_put(object, "uri", marker_hide(work, uri, json_text(pretended)));
     ((struct marker *)(void *)marker)->facet = arena_keep(work->arena, object);
     return marker;
 }
@@ -279,8 +282,9 @@ static json_t *make_deployment(const struct env *env)
         json_t *link = json_object();
         object_put(link, "uri", json_text(env->template_uri));
         object_put(properties, "templateLink", link);
-    } else if (!env->outer_env && !work->input->runtime) {
-        object_put(properties, "templateLink", pretended_link(work));
+    } else if (!work->input->runtime &&
+               (!env->outer_env || env->program->file != env->outer_env->program->file)) {
+        object_put(properties, "templateLink", pretended_link(env));
     }
     object_put(properties, "parameters", given_parameters(env));
     object_put(properties, "mode", json_text("Incremental"));

@@ -340,7 +340,7 @@ struct work {
                        leaf */
     json_t *environment;
     GPtrArray *levels_made; /* struct level, freed at the end */
-    GPtrArray *templates;   /* linked ones, freed at the end */
+    GHashTable *links;      /* path or uri → linked struct roll_template, or NULL; may be NULL */
 };
 
 /* Where names resolve: a template with values for its parameters, or a user function's call. */
@@ -357,6 +357,8 @@ struct env {
     const struct env *outer_env;       /* of a nested deployment: the parent's */
     const struct instance *deployed_by;
     const char *template_uri;
+    const char
+        *link_path;     /* of the linked file around it, from the root's folder; NULL: the root */
     json_t *deployment; /* deployment(), made when first asked for */
 };
 
@@ -478,33 +480,34 @@ const struct function *function_at(size_t index);
     X(greater)                                                                                     \
     X(greater_or_equals)                                                                           \
     X(less)                                                                                        \
-    X(less_or_equals) X(not ) X(bool) X(true) X(false) X(null) X(add) X(sub) X(mul) X(div) X(mod)  \
-        X(min) X(max) X(int) X(float) X(range) X(array) X(create_array) X(create_object) X(        \
-            concat) X(contains) X(empty) X(length) X(first) X(last) X(skip) X(take) X(union)       \
-            X(intersection) X(shallow_merge) X(items) X(object_keys) X(flatten) X(distinct) X(     \
-                index_of) X(last_index_of) X(join) X(try_get) X(index_from_end)                    \
-                X(try_index_from_end) X(json) X(base64) X(base64_to_string) X(base64_to_json) X(   \
-                    data_uri) X(data_uri_to_string) X(ends_with) X(starts_with) X(format) X(guid)  \
-                    X(unique_string) X(new_guid) X(pad_left) X(replace) X(split) X(string)         \
-                        X(substring) X(to_lower) X(to_upper) X(trim) X(uri) X(uri_component) X(    \
-                            uri_component_to_string) X(build_uri) X(parse_uri) X(like) X(utc_now)  \
-                            X(date_time_add) X(date_time_from_epoch) X(date_time_to_epoch)         \
-                                X(resource_id) X(subscription_resource_id)                         \
-                                    X(management_group_resource_id) X(tenant_resource_id)          \
-                                        X(extension_resource_id) X(pick_zones) X(providers)        \
-                                            X(unknown) X(parse_cidr) X(cidr_subnet) X(cidr_host)   \
-                                                X(fail) X(external_inputs) X(environment)          \
-                                                    X(deployment) X(deployer) X(resource_group)    \
-                                                        X(subscription) X(management_group)        \
-                                                            X(tenant)
+    X(less_or_equals)                                                                              \
+    X(not ) X(bool) X(true) X(false) X(null) X(add) X(sub) X(mul) X(div) X(mod) X(min) X(max) X(   \
+        int) X(float) X(range) X(array) X(create_array) X(create_object) X(concat) X(contains)     \
+        X(empty) X(length) X(first) X(last) X(skip) X(take) X(union) X(intersection)               \
+            X(shallow_merge) X(items) X(object_keys) X(flatten) X(distinct) X(index_of) X(         \
+                last_index_of) X(join) X(try_get) X(index_from_end) X(try_index_from_end) X(json)  \
+                X(base64) X(base64_to_string) X(base64_to_json) X(data_uri) X(data_uri_to_string)  \
+                    X(ends_with) X(starts_with) X(format) X(guid) X(unique_string) X(new_guid)     \
+                        X(pad_left) X(replace) X(split) X(string) X(substring) X(to_lower)         \
+                            X(to_upper) X(trim) X(uri) X(uri_component) X(uri_component_to_string) \
+                                X(build_uri) X(parse_uri) X(like) X(utc_now) X(date_time_add) X(   \
+                                    date_time_from_epoch) X(date_time_to_epoch) X(resource_id)     \
+                                    X(subscription_resource_id) X(management_group_resource_id)    \
+                                        X(tenant_resource_id) X(extension_resource_id)             \
+                                            X(pick_zones) X(providers) X(unknown) X(parse_cidr)    \
+                                                X(cidr_subnet) X(cidr_host) X(fail)                \
+                                                    X(external_inputs) X(environment)              \
+                                                        X(deployment) X(deployer)                  \
+                                                            X(resource_group) X(subscription)      \
+                                                                X(management_group) X(tenant)
 #define FUNCTION_SPECIALS(X)                                                                       \
     X(if)                                                                                          \
     X(and)                                                                                         \
     X(or)                                                                                          \
     X(coalesce)                                                                                    \
-    X(parameters) X(variables) X(copy_index) X(lambda) X(lambda_variables) X(filter) X(map)        \
-        X(reduce) X(sort) X(to_object) X(map_values) X(group_by) X(reference) X(references)        \
-            X(list)
+    X(parameters)                                                                                  \
+    X(variables) X(copy_index) X(lambda) X(lambda_variables) X(filter) X(map) X(reduce) X(sort)    \
+        X(to_object) X(map_values) X(group_by) X(reference) X(references) X(list)
 #define DECLARE_BODY(name)                                                                         \
     struct roll_error *function_##name(const struct call *call, json_t **ret_value) ROLL_CHECKED;
 #define DECLARE_SPECIAL(name)                                                                      \

@@ -185,6 +185,18 @@ static struct roll_error *locate(struct instance *instance)
 
 /* ---- linked templates ---- */
 
+/* The template that a deployment deploys, and where it comes from. */
+struct linked {
+    const struct program *program; /* NULL: not at hand */
+    const char *uri;               /* NULL unless it was linked by one */
+    const char *path;              /* from the root's folder; NULL: the root itself */
+};
+
+static void free_file(gpointer file) /* NULL: was not at hand */
+{
+    roll_template_free(file);
+}
+
 /* Where the file lies relative to the one that links it; NULL when only the uri says it. */
 static const char *relative_part(const char *uri)
 {
@@ -200,45 +212,73 @@ static char *without_query(const char *path)
     return plain;
 }
 
-static struct roll_error *load_link(struct instance *instance, const json_t *link,
-                                    const struct program **ret_program, const char **ret_uri)
+/* From the root's folder: what a file links stands beside that file. */
+static char *path_from_root(const struct env *env, const char *path)
+{
+    g_autofree char *folder = env->link_path ? g_path_get_dirname(env->link_path) : NULL;
+    bool same = !folder || strcmp(folder, ".") == 0;
+    return same ? g_strdup(path) : g_build_filename(folder, path, NULL);
+}
+
+/* Each file is read once, however many deployments link it. *ret_file NULL: not at hand. */
+static struct roll_error *load_file(const struct instance *instance, const char *path,
+                                    const char *uri, const struct roll_template **ret_file)
 {
     struct work *work = instance->level->work;
     const struct roll_template_linker *linker = work->input->linker;
-    const json_t *uri = object_get(link, "uri");
-    const json_t *relative = object_get(link, "relativePath");
+    const char *key = uri ? uri : path;
+    gpointer known = NULL;
     struct roll_template *file = NULL;
-    const char *uri_text = json_is_string(uri) ? json_string_value(uri) : NULL;
-    const char *path = json_is_string(relative) ? json_string_value(relative) : NULL;
-    if (!linker || (!uri_text && !path))
-        return NULL;
-    g_autofree char *pretended =
-        uri_text && relative_part(uri_text) ? without_query(relative_part(uri_text)) : NULL;
-    if (pretended) {
-        path = pretended;
-        uri_text = NULL;
+    if (!work->links)
+        work->links = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, free_file);
+    if (!g_hash_table_lookup_extended(work->links, key, NULL, &known)) {
+        ROLL_TRY(linker->load(linker->user, instance->level->program->file, path, uri, &file));
+        g_hash_table_insert(work->links, g_strdup(key), file);
+        known = file;
+        if (file)
+            ROLL_TRY(work_make(work, 4 * file->original->len));
     }
-    ROLL_TRY(linker->load(linker->user, instance->level->program->file, path, uri_text, &file));
-    if (!file)
-        return NULL;
-    g_ptr_array_add(work->templates, file);
-    *ret_program = file->program;
-    *ret_uri = uri_text ? arena_text(work->arena, uri_text, strlen(uri_text)) : NULL;
+    *ret_file = known;
     return NULL;
 }
 
-static struct roll_error *find_program(struct instance *instance,
-                                       const struct program **ret_program, const char **ret_uri)
+static struct roll_error *load_link(struct instance *instance, const json_t *link,
+                                    struct linked *ret_linked)
+{
+    struct arena *arena = instance->level->work->arena;
+    const json_t *uri = object_get(link, "uri");
+    const json_t *relative = object_get(link, "relativePath");
+    const char *uri_text = json_string_value(uri);
+    const struct roll_template *file = NULL;
+    g_autofree char *path = NULL;
+    if (!instance->level->work->input->linker || (!uri_text && !json_is_string(relative)))
+        return NULL;
+    if (uri_text && relative_part(uri_text)) {
+        path = without_query(relative_part(uri_text));
+        uri_text = NULL;
+    } else if (!uri_text) {
+        path = path_from_root(instance->level->env, json_string_value(relative));
+    }
+    ROLL_TRY(load_file(instance, path, uri_text, &file));
+    if (!file)
+        return NULL;
+    ret_linked->program = file->program;
+    ret_linked->uri = uri_text ? arena_text(arena, uri_text, strlen(uri_text)) : NULL;
+    ret_linked->path = path ? arena_text(arena, path, strlen(path)) : NULL;
+    return NULL;
+}
+
+static struct roll_error *find_program(struct instance *instance, struct linked *ret_linked)
 {
     struct eval eval;
     roll_auto(json) json_t *link = NULL;
-    *ret_program = instance->resource->nested;
-    *ret_uri = NULL;
-    if (*ret_program || !instance->resource->nested_link)
+    *ret_linked = (struct linked){.program = instance->resource->nested,
+                                  .path = instance->level->env->link_path};
+    if (ret_linked->program || !instance->resource->nested_link)
         return NULL;
     instance_eval(instance, PLACE_BODY, &eval);
     ROLL_TRY(eval_identity(&eval, instance->resource->nested_link, &link));
-    return is_marker(link) ? NULL : load_link(instance, link, ret_program, ret_uri);
+    return is_marker(link) ? NULL : load_link(instance, link, ret_linked);
 }
 
 /* ---- expansion ---- */
@@ -255,14 +295,15 @@ static struct roll_error *eval_given(struct instance *instance)
     return NULL;
 }
 
-static struct roll_error *expand_inner(struct instance *instance, const struct program *program,
-                                       const char *uri)
+static struct roll_error *expand_inner(struct instance *instance, const struct linked *linked)
 {
+    const struct program *program = linked->program;
     struct work *work = instance->level->work;
     struct env *env = env_new(work, program, &instance->target);
     struct level *level = level_new(work, env, program, &instance->target);
     env->outer_env = instance->level->env;
-    env->template_uri = uri;
+    env->template_uri = linked->uri;
+    env->link_path = linked->path;
     env->given = json_is_object(instance->nested_given) ? instance->nested_given : NULL;
     env->level = level;
     level->owner = instance;
@@ -301,18 +342,18 @@ static bool parameters_are_unknown(const struct instance *instance, const struct
 
 static struct roll_error *expand(struct instance *instance)
 {
-    const struct program *program = NULL;
-    const char *uri = NULL;
+    struct linked linked = {0};
     ROLL_TRY(locate(instance));
     ROLL_TRY(eval_given(instance));
-    ROLL_TRY(find_program(instance, &program, &uri));
+    ROLL_TRY(find_program(instance, &linked));
+    const struct program *program = linked.program;
     if (!program || parameters_are_unknown(instance, program))
         return NULL;
     if (instance->level->depth >= MAX_LEVELS)
         return template_error("Deployments nest deeper than '%d' levels.", MAX_LEVELS);
     bool inner = instance->resource->inner || program != instance->resource->nested;
     struct roll_error *err =
-        inner ? expand_inner(instance, program, uri) : expand_outer(instance, program);
+        inner ? expand_inner(instance, &linked) : expand_outer(instance, program);
     if (err && instance->level->work->postponed) {
         /* How many resources there are depends on another deployment's result: it stays a leaf. */
         roll_error_free(err);

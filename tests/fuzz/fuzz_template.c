@@ -173,7 +173,7 @@ static void perform(const char *text, size_t size, const json_t *parameters)
     roll_auto(json) json_t *findings = NULL;
     struct roll_template_input input;
 
-    if (fuzz_ok(roll_template_check(text, size, "main.json", &findings)))
+    if (fuzz_ok(roll_template_check(text, size, "main.json", NULL, &findings)))
         fuzz_check_value(findings);
     if (!fuzz_ok(roll_template_read(text, size, "main.json", &tmpl)))
         return;

@@ -450,7 +450,7 @@ START_TEST(test_template_check__finds_all_at_once)
              "\n`b`:`[mystery()]`,\n"
              "`c`:`[parameters('USED')]`,\n`d`:`[toLower()]`,\n`e`:`[variables('none')]`}}]}");
     roll_auto(json) json_t *findings = NULL;
-    struct roll_error *err = roll_template_check(text, strlen(text), "main.json", &findings);
+    struct roll_error *err = roll_template_check(text, strlen(text), "main.json", NULL, &findings);
     ck_assert_ptr_null(err);
     static const struct {
         int line;
@@ -480,7 +480,7 @@ START_TEST(test_template_check__says_where_the_syntax_is_wrong)
 {
     const char *text = "{\n  \"a\": }";
     roll_auto(json) json_t *findings = NULL;
-    struct roll_error *err = roll_template_check(text, strlen(text), NULL, &findings);
+    struct roll_error *err = roll_template_check(text, strlen(text), NULL, NULL, &findings);
     ck_assert_ptr_null(err);
     ck_assert_uint_eq(json_array_size(findings), 1);
     assert_at(findings, "0.line", "2");
@@ -493,15 +493,84 @@ START_TEST(test_template_check__expands_where_no_value_is_needed)
         HEAD "`resources`:[],\n`variables`:{\n`v`:`[fail('no')]`},`outputs`:{`o`:{`type`:`string`,"
              "`value`:`[variables('v')]`}}}");
     roll_auto(json) json_t *findings = NULL;
-    struct roll_error *err = roll_template_check(text, strlen(text), NULL, &findings);
+    struct roll_error *err = roll_template_check(text, strlen(text), NULL, NULL, &findings);
     ck_assert_ptr_null(err);
     ck_assert_uint_eq(json_array_size(findings), 1);
     assert_at(findings, "0.line", "3");
     g_autofree char *fine = quoted(HEAD "`resources`:[]}");
     roll_auto(json) json_t *none = NULL;
-    err = roll_template_check(fine, strlen(fine), NULL, &none);
+    err = roll_template_check(fine, strlen(fine), NULL, NULL, &none);
     ck_assert_ptr_null(err);
     ck_assert_uint_eq(json_array_size(none), 0);
+}
+END_TEST
+
+/* ---- linked templates ---- */
+
+/* What lies at a path, as the linker is asked for it: always from the root's folder. */
+static struct roll_error *load_linked(void *user, const struct roll_template *parent,
+                                      const char *relative_path, const char *uri,
+                                      struct roll_template **ret_template)
+{
+    static const struct {
+        const char *path, *text;
+    } files[] = {
+        {"sub/a.json",
+         HEAD "`resources`:[{`type`:`Microsoft.Resources/deployments`,`apiVersion`:`2022-09-01`,"
+              "`name`:`b`,`properties`:{`mode`:`Incremental`,`templateLink`:{`relativePath`:"
+              "`b.json`}}},{`type`:`Microsoft.Resources/deployments`,`apiVersion`:`2022-09-01`,"
+              "`name`:`c`,`properties`:{`mode`:`Incremental`,`templateLink`:{`uri`:"
+              "`[uri(deployment().properties.templateLink.uri,'../c.json')]`}}}]}"},
+        {"sub/b.json", HEAD "`resources`:[]}"},
+        {"c.json", HEAD "`resources`:[],\n`outputs`:{`o`:{`type`:`int`,`value`:`x`}}}"},
+    };
+    int *asked = user;
+    (void)parent;
+    (void)uri;
+    (*asked)++;
+    for (size_t i = 0; relative_path && i < G_N_ELEMENTS(files); i++)
+        if (strcmp(files[i].path, relative_path) == 0) {
+            g_autofree char *text = quoted(files[i].text);
+            return roll_template_read(text, strlen(text), files[i].path, ret_template);
+        }
+    return NULL;
+}
+
+#define LINK(name, path)                                                                           \
+    "{`type`:`Microsoft.Resources/deployments`,`apiVersion`:`2022-09-01`,`name`:`" name            \
+    "`,`properties`:{`mode`:`Incremental`,`templateLink`:{`relativePath`:`" path "`}}}"
+
+START_TEST(test_template_check__looks_into_linked_files)
+{
+    int asked = 0;
+    struct roll_template_linker linker = {.user = &asked, .load = load_linked};
+    roll_auto(json) json_t *findings = NULL;
+    g_autofree char *text = quoted(HEAD "`resources`:[" LINK("one", "sub/a.json") "," LINK(
+        "two", "sub/b.json") "," LINK("none", "none.json") "]}");
+    struct roll_error *err =
+        roll_template_check(text, strlen(text), "main.json", &linker, &findings);
+    ck_assert_ptr_null(err);
+    ck_assert_uint_eq(json_array_size(findings), 1);
+    assert_at(findings, "0.file", "`c.json`");
+    assert_at(findings, "0.line", "2");
+}
+END_TEST
+
+START_TEST(test_template__each_link_is_read_once_from_beside_its_file)
+{
+    int asked = 0;
+    struct roll_template_linker linker = {.user = &asked, .load = load_linked};
+    struct roll_template_input input = {.linker = &linker};
+    roll_auto(template) struct roll_template *tmpl = NULL;
+    roll_auto(expansion) struct roll_expansion *x = NULL;
+    g_autofree char *text = quoted(HEAD "`resources`:[" LINK("b1", "sub/b.json") "," LINK(
+        "b2", "sub/b.json") "," LINK("none", "none.json") "]}");
+    ck_assert_ptr_null(roll_template_read(text, strlen(text), "main.json", &tmpl));
+    ck_assert_ptr_null(roll_template_expand(tmpl, &input, &x));
+    ck_assert_int_eq(asked, 2);
+    assert_at(x->resources, "0.properties.template.resources", "[]");
+    assert_at(x->resources, "1.properties.template.resources", "[]");
+    ck_assert_ptr_null(at_path(x->resources, "2.properties.template"));
 }
 END_TEST
 
@@ -554,6 +623,8 @@ int main(void)
     tcase_add_test(tcase, test_template_check__finds_all_at_once);
     tcase_add_test(tcase, test_template_check__says_where_the_syntax_is_wrong);
     tcase_add_test(tcase, test_template_check__expands_where_no_value_is_needed);
+    tcase_add_test(tcase, test_template_check__looks_into_linked_files);
+    tcase_add_test(tcase, test_template__each_link_is_read_once_from_beside_its_file);
     tcase_add_test(tcase, test_template_parameters__envelope_or_map);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
