@@ -47,7 +47,9 @@ static struct roll_error *run_help(struct roll_app *app, void *user, char **argu
         parent = command;
         command = roll_command_find(commands, *arguments);
         if (!command)
-            return roll_error_new(ROLL_E_USAGE, "there is no command '%s'", *arguments);
+            return roll_error_detail(
+                roll_error_new(ROLL_E_USAGE, "there is no command '%s'", *arguments),
+                "{\"next\":[\"roll help\"]}");
         commands = command->subcommands;
     }
     roll_help_command(app, parent, command);

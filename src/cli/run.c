@@ -207,6 +207,9 @@ int roll_main(int argc, char **argv)
 
     /* A limit on files is an error to be told, not a death in the middle of it. */
     signal(SIGXFSZ, SIG_IGN);
+    /* As people ask other programs; behind a command it is an option of that command. */
+    if (rest[0] && strcmp(rest[0], "--version") == 0)
+        rest[0] = (char[]){"version"};
     struct roll_error *err = find_command(&app, rest);
 
     if (!err)
