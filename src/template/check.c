@@ -455,24 +455,51 @@ static void add_error(struct checker *checker, struct roll_error *err)
     roll_error_free(err);
 }
 
-static bool needs_values(const struct roll_template *tmpl)
+/* Values that nobody gives here are unknown, as a Key Vault's are: what does not depend on them is
+ * evaluated all the same. */
+static json_t *unknown_values(const struct roll_template *tmpl)
 {
+    json_t *given = json_object();
     for (size_t i = 0; i < roll_template_parameter_count(tmpl); i++) {
         const struct roll_template_parameter *parameter = roll_template_parameter_at(tmpl, i);
         if (!parameter->has_default && !parameter->nullable)
-            return true;
+            json_object_set_new(given, parameter->name, json_pack("{s:s}", "expression", ""));
     }
-    return false;
+    return given;
 }
 
-/* What only evaluation finds; possible where no parameter needs a value. */
+static void check_asserts(struct checker *checker, const json_t *root, const json_t *asserts)
+{
+    const char *name;
+    json_t *value;
+    const char *section_key = object_key(root, "asserts");
+    if (!section_key)
+        return;
+    json_object_foreach ((json_t *)(uintptr_t)asserts, name, value) {
+        if (!json_is_false(value))
+            continue;
+        gsize length = enter(checker, section_key);
+        enter(checker, name);
+        add(checker, "error", "The template assertion '%s' fails.", name);
+        leave(checker, length);
+    }
+}
+
+/* What only evaluation finds. */
 static void check_expansion(struct checker *checker, const struct roll_template *tmpl)
 {
     roll_auto(expansion) struct roll_expansion *expansion = NULL;
+    roll_auto(json) json_t *given = unknown_values(tmpl);
     struct roll_template_input input = {.context = {.scope = roll_template_scope(tmpl)},
+                                        .parameters = given,
                                         .linker = checker->linker};
-    if (!needs_values(tmpl))
-        add_error(checker, roll_template_expand(tmpl, &input, &expansion));
+    struct roll_error *err = roll_template_expand(tmpl, &input, &expansion);
+    if (!err)
+        check_asserts(checker, tmpl->root, expansion->asserts);
+    else if (json_object_size(given) > 0 && strstr(err->message, "must be known before"))
+        roll_error_free(err); /* the count of a loop: a value will say it */
+    else
+        add_error(checker, err);
 }
 
 static void check_file(struct checker *checker)

@@ -93,6 +93,12 @@ static struct roll_error *given_value(struct env *env, const struct parameter *p
     if (!entry)
         return NULL;
     json_t *value = object_get(entry, "value");
+    if (json_is_object(entry) && !value && object_get(entry, "reference") &&
+        strcmp(parameter->public.type, "string") != 0 &&
+        strcmp(parameter->public.type, "securestring") != 0)
+        return template_error("The template parameter '%s' is not valid: a Key Vault reference "
+                              "gives a 'String', the parameter is of type '%s'.",
+                              parameter->public.name, type_answer(parameter->public.type));
     if (is_marker(entry) || (json_is_object(entry) && !value &&
                              (object_get(entry, "reference") || object_get(entry, "expression")))) {
         *ret_value = marker_new(env->work, parameter_expr(env->work, parameter->public.name));

@@ -26,7 +26,7 @@ static struct roll_error *concat_arrays(const struct call *call, json_t **ret_va
     roll_auto(json) json_t *joined = json_array();
     for (unsigned i = 0; i < call->count; i++) {
         if (!json_is_array(call->args[i]))
-            return argument_error(call->function, i, call->args[i]);
+            return argument_type_error(call->function, i, T_ARRAY, call->args[i]);
         ROLL_TRY(work_burn(call->eval->work, json_array_size(call->args[i]) / 4));
         ROLL_TRY(work_make(call->eval->work, 8 * json_array_size(call->args[i])));
         json_array_extend(joined, call->args[i]);

@@ -15,7 +15,7 @@ struct roll_error *function_create_object(const struct call *call, json_t **ret_
             return NULL;
         }
         if (!json_is_string(key))
-            return argument_error(call->function, i, call->args[i]);
+            return argument_type_error(call->function, i, T_STRING, call->args[i]);
         object_put(object, json_string_value(key), json_incref(call->args[i + 1]));
     }
     *ret_value = g_steal_pointer(&object);

@@ -15,9 +15,11 @@ static const char *const parameter_order[] = {
     "nullable",     "properties",    "additionalProperties",
     "type",         "metadata",      NULL};
 static const char *const resource_order[] = {
-    "type",          "apiVersion", "name",  "existing",  "location", "dependsOn",  "plan",
-    "tags",          "sku",        "zones", "kind",      "identity", "properties", "subscriptionId",
-    "resourceGroup", "scope",      "copy",  "condition", NULL};
+    "type",       "apiVersion",     "name",          "existing",
+    "location",   "dependsOn",      "plan",          "tags",
+    "sku",        "zones",          "kind",          "identity",
+    "properties", "subscriptionId", "resourceGroup", "scope",
+    "metadata",   "copy",           "condition",     NULL};
 static const char *const output_order[] = {"copy", "nullable", "type", "value", NULL};
 
 /* Known members first, in their order; the others follow as they stand. */

@@ -481,13 +481,14 @@ const struct function *function_at(size_t index);
     X(greater_or_equals)                                                                           \
     X(less)                                                                                        \
     X(less_or_equals)                                                                              \
-    X(not ) X(bool) X(true) X(false) X(null) X(add) X(sub) X(mul) X(div) X(mod) X(min) X(max) X(   \
-        int) X(float) X(range) X(array) X(create_array) X(create_object) X(concat) X(contains)     \
-        X(empty) X(length) X(first) X(last) X(skip) X(take) X(union) X(intersection)               \
-            X(shallow_merge) X(items) X(object_keys) X(flatten) X(distinct) X(index_of) X(         \
-                last_index_of) X(join) X(try_get) X(index_from_end) X(try_index_from_end) X(json)  \
-                X(base64) X(base64_to_string) X(base64_to_json) X(data_uri) X(data_uri_to_string)  \
-                    X(ends_with) X(starts_with) X(format) X(guid) X(unique_string) X(new_guid)     \
+    X(not )                                                                                        \
+    X(bool) X(true) X(false) X(null) X(add) X(sub) X(mul) X(div) X(mod) X(min) X(max) X(int) X(    \
+        float) X(range) X(array) X(create_array) X(create_object) X(concat) X(contains) X(empty)   \
+        X(length) X(first) X(last) X(skip) X(take) X(union) X(intersection) X(shallow_merge)       \
+            X(items) X(object_keys) X(flatten) X(distinct) X(index_of) X(last_index_of) X(join)    \
+                X(try_get) X(index_from_end) X(try_index_from_end) X(json) X(base64)               \
+                    X(base64_to_string) X(base64_to_json) X(data_uri) X(data_uri_to_string) X(     \
+                        ends_with) X(starts_with) X(format) X(guid) X(unique_string) X(new_guid)   \
                         X(pad_left) X(replace) X(split) X(string) X(substring) X(to_lower)         \
                             X(to_upper) X(trim) X(uri) X(uri_component) X(uri_component_to_string) \
                                 X(build_uri) X(parse_uri) X(like) X(utc_now) X(date_time_add) X(   \
@@ -506,8 +507,9 @@ const struct function *function_at(size_t index);
     X(or)                                                                                          \
     X(coalesce)                                                                                    \
     X(parameters)                                                                                  \
-    X(variables) X(copy_index) X(lambda) X(lambda_variables) X(filter) X(map) X(reduce) X(sort)    \
-        X(to_object) X(map_values) X(group_by) X(reference) X(references) X(list)
+    X(variables)                                                                                   \
+    X(copy_index) X(lambda) X(lambda_variables) X(filter) X(map) X(reduce) X(sort) X(to_object)    \
+        X(map_values) X(group_by) X(reference) X(references) X(list)
 #define DECLARE_BODY(name)                                                                         \
     struct roll_error *function_##name(const struct call *call, json_t **ret_value) ROLL_CHECKED;
 #define DECLARE_SPECIAL(name)                                                                      \
@@ -526,6 +528,9 @@ json_t *call_unknown(const struct call *call);
 struct roll_error *function_error(const struct call *call, const char *format, ...)
     ROLL_PRINTF(2, 3) ROLL_CHECKED;
 /* The error for an argument of the wrong type, 0-based. */
+/* The same where the other arguments decide which types fit. */
+struct roll_error *argument_type_error(const struct function *function, unsigned index,
+                                       unsigned mask, const json_t *value) ROLL_CHECKED;
 struct roll_error *argument_error(const struct function *function, unsigned index, json_t *value)
     ROLL_CHECKED;
 unsigned value_type_mask(const json_t *value);

@@ -224,14 +224,12 @@ static void append_types(unsigned mask, GString *out)
             g_string_append_printf(out, "%s%s", out->len > 0 ? ", " : "", words[i]);
 }
 
-struct roll_error *argument_error(const struct function *function, unsigned index, json_t *value)
+struct roll_error *argument_type_error(const struct function *function, unsigned index,
+                                       unsigned mask, const json_t *value)
 {
     static const char *const ordinals[] = {"first", "second", "third", "fourth", "fifth"};
     g_autoptr(GString) expected = g_string_new(NULL);
     g_autofree char *later = g_strdup_printf("%uth", index + 1);
-    unsigned mask = T_ANY;
-    for (unsigned i = 0; i < G_N_ELEMENTS(function->types) && i <= index; i++)
-        mask = function->types[i] ? function->types[i] : mask;
     append_types(mask, expected);
     return template_error(
         "The template language function '%s' expects its %s parameter to be of type '%s'. The "
@@ -239,6 +237,14 @@ struct roll_error *argument_error(const struct function *function, unsigned inde
         "details.",
         function->name, index < G_N_ELEMENTS(ordinals) ? ordinals[index] : later, expected->str,
         type_word(value));
+}
+
+struct roll_error *argument_error(const struct function *function, unsigned index, json_t *value)
+{
+    unsigned mask = T_ANY;
+    for (unsigned i = 0; i < G_N_ELEMENTS(function->types) && i <= index; i++)
+        mask = function->types[i] ? function->types[i] : mask;
+    return argument_type_error(function, index, mask, value);
 }
 
 struct roll_error *return_chars(const struct call *call, const char *text, size_t size,

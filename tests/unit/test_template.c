@@ -227,6 +227,9 @@ START_TEST(test_template__parameters_are_checked)
         g_autofree char *given = g_strconcat("{`p`:{`value`:", cases[i].given, "}}", NULL);
         assert_fails(text, given, cases[i].message);
     }
+    assert_fails(HEAD "`parameters`:{`p`:{`type`:`int`}},`resources`:[]}",
+                 "{`p`:{`reference`:{`keyVault`:{`id`:`/x`},`secretName`:`s`}}}",
+                 "a Key Vault reference gives a 'String', the parameter is of type 'Int'");
 }
 END_TEST
 

@@ -540,6 +540,41 @@ static struct roll_error *load_linked(void *user, const struct roll_template *pa
     "{`type`:`Microsoft.Resources/deployments`,`apiVersion`:`2022-09-01`,`name`:`" name            \
     "`,`properties`:{`mode`:`Incremental`,`templateLink`:{`relativePath`:`" path "`}}}"
 
+START_TEST(test_template_check__evaluates_what_needs_no_value)
+{
+    static const struct {
+        const char *text, *message; /* NULL: nothing is found */
+    } cases[] = {
+        {"`resources`:[{`type`:`A.B/c`,`apiVersion`:`2020-01-01`,`name`:`a/b`,"
+         "`tags`:{`t`:`[parameters('p')]`}}]",
+         "has incorrect segment lengths"},
+        {"`resources`:[{`type`:`A.B/c`,`apiVersion`:`2020-01-01`,`name`:`a`,`dependsOn`:[`b`],"
+         "`tags`:{`t`:`[parameters('p')]`}}]",
+         "'b' is not defined in the template"},
+        {"`resources`:[{`type`:`A.B/c`,`apiVersion`:`2020-01-01`,`name`:`[concat('a',copyIndex())]`"
+         ",`copy`:{`name`:`l`,`count`:`[length(parameters('p'))]`}}]",
+         NULL},
+        {"`resources`:[{`type`:`A.B/c`,`apiVersion`:`2020-01-01`,`name`:`[parameters('p')]`,"
+         "`condition`:`[equals(parameters('p'),'x')]`}]",
+         NULL},
+        {"`resources`:[],`outputs`:{`o`:{`type`:`string`,`value`:`[parameters('p')]`}},"
+         "`asserts`:{`never`:`[equals(1,2)]`,`maybe`:`[equals(parameters('p'),'x')]`}",
+         "The template assertion 'never' fails."},
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        roll_auto(json) json_t *findings = NULL;
+        g_autofree char *ticked =
+            g_strconcat(HEAD "`parameters`:{`p`:{`type`:`string`}},", cases[i].text, "}", NULL);
+        g_autofree char *text = quoted(ticked);
+        ck_assert_ptr_null(roll_template_check(text, strlen(text), NULL, NULL, &findings));
+        ck_assert_uint_eq(json_array_size(findings), cases[i].message ? 1 : 0);
+        if (cases[i].message)
+            ck_assert_ptr_nonnull(strstr(
+                roll_json_get_string(json_array_get(findings, 0), "message"), cases[i].message));
+    }
+}
+END_TEST
+
 START_TEST(test_template_check__looks_into_linked_files)
 {
     int asked = 0;
@@ -623,6 +658,7 @@ int main(void)
     tcase_add_test(tcase, test_template_check__finds_all_at_once);
     tcase_add_test(tcase, test_template_check__says_where_the_syntax_is_wrong);
     tcase_add_test(tcase, test_template_check__expands_where_no_value_is_needed);
+    tcase_add_test(tcase, test_template_check__evaluates_what_needs_no_value);
     tcase_add_test(tcase, test_template_check__looks_into_linked_files);
     tcase_add_test(tcase, test_template__each_link_is_read_once_from_beside_its_file);
     tcase_add_test(tcase, test_template_parameters__envelope_or_map);
