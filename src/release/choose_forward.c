@@ -1,55 +1,15 @@
 /* The goal of a forward (DESIGN section 6, Forward). While the hold of a back stands and nothing
  * else was sent since, it undoes that back: lane rollback, to what each target had. Otherwise it is
  * an ordinary release of what succeeded here. */
+#include "release/chain.h"
 #include "release/choose.h"
 
 /* ---- undoing a back -------------------------------------------------------------------------- */
 
 struct undo {
     struct release_chooser *chooser;
-    const struct roll_order *back; /* borrowed from the history */
-    char **bad;                    /* what that back marked, owned, or NULL */
-    char *left;                    /* the release that it left, or NULL */
+    const struct release_chain *chain;
 };
-
-static void undo_clear(struct undo *undo)
-{
-    g_strfreev(undo->bad);
-    g_free(undo->left);
-}
-
-static struct roll_error *undo_read(struct release_chooser *chooser, struct undo *undo)
-{
-    const struct release_history *history = chooser->history;
-    roll_auto(event) struct roll_event *event = NULL;
-    ROLL_TRY(roll_ledger_event(history->ledger, history->stream, history->hold_rollout, &event));
-    const struct roll_rollout_requested *request = roll_event_body(event, rollout_requested);
-    if (!request)
-        return roll_error_new(ROLL_E_DAMAGED, "event %" G_GINT64_FORMAT " of '%s' is no request",
-                              history->hold_rollout, history->stream);
-    undo->chooser = chooser;
-    undo->bad = g_strdupv(request->bad);
-    undo->left = g_strdup(request->bad && request->bad[0] ? request->bad[0] : request->from);
-    return release_history_order(chooser->history, history->hold_rollout, &undo->back);
-}
-
-/* Is the hold of a back standing, and is that back the last that sent anything? */
-static struct roll_error *is_undo(struct release_chooser *chooser, bool *ret_undo)
-{
-    const struct release_history *history = chooser->history;
-    *ret_undo = false;
-    if (!history->hold || !history->hold_rollout)
-        return NULL;
-    roll_auto(release_rollout) struct release_rollout *last = NULL;
-    ROLL_TRY(release_history_last_sent(chooser->history, &last));
-    *ret_undo = last && last->number == history->hold_rollout;
-    return NULL;
-}
-
-static bool marked_by_back(const struct undo *undo, const char *version)
-{
-    return undo->bad && g_strv_contains((const char *const *)undo->bad, version);
-}
 
 /* The mark of the back itself does not count, it is what this forward lifts; a mark for the service
  * and the floor do. */
@@ -63,7 +23,7 @@ static struct roll_error *check_goal(const struct undo *undo, const char *versio
     facts.succeeded = true;
     const struct release_info *info = NULL;
     ROLL_TRY(release_history_info(chooser->history, version, &info));
-    if (facts.bad == RELEASE_IS_BAD_HERE && marked_by_back(undo, version))
+    if (facts.bad == RELEASE_IS_BAD_HERE && release_chain_marked(undo->chain, version))
         facts.bad = info->marked_bad ? RELEASE_IS_BAD_SERVICE : RELEASE_NOT_BAD;
     char *reason = NULL;
     enum release_verdict verdict = release_eligible(&facts, &reason);
@@ -71,49 +31,54 @@ static struct roll_error *check_goal(const struct undo *undo, const char *versio
                                        : release_chooser_refuse(chooser, version, verdict, reason);
 }
 
-static bool is_candidate(const struct release_chooser *chooser, const char *target)
-{
-    return g_ptr_array_find_with_equal_func(chooser->candidates, target, g_str_equal, NULL);
-}
-
-static struct roll_error *return_targets(const struct undo *undo, GHashTable *goals)
+static struct roll_error *return_targets(const struct undo *undo)
 {
     struct release_chooser *chooser = undo->chooser;
-    for (guint i = 0; i < undo->back->targets->len; i++) {
-        const struct roll_order_target *target = g_ptr_array_index(undo->back->targets, i);
-        const char *version = target->had ? target->had : undo->left;
-        if (!version || !is_candidate(chooser, target->name))
+    g_autoptr(GHashTable) goals = g_hash_table_new(g_str_hash, g_str_equal);
+    for (guint i = 0; i < chooser->candidates->len; i++) {
+        const char *target = g_ptr_array_index(chooser->candidates, i);
+        char *version = g_hash_table_lookup(undo->chain->left, target);
+        if (!version)
             continue;
-        if (g_hash_table_add(goals, g_strdup(version)))
+        if (g_hash_table_add(goals, version))
             ROLL_TRY(check_goal(undo, version));
-        ROLL_TRY(release_chooser_put(chooser, target->name, version));
+        ROLL_TRY(release_chooser_put(chooser, target, version));
     }
     return NULL;
 }
 
-static char **lifted(const struct undo *undo, GHashTable *goals)
-{
-    GPtrArray *lifts = g_ptr_array_new();
-    for (size_t i = 0; undo->bad && undo->bad[i]; i++)
-        if (g_hash_table_contains(goals, undo->bad[i]))
-            g_ptr_array_add(lifts, g_strdup(undo->bad[i]));
-    if (!lifts->len) {
-        g_ptr_array_unref(lifts);
-        return NULL;
-    }
-    g_ptr_array_add(lifts, NULL);
-    return (char **)g_ptr_array_free(lifts, FALSE);
-}
-
-static struct roll_error *undo_back(const struct undo *undo, struct roll_choice **ret_choice)
+/* A back of which nothing arrived left its mark all the same, and only a rollout lifts it: what is
+ * there is sent once more, which changes nothing. */
+static struct roll_error *return_again(const struct undo *undo)
 {
     struct release_chooser *chooser = undo->chooser;
-    g_autoptr(GHashTable) goals = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-    ROLL_TRY(return_targets(undo, goals));
-    chooser->choice->request.lifts = lifted(undo, goals);
+    if (chooser->choice->order->targets->len || !chooser->clean)
+        return NULL;
+    release_chooser_note(chooser, "what the back was to leave is still live: it is sent once more, "
+                                  "to end the hold and lift the mark");
+    chooser->again = true;
+    return return_targets(undo);
+}
+
+static char **lifted(const struct release_chain *chain)
+{
+    char **lifts = chain->bad->len ? g_new0(char *, chain->bad->len + 1) : NULL;
+    for (guint i = 0; i < chain->bad->len; i++)
+        lifts[i] = g_strdup(g_ptr_array_index(chain->bad, i));
+    return lifts;
+}
+
+static struct roll_error *undo_backs(const struct undo *undo, struct roll_choice **ret_choice)
+{
+    struct release_chooser *chooser = undo->chooser;
+    ROLL_TRY(return_targets(undo));
+    ROLL_TRY(return_again(undo));
+    chooser->choice->request.lifts = lifted(undo->chain);
     chooser->choice->request.unhold = true;
-    release_chooser_note(chooser, "undoes the back %s#%" G_GINT64_FORMAT, chooser->history->stream,
-                         chooser->history->hold_rollout);
+    for (guint i = 0; i < undo->chain->backs->len; i++)
+        release_chooser_note(chooser, "undoes the back %s#%" G_GINT64_FORMAT,
+                             chooser->history->stream,
+                             *(const int64_t *)g_ptr_array_index(undo->chain->backs, i));
     return release_chooser_finish(chooser, ret_choice);
 }
 
@@ -122,21 +87,13 @@ static struct roll_error *undo_back(const struct undo *undo, struct roll_choice 
 static struct roll_error *try_undo(struct release_chooser *chooser, struct roll_choice **ret_choice,
                                    bool *ret_done)
 {
+    roll_auto(release_chain) struct release_chain *chain = NULL;
     ROLL_TRY(release_check_idle(chooser));
-    bool undoes = false;
-    ROLL_TRY(is_undo(chooser, &undoes));
-    *ret_done = false;
-    if (!undoes)
-        return NULL;
-    struct undo undo = {0};
-    struct roll_error *err = undo_read(chooser, &undo);
+    ROLL_TRY(release_chain_read(chooser->history, &chain));
     const char *wanted = chooser->options->release;
-    if (!err && (!wanted || g_strcmp0(wanted, undo.left) == 0)) {
-        *ret_done = true;
-        err = undo_back(&undo, ret_choice);
-    }
-    undo_clear(&undo);
-    return err;
+    *ret_done = chain->backs->len && (!wanted || g_strcmp0(wanted, chain->release) == 0);
+    const struct undo undo = {chooser, chain};
+    return *ret_done ? undo_backs(&undo, ret_choice) : NULL;
 }
 
 /* ---- ordinary -------------------------------------------------------------------------------- */

@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <stdarg.h>
 
+#include "release/chain.h"
 #include "rollbook/text.h"
 
 struct release_note_group {
@@ -278,15 +279,9 @@ static struct roll_error *refuse_floor(struct release_chooser *chooser, const ch
 static struct roll_error *left_by_hold(const struct release_chooser *chooser, const char *version,
                                        bool *ret_left)
 {
-    const struct release_history *history = chooser->history;
-    roll_auto(event) struct roll_event *event = NULL;
-    *ret_left = false;
-    if (!history->hold || !history->hold_rollout)
-        return NULL;
-    ROLL_TRY(roll_ledger_event(history->ledger, history->stream, history->hold_rollout, &event));
-    const struct roll_rollout_requested *request = roll_event_body(event, rollout_requested);
-    *ret_left =
-        request && request->bad && g_strv_contains((const char *const *)request->bad, version);
+    roll_auto(release_chain) struct release_chain *chain = NULL;
+    ROLL_TRY(release_chain_read(chooser->history, &chain));
+    *ret_left = release_chain_marked(chain, version);
     return NULL;
 }
 

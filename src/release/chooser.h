@@ -20,6 +20,7 @@ struct release_chooser {
     GPtrArray *groups;          /* struct release_note_group *: one note for many targets */
     GPtrArray *used;            /* char *: overrides that made a difference */
     guint clean;                /* targets that hold their goal */
+    bool again;                 /* they get it once more */
 };
 
 struct roll_error *

@@ -100,7 +100,7 @@ struct roll_error *release_chooser_put(struct release_chooser *chooser, const ch
                                        const char *version)
 {
     const struct release_held *held = release_history_held(chooser->history, target);
-    if (held && !held->dirty && g_strcmp0(held->release, version) == 0) {
+    if (!chooser->again && held && !held->dirty && g_strcmp0(held->release, version) == 0) {
         chooser->clean++;
         return NULL;
     }

@@ -76,6 +76,11 @@ struct roll_error *release_history_succeeded(struct release_history *history, co
 /* The newest rollout of which a request may have reached ARM; NULL when there is none. Owned. */
 struct roll_error *release_history_last_sent(struct release_history *history,
                                              struct release_rollout **ret_rollout) ROLL_CHECKED;
+/* All rollouts with what they touched, newest first (borrowed for the call); fn returns
+ * release_stop() to end. */
+typedef struct roll_error *(*release_rollout_fn)(void *user, const struct release_rollout *rollout);
+struct roll_error *release_history_walk(struct release_history *history, release_rollout_fn fn,
+                                        void *user) ROLL_CHECKED;
 /* One rollout with what it touched. Owned. */
 struct roll_error *release_history_rollout(struct release_history *history, int64_t number,
                                            struct release_rollout **ret_rollout) ROLL_CHECKED;

@@ -164,9 +164,9 @@ struct roll_error *release_history_rollout(struct release_history *history, int6
     return NULL;
 }
 
-/* Nearly always the newest rollout is the one; only refused and expired ones stand before it. */
-struct roll_error *release_history_last_sent(struct release_history *history,
-                                             struct release_rollout **ret_rollout)
+/* Nearly always one of the newest is enough; all are read only when none is. */
+struct roll_error *release_history_walk(struct release_history *history, release_rollout_fn fn,
+                                        void *user)
 {
     guint looked_at = 0;
     for (int limit = 4;; limit *= 8) {
@@ -176,14 +176,33 @@ struct roll_error *release_history_last_sent(struct release_history *history,
             struct release_rollout *rollout = g_ptr_array_index(rollouts, looked_at);
             ROLL_TRY(roll_ledger_steps(history->ledger, history->stream, rollout->number,
                                        take_touched, rollout->touched));
-            if (!g_hash_table_size(rollout->touched))
-                continue;
-            *ret_rollout = g_ptr_array_steal_index(rollouts, looked_at);
-            return NULL;
+            struct roll_error *err = fn(user, rollout);
+            if (err)
+                return release_stopped(err);
         }
         if (rollouts->len < (guint)limit || limit > G_MAXINT / 16)
-            break;
+            return NULL;
     }
+}
+
+static struct roll_error *take_sent(void *user, const struct release_rollout *rollout)
+{
+    struct release_rollout **ret_rollout = user;
+    if (!g_hash_table_size(rollout->touched))
+        return NULL;
+    struct release_rollout *copy = g_new0(struct release_rollout, 1);
+    copy->number = rollout->number;
+    copy->kind = g_strdup(rollout->kind);
+    copy->state = g_strdup(rollout->state);
+    copy->release = g_strdup(rollout->release);
+    copy->touched = g_hash_table_ref(rollout->touched);
+    *ret_rollout = copy;
+    return release_stop();
+}
+
+struct roll_error *release_history_last_sent(struct release_history *history,
+                                             struct release_rollout **ret_rollout)
+{
     *ret_rollout = NULL;
-    return NULL;
+    return release_history_walk(history, take_sent, ret_rollout);
 }

@@ -554,6 +554,131 @@ START_TEST(test_release__forward_returns_each_target_to_what_it_had)
 }
 END_TEST
 
+/* What every forward after a retreat must do. */
+#define ck_undoes(choice, goals)                                                                   \
+    do {                                                                                           \
+        ck_goals(choice, goals);                                                                   \
+        ck_assert_str_eq((choice)->request.lane, "rollback");                                      \
+        ck_assert((choice)->request.unhold);                                                       \
+        ck_assert_ptr_nonnull((choice)->request.lifts);                                            \
+        ck_assert_str_eq((choice)->request.lifts[0], "1.1.0");                                     \
+    } while (0)
+
+START_TEST(test_release__forward_after_a_failed_and_repeated_back_undoes_both)
+{
+    START(world);
+    world_out(&world, "1.0.0", NULL);
+    world_out(&world, "1.1.0", NULL);
+    world_perform(&world, "shop/prod", world_back(&world, NULL), "neu");
+    world_perform(&world, "shop/prod", world_back(&world, NULL), NULL);
+    roll_auto(choice) struct roll_choice *choice = NULL;
+    ck_ok(FORWARD(world, &world_defaults, &choice));
+    ck_undoes(choice, "weu=1.1.0 neu=1.1.0");
+    world_close(&world);
+}
+END_TEST
+
+START_TEST(test_release__forward_lifts_all_marks_of_a_retreat)
+{
+    START(world);
+    world_made(&world, "0.9.0", COMMIT_C);
+    const struct roll_choice_options further = {.release = "0.9.0", .ring = -1};
+    world_out(&world, "0.9.0", NULL);
+    world_out(&world, "1.0.0", NULL);
+    world_out(&world, "1.1.0", NULL);
+    world_perform(&world, "shop/prod", world_back(&world, NULL), "neu");
+    world_perform(&world, "shop/prod", world_back(&world, &further), NULL); /* 1.0.0 is bad too */
+    struct roll_choice *choice = NULL;
+    ck_ok(FORWARD(world, &world_defaults, &choice));
+    ck_goals(choice, "weu=1.1.0 neu=1.1.0");
+    world_perform(&world, "shop/prod", choice, NULL);
+    const char *where = NULL;
+    ck_ok(roll_ledger_bad(world.ledger, "shop/prod", "1.1.0", &where));
+    ck_assert_ptr_null(where);
+    ck_ok(roll_ledger_bad(world.ledger, "shop/prod", "1.0.0", &where));
+    ck_assert_ptr_null(where);
+    world_close(&world);
+}
+END_TEST
+
+/* A back that ends before ARM accepted anything; step: how its steps ended, NULL: none was sent. */
+static void back_in_vain(struct world *world, const char *step)
+{
+    roll_auto(choice) struct roll_choice *choice = world_back(world, NULL);
+    int64_t number = world_request(world, "shop/prod", choice);
+    for (guint i = 0; step && i < choice->order->targets->len; i++) {
+        const struct roll_order_target *target = g_ptr_array_index(choice->order->targets, i);
+        world_intend(world, "shop/prod", number, target);
+        world_end_step(world, "shop/prod", number, target, step, NULL, 0);
+    }
+    world_end(world, "shop/prod", number, ROLL_EVENT_rollout_failed, 0);
+}
+
+START_TEST(test_release__forward_after_a_back_in_vain_lifts_its_mark)
+{
+    const char *const ends[] = {NULL, "absent", "refused"};
+    START(world);
+    world_out(&world, "1.0.0", NULL);
+    world_out(&world, "1.1.0", NULL);
+    back_in_vain(&world, ends[_i]);
+    roll_auto(choice) struct roll_choice *choice = NULL;
+    ck_ok(FORWARD(world, &world_defaults, &choice));
+    ck_undoes(choice, "weu=1.1.0 neu=1.1.0");
+    world_perform(&world, "shop/prod", g_steal_pointer(&choice), NULL);
+    const char *where = NULL;
+    ck_ok(roll_ledger_bad(world.ledger, "shop/prod", "1.1.0", &where));
+    ck_assert_ptr_null(where);
+    world_close(&world);
+}
+END_TEST
+
+START_TEST(test_release__forward_after_a_back_in_vain_and_another_undoes_both)
+{
+    START(world);
+    world_out(&world, "1.0.0", NULL);
+    world_out(&world, "1.1.0", NULL);
+    back_in_vain(&world, "absent");
+    world_perform(&world, "shop/prod", world_back(&world, NULL), NULL);
+    roll_auto(choice) struct roll_choice *choice = NULL;
+    ck_ok(FORWARD(world, &world_defaults, &choice));
+    ck_undoes(choice, "weu=1.1.0 neu=1.1.0");
+    world_close(&world);
+}
+END_TEST
+
+START_TEST(test_release__forward_after_backs_target_by_target_undoes_all)
+{
+    START(world);
+    const char *const weu[] = {"weu", NULL};
+    const struct roll_choice_options first = {.targets = weu, .bad = true, .ring = -1};
+    world_out(&world, "1.0.0", NULL);
+    world_out(&world, "1.1.0", NULL);
+    world_perform(&world, "shop/prod", world_back(&world, &first), NULL);
+    world_perform(&world, "shop/prod", world_back(&world, NULL), NULL);
+    roll_auto(choice) struct roll_choice *choice = NULL;
+    ck_ok(FORWARD(world, &world_defaults, &choice));
+    ck_undoes(choice, "weu=1.1.0 neu=1.1.0");
+    world_close(&world);
+}
+END_TEST
+
+START_TEST(test_release__forward_after_two_good_backs_undoes_the_last)
+{
+    START(world);
+    world_made(&world, "1.2.0", COMMIT_C);
+    world_out(&world, "1.0.0", NULL);
+    world_out(&world, "1.1.0", NULL);
+    world_out(&world, "1.2.0", NULL);
+    world_perform(&world, "shop/prod", world_back(&world, NULL), NULL);
+    world_perform(&world, "shop/prod", world_back(&world, NULL), NULL);
+    roll_auto(choice) struct roll_choice *choice = NULL;
+    ck_ok(FORWARD(world, &world_defaults, &choice));
+    ck_undoes(choice, "weu=1.1.0 neu=1.1.0");
+    ck_assert_ptr_null(choice->request.lifts[1]);
+    world_close(&world);
+}
+END_TEST
+
 START_TEST(test_release__forward_does_not_lift_what_a_person_marked)
 {
     START(world);
@@ -629,6 +754,12 @@ int main(void)
     tcase_add_test(tcase, test_release__hotfix_takes_the_place_of_what_runs);
     tcase_add_test(tcase, test_release__hotfix_obeys_the_data_floor);
     tcase_add_test(tcase, test_release__forward_undoes_a_back);
+    tcase_add_test(tcase, test_release__forward_after_a_failed_and_repeated_back_undoes_both);
+    tcase_add_test(tcase, test_release__forward_lifts_all_marks_of_a_retreat);
+    tcase_add_loop_test(tcase, test_release__forward_after_a_back_in_vain_lifts_its_mark, 0, 3);
+    tcase_add_test(tcase, test_release__forward_after_a_back_in_vain_and_another_undoes_both);
+    tcase_add_test(tcase, test_release__forward_after_backs_target_by_target_undoes_all);
+    tcase_add_test(tcase, test_release__forward_after_two_good_backs_undoes_the_last);
     tcase_add_test(tcase, test_release__forward_returns_each_target_to_what_it_had);
     tcase_add_test(tcase, test_release__forward_does_not_lift_what_a_person_marked);
     tcase_add_test(tcase, test_release__forward_after_something_else_is_a_release);
