@@ -103,7 +103,6 @@ static void advise_cancelled(struct roll_act *act, const struct roll_outcome *ou
 {
     const char *name = act->environment->name;
 
-    roll_say(act->app, "what was deployed before the cancel stays as it is");
     if (roll_json_get_string(view, "from"))
         advise(advice, "returns what was touched", "roll back %s", name);
     advise(advice, "sends what is missing", "roll resume %s#%" PRId64, name, outcome->rollout);

@@ -249,6 +249,32 @@ static size_t say_leftovers(struct roll_app *app, const json_t *view)
     return count;
 }
 
+static void say_group(struct roll_app *app, const json_t *view, const char *words,
+                      const char *const *states)
+{
+    g_autoptr(GString) names = g_string_new(NULL);
+    size_t index;
+    json_t *target;
+
+    json_array_foreach (json_object_get(view, "targets"), index, target) {
+        if (g_strv_contains(states, roll_json_get_string(target, "state")))
+            g_string_append_printf(names, "%s%s", names->len ? ", " : "",
+                                   roll_json_get_string(target, "name"));
+    }
+    if (names->len)
+        roll_say(app, "  %s: %s", words, names->str);
+}
+
+/* What a cancel left behind, by target. */
+static void say_cancelled(struct roll_app *app, const json_t *view)
+{
+    say_group(app, view, "deployed before the cancel, stays", (const char *[]){"succeeded", NULL});
+    say_group(app, view, "stopped on its way, half-applied",
+              (const char *[]){"cancelled", "failed", "running", NULL});
+    say_group(app, view, "not touched",
+              (const char *[]){"skipped", "absent", "refused", "conflict", NULL});
+}
+
 static void say_end(struct roll_act *act, const struct roll_outcome *outcome, const json_t *view)
 {
     const char *why = roll_json_get_string(view, "endReason");
@@ -256,6 +282,8 @@ static void say_end(struct roll_act *act, const struct roll_outcome *outcome, co
 
     roll_say(act->app, "%s#%" PRId64 " %s%s%s", act->stream, outcome->rollout,
              end_word(outcome->end), failed && why ? ": " : "", failed && why ? why : "");
+    if (outcome->end == ROLL_END_CANCELLED)
+        say_cancelled(act->app, view);
     /* A back that brought everything and left a target unhealthy says so too. */
     say_target_failures(act->app, view);
     if (outcome->back)

@@ -86,9 +86,9 @@ static struct roll_error *cancel(struct roll_act *act, const char *text)
     struct roll_error *err;
 
     ROLL_TRY(open_act(act, text, &number));
-    question = g_strdup_printf("cancel %s#%" G_GINT64_FORMAT
-                               ": what ARM has done so far stays, half-applied. Go on?",
-                               act->stream, (gint64)number);
+    question =
+        g_strdup_printf("cancel %s#%" G_GINT64_FORMAT ": what ARM has done so far stays. Go on?",
+                        act->stream, (gint64)number);
     ROLL_TRY(roll_confirm(act->app, question, act->options->yes));
     roll_auto(progress) struct roll_progress *progress =
         roll_progress_new(roll_act_progress_screen(act->app), act->stream, act->app->globals.quiet);
@@ -96,6 +96,8 @@ static struct roll_error *cancel(struct roll_act *act, const char *text)
     err = roll_rollout_cancel(&options, act->stream, number, act->options->reason, &outcome);
     roll_progress_end(progress);
     ROLL_TRY(err);
+    if (outcome.end == ROLL_END_SUCCEEDED)
+        roll_say(act->app, "the cancel came too late: every target has reached its goal");
     ROLL_TRY(roll_act_finish(act, &outcome));
     if (outcome.end == ROLL_END_CANCELLED)
         act->app->exit_status = 0;

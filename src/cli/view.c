@@ -133,6 +133,13 @@ static struct roll_error *add_step(void *user, const struct roll_step_row *row)
     return NULL;
 }
 
+/* A target that its rollout never reached does not wait any more when that has ended. */
+static void skip_untouched(json_t *target)
+{
+    if (g_strcmp0(roll_json_get_string(target, "state"), "waiting") == 0)
+        json_object_set_new(target, "state", json_string("skipped"));
+}
+
 /* Leftovers are told from what the steps of the ledger put; only a rollback leaves any. */
 static struct roll_error *add_order(struct roll_app *app, struct targets *targets, json_t *list)
 {
@@ -147,6 +154,8 @@ static struct roll_error *add_order(struct roll_app *app, struct targets *target
         json_t *view = target_of(targets, target->name);
         json_t *leftovers = NULL;
 
+        if (rollout->ended_at)
+            skip_untouched(view);
         if (!json_object_get(view, "release"))
             json_object_set_new(view, "release", json_string(target->release));
         if (strcmp(rollout->lane, "rollback") == 0 && rollout->ended_at) {

@@ -1,10 +1,11 @@
-/* Starting, resuming, settling and cancelling rollouts: a machine is built from the ledger, given
- * to the driver, and run to its end. */
+/* Starting, resuming and settling rollouts (cancel.c: cancelling): a machine is built from the
+ * ledger, given to the driver, and run to its end. */
 #include "driver.h"
 
 #include <inttypes.h>
 #include <string.h>
 
+#include "rollbook/json.h"
 #include "rollbook/time.h"
 
 /* ---- signals and the end of the wait -------------------------------------------------------- */
@@ -34,7 +35,7 @@ static void order_free(void *order)
     roll_order_free(order);
 }
 
-static void driver_clear(struct roll_driver *driver)
+void roll_driver_clear(struct roll_driver *driver)
 {
     roll_machine_free(driver->machine);
     if (driver->sends)
@@ -53,8 +54,8 @@ static void driver_clear(struct roll_driver *driver)
     roll_error_free(driver->err);
 }
 
-static void driver_init(struct roll_driver *driver, const struct roll_driver_options *options,
-                        const char *stream)
+void roll_driver_init(struct roll_driver *driver, const struct roll_driver_options *options,
+                      const char *stream)
 {
     const char *slash = strchr(stream, '/');
 
@@ -75,13 +76,7 @@ static void driver_init(struct roll_driver *driver, const struct roll_driver_opt
 
 /* ---- rebuilding a machine from the ledger --------------------------------------------------- */
 
-struct known {
-    int64_t number, supersedes;
-    char *order, *host, *state;
-    int64_t claim_until, ended_at;
-};
-
-static void known_clear(struct known *known)
+void roll_known_clear(struct roll_known *known)
 {
     g_free(known->order);
     g_free(known->host);
@@ -90,7 +85,7 @@ static void known_clear(struct known *known)
 
 static struct roll_error *take_row(void *user, const struct roll_rollout_row *row)
 {
-    struct known *known = user;
+    struct roll_known *known = user;
 
     known->number = row->number;
     known->supersedes = row->supersedes;
@@ -98,16 +93,17 @@ static struct roll_error *take_row(void *user, const struct roll_rollout_row *ro
     known->host = g_strdup(row->host);
     known->state = g_strdup(row->state);
     known->claim_until = row->claim_until;
+    known->detached = row->detached;
     known->ended_at = row->ended_at;
     return NULL;
 }
 
-static struct roll_error *look_up(struct roll_driver *driver, int64_t rollout,
-                                  struct known *ret_known)
+struct roll_error *roll_driver_look_up(struct roll_driver *driver, int64_t rollout,
+                                       struct roll_known *ret_known)
 {
     struct roll_rollout_query query = {.stream = driver->stream, .number = rollout, .limit = 1};
 
-    *ret_known = (struct known){0};
+    *ret_known = (struct roll_known){0};
     ROLL_TRY(roll_ledger_rollouts(driver->options->ledger, &query, take_row, ret_known));
     if (!ret_known->number)
         return roll_error_new(ROLL_E_NOT_FOUND, "there is no rollout '%s#%" PRId64 "'",
@@ -133,9 +129,9 @@ static struct roll_error *add_rollouts(struct roll_driver *driver, int64_t rollo
                                        int64_t *ret_first)
 {
     enum { MAX_CHAIN = 8 };
-    struct known known;
+    struct roll_known known;
     const struct roll_order *order = NULL;
-    struct roll_error *err = look_up(driver, rollout, &known);
+    struct roll_error *err = roll_driver_look_up(driver, rollout, &known);
 
     if (!err && known.supersedes && depth < MAX_CHAIN)
         err = add_rollouts(driver, known.supersedes, depth + 1, ret_first);
@@ -146,7 +142,7 @@ static struct roll_error *add_rollouts(struct roll_driver *driver, int64_t rollo
         driver->order = order;
         *ret_first = MIN(*ret_first, rollout);
     }
-    known_clear(&known);
+    roll_known_clear(&known);
     return err;
 }
 
@@ -249,8 +245,8 @@ static struct roll_error *run_to_end(struct roll_driver *driver, struct roll_out
 }
 
 /* On this replica the lock tells whether the driver lives; elsewhere only its claim does. */
-static struct roll_error *take_lock(struct roll_driver *driver, const struct known *known,
-                                    bool *ret_gone, bool *ret_alive)
+struct roll_error *roll_driver_take_lock(struct roll_driver *driver, const struct roll_known *known,
+                                         bool *ret_gone, bool *ret_alive)
 {
     bool here = g_strcmp0(known->host, driver->host) == 0;
 
@@ -265,13 +261,13 @@ static struct roll_error *take_lock(struct roll_driver *driver, const struct kno
  * young intents need not be waited for so long. */
 static struct roll_error *is_gone(struct roll_driver *driver, int64_t superseded, bool *ret_gone)
 {
-    struct known known = {0};
+    struct roll_known known = {0};
     bool alive = false;
-    struct roll_error *err = superseded ? look_up(driver, superseded, &known) : NULL;
+    struct roll_error *err = superseded ? roll_driver_look_up(driver, superseded, &known) : NULL;
 
     if (!err && superseded)
-        err = take_lock(driver, &known, ret_gone, &alive);
-    known_clear(&known);
+        err = roll_driver_take_lock(driver, &known, ret_gone, &alive);
+    roll_known_clear(&known);
     return err;
 }
 
@@ -309,15 +305,15 @@ struct roll_error *roll_rollout_start(const struct roll_driver_options *options,
         g_strdup_printf("%s/%s", choice->order->service, choice->order->environment);
     struct roll_error *err;
 
-    driver_init(&driver, options, stream);
+    roll_driver_init(&driver, options, stream);
     err = start(&driver, choice, ret_outcome);
-    driver_clear(&driver);
+    roll_driver_clear(&driver);
     return err;
 }
 
-static struct roll_error *go_on(struct roll_driver *driver, const struct known *known,
-                                enum roll_machine_mode mode, bool gone,
-                                struct roll_outcome *ret_outcome)
+struct roll_error *roll_driver_go_on(struct roll_driver *driver, const struct roll_known *known,
+                                     enum roll_machine_mode mode, bool gone,
+                                     struct roll_outcome *ret_outcome)
 {
     int64_t first = INT64_MAX;
 
@@ -328,30 +324,46 @@ static struct roll_error *go_on(struct roll_driver *driver, const struct known *
     return run_to_end(driver, ret_outcome);
 }
 
-static struct roll_error *living_driver(const struct roll_driver *driver, const struct known *known)
+/* Who drives, until when its claim stands, and what to type. */
+struct roll_error *roll_driver_driven(const struct roll_driver *driver,
+                                      const struct roll_known *known, const char *verb)
 {
-    return roll_error_detail(roll_error_new(ROLL_E_CONFLICT,
-                                            "'%s#%" PRId64 "' is driven by a living process",
-                                            driver->stream, known->number),
-                             "{\"next\":[\"roll status\"]}");
+    char until[ROLL_TIME_SIZE];
+    g_autofree char *take =
+        g_strdup_printf("roll %s %s#%" PRId64 " --take", verb, driver->environment, known->number);
+    g_autofree char *status = g_strdup_printf("roll status %s", driver->environment);
+    g_autofree char *host = known->host ? g_strndup(known->host, strcspn(known->host, ":")) : NULL;
+    roll_auto(json) json_t *detail = json_pack("{s:[s,s]}", "next", status, take);
+    g_autoptr(GString) text = g_string_new(NULL);
+
+    roll_json_write(detail, text);
+    roll_time_format(known->claim_until, until);
+    return roll_error_detail(
+        roll_error_new(ROLL_E_CONFLICT,
+                       "'%s#%" PRId64 "' is driven by another process on %s; its claim %s until %s",
+                       driver->stream, known->number, host ? host : "an unknown host",
+                       known->claim_until > roll_now_ms() ? "stands" : "stood", until),
+        text->str);
 }
 
+/* With --take a lock that is held does not stand in the way: its holder may hang. It is fenced by
+ * our claim, and the machine waits until it cannot send any more. */
 static struct roll_error *resume(struct roll_driver *driver, int64_t rollout,
                                  struct roll_outcome *ret_outcome)
 {
-    struct known known;
+    struct roll_known known;
     bool gone = false, alive = false;
-    struct roll_error *err = look_up(driver, rollout, &known);
+    struct roll_error *err = roll_driver_look_up(driver, rollout, &known);
 
     if (!err)
-        err = take_lock(driver, &known, &gone, &alive);
-    if (!err && alive)
-        err = living_driver(driver, &known);
+        err = roll_driver_take_lock(driver, &known, &gone, &alive);
+    if (!err && alive && !driver->options->take && !known.ended_at)
+        err = roll_driver_driven(driver, &known, "resume");
     if (!err)
-        err = go_on(driver, &known, ROLL_MACHINE_DRIVE, gone, ret_outcome);
+        err = roll_driver_go_on(driver, &known, ROLL_MACHINE_DRIVE, gone, ret_outcome);
     if (!err && ret_outcome->end == ROLL_END_FENCED)
-        err = living_driver(driver, &known);
-    known_clear(&known);
+        err = roll_driver_driven(driver, &known, "resume");
+    roll_known_clear(&known);
     return err;
 }
 
@@ -362,9 +374,9 @@ struct roll_error *roll_rollout_resume(const struct roll_driver_options *options
     struct roll_driver driver;
     struct roll_error *err;
 
-    driver_init(&driver, options, stream);
+    roll_driver_init(&driver, options, stream);
     err = resume(&driver, rollout, ret_outcome);
-    driver_clear(&driver);
+    roll_driver_clear(&driver);
     return err;
 }
 
@@ -383,7 +395,7 @@ static struct roll_error *see_open(void *user, const struct roll_environment_row
 static struct roll_error *settle(struct roll_driver *driver, struct roll_outcome *ret_outcome)
 {
     struct open_rollout open = {0};
-    struct known known = {0};
+    struct roll_known known = {0};
     bool gone = false, alive = false;
     struct roll_error *err;
 
@@ -391,12 +403,12 @@ static struct roll_error *settle(struct roll_driver *driver, struct roll_outcome
     *ret_outcome = (struct roll_outcome){.end = ROLL_END_SETTLED, .rollout = open.number};
     if (!open.number)
         return NULL;
-    err = look_up(driver, open.number, &known);
+    err = roll_driver_look_up(driver, open.number, &known);
     if (!err)
-        err = take_lock(driver, &known, &gone, &alive);
+        err = roll_driver_take_lock(driver, &known, &gone, &alive);
     if (!err && !alive && (gone || known.claim_until < roll_now_ms()))
-        err = go_on(driver, &known, ROLL_MACHINE_SETTLE, gone, ret_outcome);
-    known_clear(&known);
+        err = roll_driver_go_on(driver, &known, ROLL_MACHINE_SETTLE, gone, ret_outcome);
+    roll_known_clear(&known);
     return err;
 }
 
@@ -406,65 +418,8 @@ struct roll_error *roll_rollout_settle(const struct roll_driver_options *options
     struct roll_driver driver;
     struct roll_error *err;
 
-    driver_init(&driver, options, stream);
+    roll_driver_init(&driver, options, stream);
     err = settle(&driver, ret_outcome);
-    driver_clear(&driver);
-    return err;
-}
-
-static struct roll_error *request_cancel(struct roll_driver *driver, int64_t rollout,
-                                         const char *reason)
-{
-    struct roll_rollout_cancelling body = {.rollout = rollout};
-    struct roll_draft draft = {
-        .stream = driver->stream, .kind = ROLL_EVENT_rollout_cancelling, .body = &body};
-    g_autofree char *copy = g_strdup(reason);
-    struct roll_error *err;
-
-    body.reason = copy;
-    for (int tries = 0; tries < 20; tries++) {
-        struct roll_expect expect = {.stream = driver->stream};
-        ROLL_TRY(roll_ledger_head(driver->options->ledger, driver->stream, &expect.head));
-        err = roll_ledger_append(driver->options->ledger, &driver->actor, 0, &expect, 1, &draft, 1,
-                                 NULL, 0, NULL);
-        if (roll_error_code(err) != ROLL_E_CONFLICT)
-            return err;
-        roll_error_free(err);
-    }
-    return roll_error_new(ROLL_E_CONFLICT, "'%s' is being written to all the time", driver->stream);
-}
-
-static struct roll_error *cancel(struct roll_driver *driver, int64_t rollout, const char *reason,
-                                 struct roll_outcome *ret_outcome)
-{
-    struct known known;
-    bool gone = false, alive = false;
-    struct roll_error *err = look_up(driver, rollout, &known);
-
-    if (!err && known.ended_at)
-        err = roll_error_new(ROLL_E_NOTHING, "'%s#%" PRId64 "' has ended already: %s",
-                             driver->stream, rollout, known.state);
-    if (!err)
-        err = request_cancel(driver, rollout, reason);
-    if (!err)
-        err = take_lock(driver, &known, &gone, &alive);
-    if (!err && alive)
-        *ret_outcome = (struct roll_outcome){.end = ROLL_END_DETACHED, .rollout = rollout};
-    else if (!err)
-        err = go_on(driver, &known, ROLL_MACHINE_DRIVE, gone, ret_outcome);
-    known_clear(&known);
-    return err;
-}
-
-struct roll_error *roll_rollout_cancel(const struct roll_driver_options *options,
-                                       const char *stream, int64_t rollout, const char *reason,
-                                       struct roll_outcome *ret_outcome)
-{
-    struct roll_driver driver;
-    struct roll_error *err;
-
-    driver_init(&driver, options, stream);
-    err = cancel(&driver, rollout, reason, ret_outcome);
-    driver_clear(&driver);
+    roll_driver_clear(&driver);
     return err;
 }

@@ -64,6 +64,37 @@ void roll_driver_detach(struct roll_driver *driver);
 void roll_driver_notice(struct roll_driver *driver, const char *text);
 void roll_driver_changed(struct roll_driver *driver);
 
+/* ---- drive.c -------------------------------------------------------------------------------- */
+
+/* What the ledger knows of a rollout. */
+struct roll_known {
+    int64_t number, supersedes;
+    char *order, *host, *state; /* owned; host: of the last claim, or NULL */
+    int64_t claim_until, ended_at;
+    bool detached;
+};
+
+void roll_known_clear(struct roll_known *known);
+void roll_driver_init(struct roll_driver *driver, const struct roll_driver_options *options,
+                      const char *stream);
+void roll_driver_clear(struct roll_driver *driver);
+/* ROLL_E_NOT_FOUND. known is to be cleared in either case. */
+struct roll_error *roll_driver_look_up(struct roll_driver *driver, int64_t rollout,
+                                       struct roll_known *ret_known) ROLL_CHECKED;
+/* alive: a process of this replica holds the lock. gone: the last driver was here, and is not any
+ * more. */
+struct roll_error *roll_driver_take_lock(struct roll_driver *driver, const struct roll_known *known,
+                                         bool *ret_gone, bool *ret_alive) ROLL_CHECKED;
+/* Drives an open rollout to its end. */
+struct roll_error *roll_driver_go_on(struct roll_driver *driver, const struct roll_known *known,
+                                     enum roll_machine_mode mode, bool gone,
+                                     struct roll_outcome *ret_outcome) ROLL_CHECKED;
+/* ROLL_E_CONFLICT: another process drives it. verb: the command that takes over with --take. */
+struct roll_error *roll_driver_driven(const struct roll_driver *driver,
+                                      const struct roll_known *known, const char *verb);
+
+/* ---- driver.c: sends ------------------------------------------------------------------------ */
+
 void roll_send_free(void *send);
 /* Answers the action and goes on. Frees send. */
 void roll_send_reply(struct roll_send *send, const struct roll_arm_reply *reply,

@@ -84,14 +84,20 @@ static enum roll_machine_end failure(const struct roll_machine *machine)
     return machine->back ? ROLL_END_FAILED_BACK : ROLL_END_FAILED;
 }
 
+/* Every target has reached its goal. */
+static bool has_all(const struct roll_machine *machine)
+{
+    return machine->counts[ROLL_TARGET_SUCCEEDED] == machine->own->n_jobs;
+}
+
 enum roll_machine_end machine_end_due(const struct roll_machine *machine)
 {
     if (machine->mode == ROLL_MACHINE_SETTLE)
         return machine->unsettled == 0 ? ROLL_END_SETTLED : ROLL_END_NONE;
     if (!is_quiet(machine))
         return ROLL_END_NONE;
-    if (machine->own->cancelling)
-        return ROLL_END_CANCELLED;
+    if (machine->own->cancelling) /* it may have come too late */
+        return has_all(machine) ? ROLL_END_SUCCEEDED : ROLL_END_CANCELLED;
     if (machine_stopping(machine))
         return failure(machine);
     if (machine->ring < machine->rings->len)

@@ -1323,6 +1323,26 @@ START_TEST(test_machine__an_unknown_kind_stops)
 }
 END_TEST
 
+START_TEST(test_machine__a_cancel_that_comes_too_late_ends_in_success)
+{
+    struct world world;
+
+    start(&world, "weu neu");
+    reply(&world, ROLL_ACTION_PUT, "weu", OK(.state = "Accepted"));
+    reply(&world, ROLL_ACTION_PUT, "neu", OK(.state = "Accepted"));
+    cancelling(&world);
+    reply(&world, ROLL_ACTION_POLL, "weu", OK(.state = "Succeeded"));
+    reply(&world, ROLL_ACTION_GET, "weu", OK(.state = "Succeeded"));
+    reply(&world, ROLL_ACTION_POLL, "neu", OK(.state = "Succeeded"));
+    reply(&world, ROLL_ACTION_GET, "neu", OK(.state = "Succeeded"));
+    ck_assert_int_eq(world.done.end, ROLL_END_SUCCEEDED);
+    ck_assert_str_eq(
+        ((struct roll_event *)g_ptr_array_index(world.events, world.events->len - 1))->kind_name,
+        "rollout.succeeded");
+    world_clear(&world);
+}
+END_TEST
+
 START_TEST(test_machine__a_cancelled_rollout_starts_no_further_step_of_a_target)
 {
     struct world world;
@@ -1400,6 +1420,7 @@ int main(void)
     tcase_add_test(tests, test_machine__a_later_conflict_is_tried_again);
     tcase_add_test(tests, test_machine__an_append_that_fails_ends_all);
     tcase_add_test(tests, test_machine__an_unknown_kind_stops);
+    tcase_add_test(tests, test_machine__a_cancel_that_comes_too_late_ends_in_success);
     tcase_add_test(tests, test_machine__a_cancelled_rollout_starts_no_further_step_of_a_target);
     suite_add_tcase(suite, tests);
     srunner_run_all(runner, CK_NORMAL);
