@@ -42,8 +42,9 @@ static struct roll_error *check_hold(struct release_chooser *chooser, const char
     if (!history->hold_by_person || release_chooser_overridden(chooser, "hold"))
         return NULL;
     const char *reason = history->hold_reason;
-    return release_error_next(roll_error_new(ROLL_E_REFUSED, "'%s' is on hold%s%.200s", history->stream,
-                                             reason ? ": " : "", reason ? reason : ""),
+    return release_error_next(roll_error_new(ROLL_E_REFUSED, "'%s' is on hold%s%.200s",
+                                             history->stream, reason ? ": " : "",
+                                             reason ? reason : ""),
                               g_strdup_printf("roll unhold %s", history->stream),
                               release_chooser_override_command(chooser, version, "hold"), NULL);
 }
