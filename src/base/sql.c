@@ -96,6 +96,9 @@ static struct roll_error *sql_error(struct roll_sql *sql, int result, const char
 
     if (code == ROLL_E_CONFLICT)
         return roll_error_new(code, "%s", sqlite3_errmsg(sql->db));
+    if (sqlite3_system_errno(sql->db) != 0 && (result & 0xFF) == SQLITE_IOERR)
+        return roll_error_new(code, "'%s': %s: %s", sql->path, sqlite3_errmsg(sql->db),
+                              g_strerror(sqlite3_system_errno(sql->db)));
     return roll_error_new(code, "'%s': %s (%s)", sql->path, sqlite3_errmsg(sql->db), what);
 }
 

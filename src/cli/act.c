@@ -251,6 +251,8 @@ static struct roll_error *check_options(const struct roll_act_options *options)
 struct roll_error *roll_act_run(struct roll_act *act)
 {
     ROLL_TRY(check_options(act->options));
+    if (!act->options->dry_run)
+        ROLL_TRY(roll_confirm_possible(act->app, act->options->yes));
     struct roll_outcome outcome = {0};
     struct roll_error *err = NULL;
     bool moved = true;

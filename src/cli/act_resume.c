@@ -90,6 +90,47 @@ static enum roll_lane lane_of_kind(const char *kind)
     return strcmp(kind, "hotfix") == 0 ? ROLL_LANE_HOTFIX : ROLL_LANE_RELEASE;
 }
 
+/* What was passed by then, with the reason of then, is passed by again. */
+static struct roll_error *add_recorded_overrides(struct roll_act *act, int64_t rollout,
+                                                 GPtrArray *words)
+{
+    roll_auto(event) struct roll_event *event = NULL;
+    const struct roll_rollout_requested *request;
+    size_t index;
+    json_t *override;
+
+    ROLL_TRY(roll_ledger_event(act->app->ledger, act->stream, rollout, &event));
+    request = roll_event_body(event, rollout_requested);
+    json_array_foreach (request ? request->overrides : NULL, index, override) {
+        const char *kind = roll_json_get_string(override, "kind");
+        const char *name = roll_json_get_string(override, "name");
+        if (kind)
+            g_ptr_array_add(words, name ? g_strdup_printf("%s:%s", kind, name) : g_strdup(kind));
+    }
+    return NULL;
+}
+
+static struct roll_error *run_again(struct roll_act *act, const struct known_rollout *known,
+                                    int64_t rollout)
+{
+    g_autoptr(GPtrArray) words = g_ptr_array_new_with_free_func(g_free);
+    const struct roll_act_options *typed = act->options;
+    struct roll_act_options options = *typed;
+    struct roll_error *err;
+
+    for (guint i = 0; typed->overrides && typed->overrides->pdata[i]; i++)
+        g_ptr_array_add(words, g_strdup(typed->overrides->pdata[i]));
+    ROLL_TRY(add_recorded_overrides(act, rollout, words));
+    g_ptr_array_add(words, NULL);
+    options.overrides = words->len > 1 ? words : NULL;
+    if (!options.reason)
+        options.reason = known->reason;
+    act->options = &options;
+    err = roll_act_run(act);
+    act->options = typed;
+    return err;
+}
+
 static struct roll_error *send_again(struct roll_act *act, struct known_rollout *known,
                                      int64_t rollout)
 {
@@ -101,7 +142,7 @@ static struct roll_error *send_again(struct roll_act *act, struct known_rollout 
     act->user = known;
     act->reason = known->reason;
     act->choose = choose_again;
-    return roll_act_run(act);
+    return run_again(act, known, rollout);
 }
 
 struct roll_error *roll_act_resume(struct roll_act *act, int64_t rollout)

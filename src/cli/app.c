@@ -51,16 +51,22 @@ struct roll_error *roll_rollout_argument(struct roll_app *app, const char *text,
     return NULL;
 }
 
+struct roll_error *roll_confirm_possible(const struct roll_app *app, bool yes)
+{
+    if (yes || (isatty(STDIN_FILENO) && app->err.terminal))
+        return NULL;
+    return roll_error_detail(
+        roll_error_new(ROLL_E_USAGE, "this changes Azure and there is no terminal to ask"),
+        "{\"next\":[\"the same with --yes\"]}");
+}
+
 struct roll_error *roll_confirm(struct roll_app *app, const char *question, bool yes)
 {
     char answer[16] = "";
 
     if (yes)
         return NULL;
-    if (!isatty(STDIN_FILENO) || !app->err.terminal)
-        return roll_error_detail(
-            roll_error_new(ROLL_E_USAGE, "this changes Azure and there is no terminal to ask"),
-            "{\"next\":[\"the same with --yes\"]}");
+    ROLL_TRY(roll_confirm_possible(app, yes));
     fprintf(app->err.file, "%s [y/N] ", question);
     fflush(app->err.file);
     if (!fgets(answer, sizeof(answer), stdin))

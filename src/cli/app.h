@@ -103,6 +103,9 @@ struct roll_error *roll_version_argument(const char *text, const char *service,
 struct roll_error *roll_rollout_argument(struct roll_app *app, const char *text, char **ret_stream,
                                          int64_t *ret_number) ROLL_CHECKED;
 
+/* Whether a question could be asked: looked at before anything is made or recorded. */
+struct roll_error *roll_confirm_possible(const struct roll_app *app, bool yes) ROLL_CHECKED;
+
 /* Asks a yes/no question on the terminal. ROLL_E_USAGE without a terminal (naming --yes),
  * ROLL_E_NOTHING on "no". */
 struct roll_error *roll_confirm(struct roll_app *app, const char *question, bool yes) ROLL_CHECKED;
@@ -112,6 +115,10 @@ struct roll_error *roll_app_write_ledger(struct roll_app *app) ROLL_CHECKED;
 
 /* For roll_driver_options.sandbox; user is the app. */
 struct roll_error *roll_app_sandbox(void *user, const char **ret_url) ROLL_CHECKED;
+
+/* The same where targets are dirty or differ: what the choice says ("each its own" when they go to different ones, and for more
+ * targets than a status should look at). Owned, NULL when there is none. */
+char *roll_uneven_goal(struct roll_app *app, const char *stream, int64_t targets);
 
 /* goal.c: the newest release that succeeded in the environment and may be returned to, other than
  * `except` (NULL-terminated, or NULL). *ret_version: owned, NULL when there is none. */

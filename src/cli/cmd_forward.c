@@ -9,6 +9,7 @@ struct context {
 
 static struct roll_error *choose(struct roll_act *act, struct roll_choice **ret_choice)
 {
+    roll_act_try_git(act);
     struct roll_error *err = roll_choose_forward(act->plan, act->environment, act->app->ledger,
                                                  act->git, &act->choice, ret_choice);
 

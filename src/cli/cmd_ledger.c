@@ -16,27 +16,47 @@ static struct roll_error *need_ledger(struct roll_app *app)
 
 /* ---- verify --------------------------------------------------------------------------------- */
 
-static void print_report(struct roll_app *app, const struct roll_verify_report *report)
+/* Heads to note elsewhere: only they can show later that a tail was cut off. */
+static struct roll_error *read_heads(struct roll_app *app, json_t *heads)
 {
+    g_auto(GStrv) streams = NULL;
+
+    ROLL_TRY(roll_ledger_streams(app->ledger, &streams));
+    for (char **stream = streams; *stream; stream++) {
+        struct roll_head head;
+        ROLL_TRY(roll_ledger_head(app->ledger, *stream, &head));
+        json_object_set_new(
+            heads, *stream,
+            json_sprintf("%s@%" G_GINT64_FORMAT ":%s", *stream, (gint64)head.seq, head.hash));
+    }
+    return NULL;
+}
+
+static void print_report(struct roll_app *app, const struct roll_verify_report *report,
+                         json_t *heads)
+{
+    const char *stream;
+    json_t *head;
+
     if (app->json) {
         roll_auto(json) json_t *view =
-            json_pack("{s:I,s:I,s:I,s:I,s:s?,s:b}", "streams", (json_int_t)report->streams,
+            json_pack("{s:I,s:I,s:I,s:I,s:s?,s:b,s:O}", "streams", (json_int_t)report->streams,
                       "events", (json_int_t)report->events, "objects", (json_int_t)report->objects,
                       "redacted", (json_int_t)report->redacted, "firstBad", report->first_bad, "ok",
-                      report->first_bad == NULL);
+                      report->first_bad == NULL, "heads", heads);
         roll_report_json(&app->out, view);
         return;
     }
     roll_say(app,
-             "%" G_GINT64_FORMAT " stream%s, %" G_GINT64_FORMAT " event%s, %" G_GINT64_FORMAT
-             " object%s%s",
-             (gint64)report->streams, report->streams == 1 ? "" : "s", (gint64)report->events,
-             report->events == 1 ? "" : "s", (gint64)report->objects,
-             report->objects == 1 ? "" : "s", report->first_bad ? "" : ": every hash fits");
-    if (!report->first_bad)
-        roll_say(
-            app,
-            "a tail that was cut off cannot be seen offline; compare a noted head with --head");
+             "%" G_GINT64_FORMAT " streams, %" G_GINT64_FORMAT " events, %" G_GINT64_FORMAT
+             " objects%s",
+             (gint64)report->streams, (gint64)report->events, (gint64)report->objects,
+             report->first_bad ? "" : ": every hash fits");
+    if (report->first_bad || json_object_size(heads) == 0)
+        return;
+    roll_say(app, "a tail that was cut off cannot be seen offline; note these for --head:");
+    json_object_foreach (heads, stream, head)
+        roll_say(app, "  %s", json_string_value(head));
 }
 
 static struct roll_error *run_verify(struct roll_app *app, void *user, char **arguments)
@@ -44,12 +64,14 @@ static struct roll_error *run_verify(struct roll_app *app, void *user, char **ar
     struct context *context = user;
     struct roll_verify_options options = {.head = context->head, .projections = true};
     struct roll_verify_report report = {0};
+    roll_auto(json) json_t *heads = json_object();
     struct roll_error *err = NULL;
 
     (void)arguments;
     ROLL_TRY(need_ledger(app));
     ROLL_TRY(roll_ledger_verify(app->ledger, &options, &report));
-    print_report(app, &report);
+    err = read_heads(app, heads);
+    print_report(app, &report, heads);
     if (report.first_bad)
         err = roll_error_detail(
             roll_error_new(ROLL_E_DAMAGED, "%s", report.first_bad),

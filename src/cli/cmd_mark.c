@@ -167,10 +167,11 @@ static struct roll_error *set_hold(struct roll_app *app, const struct context *c
         ROLL_TRY(check_held(app, stream));
     ROLL_TRY(append(app, stream, hold ? ROLL_EVENT_hold_set : ROLL_EVENT_hold_lifted,
                     hold ? (const void *)&set : (const void *)&lifted));
-    roll_say(app,
-             hold ? "%s is held: schedules and other people's releases leave it alone"
-                  : "%s is free again",
-             stream);
+    roll_say(
+        app,
+        hold ? "%s is held: schedules and releases leave it alone, roll back and roll hotfix do not"
+             : "%s is free again",
+        stream);
     return report(app, json_pack("{s:s,s:s,s:b,s:s?}", "service", plan->service, "environment",
                                  environment->name, "hold", hold, "reason", reason));
 }

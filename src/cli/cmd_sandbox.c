@@ -54,6 +54,8 @@ static struct roll_error *run(struct roll_app *app, void *user, char **arguments
     struct roll_error *err = NULL;
 
     (void)arguments;
+    if (context->port > 65535)
+        return roll_error_new(ROLL_E_USAGE, "a port is at most 65535, not %d", context->port);
     if (context->tls)
         ROLL_TRY(make_cert_file(&cert_file));
     struct roll_sandbox_options options = {

@@ -162,7 +162,9 @@ static struct roll_error *look(struct status *status, const struct roll_outline 
     if (status->app->ledger)
         err = roll_ledger_environments(status->app->ledger, stream, take, &rows);
     const char *live[] = {rows.live ? rows.live : rows.last_good, NULL};
-    if (!err)
+    if (!err && (rows.mixed || rows.dirty > 0))
+        goal = roll_uneven_goal(status->app, stream, rows.clean + rows.dirty);
+    else if (!err)
         err = roll_back_goal(status->app, stream, live, &goal);
     if (!err && status->app->ledger)
         err = add_standings(status, stream, &rows);

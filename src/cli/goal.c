@@ -92,6 +92,32 @@ static struct roll_error *see_success(void *user, const struct roll_success_row 
     return enough();
 }
 
+/* Where targets differ, only the choice itself knows; a plan that cannot be read leaves it open. */
+static char *chosen_goal(struct roll_app *app, const char *stream)
+{
+    roll_auto(plan) struct roll_plan *plan = NULL;
+    const struct roll_plan_environment *environment = NULL;
+    roll_auto(choice) struct roll_choice *choice = NULL;
+    struct roll_choice_options options = {.ring = -1};
+    struct roll_error *err =
+        roll_workspace_environment(app->workspace, stream, &plan, &environment);
+
+    if (!err)
+        err = roll_choose_back(plan, environment, app->ledger, &options, &choice);
+    if (err) {
+        roll_error_free(err);
+        return NULL;
+    }
+    return g_strdup(choice->request.release ? choice->request.release : "each its own");
+}
+
+char *roll_uneven_goal(struct roll_app *app, const char *stream, int64_t targets)
+{
+    enum { MANY = 200 };
+
+    return targets <= MANY ? chosen_goal(app, stream) : g_strdup("each its own");
+}
+
 struct roll_error *roll_back_goal(struct roll_app *app, const char *stream,
                                   const char *const *except, char **ret_version)
 {

@@ -197,6 +197,15 @@ static void app_clear(struct roll_app *app)
     g_free(app->actor.claimed);
 }
 
+/* A script that asked for JSON gets a document also when there was nothing to do. */
+static void print_nothing(struct roll_app *app, const struct roll_error *err)
+{
+    roll_auto(json) json_t *view =
+        json_pack("{s:s,s:s}", "state", "nothing", "reason", err->message);
+
+    roll_report_json(&app->out, view);
+}
+
 int roll_main(int argc, char **argv)
 {
     struct roll_app app = {.out = roll_screen_new(stdout, true),
@@ -215,6 +224,8 @@ int roll_main(int argc, char **argv)
     if (!err)
         err = run_command(&app, rest);
     status = err ? roll_code_exit(roll_error_code(err)) : app.exit_status;
+    if (err && app.json && roll_error_code(err) == ROLL_E_NOTHING)
+        print_nothing(&app, err);
     if (err)
         roll_print_error(&app, err);
     roll_error_free(err);

@@ -39,8 +39,9 @@ static char *service_of(const char *path)
     return err ? NULL : roll_plan_scan_service(text, size);
 }
 
-/* The workspace at root, or NULL when there is none. */
-static struct roll_workspace *look_at(const char *root)
+/* The workspace at root, or NULL when there is none. *odd: the first JSON file that is no plan,
+ * kept for the message if no workspace is found at all; owned. */
+static struct roll_workspace *look_at(const char *root, char **odd)
 {
     g_autofree char *folder = g_build_filename(root, "plans", NULL);
     g_autoptr(GPtrArray) names = list_json(folder);
@@ -56,8 +57,11 @@ static struct roll_workspace *look_at(const char *root)
             continue;
         }
         char *service = service_of(path);
-        if (!service)
+        if (!service) {
+            if (!*odd && strcmp(names->pdata[at], "plan.schema.json") != 0)
+                *odd = g_strdup(path);
             continue;
+        }
         g_ptr_array_add(plans, g_steal_pointer(&path));
         g_ptr_array_add(services, service);
     }
@@ -75,6 +79,19 @@ static struct roll_workspace *look_at(const char *root)
     return workspace;
 }
 
+/* A plan that a slip of the pen made unreadable is more likely than no workspace. */
+ROLL_NEVER_NULL
+static struct roll_error *no_workspace(const char *start, const char *odd)
+{
+    struct roll_plan *plan = NULL;
+    struct roll_error *err = odd ? roll_plan_read(odd, &plan) : NULL;
+    if (err)
+        return err;
+    roll_plan_free(plan);
+    return roll_error_new(ROLL_E_NOT_FOUND,
+                          "neither '%s' nor a folder above it holds plans/ with a plan", start);
+}
+
 struct roll_error *roll_workspace_find(const char *dir, struct roll_workspace **ret_workspace)
 {
     g_autofree char *start = realpath(dir ? dir : ".", NULL);
@@ -83,8 +100,9 @@ struct roll_error *roll_workspace_find(const char *dir, struct roll_workspace **
     if (!start)
         return roll_error_errno(errno, "folder '%s' cannot be read", dir ? dir : ".");
     g_autofree char *folder = g_strdup(start);
+    g_autofree char *odd = NULL;
     for (;;) {
-        struct roll_workspace *workspace = look_at(folder);
+        struct roll_workspace *workspace = look_at(folder, &odd);
         if (workspace) {
             *ret_workspace = workspace;
             return NULL;
@@ -95,8 +113,7 @@ struct roll_error *roll_workspace_find(const char *dir, struct roll_workspace **
         g_free(folder);
         folder = parent;
     }
-    return roll_error_new(ROLL_E_NOT_FOUND,
-                          "neither '%s' nor a folder above it holds plans/ with a plan", start);
+    return no_workspace(start, odd);
 }
 
 void roll_workspace_free(struct roll_workspace *workspace)
