@@ -48,10 +48,11 @@ static void print_report(struct roll_app *app, const struct roll_verify_report *
         return;
     }
     roll_say(app,
-             "%" G_GINT64_FORMAT " streams, %" G_GINT64_FORMAT " events, %" G_GINT64_FORMAT
-             " objects%s",
-             (gint64)report->streams, (gint64)report->events, (gint64)report->objects,
-             report->first_bad ? "" : ": every hash fits");
+             "%" G_GINT64_FORMAT " stream%s, %" G_GINT64_FORMAT " event%s, %" G_GINT64_FORMAT
+             " object%s%s",
+             (gint64)report->streams, report->streams == 1 ? "" : "s", (gint64)report->events,
+             report->events == 1 ? "" : "s", (gint64)report->objects,
+             report->objects == 1 ? "" : "s", report->first_bad ? "" : ": every hash fits");
     if (report->first_bad || json_object_size(heads) == 0)
         return;
     roll_say(app, "a tail that was cut off cannot be seen offline; note these for --head:");
@@ -73,10 +74,12 @@ static struct roll_error *run_verify(struct roll_app *app, void *user, char **ar
     err = read_heads(app, heads);
     print_report(app, &report, heads);
     if (report.first_bad)
-        err = roll_error_detail(
-            roll_error_new(ROLL_E_DAMAGED, "%s", report.first_bad),
-            "{\"next\":[\"copy the folder state/ away as it is\","
-            "\"restore it from a backup, or roll ledger import an export into a new one\"]}");
+        err = roll_error_join(
+            roll_error_detail(
+                roll_error_new(ROLL_E_DAMAGED, "%s", report.first_bad),
+                "{\"next\":[\"copy the folder state/ away as it is\","
+                "\"restore it from a backup, or roll ledger import an export into a new one\"]}"),
+            err);
     roll_verify_report_clear(&report);
     return err;
 }

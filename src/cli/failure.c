@@ -105,8 +105,6 @@ static const char *general_advice(const struct roll_app *app, enum roll_code cod
     case ROLL_E_CREDENTIAL:
         return "next: az login, or set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET\n";
     case ROLL_E_DAMAGED:
-        if (app->command && strcmp(app->command->name, "verify") == 0)
-            return "next: keep a copy of state/, then restore it from a backup or an export\n";
         return "next: roll ledger verify\n";
     case ROLL_E_TOO_NEW:
         return "next: use the newest roll that has worked in this workspace\n";

@@ -90,8 +90,8 @@ static struct roll_error *parse_number(const struct roll_option *option, const c
     gint64 number = g_ascii_strtoll(value, &end, 10);
 
     if (!*value || *end || number < 1 || number > 1000000)
-        return roll_error_new(ROLL_E_USAGE, "option '--%s' takes a number from 1 on, not '%s'",
-                              option->name, value);
+        return roll_error_new(ROLL_E_USAGE, "option '--%s' takes a number, not '%s'", option->name,
+                              value);
     *ret_number = (int)number;
     return NULL;
 }
