@@ -9,7 +9,16 @@
 #include "rollbook/report.h"
 #include "rollbook/sandbox.h"
 
-enum roll_option_type { ROLL_FLAG, ROLL_TEXT, ROLL_TEXTS, ROLL_NUMBER, ROLL_DURATION, ROLL_TIME };
+/* NUMBER from 0 on, COUNT from 1 on. */
+enum roll_option_type {
+    ROLL_FLAG,
+    ROLL_TEXT,
+    ROLL_TEXTS,
+    ROLL_NUMBER,
+    ROLL_COUNT,
+    ROLL_DURATION,
+    ROLL_TIME
+};
 
 /* offset points into the command's zeroed context: bool, const char *, GPtrArray * (of const char
  * *, NULL-terminated when parsing is over), int, int64_t ms, int64_t UTC ms. */

@@ -107,7 +107,7 @@ static const struct roll_option options[] = {
     {"to", 0, ROLL_TEXT, offsetof(struct context, to), "VERSION",
      "this release, which must have succeeded here"},
     {"at", 0, ROLL_TIME, offsetof(struct context, at), "TIME", "what was live then"},
-    {"steps", 0, ROLL_NUMBER, offsetof(struct context, steps), "N", "so many good releases back"},
+    {"steps", 0, ROLL_COUNT, offsetof(struct context, steps), "N", "so many good releases back"},
     {"bad", 0, ROLL_FLAG, offsetof(struct context, bad), NULL,
      "with --target: mark what is left as bad all the same"},
     {"no-sticky", 0, ROLL_FLAG, offsetof(struct context, no_sticky), NULL,

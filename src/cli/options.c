@@ -89,7 +89,7 @@ static struct roll_error *parse_number(const struct roll_option *option, const c
     char *end = NULL;
     gint64 number = g_ascii_strtoll(value, &end, 10);
 
-    if (!*value || *end || number < 1 || number > 1000000)
+    if (!*value || *end || number < (option->type == ROLL_COUNT ? 1 : 0) || number > 1000000)
         return roll_error_new(ROLL_E_USAGE, "option '--%s' takes a number, not '%s'", option->name,
                               value);
     *ret_number = (int)number;
@@ -116,6 +116,7 @@ static struct roll_error *store(const struct match *match, const char *value)
         g_ptr_array_add(*(GPtrArray **)at, (void *)(uintptr_t)value);
         return NULL;
     case ROLL_NUMBER:
+    case ROLL_COUNT:
         return parse_number(option, value, (int *)at);
     case ROLL_DURATION: {
         struct roll_error *err = roll_duration_parse(value, (int64_t *)at);
