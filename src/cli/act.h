@@ -25,9 +25,9 @@ struct roll_act_options {
         {"target",   't',                                                                          \
          ROLL_TEXTS, offsetof(type, member.targets),                                               \
          "NAME",     "only this target; may be repeated"},                                         \
-        {"ring",      0,                                                                           \
-         ROLL_NUMBER, offsetof(type, member.ring),                                                 \
-         "N",         "only the targets of this ring (1 is the first)"},                           \
+        {"ring",     0,                                                                            \
+         ROLL_COUNT, offsetof(type, member.ring),                                                  \
+         "N",        "only the targets of this ring (1 is the first)"},                            \
         {"override",    0,                                                                         \
          ROLL_TEXTS,    offsetof(type, member.overrides),                                          \
          "KIND[:NAME]", "pass a gate; needs --reason"},                                            \
