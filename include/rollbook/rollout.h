@@ -219,6 +219,8 @@ struct roll_outcome {
     enum roll_machine_end end;
     int64_t rollout, back;      /* back: the automatic one, 0 */
     enum roll_machine_end back_end;
+    bool reached;               /* ARM is known to have a deployment of this rollout */
+    bool unsure;                /* one may have arrived without an answer */
 };
 
 /* Requests and drives what was chosen; the order is entered into the choice's request and blobs. ROLL_E_CONFLICT: decide

@@ -98,6 +98,18 @@ static void advise_failure_back(struct roll_act *act, const struct roll_outcome 
     advise(advice, "what failed, in full", "roll show %s#%" PRId64, name, outcome->rollout);
 }
 
+static void advise_detached(struct roll_act *act, const struct roll_outcome *outcome,
+                            struct advice *advice)
+{
+    const char *name = act->environment->name;
+    bool nothing = !outcome->reached && !outcome->unsure && outcome->end == ROLL_END_DETACHED;
+
+    advise(advice, nothing ? "sends it" : "goes on from here", "roll resume %s#%" PRId64, name,
+           outcome->rollout);
+    if (nothing)
+        advise(advice, "drops it", "roll cancel %s#%" PRId64, name, outcome->rollout);
+}
+
 static void advise_cancelled(struct roll_act *act, const struct roll_outcome *outcome,
                              const json_t *view, struct advice *advice)
 {
@@ -125,8 +137,7 @@ struct roll_error *roll_act_say_next(struct roll_act *act, const struct roll_out
     else if (outcome->end == ROLL_END_SUPERSEDED || outcome->end == ROLL_END_FENCED)
         advise(&advice, "what is live now", "roll status %s", act->environment->name);
     else if (outcome->end == ROLL_END_DETACHED || outcome->end == ROLL_END_SETTLED)
-        advise(&advice, "goes on from here", "roll resume %s#%" PRId64, act->environment->name,
-               outcome->rollout);
+        advise_detached(act, outcome, &advice);
     if (advice.any && !act->app->globals.quiet)
         roll_table_print(table, &act->app->out);
     return NULL;

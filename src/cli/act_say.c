@@ -193,6 +193,15 @@ static enum roll_code end_code(const struct roll_outcome *outcome)
     }
 }
 
+/* Nothing is said to go on that was never accepted. */
+static const char *detached_words(const struct roll_outcome *outcome)
+{
+    if (outcome->reached)
+        return "goes on in Azure; this command has let go";
+    return outcome->unsure ? "was let go; whether Azure has any of it is not known"
+                           : "was let go; nothing has reached Azure yet";
+}
+
 static const char *end_word(enum roll_machine_end end)
 {
     static const char *const words[] = {
@@ -203,7 +212,6 @@ static const char *end_word(enum roll_machine_end end)
         [ROLL_END_SUPERSEDED] = "superseded by a newer rollout",
         [ROLL_END_ENDED] = "has ended already",
         [ROLL_END_SETTLED] = "settled",
-        [ROLL_END_DETACHED] = "goes on in Azure; this command has let go",
         [ROLL_END_CONFLICT] = "met another writer",
         [ROLL_END_FENCED] = "is driven by another process now",
         [ROLL_END_UNKNOWN_KIND] = "holds events of a newer roll; use that version",
@@ -281,7 +289,8 @@ static void say_end(struct roll_act *act, const struct roll_outcome *outcome, co
     bool failed = outcome->end == ROLL_END_FAILED || outcome->end == ROLL_END_FAILED_BACK;
 
     roll_say(act->app, "%s#%" PRId64 " %s%s%s", act->stream, outcome->rollout,
-             end_word(outcome->end), failed && why ? ": " : "", failed && why ? why : "");
+             outcome->end == ROLL_END_DETACHED ? detached_words(outcome) : end_word(outcome->end),
+             failed && why ? ": " : "", failed && why ? why : "");
     if (outcome->end == ROLL_END_CANCELLED)
         say_cancelled(act->app, view);
     /* A back that brought everything and left a target unhealthy says so too. */

@@ -15,7 +15,7 @@ static void on_signal(void *user, int signal_number)
     struct roll_driver *driver = user;
 
     (void)signal_number;
-    roll_driver_detach(driver);
+    roll_driver_leave(driver);
     roll_driver_pump(driver);
 }
 
@@ -23,8 +23,9 @@ static void on_timeout(void *user)
 {
     struct roll_driver *driver = user;
 
-    roll_driver_notice(driver, "the wait is over; the deployment goes on in Azure");
-    roll_driver_detach(driver);
+    roll_driver_notice(driver, driver->reached ? "the wait is over; the deployment goes on in Azure"
+                                               : "the wait is over");
+    roll_driver_leave(driver);
     roll_driver_pump(driver);
 }
 
@@ -38,6 +39,8 @@ static void order_free(void *order)
 void roll_driver_clear(struct roll_driver *driver)
 {
     roll_machine_free(driver->machine);
+    g_hash_table_unref(driver->told);
+    g_free(driver->silence);
     if (driver->sends)
         g_hash_table_unref(driver->sends);
     if (driver->poll_urls)
@@ -69,6 +72,7 @@ void roll_driver_init(struct roll_driver *driver, const struct roll_driver_optio
     driver->orders = g_ptr_array_new_with_free_func(order_free);
     driver->poll_urls = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     driver->sends = g_hash_table_new_full(NULL, NULL, roll_send_free, NULL);
+    driver->told = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     driver->host =
         g_strdup_printf("%s:%.8s", g_get_host_name(), roll_ledger_replica(options->ledger));
     roll_uuid_random(driver->driver_id);
@@ -212,6 +216,8 @@ static struct roll_error *run(struct roll_driver *driver)
         ROLL_TRY(roll_loop_run(driver->options->loop));
     if (timeout)
         roll_loop_cancel_timer(driver->options->loop, timeout);
+    roll_loop_cancel_timer(driver->options->loop, driver->leave_timer);
+    driver->leave_timer = 0;
     roll_driver_changed(driver);
     return g_steal_pointer(&driver->err);
 }
@@ -238,6 +244,8 @@ static struct roll_error *run_to_end(struct roll_driver *driver, struct roll_out
     ROLL_TRY(run(driver));
     roll_machine_view(driver->machine, &view);
     driver->outcome.rollout = view.rollout;
+    driver->outcome.reached = driver->reached;
+    driver->outcome.unsure = driver->unsure || driver->puts_away > 0;
     *ret_outcome = driver->outcome;
     if (ret_outcome->end == ROLL_END_FAILED_BACK && ret_outcome->back)
         return run_back(driver, ret_outcome);

@@ -12,7 +12,7 @@
 #include "rollbook/log.h"
 #include "rollbook/time.h"
 
-enum { WATCH_MS = 500 };
+enum { WATCH_MS = 500, LEAVE_MS = 2000, SILENCE_MS = 5000 };
 
 /* ---- telling the listener ------------------------------------------------------------------- */
 
@@ -34,6 +34,24 @@ void roll_driver_notice(struct roll_driver *driver, const char *text)
 
 /* ---- durable facts -------------------------------------------------------------------------- */
 
+static int64_t own_number(const struct roll_driver *driver)
+{
+    struct roll_machine_view view;
+
+    roll_machine_view(driver->machine, &view);
+    return view.rollout;
+}
+
+/* What an earlier process intended may have arrived. */
+static void note_earlier(struct roll_driver *driver, const struct roll_event *event)
+{
+    if (event->kind == ROLL_EVENT_step_intended)
+        driver->unsure |= roll_event_body(event, step_intended)->rollout == own_number(driver);
+    else if (event->kind == ROLL_EVENT_step_ended)
+        driver->reached |= roll_event_body(event, step_ended)->accepted &&
+                           roll_event_body(event, step_ended)->rollout == own_number(driver);
+}
+
 static struct roll_error *fold_event(void *user, const struct roll_event *event)
 {
     struct roll_driver *driver = user;
@@ -42,6 +60,8 @@ static struct roll_error *fold_event(void *user, const struct roll_event *event)
     roll_machine_fold(driver->machine, event);
     driver->head.seq = event->seq;
     memcpy(driver->head.hash, event->hash, sizeof(event->hash));
+    if (driver->replaying)
+        note_earlier(driver, event);
     if (listener && listener->event && !driver->replaying)
         listener->event(listener->user, event);
     return NULL;
@@ -137,13 +157,51 @@ static void keep_poll_url(struct roll_send *send, const struct roll_arm_reply *r
                              g_strdup(reply->poll_url));
 }
 
-static void count_put(struct roll_send *send, bool accepted)
+void roll_send_away(struct roll_send *send)
 {
+    send->away = true;
+    send->driver->puts_away++;
+}
+
+static void count_put(struct roll_send *send, enum roll_arm_outcome outcome)
+{
+    struct roll_driver *driver = send->driver;
+
+    if (outcome == ROLL_ARM_OK && send->rollout == own_number(driver))
+        driver->reached = true;
     if (send->kind != ROLL_ACTION_PUT)
         return;
-    send->driver->puts_under_way--;
-    if (accepted)
-        send->driver->puts_accepted++;
+    driver->puts_under_way--;
+    if (outcome == ROLL_ARM_OK)
+        driver->puts_accepted++;
+    if (!send->away)
+        return;
+    driver->puts_away--;
+    driver->unsure |= outcome == ROLL_ARM_LOST;
+}
+
+/* Who waits in front of a network that is down is told why. */
+static void note_silence(struct roll_driver *driver, const struct roll_arm_reply *reply)
+{
+    bool silent = reply->outcome == ROLL_ARM_UNSENT || reply->outcome == ROLL_ARM_LOST ||
+                  reply->outcome == ROLL_ARM_NO_TOKEN;
+
+    g_free(driver->silence);
+    driver->silence = silent ? g_strdup(reply->message) : NULL;
+    if (!silent)
+        driver->silent_boot_ms = 0;
+}
+
+static void say_silence(struct roll_driver *driver)
+{
+    g_autofree char *text = NULL;
+
+    if (!driver->silent_boot_ms || roll_boot_ms() - driver->silent_boot_ms < SILENCE_MS)
+        return;
+    text = driver->silence ? g_strdup_printf("Azure does not answer: %s", driver->silence)
+                           : g_strdup("Azure has not answered for 5 s");
+    if (g_hash_table_add(driver->told, g_strdup(text)))
+        roll_driver_notice(driver, text);
 }
 
 static void finish(struct roll_send *send, const struct roll_observation *seen)
@@ -174,7 +232,8 @@ void roll_send_reply(struct roll_send *send, const struct roll_arm_reply *reply,
     };
 
     keep_poll_url(send, reply);
-    count_put(send, reply->outcome == ROLL_ARM_OK);
+    count_put(send, reply->outcome);
+    note_silence(send->driver, reply);
     if (reply->outcome == ROLL_ARM_THROTTLED)
         roll_driver_notice(send->driver, "ARM asks to slow down (429); waiting as it says");
     finish(send, &seen);
@@ -259,6 +318,8 @@ static void perform_send(struct roll_driver *driver, const struct roll_action *a
 
     if (action->kind == ROLL_ACTION_PUT)
         driver->puts_under_way++;
+    if (!driver->silent_boot_ms)
+        driver->silent_boot_ms = roll_boot_ms();
     if (!err && !how)
         err = roll_error_new(ROLL_E_INVALID, "'apply' %s is not built in this version",
                              action->target->apply);
@@ -322,6 +383,16 @@ static void perform_decide_back(struct roll_driver *driver, const struct roll_ac
 
 /* ---- the pump ------------------------------------------------------------------------------- */
 
+/* Who took over what hangs has no lock yet: when that dies, this process must not look gone. */
+static struct roll_error *hold_lock(struct roll_driver *driver)
+{
+    int64_t rollout = own_number(driver);
+
+    if (driver->lock || !driver->options->take || !rollout)
+        return NULL;
+    return roll_ledger_lock(driver->options->ledger, driver->stream, rollout, &driver->lock);
+}
+
 static void wake(void *user)
 {
     struct roll_driver *driver = user;
@@ -334,10 +405,13 @@ static void wake(void *user)
         driver->data_version = version;
         err = roll_driver_catch_up(driver);
     }
+    if (!err)
+        err = hold_lock(driver);
     if (err) {
         roll_log(ROLL_LOG_VERBOSE, "the ledger could not be read just now: %s", err->message);
         roll_error_free(err);
     }
+    say_silence(driver);
     roll_driver_pump(driver);
 }
 
@@ -393,6 +467,27 @@ void roll_driver_detach(struct roll_driver *driver)
     observe(driver, &seen);
 }
 
+static void leave_now(void *user)
+{
+    struct roll_driver *driver = user;
+
+    driver->leave_timer = 0;
+    roll_driver_detach(driver);
+    roll_driver_pump(driver);
+}
+
+/* The answer to what is away tells the person whether anything goes on in Azure. */
+void roll_driver_leave(struct roll_driver *driver)
+{
+    if (driver->leaving || driver->puts_away == 0) {
+        roll_driver_detach(driver);
+        return;
+    }
+    driver->leaving = true;
+    driver->leave_timer =
+        roll_loop_timer(driver->options->loop, roll_boot_ms() + LEAVE_MS, leave_now, driver);
+}
+
 void roll_driver_pump(struct roll_driver *driver)
 {
     struct roll_action action;
@@ -400,6 +495,8 @@ void roll_driver_pump(struct roll_driver *driver)
 
     if (driver->outcome.end != ROLL_END_NONE)
         return;
+    if (driver->leaving && driver->puts_away == 0)
+        roll_driver_detach(driver);
     for (;;) {
         while (roll_machine_next(driver->machine, roll_now_ms(), roll_boot_ms(), &action,
                                  &wake_boot_ms))

@@ -34,6 +34,13 @@ struct roll_driver {
     int64_t data_version;
     int64_t append_boot_ms; /* before this driver's last append: the fence counts from here */
     size_t puts_under_way, puts_accepted;
+    size_t puts_away;       /* of those under way, the ones that were given to the network */
+    bool reached, unsure;   /* as in the outcome */
+    bool leaving;           /* detach as soon as no PUT is away */
+    unsigned leave_timer;   /* but not later than this */
+    int64_t silent_boot_ms; /* since then ARM was asked and did not answer, 0: it did */
+    char *silence;          /* why, as far as it is known; owned, or NULL */
+    GHashTable *told;       /* causes of silence that were said */
     bool detaching;
     bool replaying;         /* old events are folded: the listener knows them */
     struct roll_error *err; /* that ended the driver, owned */
@@ -48,6 +55,7 @@ struct roll_send {
     int64_t rollout, step, attempt;
     const struct roll_order_target *target;
     const struct roll_plan_health *check;
+    bool away; /* a PUT that was given to the network: it may arrive */
     struct roll_arm *arm;
     char *name; /* of the deployment, owned */
     char correlation_id[ROLL_UUID_SIZE];
@@ -59,6 +67,10 @@ void roll_driver_pump(struct roll_driver *driver);
 struct roll_error *roll_driver_catch_up(struct roll_driver *driver) ROLL_CHECKED;
 /* Enters the order, as an object, into the request. */
 struct roll_error *roll_driver_seal(struct roll_choice *choice) ROLL_CHECKED;
+/* Lets go when what is away was answered, at the latest soon. The second time: at once. */
+void roll_driver_leave(struct roll_driver *driver);
+/* The PUT is given to the network. */
+void roll_send_away(struct roll_send *send);
 /* Lets go; ARM goes on. Once only. */
 void roll_driver_detach(struct roll_driver *driver);
 void roll_driver_notice(struct roll_driver *driver, const char *text);

@@ -68,6 +68,7 @@ static void put_leave(struct put *put)
     };
 
     roll_fault("before-put");
+    roll_send_away(send);
     roll_arm_put(send->arm, &deployment, answered, send);
     roll_fault("after-put");
     put_free(put);
@@ -218,6 +219,7 @@ static void action_put(struct roll_send *send, const struct roll_action *action)
     if (step->body)
         roll_json_write(step->body, body);
     roll_fault("before-put");
+    roll_send_away(send);
     roll_arm_action(send->arm, path, step->api_version, step->body ? body->str : NULL,
                     send->correlation_id, action_done, send);
     roll_fault("after-put");
