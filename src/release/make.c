@@ -226,8 +226,10 @@ static struct roll_error *open_base(struct release_maker *maker)
                               maker->options->base);
     ROLL_TRY(roll_ledger_object(maker->ledger, maker->template_digest, &text));
     ROLL_TRY(roll_template_read(text->str, text->len, maker->plan->template_path, &maker->tmpl));
-    const char *commit = roll_json_get_string(maker->base, "commit");
-    maker->commit_id = g_strdup(maker->options->commit ? maker->options->commit : commit);
+    if (maker->options->commit)
+        ROLL_TRY(release_typed_commit(maker, maker->options->commit, &maker->commit_id));
+    else
+        maker->commit_id = g_strdup(roll_json_get_string(maker->base, "commit"));
     maker->ref = g_strdup(roll_json_get_string(maker->base, "ref"));
     maker->author = g_strdup(roll_json_get_string(maker->base, "author"));
     maker->bicep = g_strdup(roll_json_get_string(maker->base, "bicep"));
@@ -366,12 +368,29 @@ static struct roll_error *name_by_commit(struct release_maker *maker)
     }
 }
 
-static struct roll_error *changes_nothing(const struct release_maker *maker)
+static bool same_artifacts(const struct release_maker *maker)
 {
-    const json_t *before = json_object_get(maker->base, "artifacts");
     roll_auto(json) json_t *now = release_artifacts_write(maker);
-    if (!json_equal(before, now))
-        return NULL;
+    return json_equal(json_object_get(maker->base, "artifacts"), now);
+}
+
+/* What is live is the hotfix that is asked for: it was tried on some targets and now goes to the
+ * others. Which of them lack it is the choice's to say. */
+static bool is_base_again(const struct release_maker *maker)
+{
+    const struct roll_release_options *options = maker->options;
+    return roll_json_get_string(maker->base, "base") &&
+           (!options->version || strcmp(options->version, options->base) == 0) &&
+           g_strcmp0(maker->commit_id, roll_json_get_string(maker->base, "commit")) == 0;
+}
+
+static struct roll_error *base_again(struct release_maker *maker, struct roll_release **ret_release)
+{
+    if (is_base_again(maker)) {
+        g_free(maker->version);
+        maker->version = g_strdup(maker->options->base);
+        return release_new(maker, json_incref(maker->base), true, ret_release);
+    }
     return roll_error_new(ROLL_E_NOTHING,
                           "'%s' has these artifacts already: the hotfix would change nothing",
                           maker->options->base);
@@ -385,7 +404,8 @@ static struct roll_error *make_from_base(struct release_maker *maker,
     if (maker->version && !release_version_is_valid(maker->version))
         return roll_error_new(ROLL_E_USAGE, "'%s' cannot be a version", maker->version);
     ROLL_TRY(gather_from_base(maker));
-    ROLL_TRY(changes_nothing(maker));
+    if (same_artifacts(maker))
+        return base_again(maker, ret_release);
     if (maker->version)
         ROLL_TRY(load_recorded(maker, &seq));
     else

@@ -71,6 +71,13 @@ struct roll_error *release_inline_links(struct release_maker *maker, const char 
                                         const struct roll_template *tmpl, GString **ret_text)
     ROLL_CHECKED;
 
+/* ---- typed_commit.c -------------------------------------------------------------------------- */
+
+/* The full id where the repository knows it, else 7 to 40 digits as they are, with a note.
+ * ROLL_E_NOT_FOUND or ROLL_E_GIT for anything else. Owned. */
+struct roll_error *release_typed_commit(struct release_maker *maker, const char *typed,
+                                        char **ret_id) ROLL_CHECKED;
+
 /* ---- artifacts.c ----------------------------------------------------------------------------- */
 
 struct roll_error *release_artifacts_prepare(struct release_maker *maker) ROLL_CHECKED;

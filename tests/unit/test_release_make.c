@@ -872,6 +872,48 @@ START_TEST(test_release__hotfixes_are_counted)
 }
 END_TEST
 
+START_TEST(test_release__a_hotfix_of_some_targets_is_the_same_for_the_others)
+{
+    struct shop shop = shop_make();
+    roll_auto(release) struct roll_release *base = recorded(&shop, NULL);
+    const struct roll_release_options
+        first = {.base = "1.0.0", .from_base = true, .artifacts = web_2},
+        again = {.base = "1.0.0-hotfix.1", .from_base = true, .artifacts = web_2},
+        other = {
+            .base = "1.0.0-hotfix.1", .from_base = true, .artifacts = web_2, .version = "1.0.1"};
+    roll_auto(release) struct roll_release *fix = recorded(&shop, &first);
+    roll_auto(release) struct roll_release *same = made(&shop, &again);
+    ck_assert(same->recorded);
+    ck_assert_str_eq(same->version, "1.0.0-hotfix.1");
+    ck_assert_str_eq(same->digest, fix->digest);
+    struct roll_release *none = NULL;
+    ck_refused(make(&shop, &other, &none), ROLL_E_NOTHING, "would change nothing", NULL);
+    shop_close(&shop);
+}
+END_TEST
+
+START_TEST(test_release__the_commit_of_a_hotfix_is_looked_up)
+{
+    struct shop shop = shop_make();
+    roll_auto(release) struct roll_release *base = recorded(&shop, NULL);
+    const struct roll_release_options
+        head = {.base = "1.0.0", .from_base = true, .artifacts = web_2, .commit = "HEAD"},
+        word = {.base = "1.0.0", .from_base = true, .artifacts = web_2, .commit = "nix"},
+        short_id = {.base = "1.0.0", .from_base = true, .artifacts = web_2, .commit = "abc123"},
+        foreign = {.base = "1.0.0", .from_base = true, .artifacts = web_2, .commit = "ABCDEF1"};
+    struct roll_release *none = NULL;
+    ck_refused(make(&shop, &word, &none), ROLL_E_NOT_FOUND, "'nix'", NULL);
+    ck_refused(make(&shop, &short_id, &none), ROLL_E_NOT_FOUND, "'abc123'", NULL);
+    roll_auto(release) struct roll_release *found = made(&shop, &head);
+    ck_assert_str_eq(roll_json_get_string(found->manifest, "commit"),
+                     roll_json_get_string(base->manifest, "commit"));
+    roll_auto(release) struct roll_release *unknown = made(&shop, &foreign);
+    ck_assert_str_eq(roll_json_get_string(unknown->manifest, "commit"), "abcdef1");
+    ck_assert(world_says(unknown->notes, "is not in this repository"));
+    shop_close(&shop);
+}
+END_TEST
+
 START_TEST(test_release__a_hotfix_from_a_ref_descends_from_what_is_live)
 {
     struct shop shop = shop_make();
@@ -998,6 +1040,8 @@ int main(void)
     tcase_add_test(tcase, test_release__bicep_is_compiled_and_its_version_recorded);
     tcase_add_test(tcase, test_release__a_hotfix_changes_only_artifacts);
     tcase_add_test(tcase, test_release__hotfixes_are_counted);
+    tcase_add_test(tcase, test_release__a_hotfix_of_some_targets_is_the_same_for_the_others);
+    tcase_add_test(tcase, test_release__the_commit_of_a_hotfix_is_looked_up);
     tcase_add_test(tcase, test_release__a_hotfix_from_a_ref_descends_from_what_is_live);
     tcase_add_test(tcase, test_release__a_hotfix_of_an_unknown_commit_is_not_stopped);
     tcase_add_test(tcase, test_release__diff_of_two_releases_names_what_differs);
