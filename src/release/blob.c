@@ -49,6 +49,11 @@ const char *release_blobs_add_take(GPtrArray *blobs, GString *data)
     return blob->digest;
 }
 
+bool release_blobs_has(const GPtrArray *blobs, const char *digest)
+{
+    return find(blobs, digest) != NULL;
+}
+
 struct roll_error *release_object_text(struct roll_ledger *ledger, const GPtrArray *blobs,
                                        const char *digest, GString **ret_text)
 {

@@ -34,6 +34,7 @@ void release_chooser_free(struct release_chooser *chooser)
     g_ptr_array_unref(chooser->skipped);
     g_ptr_array_unref(chooser->notes);
     g_ptr_array_unref(chooser->used);
+    g_hash_table_unref(chooser->stored);
     g_free(chooser);
 }
 
@@ -129,6 +130,7 @@ struct release_chooser *release_chooser_over(struct release_history *history,
     chooser->notes = g_ptr_array_new_with_free_func(g_free);
     chooser->groups = g_ptr_array_new_with_free_func(free_group);
     chooser->used = g_ptr_array_new_with_free_func(g_free);
+    chooser->stored = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     chooser->choice = g_new0(struct roll_choice, 1);
     chooser->choice->order = roll_order_new();
     chooser->choice->blobs = release_blobs_new();
@@ -205,6 +207,19 @@ bool release_chooser_overridden(struct release_chooser *chooser, const char *kin
     return true;
 }
 
+/* What was passed already must be passed again. */
+static char *overrides_with(const struct release_chooser *chooser, const char *kind)
+{
+    GString *text = g_string_new(NULL);
+    for (guint i = 0; i < chooser->used->len; i++) {
+        const char *used = g_ptr_array_index(chooser->used, i);
+        if (strcmp(used, kind) != 0)
+            g_string_append_printf(text, "--override %s ", used);
+    }
+    g_string_append_printf(text, "--override %s", kind);
+    return g_string_free(text, FALSE);
+}
+
 /* The command that passes a gate, or NULL where the plan does not let it pass. Owned. */
 char *release_chooser_override_command(const struct release_chooser *chooser, const char *version,
                                        const char *kind)
@@ -212,11 +227,11 @@ char *release_chooser_override_command(const struct release_chooser *chooser, co
     const char *stream = chooser->history->stream;
     if (!release_chooser_may_override(chooser, kind))
         return NULL;
+    g_autofree char *overrides = overrides_with(chooser, kind);
     if (strcmp(chooser->kind, "forward") == 0)
-        return g_strdup_printf("roll forward %s --to %s --override %s --reason TEXT", stream,
-                               version, kind);
-    return g_strdup_printf("roll out %s --release %s --override %s --reason TEXT", stream, version,
-                           kind);
+        return g_strdup_printf("roll forward %s --to %s %s --reason TEXT", stream, version,
+                               overrides);
+    return g_strdup_printf("roll out %s --release %s %s --reason TEXT", stream, version, overrides);
 }
 
 int64_t release_chooser_floor(const struct release_chooser *chooser, const char **ret_target)

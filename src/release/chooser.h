@@ -18,6 +18,7 @@ struct release_chooser {
     struct roll_choice *choice; /* owned; handed over by release_chooser_finish */
     GPtrArray *skipped, *notes; /* char * */
     GPtrArray *groups;          /* struct release_note_group *: one note for many targets */
+    GHashTable *stored;         /* char *: digests of objects that were looked for and found */
     GPtrArray *used;            /* char *: overrides that made a difference */
     guint clean;                /* targets that hold their goal */
     bool again;                 /* they get it once more */
@@ -84,6 +85,16 @@ struct roll_error *release_target_goal(struct release_chooser *chooser, const ch
 /* Rings, limits and the request. ROLL_E_NOTHING when no target needs a step. */
 struct roll_error *release_chooser_finish(struct release_chooser *chooser,
                                           struct roll_choice **ret_choice) ROLL_CHECKED;
+
+/* ---- whole.c --------------------------------------------------------------------------------- */
+
+/* Is what the target would be sent still in the ledger? ROLL_E_DAMAGED names release, target and
+ * the next release that is whole. */
+struct roll_error *release_check_manifest(struct release_chooser *chooser,
+                                          const struct release_info *info, const char *target)
+    ROLL_CHECKED;
+struct roll_error *release_check_objects(struct release_chooser *chooser,
+                                         const struct roll_order_target *target) ROLL_CHECKED;
 
 /* ---- sticky.c -------------------------------------------------------------------------------- */
 

@@ -92,6 +92,7 @@ static struct roll_error *add_target(struct release_chooser *chooser, const json
     target->had = g_strdup(held ? held->release : NULL);
     target->floor = info->data_floor;
     govern(chooser, target);
+    ROLL_TRY(release_check_objects(chooser, target));
     ROLL_TRY(release_sticky_apply(chooser, manifest, target));
     return release_note_differences(chooser, target);
 }
@@ -107,6 +108,7 @@ struct roll_error *release_chooser_put(struct release_chooser *chooser, const ch
     const struct release_info *info = NULL;
     const json_t *manifest = NULL;
     ROLL_TRY(release_history_info(chooser->history, version, &info));
+    ROLL_TRY(release_check_manifest(chooser, info, target));
     ROLL_TRY(release_history_manifest(chooser->history, version, &manifest));
     roll_auto(json) json_t *entry = NULL;
     ROLL_TRY(find_entry(chooser, manifest, version, target, &entry));

@@ -228,6 +228,29 @@ START_TEST(test_release__back_after_a_failed_redeploy_returns_to_what_was_held)
 }
 END_TEST
 
+/* ---- what is no longer there ----------------------------------------------------------------- */
+
+START_TEST(test_release__back_to_what_lost_an_object_is_found_out_before_it_is_requested)
+{
+    START(world);
+    world_made(&world, "1.2.0", COMMIT_C);
+    world_out(&world, "1.0.0", NULL);
+    world_out(&world, "1.1.0", NULL);
+    world_out(&world, "1.2.0", NULL);
+    roll_auto(choice) struct roll_choice *choice = world_back(&world, NULL);
+    const struct roll_order_target *weu = g_ptr_array_index(choice->order->targets, 0);
+    ck_assert_str_eq(weu->release, "1.1.0");
+    ck_ok(roll_ledger_redact(world.ledger, &world.actor,
+                             _i ? weu->manifest : weu->parameters_digest, "a secret"));
+    struct roll_choice *none = NULL;
+    ck_refused(BACK(world, &world_defaults, &none), ROLL_E_DAMAGED,
+               _i ? "target 'weu': the manifest of '1.1.0'"
+                  : "'1.1.0' cannot be sent to target 'weu': the parameter object",
+               "roll back shop/prod --to 1.0.0");
+    world_close(&world);
+}
+END_TEST
+
 /* ---- what runs ------------------------------------------------------------------------------- */
 
 START_TEST(test_release__back_takes_the_place_of_a_running_rollout)
@@ -820,6 +843,8 @@ int main(void)
     tcase_add_test(tcase, test_release__back_after_a_failed_back_completes_it);
     tcase_add_test(tcase, test_release__back_after_the_first_deployment_failed_has_no_goal);
     tcase_add_test(tcase, test_release__back_after_a_failed_redeploy_returns_to_what_was_held);
+    tcase_add_loop_test(
+        tcase, test_release__back_to_what_lost_an_object_is_found_out_before_it_is_requested, 0, 2);
     tcase_add_test(tcase, test_release__back_takes_the_place_of_a_running_rollout);
     tcase_add_test(tcase, test_release__back_during_a_back_is_the_same_back);
     tcase_add_test(tcase, test_release__back_to_reaches_only_what_succeeded_here);

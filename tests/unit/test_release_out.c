@@ -261,6 +261,22 @@ START_TEST(test_release__promoted_is_baked_and_not_bad)
 }
 END_TEST
 
+START_TEST(test_release__a_refusal_names_the_overrides_that_were_given_too)
+{
+    START(world);
+    world_out(&world, "1.0.0", NULL);
+    world_out(&world, "1.1.0", NULL);
+    world_perform(&world, "shop/prod", world_back(&world, NULL), NULL);
+    world.prod->after = g_strdup("staging");
+    const char *const overrides[] = {"quarantine", NULL};
+    const struct roll_choice_options bad = {.release = "1.1.0", .ring = -1, .overrides = overrides};
+    ck_refused(roll_choose_out(world.plan, world.prod, world.ledger, NULL, &bad, &none),
+               ROLL_E_REFUSED, "may not go to 'shop/prod' yet",
+               "--release 1.1.0 --override quarantine --override after --reason");
+    world_close(&world);
+}
+END_TEST
+
 START_TEST(test_release__promoted_is_not_what_was_left_here_as_bad)
 {
     START(world);
@@ -744,6 +760,7 @@ int main(void)
     tcase_add_test(tcase, test_release__out_without_release_takes_what_succeeded_before);
     tcase_add_test(tcase, test_release__promoted_is_baked_and_not_bad);
     tcase_add_test(tcase, test_release__promoted_is_not_what_was_left_here_as_bad);
+    tcase_add_test(tcase, test_release__a_refusal_names_the_overrides_that_were_given_too);
     tcase_add_test(tcase, test_release__out_of_what_has_not_been_before_is_refused);
     tcase_add_test(tcase, test_release__out_of_an_older_release_is_refused);
     tcase_add_test(tcase, test_release__out_says_when_the_order_cannot_be_checked);
