@@ -27,8 +27,8 @@ static bool is_app_service(void)
 static bool is_near(const char *url)
 {
     return roll_url_is_https(url) || roll_url_is_loopback(url) ||
-           g_regex_match_simple("^http://169\\.254(\\.[0-9]{1,3}){2}(:[0-9]{1,5})?(/|$)", url,
-                                G_REGEX_OPTIMIZE, 0);
+           g_regex_match_simple("^http://169\\.254(\\.[0-9]{1,3}){2}(:[0-9]{1,5})?(/|$)", url, 0,
+                                0);
 }
 
 /* What comes before IMDS by its variables, in the order of the official clients; NULL: nothing. */

@@ -31,7 +31,7 @@ struct release_scanner *release_scanner_new(void)
 {
     struct release_scanner *scanner = g_new0(struct release_scanner, 1);
     for (size_t i = 0; i < G_N_ELEMENTS(shapes); i++) {
-        scanner->regex[i] = g_regex_new(shapes[i].pattern, G_REGEX_OPTIMIZE, 0, NULL);
+        scanner->regex[i] = g_regex_new(shapes[i].pattern, 0, 0, NULL);
         g_assert(scanner->regex[i]);
     }
     return scanner;
