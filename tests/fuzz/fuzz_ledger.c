@@ -241,9 +241,9 @@ static void look_at_streams(struct roll_ledger *ledger)
 
 static void ask(struct roll_ledger *ledger)
 {
-    look_at_streams(ledger);
     struct roll_rollout_query query = {0};
 
+    look_at_streams(ledger);
     FUZZ_MUST(roll_ledger_environments(ledger, NULL, look_at_environment, ledger));
     FUZZ_MUST(roll_ledger_rollouts(ledger, &query, look_at_rollout, ledger));
     FUZZ_MUST(roll_ledger_releases(ledger, "shop", ignore_release, NULL));
