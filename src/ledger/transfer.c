@@ -244,7 +244,9 @@ static struct roll_error *import_object(struct import *import, const char *line,
     if (size < before + close || memcmp(line + before - data, object_data, data) != 0 ||
         memcmp(line + size - close, line_close, close) != 0)
         return roll_error_new(ROLL_E_INVALID, "an object without its data");
-    g_strlcpy(wanted, line + open, sizeof wanted);
+    /* Not g_strlcpy, which reads on to a NUL: a line has none. */
+    memcpy(wanted, line + open, sizeof wanted - 1);
+    wanted[ROLL_HEX_SIZE - 1] = '\0';
     if (!roll_hex_is_digest(wanted))
         return roll_error_new(ROLL_E_INVALID, "an object without its digest");
     ROLL_TRY(roll_object_there(import->ledger, wanted, &there));

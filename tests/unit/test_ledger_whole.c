@@ -1,5 +1,6 @@
 /* The ledger as a whole: verify, tampering, rebuild, export and import, redaction, driver locks. */
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 
 #include "ledger/store.h"
@@ -208,6 +209,48 @@ START_TEST(test_transfer__an_import_is_the_same_ledger)
     ck_ok(import_text(ledger, text, &events)); /* a shorter one takes nothing away */
     ck_assert_int_eq(events, 0);
     expect_whole(ledger);
+}
+END_TEST
+
+/* Behind a line nothing can be read: what lies there is not the importer's. */
+struct edge {
+    struct lines lines;
+    char *pages;
+    size_t size; /* of what can be read */
+};
+
+static struct roll_error *next_line_at_edge(void *user, const char **ret_line, size_t *ret_size)
+{
+    struct edge *edge = user;
+    const char *line = NULL;
+
+    ROLL_TRY(next_line(&edge->lines, &line, ret_size));
+    if (!line)
+        return NULL;
+    ck_assert_uint_le(*ret_size, edge->size);
+    char *place_of_line = edge->pages + edge->size - *ret_size;
+    memcpy(place_of_line, line, *ret_size);
+    *ret_line = place_of_line;
+    return NULL;
+}
+
+START_TEST(test_transfer__a_line_ends_where_its_size_says)
+{
+    roll_auto(ledger) struct roll_ledger *ledger = place_open(&place, ROLL_LEDGER_CREATE);
+    roll_auto(ledger) struct roll_ledger *copy = place_open(&second, ROLL_LEDGER_CREATE);
+    const size_t size = 1 << 20, guard = 1 << 16;
+    int64_t events;
+
+    fill(ledger);
+    g_autoptr(GString) text = export_text(ledger);
+    struct edge edge = {{text->str, text->str + text->len}, NULL, size};
+    edge.pages =
+        mmap(NULL, size + guard, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    ck_assert_ptr_ne(edge.pages, MAP_FAILED);
+    ck_assert_int_eq(mprotect(edge.pages + size, guard, PROT_NONE), 0);
+    ck_ok(roll_ledger_import(copy, next_line_at_edge, &edge, &events));
+    ck_assert_int_eq(events, 30);
+    munmap(edge.pages, size + guard);
 }
 END_TEST
 
@@ -529,6 +572,7 @@ int main(void)
     tcase_add_loop_test(tcase, test_verify__names_what_was_tampered_with, 0,
                         (int)G_N_ELEMENTS(tamperings));
     tcase_add_test(tcase, test_transfer__an_import_is_the_same_ledger);
+    tcase_add_test(tcase, test_transfer__a_line_ends_where_its_size_says);
     tcase_add_test(tcase, test_transfer__ledgers_that_parted_are_a_conflict);
     tcase_add_test(tcase, test_transfer__a_broken_export_is_refused_whole);
     tcase_add_test(tcase, test_rebuild__finds_and_mends_projections);
