@@ -211,6 +211,7 @@ int roll_main(int argc, char **argv)
     struct roll_app app = {.out = roll_screen_new(stdout, true),
                            .err = roll_screen_new(stderr, true)};
     g_autofree char **words = g_memdup2(argv, sizeof(*argv) * (size_t)(argc + 1));
+    char version[] = "version"; /* for --version; lives as long as the words do */
     char **rest = argc > 0 ? words + 1 : words;
     int status;
 
@@ -218,7 +219,7 @@ int roll_main(int argc, char **argv)
     signal(SIGXFSZ, SIG_IGN);
     /* As people ask other programs; behind a command it is an option of that command. */
     if (rest[0] && strcmp(rest[0], "--version") == 0)
-        rest[0] = (char[]){"version"};
+        rest[0] = version;
     struct roll_error *err = find_command(&app, rest);
 
     if (!err)
