@@ -3,6 +3,26 @@
 
 #include "http/internal.h"
 
+/* A name, four numbers or [IPv6], then perhaps :PORT. Anything else is an address that two readers
+ * could take for two hosts: `evil.example:.management.azure.com` ends like ours. */
+static bool is_authority(const char *host, size_t size)
+{
+    static const char name[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._";
+    g_autofree char *text = g_strndup(host, size);
+    size_t length = strspn(text, name);
+
+    if (*text == '[') {
+        length = 1 + strspn(text + 1, "0123456789abcdefABCDEF:.");
+        if (text[length++] != ']')
+            return false;
+    }
+    if (length == 0)
+        return false;
+    const char *port = text + length;
+    return *port == '\0' ||
+           (*port == ':' && strspn(port + 1, "0123456789") == strlen(port + 1) && port[1]);
+}
+
 /* Where the authority begins and ends, and whether the scheme is https. False unless http or https.
  */
 static bool split(const char *url, bool *ret_https, const char **ret_host, size_t *ret_size)
@@ -12,7 +32,7 @@ static bool split(const char *url, bool *ret_https, const char **ret_host, size_
         return false;
     const char *host = url + (https ? 8 : 7);
     size_t size = strcspn(host, "/?#\\");
-    if (size == 0 || memchr(host, '@', size))
+    if (!is_authority(host, size)) /* no user@ either */
         return false;
     *ret_https = https;
     *ret_host = host;

@@ -856,6 +856,9 @@ START_TEST(test_http__loopback_and_origin_of_addresses)
     ck_assert(!roll_url_is_within("https://management.azure.com.evil/x", arm));
     ck_assert(!roll_url_is_within("https://management.azure.com@evil/x", arm));
     ck_assert(!roll_url_is_within("https://evil\\management.azure.com/x", arm));
+    ck_assert(!roll_url_is_within("https://evil.example:80.management.azure.com/x", arm));
+    ck_assert(!roll_url_is_within("https://[::1]:.management.azure.com/x", arm));
+    ck_assert(!roll_url_is_within("https://ev\xffil.management.azure.com/x", arm));
     ck_assert(!roll_url_is_within("https://management.azure.com:444/x", arm));
     ck_assert(!roll_url_is_within("http://127.0.0.1:81/", "http://127.0.0.1:80"));
 }
