@@ -34,6 +34,21 @@ static void read_duration(const char *text)
     FUZZ_CHECK(shown->len > 0, "%s", text);
 }
 
+/* The host to which libcurl would connect; NULL when it refuses the address. Owned by the caller.
+ */
+static char *host_of(const char *url)
+{
+    CURLU *parts = curl_url();
+    char *found = NULL, *host = NULL;
+
+    if (curl_url_set(parts, CURLUPART_URL, url, 0) == CURLUE_OK &&
+        curl_url_get(parts, CURLUPART_HOST, &found, 0) == CURLUE_OK)
+        host = g_ascii_strdown(found, -1);
+    curl_free(found);
+    curl_url_cleanup(parts);
+    return host;
+}
+
 static void read_url(const char *text)
 {
     g_autoptr(GString) encoded = g_string_new(NULL);
@@ -43,6 +58,11 @@ static void read_url(const char *text)
     bool within = roll_url_is_within(text, "https://management.azure.com");
     FUZZ_CHECK(!within || roll_url_is_https(text), "a token would travel in the clear: %s", text);
     FUZZ_CHECK(!within || !roll_url_is_loopback(text), "%s", text);
+    g_autofree char *host = host_of(text);
+    FUZZ_CHECK(!within || !host || g_str_has_suffix(host, "management.azure.com"), "%s", host);
+    FUZZ_CHECK(!roll_url_is_loopback(text) || !host || strcmp(host, "localhost") == 0 ||
+                   strcmp(host, "[::1]") == 0 || g_str_has_prefix(host, "127."),
+               "%s", host);
     FUZZ_CHECK(!roll_url_is_loopback(text) || target, "%s", text);
 }
 
