@@ -4,7 +4,8 @@
 #include "http/internal.h"
 
 /* A name, four numbers or [IPv6], then perhaps :PORT. Anything else is an address that two readers
- * could take for two hosts: `evil.example:.management.azure.com` ends like ours. */
+ * could take for two hosts: `evil.example:.management.azure.com` ends like ours,
+ * and of `127.0.0.1\@evil.example` libcurl makes a user and another host. */
 static bool is_authority(const char *host, size_t size)
 {
     static const char name[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._";
@@ -31,8 +32,8 @@ static bool split(const char *url, bool *ret_https, const char **ret_host, size_
     if (!https && g_ascii_strncasecmp(url, "http://", 7) != 0)
         return false;
     const char *host = url + (https ? 8 : 7);
-    size_t size = strcspn(host, "/?#\\");
-    if (!is_authority(host, size)) /* no user@ either */
+    size_t size = strcspn(host, "/?#");
+    if (!is_authority(host, size)) /* no user@, no backslash either */
         return false;
     *ret_https = https;
     *ret_host = host;

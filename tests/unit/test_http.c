@@ -856,6 +856,8 @@ START_TEST(test_http__loopback_and_origin_of_addresses)
     ck_assert(!roll_url_is_within("https://management.azure.com.evil/x", arm));
     ck_assert(!roll_url_is_within("https://management.azure.com@evil/x", arm));
     ck_assert(!roll_url_is_within("https://evil\\management.azure.com/x", arm));
+    ck_assert(!roll_url_is_within("https://management.azure.com\\@evil.example/x", arm));
+    ck_assert(!roll_url_is_loopback("http://127.0.0.1\\@evil.example/x"));
     ck_assert(!roll_url_is_within("https://evil.example:80.management.azure.com/x", arm));
     ck_assert(!roll_url_is_within("https://[::1]:.management.azure.com/x", arm));
     ck_assert(!roll_url_is_within("https://ev\xffil.management.azure.com/x", arm));
