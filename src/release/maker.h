@@ -36,11 +36,51 @@ struct release_maker {
     struct release_scanner *scanner;
     GPtrArray *blobs, *notes;
 };
+struct release_maker *release_maker_new(const struct roll_plan *plan, struct roll_ledger *ledger,
+                                        struct roll_loop *loop,
+                                        const struct roll_release_options *options);
 void release_maker_free(struct release_maker *maker);
 ROLL_AUTO_DEFINE(release_maker, struct release_maker, release_maker_free)
 
 /* Adds a line once. */
 void release_maker_note(struct release_maker *maker, const char *format, ...) ROLL_PRINTF(2, 3);
+
+/* ---- known.c --------------------------------------------------------------------------------- */
+
+/* A release of the ledger; texts are owned. */
+struct release_known {
+    char *version, *manifest, *commit;
+    int64_t seq;
+};
+void release_known_clear(struct release_known *known);
+/* known->version stays NULL when the ledger has no such release. */
+struct roll_error *release_known_find(struct release_maker *maker, const char *version,
+                                      struct release_known *known) ROLL_CHECKED;
+/* The release that options->base names; ROLL_E_NOT_FOUND. */
+struct roll_error *release_known_base(struct release_maker *maker, struct release_known *known)
+    ROLL_CHECKED;
+/* Fills maker->recorded, if the ledger has this version; *ret_seq is 0 if not. */
+struct roll_error *release_load_recorded(struct release_maker *maker, int64_t *ret_seq)
+    ROLL_CHECKED;
+/* Fills maker->changes: since the base, else since the release made before recorded_seq (0: the
+ * last one). */
+struct roll_error *release_list_changes(struct release_maker *maker, int64_t recorded_seq)
+    ROLL_CHECKED;
+
+/* ---- make.c, make_git.c, make_base.c --------------------------------------------------------- */
+
+/* Consumes manifest. recorded: the ledger has it already. */
+struct roll_error *release_as_made(struct release_maker *maker, json_t *manifest, bool recorded,
+                                   struct roll_release **ret_release) ROLL_CHECKED;
+/* What was gathered becomes a release: a new one, or the same again, or ROLL_E_CONFLICT. */
+struct roll_error *release_finish(struct release_maker *maker, struct roll_release **ret_release)
+    ROLL_CHECKED;
+/* Takes the number-th name of a hotfix of the base, and what is recorded under it. */
+struct roll_error *release_try_hotfix_name(struct release_maker *maker, int number) ROLL_CHECKED;
+struct roll_error *release_make_from_git(struct release_maker *maker,
+                                         struct roll_release **ret_release) ROLL_CHECKED;
+struct roll_error *release_make_from_base(struct release_maker *maker,
+                                          struct roll_release **ret_release) ROLL_CHECKED;
 
 /* ---- source.c -------------------------------------------------------------------------------- */
 
