@@ -85,6 +85,21 @@ CREATE TABLE action (
   at INTEGER NOT NULL
 ) STRICT;
 
+-- Activity log: who asked for what, and how it ended; onErrorDeployment: JSON; what to do when it fails.
+-- name: schema_2
+CREATE TABLE activity (
+  serial INTEGER PRIMARY KEY AUTOINCREMENT,
+  at INTEGER NOT NULL,
+  subscription TEXT NOT NULL,
+  scope TEXT NOT NULL,
+  target TEXT NOT NULL,
+  correlation TEXT NOT NULL,
+  entry TEXT NOT NULL
+) STRICT;
+CREATE INDEX activity_by_time ON activity (subscription, at);
+ALTER TABLE deployment ADD COLUMN on_error TEXT;
+ALTER TABLE operation ADD COLUMN kind TEXT NOT NULL DEFAULT 'Create';
+
 -- name: setting_get
 SELECT value FROM setting WHERE name = :name
 

@@ -8,7 +8,11 @@
 #include "sandbox_sql.h"
 
 #define APPLICATION_ID 0x524f4c53u /* "ROLS" */
-#define SCHEMA_VERSION 1
+
+/* What makes each version out of the one before; the first makes it out of nothing. A released step
+ * is never changed: what is new is one more. */
+static const int steps[] = {SANDBOX_SCHEMA, SANDBOX_SCHEMA_2};
+#define SCHEMA_VERSION ((int)G_N_ELEMENTS(steps))
 
 static struct roll_error *prepare(struct roll_sql *sql)
 {
@@ -25,7 +29,9 @@ static struct roll_error *prepare(struct roll_sql *sql)
     if (version == SCHEMA_VERSION)
         return NULL;
     ROLL_TRY(roll_sql_begin(sql, true));
-    struct roll_error *err = roll_sql_script(sql, sandbox_statements[SANDBOX_SCHEMA].sql);
+    struct roll_error *err = NULL;
+    for (int64_t step = version; !err && step < SCHEMA_VERSION; step++)
+        err = roll_sql_script(sql, sandbox_statements[steps[step]].sql);
     if (!err)
         err = roll_sql_pragma_set(sql, "application_id", APPLICATION_ID);
     if (!err)
