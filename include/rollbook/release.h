@@ -151,12 +151,14 @@ struct roll_error *roll_choose_promoted(const struct roll_plan *plan, const stru
 
 /* ---- comparing ------------------------------------------------------------------------------ */
 
-/* Offline expansion of one target of a release: array of resources. New reference. */
-struct roll_error *roll_release_resources(struct roll_ledger *ledger, const struct roll_order_target *target, json_t **ret_resources) ROLL_CHECKED;
-/* Differences between what a target holds (had; nothing when NULL) and what the order would put. As roll_template_compare. */
-struct roll_error *roll_order_diff(struct roll_ledger *ledger, const struct roll_order *order, const struct roll_order_target *target, json_t **ret_changes) ROLL_CHECKED;
-/* The same for a choice that is not requested yet: its parameters may still be in its blobs. */
-struct roll_error *roll_choice_diff(struct roll_ledger *ledger, const struct roll_choice *choice, const struct roll_order_target *target, json_t **ret_changes) ROLL_CHECKED;
+/* Compares what targets hold (nothing where they had nothing) with what a choice would put there, offline. Made once for all
+ * targets of the choice, which is borrowed, as ledger is: what they share is read once. */
+struct roll_differ;
+struct roll_error *roll_differ_new(struct roll_ledger *ledger, const struct roll_choice *choice, struct roll_differ **ret_differ) ROLL_CHECKED;
+void roll_differ_free(struct roll_differ *differ);
+ROLL_AUTO_DEFINE(differ, struct roll_differ, roll_differ_free)
+/* One target of the choice's order. As roll_template_compare; new reference. */
+struct roll_error *roll_differ_target(struct roll_differ *differ, const struct roll_order_target *target, json_t **ret_changes) ROLL_CHECKED;
 /* Two releases of a service in an environment: {"target": changes}. */
 struct roll_error *roll_release_diff(struct roll_ledger *ledger, const char *service, const char *environment, const char *a, const char *b, json_t **ret_diff) ROLL_CHECKED;
 

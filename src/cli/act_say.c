@@ -67,11 +67,14 @@ static void leave_deleted(json_t *changes)
 static struct roll_error *diff_json(struct roll_act *act, const struct roll_choice *choice,
                                     json_t *targets)
 {
+    roll_auto(differ) struct roll_differ *differ = NULL;
+
+    ROLL_TRY(roll_differ_new(act->app->ledger, choice, &differ));
     for (guint i = 0; i < choice->order->targets->len; i++) {
         const struct roll_order_target *target = g_ptr_array_index(choice->order->targets, i);
         json_t *changes = NULL;
 
-        ROLL_TRY(roll_choice_diff(act->app->ledger, choice, target, &changes));
+        ROLL_TRY(roll_differ_target(differ, target, &changes));
         leave_deleted(changes);
         json_array_append_new(targets,
                               json_pack("{s:s,s:s?,s:s,s:o}", "name", target->name, "from",

@@ -4,18 +4,73 @@
 #include "release/history.h"
 #include "release/maker.h"
 
+struct roll_differ {
+    struct roll_ledger *ledger;      /* borrowed */
+    const GPtrArray *blobs;          /* borrowed: of a choice that is not recorded yet, or NULL */
+    struct release_history *history; /* of the environment */
+    GHashTable *templates;           /* digest -> struct roll_template *: a fleet shares one */
+};
+
+static void free_template(gpointer tmpl)
+{
+    roll_template_free(tmpl);
+}
+
+static struct roll_error *differ_new(struct roll_ledger *ledger, const GPtrArray *blobs,
+                                     const char *service, const char *environment,
+                                     struct roll_differ **ret_differ)
+{
+    struct release_history *history = NULL;
+    ROLL_TRY(release_history_read(ledger, service, environment, &history));
+    struct roll_differ *differ = g_new0(struct roll_differ, 1);
+    differ->ledger = ledger;
+    differ->blobs = blobs;
+    differ->history = history;
+    differ->templates = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, free_template);
+    *ret_differ = differ;
+    return NULL;
+}
+
+struct roll_error *roll_differ_new(struct roll_ledger *ledger, const struct roll_choice *choice,
+                                   struct roll_differ **ret_differ)
+{
+    return differ_new(ledger, choice->blobs, choice->order->service, choice->order->environment,
+                      ret_differ);
+}
+
+void roll_differ_free(struct roll_differ *differ)
+{
+    if (!differ)
+        return;
+    release_history_free(differ->history);
+    g_hash_table_unref(differ->templates);
+    g_free(differ);
+}
+
 /* ---- one side -------------------------------------------------------------------------------- */
 
-static struct roll_error *expand(struct roll_ledger *ledger, const GPtrArray *blobs,
-                                 const struct roll_order_target *target, json_t **ret_resources)
+static struct roll_error *template_of(struct roll_differ *differ, const char *digest,
+                                      struct roll_template **ret_template)
 {
     g_autoptr(GString) text = NULL;
-    roll_auto(template) struct roll_template *tmpl = NULL;
+    *ret_template = g_hash_table_lookup(differ->templates, digest);
+    if (*ret_template)
+        return NULL;
+    ROLL_TRY(release_object_text(differ->ledger, differ->blobs, digest, &text));
+    ROLL_TRY(roll_template_read(text->str, text->len, NULL, ret_template));
+    g_hash_table_insert(differ->templates, g_strdup(digest), *ret_template);
+    return NULL;
+}
+
+static struct roll_error *expand(struct roll_differ *differ, const struct roll_order_target *target,
+                                 json_t **ret_resources)
+{
+    struct roll_template *tmpl = NULL;
     roll_auto(json) json_t *parameters = NULL;
     roll_auto(expansion) struct roll_expansion *expansion = NULL;
-    ROLL_TRY(release_object_text(ledger, blobs, target->template_digest, &text));
-    ROLL_TRY(roll_template_read(text->str, text->len, NULL, &tmpl));
-    ROLL_TRY(release_object_json(ledger, blobs, target->parameters_digest, &parameters));
+    ROLL_TRY(template_of(differ, target->template_digest, &tmpl));
+    ROLL_TRY(
+        release_object_json(differ->ledger, differ->blobs, target->parameters_digest, &parameters));
     const struct roll_template_input input = {.context = release_context(target),
                                               .parameters = parameters};
     ROLL_TRY(roll_template_expand(tmpl, &input, &expansion));
@@ -23,12 +78,11 @@ static struct roll_error *expand(struct roll_ledger *ledger, const GPtrArray *bl
     return NULL;
 }
 
-struct roll_error *roll_release_resources(struct roll_ledger *ledger,
-                                          const struct roll_order_target *target,
-                                          json_t **ret_resources)
+static struct roll_error *resources(struct roll_differ *differ,
+                                    const struct roll_order_target *target, json_t **ret_resources)
 {
-    return roll_error_wrap(expand(ledger, NULL, target, ret_resources),
-                           "while expanding '%s' for '%s'", target->release, target->name);
+    return roll_error_wrap(expand(differ, target, ret_resources), "while expanding '%s' for '%s'",
+                           target->release, target->name);
 }
 
 /* ---- what a target holds --------------------------------------------------------------------- */
@@ -59,54 +113,38 @@ static struct roll_error *held_body(struct release_history *history, const char 
     return NULL;
 }
 
-static struct roll_error *held_resources(struct release_history *history, const char *name,
+static struct roll_error *held_resources(struct roll_differ *differ, const char *name,
                                          const char *had, json_t **ret_resources)
 {
     struct roll_order_target *made = NULL;
     const struct roll_order_target *body = NULL;
-    struct roll_error *err = held_body(history, name, had, &made, &body);
+    struct roll_error *err = held_body(differ->history, name, had, &made, &body);
     if (!err && body)
-        err = roll_release_resources(history->ledger, body, ret_resources);
+        err = resources(differ, body, ret_resources);
     else if (!err)
         *ret_resources = json_array();
     release_order_target_free(made);
     return err;
 }
 
-static struct roll_error *order_diff(struct roll_ledger *ledger, const GPtrArray *blobs,
-                                     const struct roll_order *order,
-                                     const struct roll_order_target *target, json_t **ret_changes)
+struct roll_error *roll_differ_target(struct roll_differ *differ,
+                                      const struct roll_order_target *target, json_t **ret_changes)
 {
     roll_auto(json) json_t *before = NULL, *after = NULL;
-    roll_auto(release_history) struct release_history *history = NULL;
-    if (target->had) {
-        ROLL_TRY(release_history_read(ledger, order->service, order->environment, &history));
-        ROLL_TRY(held_resources(history, target->name, target->had, &before));
-    } else {
+    if (target->had)
+        ROLL_TRY(held_resources(differ, target->name, target->had, &before));
+    else
         before = json_array();
-    }
-    ROLL_TRY(roll_error_wrap(expand(ledger, blobs, target, &after), "while expanding '%s' for '%s'",
-                             target->release, target->name));
+    ROLL_TRY(resources(differ, target, &after));
     return roll_template_compare(before, after, ret_changes);
-}
-
-struct roll_error *roll_order_diff(struct roll_ledger *ledger, const struct roll_order *order,
-                                   const struct roll_order_target *target, json_t **ret_changes)
-{
-    return order_diff(ledger, NULL, order, target, ret_changes);
-}
-
-struct roll_error *roll_choice_diff(struct roll_ledger *ledger, const struct roll_choice *choice,
-                                    const struct roll_order_target *target, json_t **ret_changes)
-{
-    return order_diff(ledger, choice->blobs, choice->order, target, ret_changes);
 }
 
 /* ---- two releases ---------------------------------------------------------------------------- */
 
-static struct roll_error *recorded_resources(struct release_history *history, const char *version,
+static struct roll_error *recorded_resources(struct roll_differ *differ, const char *version,
                                              const char *name, json_t **ret_resources)
 {
+    struct release_history *history = differ->history;
     const struct release_info *info = NULL;
     const json_t *manifest = NULL;
     struct roll_order_target *body = NULL;
@@ -119,24 +157,24 @@ static struct roll_error *recorded_resources(struct release_history *history, co
     }
     ROLL_TRY(release_manifest_order_target(manifest, info->manifest, history->environment, name,
                                            entry, ROLL_LANE_RELEASE, &body));
-    struct roll_error *err = roll_release_resources(history->ledger, body, ret_resources);
+    struct roll_error *err = resources(differ, body, ret_resources);
     release_order_target_free(body);
     return err;
 }
 
-static struct roll_error *diff_target(struct release_history *history, const char *name,
-                                      const char *a, const char *b, json_t *diff)
+static struct roll_error *diff_target(struct roll_differ *differ, const char *name, const char *a,
+                                      const char *b, json_t *diff)
 {
     roll_auto(json) json_t *before = NULL, *after = NULL;
     json_t *changes = NULL;
-    ROLL_TRY(recorded_resources(history, a, name, &before));
-    ROLL_TRY(recorded_resources(history, b, name, &after));
+    ROLL_TRY(recorded_resources(differ, a, name, &before));
+    ROLL_TRY(recorded_resources(differ, b, name, &after));
     ROLL_TRY(roll_template_compare(before, after, &changes));
     json_object_set_new(diff, name, changes);
     return NULL;
 }
 
-static struct roll_error *diff_all(struct release_history *history, const char *a, const char *b,
+static struct roll_error *diff_all(struct roll_differ *differ, const char *a, const char *b,
                                    json_t *diff)
 {
     const char *versions[] = {a, b};
@@ -144,11 +182,11 @@ static struct roll_error *diff_all(struct release_history *history, const char *
         const json_t *manifest = NULL;
         const char *name;
         json_t *entry;
-        ROLL_TRY(release_history_manifest(history, versions[i], &manifest));
-        const json_t *targets = release_manifest_targets(manifest, history->environment);
+        ROLL_TRY(release_history_manifest(differ->history, versions[i], &manifest));
+        const json_t *targets = release_manifest_targets(manifest, differ->history->environment);
         json_object_foreach ((json_t *)(uintptr_t)targets, name, entry)
             if (!json_object_get(diff, name))
-                ROLL_TRY(diff_target(history, name, a, b, diff));
+                ROLL_TRY(diff_target(differ, name, a, b, diff));
     }
     return NULL;
 }
@@ -157,10 +195,10 @@ struct roll_error *roll_release_diff(struct roll_ledger *ledger, const char *ser
                                      const char *environment, const char *a, const char *b,
                                      json_t **ret_diff)
 {
-    roll_auto(release_history) struct release_history *history = NULL;
+    roll_auto(differ) struct roll_differ *differ = NULL;
     roll_auto(json) json_t *diff = json_object();
-    ROLL_TRY(release_history_read(ledger, service, environment, &history));
-    ROLL_TRY(diff_all(history, a, b, diff));
+    ROLL_TRY(differ_new(ledger, NULL, service, environment, &differ));
+    ROLL_TRY(diff_all(differ, a, b, diff));
     *ret_diff = g_steal_pointer(&diff);
     return NULL;
 }

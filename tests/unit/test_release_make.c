@@ -987,13 +987,13 @@ START_TEST(test_release__diff_of_a_first_out_creates_everything)
     ck_ok(roll_choose_out(shop.plan, prod, shop.ledger, NULL, &options, &choice));
     const struct roll_order_target *weu = g_ptr_array_index(choice->order->targets, 0);
     roll_auto(json) json_t *changes = NULL;
-    ck_ok(roll_choice_diff(shop.ledger, choice, weu, &changes));
+    roll_auto(differ) struct roll_differ *differ = NULL;
+    ck_ok(roll_differ_new(shop.ledger, choice, &differ));
+    ck_ok(roll_differ_target(differ, weu, &changes));
     ck_assert_int_eq(json_array_size(changes), 1);
-    ck_assert_str_eq(roll_json_get_string(json_array_get(changes, 0), "change"), "create");
-    roll_auto(json) json_t *resources = NULL;
-    ck_ok(roll_release_resources(shop.ledger, weu, &resources));
-    ck_assert_ptr_nonnull(
-        strstr(roll_json_get_string(json_array_get(resources, 0), "id"), "web-weu"));
+    const json_t *change = json_array_get(changes, 0);
+    ck_assert_str_eq(roll_json_get_string(change, "change"), "create");
+    ck_assert_ptr_nonnull(strstr(roll_json_get_string(change, "id"), "web-weu"));
     shop_close(&shop);
 }
 END_TEST
