@@ -624,17 +624,20 @@ END_TEST
 START_TEST(test_sandbox__every_statement_uses_an_index)
 {
     /* Lists of whole tables, and those that go through at most a scope's rows. */
-    static const int scans[] = {SANDBOX_SCHEMA, SANDBOX_ACTION_LIST};
+    static const int scans[] = {SANDBOX_ACTION_LIST};
     struct roll_sql_options options = {.path = ":memory:",
                                        .statements = sandbox_statements,
                                        .count = SANDBOX_STATEMENTS,
                                        .create = true};
     roll_auto(sql) struct roll_sql *sql = NULL;
     OK(roll_sql_open(&options, &sql));
-    OK(roll_sql_script(sql, sandbox_statements[SANDBOX_SCHEMA].sql));
+    for (int i = 0; i < SANDBOX_STATEMENTS; i++) {
+        if (g_str_has_prefix(sandbox_statements[i].name, "schema"))
+            OK(roll_sql_script(sql, sandbox_statements[i].sql));
+    }
     for (int i = 0; i < SANDBOX_STATEMENTS; i++) {
         GString *plan = NULL;
-        bool listed = false;
+        bool listed = g_str_has_prefix(sandbox_statements[i].name, "schema");
         for (size_t s = 0; s < G_N_ELEMENTS(scans); s++)
             listed = listed || scans[s] == i;
         if (listed)
