@@ -138,6 +138,39 @@ void roll_arm_list(struct roll_arm *arm, const struct roll_arm_scope *scope, int
  * the innermost cause of a failure, with `resource` in error_json. */
 void roll_arm_operations(struct roll_arm *arm, const struct roll_arm_scope *scope, const char *name, roll_arm_fn fn, void *user);
 
+/* ---- deployment stacks ---------------------------------------------------------------------- */
+
+/* What happens to that which leaves a stack, or to all of it when the stack is deleted: detached (it stays) unless said. */
+struct roll_arm_unmanage {
+    bool delete_resources, delete_groups, delete_management_groups;
+    bool bypass_out_of_sync; /* go on though ARM's list of what is managed may be wrong */
+};
+
+struct roll_arm_stack {
+    struct roll_arm_scope scope; /* group, subscription or management group; a tenant has none */
+    const char *name;
+    const char *correlation_id;
+    const char *location;        /* outside resource groups */
+    const char *template_text;   /* as of a deployment */
+    const char *parameters_text;
+    const json_t *tags;          /* or NULL */
+    struct roll_arm_unmanage unmanage;
+    const json_t *deny_settings; /* {"mode", "excludedPrincipals", "excludedActions", "applyToChildScopes"}; NULL: mode none */
+    int64_t leave_by_boot_ms;    /* PUT only, as of a deployment */
+};
+/* As the calls on deployments, by the same contract (REST reference 2.1, 4); states are in lower case. A stack is overwritten by
+ * each PUT: correlation_id is that of the last one that ARM took. It cannot be cancelled; a PUT while it is at work is BUSY
+ * (DeploymentStackInNonTerminalState). When resources could not be deleted, code and message are those of the first of them. */
+void roll_arm_stack_put(struct roll_arm *arm, const struct roll_arm_stack *stack, roll_arm_fn fn, void *user);
+void roll_arm_stack_get(struct roll_arm *arm, const struct roll_arm_scope *scope, const char *name, roll_arm_fn fn, void *user);
+void roll_arm_stack_poll(struct roll_arm *arm, const struct roll_arm_scope *scope, const char *name, const char *poll_url, roll_arm_fn fn, void *user);
+/* Follow the operation to its end. Never repeated: delete. */
+void roll_arm_stack_validate(struct roll_arm *arm, const struct roll_arm_stack *stack, roll_arm_fn fn, void *user);
+void roll_arm_stack_delete(struct roll_arm *arm, const struct roll_arm_scope *scope, const char *name,
+                           const struct roll_arm_unmanage *unmanage, roll_arm_fn fn, void *user);
+/* body: {"template":…} or {"templateLink":…}. */
+void roll_arm_stack_export(struct roll_arm *arm, const struct roll_arm_scope *scope, const char *name, roll_arm_fn fn, void *user);
+
 /* Resource groups, generic resources, actions. roll_arm_action polls what ARM only accepted (202) to its end, at most an hour:
  * OK means done, REFUSED that it failed, LOST that the end is not known. Never repeated. */
 void roll_arm_group_get(struct roll_arm *arm, const char *subscription, const char *group, roll_arm_fn fn, void *user);

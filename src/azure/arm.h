@@ -102,6 +102,10 @@ void arm_answer_take_body(struct arm_answer *answer, json_t *body);
 void arm_answer_fail(struct arm_answer *answer, enum roll_arm_outcome outcome, const char *code,
                      const char *message);
 
+/* An error in the body of a good answer is a no, whatever the status says; so is an end without
+ * success. */
+void arm_refuse_if_error(struct arm_answer *answer);
+
 /* One request, one reply: reads the answer by the rule and calls fn. */
 void arm_simple(struct roll_arm *arm, const struct arm_request *request, enum arm_rule rule,
                 roll_arm_fn fn, void *user);

@@ -70,8 +70,7 @@ static void ask(struct roll_arm *arm, const struct roll_arm_deployment *deployme
     arm_wait(arm, &request, WHAT_IF_MS, arm_scope_subscription(&deployment->scope), done, fn, user);
 }
 
-/* An error in the body is a no, whatever the status says. */
-static void refuse_if_error(struct arm_answer *answer)
+void arm_refuse_if_error(struct arm_answer *answer)
 {
     g_autofree char *code = NULL, *message = NULL;
     const json_t *error = roll_json_get_nocase(answer->body, "error");
@@ -94,7 +93,7 @@ static void refuse_if_error(struct arm_answer *answer)
 static void validate_done(struct arm_answer *answer, bool polled, roll_arm_fn fn, void *user)
 {
     (void)polled;
-    refuse_if_error(answer);
+    arm_refuse_if_error(answer);
     if (answer->reply.outcome == ROLL_ARM_OK && !json_is_object(answer->body))
         arm_answer_fail(answer, ROLL_ARM_LOST, NULL, "the answer could not be read");
     fn(user, &answer->reply);
@@ -103,7 +102,7 @@ static void validate_done(struct arm_answer *answer, bool polled, roll_arm_fn fn
 static void what_if_done(struct arm_answer *answer, bool polled, roll_arm_fn fn, void *user)
 {
     (void)polled;
-    refuse_if_error(answer);
+    arm_refuse_if_error(answer);
     if (answer->reply.outcome == ROLL_ARM_OK) {
         json_t *properties = roll_json_get_nocase(answer->body, "properties");
         if (json_is_array(json_object_get(properties, "changes")))

@@ -159,9 +159,9 @@ static void set_headers(struct arm_answer *answer, const struct roll_arm *arm, e
 
 static bool is_busy(const char *code)
 {
-    static const char *const busy[] = {"DeploymentActive", "AnotherOperationInProgress",
-                                       "RetryableErrorDueToAnotherOperation",
-                                       "ResourceGroupBeingDeleted"};
+    static const char *const busy[] = {
+        "DeploymentActive", "AnotherOperationInProgress", "RetryableErrorDueToAnotherOperation",
+        "ResourceGroupBeingDeleted", "DeploymentStackInNonTerminalState"};
 
     for (size_t i = 0; code && i < G_N_ELEMENTS(busy); i++)
         if (g_ascii_strcasecmp(code, busy[i]) == 0)
