@@ -6,9 +6,9 @@
 struct context {
     int port;
     bool tls;
-    const char *state;
-    int64_t operation_time_ms;
-    GPtrArray *faults;
+    const char *state, *certificate;
+    int64_t operation_time_ms, token_life_ms;
+    GPtrArray *faults, *clients;
 };
 
 struct listener {
@@ -56,7 +56,11 @@ static struct roll_error *run(struct roll_app *app, void *user, char **arguments
     (void)arguments;
     if (context->port > 65535)
         return roll_error_new(ROLL_E_USAGE, "a port is at most 65535, not %d", context->port);
-    if (context->tls)
+    if (context->certificate && !context->tls)
+        return roll_error_new(ROLL_E_USAGE, "'--certificate' goes with '--tls'");
+    if (context->certificate)
+        cert_file = g_strdup(context->certificate);
+    else if (context->tls)
         ROLL_TRY(make_cert_file(&cert_file));
     struct roll_sandbox_options options = {
         .port = context->port,
@@ -64,6 +68,9 @@ static struct roll_error *run(struct roll_app *app, void *user, char **arguments
         .cert_file = cert_file,
         .state_file = context->state,
         .operation_time_ms = context->operation_time_ms,
+        .token_life_ms = context->token_life_ms,
+        .client_certificates =
+            context->clients ? (const char *const *)context->clients->pdata : NULL,
         .faults = context->faults ? (const char *const *)context->faults->pdata : NULL,
     };
     struct listener listener = {.app = app, .cert_file = cert_file};
@@ -77,7 +84,7 @@ static struct roll_error *run(struct roll_app *app, void *user, char **arguments
         err = roll_sandbox_serve_workspace(app->workspace->state_dir, &options, ready, &listener);
     else if (!err)
         err = roll_sandbox_serve(&options, ready, &listener);
-    if (cert_file)
+    if (cert_file && !context->certificate)
         unlink(cert_file);
     return err;
 }
@@ -87,10 +94,16 @@ static const struct roll_option options[] = {
      "listen here (default: the workspace's port, else a free one)"},
     {"tls", 0, ROLL_FLAG, offsetof(struct context, tls), NULL,
      "https, with a certificate made now"},
+    {"certificate", 0, ROLL_TEXT, offsetof(struct context, certificate), "FILE",
+     "with --tls: write that certificate there, for clients to trust"},
     {"state", 0, ROLL_TEXT, offsetof(struct context, state), "FILE",
      "keep the state there (outside a workspace: in memory)"},
     {"operation-time", 0, ROLL_DURATION, offsetof(struct context, operation_time_ms), "DURATION",
      "how long every resource takes"},
+    {"client-certificate", 0, ROLL_TEXTS, offsetof(struct context, clients), "FILE",
+     "an application's certificate (PEM); then no other one signs in"},
+    {"token-life", 0, ROLL_DURATION, offsetof(struct context, token_life_ms), "DURATION",
+     "how long a token of its login is valid (default: an hour)"},
     {"fault", 0, ROLL_TEXTS, offsetof(struct context, faults), "SPEC",
      "a fault on purpose, such as fail=Microsoft.Web/sites"},
     {NULL},

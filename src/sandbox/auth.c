@@ -5,6 +5,8 @@
 #include "rollbook/json.h"
 #include "rollbook/time.h"
 #include "sandbox/http.h"
+#include "sandbox/jwt.h"
+#include "sandbox/login.h"
 #include "sandbox/server.h"
 
 /* REST reference 11, without the slash at the end. */
@@ -18,29 +20,9 @@ static const char *const audiences[] = {
     NULL,
 };
 
-/* The claims of a JWT, or NULL when the text is none: three parts, the middle one a JSON object.
- * New reference. */
-static json_t *read_claims(const char *token)
-{
-    g_auto(GStrv) parts = g_strsplit(token, ".", 4);
-    if (g_strv_length(parts) != 3)
-        return NULL;
-    g_autoptr(GString) base64 = g_string_new(parts[1]);
-    for (char *c = base64->str; *c; c++)
-        *c = *c == '-' ? '+' : *c == '_' ? '/' : *c;
-    while (base64->len % 4 != 0)
-        g_string_append_c(base64, '=');
-    gsize size;
-    g_autofree guchar *text = g_base64_decode(base64->str, &size);
-    json_t *claims = NULL;
-    roll_error_free(roll_json_parse((const char *)text, size, ROLL_JSON_STRICT, &claims));
-    if (json_is_object(claims))
-        return claims;
-    json_decref(claims);
-    return NULL;
-}
-
-static bool is_audience(const struct sandbox_server *server, const char *text)
+/* Of ARM in any cloud, or of this server in the spelling that the caller uses. */
+static bool is_audience(const struct sandbox_server *server, const struct sandbox_request *request,
+                        const char *text)
 {
     if (!text)
         return false;
@@ -48,14 +30,15 @@ static bool is_audience(const struct sandbox_server *server, const char *text)
     if (length > 0 && text[length - 1] == '/')
         length--;
     g_autofree char *audience = g_strndup(text, length);
-    return g_strv_contains(audiences, audience) || g_strcmp0(audience, server->url) == 0;
+    return g_strv_contains(audiences, audience) || g_strcmp0(audience, server->url) == 0 ||
+           g_strcmp0(audience, request->base_url) == 0;
 }
 
 static bool check_claims(const struct sandbox_server *server, const struct sandbox_request *request,
                          const json_t *claims, struct sandbox_reply *reply)
 {
     const char *audience = roll_json_get_string(claims, "aud");
-    if (!is_audience(server, audience)) {
+    if (!is_audience(server, request, audience)) {
         sandbox_reply_error(
             reply, 401, "InvalidAuthenticationToken",
             "The access token has been obtained for wrong audience or resource '%s'. It should "
@@ -90,14 +73,16 @@ bool sandbox_authenticate(const struct sandbox_server *server,
             reply, 401, "AuthenticationFailed",
             "Authentication failed. The 'Authorization' header is provided in an invalid format.");
     } else {
-        json_t *claims = read_claims(header + 7 + strspn(header + 7, " "));
-        bool accepted = !claims || check_claims(server, request, claims, reply);
-        json_decref(claims);
+        struct sandbox_jwt jwt;
+        if (!sandbox_jwt_read(header + 7 + strspn(header + 7, " "), &jwt))
+            return true;
+        bool accepted = check_claims(server, request, jwt.claims, reply);
+        sandbox_jwt_clear(&jwt);
         if (accepted)
             return true;
     }
     sandbox_reply_header(reply, "WWW-Authenticate",
-                         "Bearer authorization_uri=\"https://login.microsoftonline.com/common\", "
-                         "error=\"invalid_token\"");
+                         "Bearer authorization_uri=\"%s/%s\", error=\"invalid_token\"",
+                         request->base_url, SANDBOX_TENANT);
     return false;
 }

@@ -6,6 +6,7 @@
 #include "rollbook/log.h"
 #include "sandbox/deployment.h"
 #include "sandbox/faults.h"
+#include "sandbox/login.h"
 #include "sandbox/store.h"
 
 struct route {
@@ -255,6 +256,8 @@ static void answer(struct sandbox_server *server, struct sandbox_request *reques
                             SANDBOX_MAX_BODY);
         return;
     }
+    if (sandbox_login(server, request, reply))
+        return;
     sandbox_handler handler = find_handler(request, reply);
     if (!sandbox_authenticate(server, request, reply) || !handler)
         return;

@@ -18,7 +18,9 @@ struct sandbox_server {
     struct roll_template_runtime runtime; /* answers reference() and list*() from what is stored */
     GHashTable *templates; /* digest -> struct roll_template *: parsed ones, bounded */
     GHashTable *runs;      /* deployment serial -> struct sandbox_run *: bounded, can be rebuilt */
-    char *url;             /* http://127.0.0.1:PORT */
+    GPtrArray *certificates; /* of X509 *: that applications sign in with (jwt.h) */
+    int64_t token_life_ms;   /* of the login's tokens; 0: as Entra's */
+    char *url;               /* http://127.0.0.1:PORT */
     int port;
 };
 

@@ -16,6 +16,7 @@
 
 #include "rollbook/time.h"
 #include "sandbox/daemon.h"
+#include "sandbox/jwt.h"
 
 /* Below the range from which Linux takes ports for outgoing connections, so that a chosen port
  * stays free. */
@@ -202,6 +203,11 @@ static struct roll_error *start(struct service *service)
     const struct roll_sandbox_options *options = service->options->sandbox;
     ROLL_TRY(sandbox_server_open(options->state_file, options->operation_time_ms, options->faults,
                                  &service->server));
+    GPtrArray *certificates = NULL;
+    ROLL_TRY(sandbox_certificates_read(options->client_certificates, &certificates));
+    g_ptr_array_unref(service->server->certificates);
+    service->server->certificates = certificates;
+    service->server->token_life_ms = options->token_life_ms;
     ROLL_TRY(start_http(service));
     if (service->options->ready)
         service->options->ready(service->options->user, service->server->port);

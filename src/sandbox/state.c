@@ -59,6 +59,7 @@ struct roll_error *sandbox_server_open(const char *state_file, int64_t operation
     roll_auto(sandbox_server) struct sandbox_server *server = g_new0(struct sandbox_server, 1);
     server->operation_time_ms = operation_time_ms;
     server->templates = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, template_unref);
+    server->certificates = g_ptr_array_new();
     server->runs = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, run_free);
     server->runtime = sandbox_runtime(server);
     ROLL_TRY(sandbox_faults_new(faults, &server->faults));
@@ -81,6 +82,7 @@ void sandbox_server_free(struct sandbox_server *server)
     if (!server)
         return;
     g_hash_table_unref(server->runs);
+    g_ptr_array_unref(server->certificates);
     g_hash_table_unref(server->templates);
     sandbox_faults_free(server->faults);
     roll_sql_close(server->sql);
