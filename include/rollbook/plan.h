@@ -97,6 +97,7 @@ struct roll_plan_environment {
     struct roll_plan_lane lanes[ROLL_LANE_COUNT];
     bool has_lanes;
     json_t *windows, *freezes; /* as written, checked by the schema; or NULL */
+    bool goes_on_when_closed;  /* "whenWindowCloses": "continue" */
     int64_t resume_within_ms;  /* default 1 h */
 };
 

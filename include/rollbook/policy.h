@@ -42,6 +42,8 @@ struct roll_requester {
     bool sandbox;
     const char *const *overrides; /* KIND or KIND:NAME, NULL-terminated, or NULL */
     const char *reason;           /* or NULL */
+    int64_t at_ms;                /* when: for windows and freezes */
+    bool when_open;               /* outside of its windows it is let through: it will wait for them */
 };
 
 /* May this requester start a rollout in this lane now? ROLL_E_REFUSED says which gate, who may, and
@@ -52,5 +54,26 @@ struct roll_error *roll_policy_check(const struct roll_plan *plan,
                                      const struct roll_plan_environment *environment,
                                      enum roll_lane lane, const struct roll_requester *requester,
                                      json_t **ret_overrides) ROLL_CHECKED;
+
+/* ---- windows and freezes ---------------------------------------------------------------------- */
+
+/* What restricts when a rollout in this lane may run, to be recorded with it: {"windows"?, "freezes"?, "whenWindowCloses"?},
+ * without what the overrides pass (`window`, `freeze`, `freeze:NAME`). A new reference; NULL: nothing does. */
+json_t *roll_policy_timing(const struct roll_plan_environment *environment, enum roll_lane lane,
+                           const char *const *overrides);
+
+/* Open at an instant; if not, why and until when. name and why are owned. */
+struct roll_timing {
+    bool open;
+    enum roll_gate gate; /* closed: ROLL_GATE_WINDOW or ROLL_GATE_FREEZE */
+    char *name;          /* the window that opens next, the freeze that holds; or NULL */
+    int64_t until;       /* the next change, ROLL_NEVER: none */
+    char *why;           /* closed: "freeze 'christmas' holds; it opens 2027-01-04 08:00 UTC"; open: NULL */
+};
+/* Pure. timing as above (NULL: open). *ret_timing is overwritten, not freed first. A rule that cannot be read (a zone that this
+ * machine does not know) is an error: a gate that cannot be evaluated is not passed. */
+struct roll_error *roll_timing_at(const json_t *timing, int64_t at_ms,
+                                  struct roll_timing *ret_timing) ROLL_CHECKED;
+void roll_timing_clear(struct roll_timing *timing);
 
 #endif

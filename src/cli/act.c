@@ -7,6 +7,7 @@
 #include "rollbook/json.h"
 #include "rollbook/log.h"
 #include "rollbook/policy.h"
+#include "rollbook/time.h"
 
 enum { MAX_TRIES = 5 };
 
@@ -161,6 +162,7 @@ static struct roll_error *govern(struct roll_act *act, struct roll_choice *choic
         .sandbox = g_strcmp0(act->environment->cloud, "sandbox") == 0,
         .overrides = overrides ? (const char *const *)overrides->pdata : NULL,
         .reason = act->options->reason,
+        .at_ms = roll_now_ms(),
     };
     json_t *recorded = NULL;
 

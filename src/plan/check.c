@@ -94,6 +94,10 @@ static void check_slot(const struct roll_document *plan, const char *base, json_
     if (release && g_str_has_prefix(release, "latest:") &&
         !json_object_get(environments, release + strlen("latest:")))
         add(plan, which, "environment", release + strlen("latest:"), "'environments'");
+    g_autofree char *cron = roll_pointer(base, "cron", NULL);
+    g_autofree char *zone = roll_pointer(base, "zone", NULL);
+    roll_plan_check_cron(plan->findings, cron, roll_json_get_string(slot, "cron"));
+    roll_plan_check_zone(plan->findings, zone, roll_json_get_string(slot, "zone"));
 }
 
 /* The name of a time is part of its key in the ledger. */

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "plan/internal.h"
+#include "rollbook/time.h"
 
 struct environment_check {
     const struct roll_draft *draft;
@@ -202,6 +203,22 @@ static void check_steps(const struct environment_check *check)
     }
 }
 
+static void check_when(const struct environment_check *check, const char *entries, size_t at,
+                       json_t *entry)
+{
+    g_autofree char *cron = g_strdup_printf("%s/%zu/cron", entries, at);
+    g_autofree char *zone = g_strdup_printf("%s/%zu/zone", entries, at);
+    g_autofree char *length = g_strdup_printf("%s/%zu/for", entries, at);
+    const char *text = roll_json_get_string(entry, "for");
+    int64_t ms = 1;
+    roll_auto(error) struct roll_error *err = text ? roll_duration_parse(text, &ms) : NULL;
+
+    roll_plan_check_cron(check->findings, cron, roll_json_get_string(entry, "cron"));
+    roll_plan_check_zone(check->findings, zone, roll_json_get_string(entry, "zone"));
+    if (!err && ms <= 0)
+        roll_findings_add(check->findings, length, "expected longer than nothing");
+}
+
 /* Both lists are referred to by name. Times of one form compare as texts. */
 static void check_windows(const struct environment_check *check, const char *list)
 {
@@ -219,6 +236,7 @@ static void check_windows(const struct environment_check *check, const char *lis
             roll_findings_add(check->findings, named, "'%s' stands here for the second time", name);
         if (from && to && strcmp(from, to) >= 0)
             roll_findings_add(check->findings, ended, "expected a time after 'from' (%s)", from);
+        check_when(check, entries, at, entry);
     }
 }
 

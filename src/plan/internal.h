@@ -97,6 +97,10 @@ void roll_plan_check_environment(const struct roll_draft *draft, const char *nam
 void roll_plan_check_pattern(struct roll_findings *findings, const char *pointer,
                              const char *pattern, const char *const *allowed);
 
+/* Cron expressions and time zones, with calendar's own words. NULL text: nothing. */
+void roll_plan_check_cron(struct roll_findings *findings, const char *pointer, const char *text);
+void roll_plan_check_zone(struct roll_findings *findings, const char *pointer, const char *text);
+
 /* ---- loading: the draft is valid ------------------------------------------------------------ */
 
 struct roll_plan *roll_plan_load(const struct roll_draft *draft);

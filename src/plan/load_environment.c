@@ -226,6 +226,8 @@ static void load_order(struct roll_plan_environment *environment, const json_t *
     environment->max_parallel = roll_plan_int_of(value, "maxParallel", 50);
     environment->max_failures = roll_plan_int_of(value, "maxFailures", 0);
     environment->back_on_failure = g_strcmp0(roll_json_get_string(value, "onFailure"), "back") == 0;
+    environment->goes_on_when_closed =
+        g_strcmp0(roll_json_get_string(value, "whenWindowCloses"), "continue") == 0;
     environment->resume_within_ms = roll_plan_ms_of(value, "resumeWithin", HOUR_MS);
 }
 

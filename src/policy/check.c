@@ -1,4 +1,5 @@
 /* Roles and gates of one request. */
+#include "rollbook/json.h"
 #include "rollbook/policy.h"
 
 #include <string.h>
@@ -98,10 +99,10 @@ static bool asked_to_override(const struct check *check, const char *kind)
 }
 
 /* Lane release overrides what the plan lists; on the others an emergency may pass what is in its
- * way. */
+ * way, and without lanes anybody may. */
 static bool may_override(const struct check *check, const char *kind)
 {
-    if (check->lane != ROLL_LANE_RELEASE)
+    if (check->lane != ROLL_LANE_RELEASE || !check->environment->has_lanes)
         return true;
     return check->rules->overrides &&
            g_strv_contains((const char *const *)check->rules->overrides, kind);
@@ -130,6 +131,56 @@ static struct roll_error *gate(struct check *check, enum roll_gate gate, const c
     return err;
 }
 
+/* Only where it is the lane's to pass by: what is asked for on other lanes is refused by name. */
+static bool passes_by(struct check *check, enum roll_gate gate)
+{
+    const char *kind = roll_gate_name(gate);
+
+    return asked_to_override(check, kind) && may_override(check, kind);
+}
+
+static struct roll_error *closed(const struct check *check, const struct roll_timing *timing)
+{
+    const char *kind = roll_gate_name(timing->gate);
+    g_autoptr(GString) next = g_string_new("{\"next\":[");
+
+    g_string_append_printf(next, "\"roll window %s\"", check->environment->name);
+    if (may_override(check, kind))
+        g_string_append_printf(next, ",\"repeat it with --override %s --reason TEXT\"", kind);
+    g_string_append(next, "]}");
+    return roll_error_detail(roll_error_new(ROLL_E_REFUSED, "lane %s of '%s' is closed: %s",
+                                            roll_lane_names[check->lane], check->environment->name,
+                                            timing->why),
+                             next->str);
+}
+
+/* What the person passes by is recorded whether or not it was in the way just now. */
+static struct roll_error *check_timing(struct check *check)
+{
+    const char *passed[3] = {NULL};
+    size_t count = 0;
+    roll_auto(json) json_t *all =
+        roll_policy_timing(check->environment, check->lane, (const char *const[]){NULL});
+    struct roll_timing timing = {0};
+    struct roll_error *err = NULL;
+
+    for (enum roll_gate gate = ROLL_GATE_WINDOW; all && gate <= ROLL_GATE_FREEZE; gate++) {
+        if (!passes_by(check, gate))
+            continue;
+        if (!check->requester->reason)
+            return roll_error_new(ROLL_E_USAGE, "'--override %s' needs '--reason'",
+                                  roll_gate_name(gate));
+        record(check, roll_gate_name(gate), NULL, check->requester->reason);
+        passed[count++] = roll_gate_name(gate);
+    }
+    roll_auto(json) json_t *left = roll_policy_timing(check->environment, check->lane, passed);
+    ROLL_TRY(roll_timing_at(left, check->requester->at_ms, &timing));
+    if (!timing.open && !check->requester->when_open)
+        err = closed(check, &timing);
+    roll_timing_clear(&timing);
+    return err;
+}
+
 static bool any(char **list)
 {
     return list && *list;
@@ -154,12 +205,7 @@ static struct roll_error *check_gates(struct check *check)
         ROLL_TRY(gate(check, ROLL_GATE_APPROVAL, "approvals"));
     if (roll_policy_rule(lane, ROLL_GATE_CHECK) == ROLL_RULE_PLANNED && any(check->rules->gates))
         ROLL_TRY(gate(check, ROLL_GATE_CHECK, "gates"));
-    if (roll_policy_rule(lane, ROLL_GATE_WINDOW) == ROLL_RULE_PLANNED &&
-        json_array_size(check->environment->windows) > 0)
-        ROLL_TRY(gate(check, ROLL_GATE_WINDOW, "windows"));
-    if (roll_policy_rule(lane, ROLL_GATE_FREEZE) == ROLL_RULE_PLANNED &&
-        json_array_size(check->environment->freezes) > 0)
-        ROLL_TRY(gate(check, ROLL_GATE_FREEZE, "freezes"));
+    ROLL_TRY(check_timing(check));
     if (roll_policy_rule(lane, ROLL_GATE_HEALTH) == ROLL_RULE_APPLIES &&
         health_by_alerts(check->environment))
         ROLL_TRY(gate(check, ROLL_GATE_HEALTH, "health by Azure Monitor alerts"));

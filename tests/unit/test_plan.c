@@ -468,6 +468,15 @@ static const struct {
     {ONE_TARGET ",\"lanes\":{^\"hot\":{}}", "unknown member 'hot', did you mean 'hotfix'?"},
     {ONE_TARGET ",\"windows\":[{\"name\":\"a\",^\"cron\":\"0 9 * *\",\"for\":\"PT8H\"}]",
      "expected five cron fields: minute, hour, day of month, month, day of week, not '0 9 * *'"},
+    {ONE_TARGET ",\"windows\":[{\"name\":\"a\",^\"cron\":\"0 25 * * *\",\"for\":\"PT8H\"}]",
+     "'0 25 * * *', column 3 (hour): expected a number from 0 to 23"},
+    {ONE_TARGET ",\"windows\":[{\"name\":\"a\",^\"cron\":\"0 0 30 2 *\",\"for\":\"PT8H\"}]",
+     "'0 0 30 2 *' never comes: its months have no such day"},
+    {ONE_TARGET ",\"windows\":[{\"name\":\"a\",\"cron\":\"0 9 * * *\",^\"for\":\"PT0S\"}]",
+     "expected longer than nothing"},
+    {ONE_TARGET ",\"windows\":[{\"name\":\"a\",\"cron\":\"0 9 * * *\",\"for\":\"PT8H\",^\"zone\":"
+                "\"Europe/Berln\"}]",
+     "there is no time zone 'Europe/Berln'"},
     {ONE_TARGET
      ",\"freezes\":[{\"name\":\"a\",\"from\":\"2026-12-20T00:00\",^\"to\":\"2026-12-20T00:00\"}]",
      "expected a time after 'from' (2026-12-20T00:00)"},
@@ -533,6 +542,9 @@ static const struct {
     {"\"source\":{\"template\":\"m.json\"},\"schedule\":[{\"name\":\"a\",\"environment\":\"prod\","
      "\"cron\":\"0 1 * * *\",^\"release\":\"latest:qa\"}]",
      "environment 'qa' is not among 'environments'"},
+    {"\"source\":{\"template\":\"m.json\"},\"schedule\":[{\"name\":\"a\",\"environment\":\"prod\","
+     "^\"cron\":\"0 1 * * FRY\"}]",
+     "'0 1 * * FRY', column 9 (day of week): expected a number from 0 to 7 or a name such as MON"},
     {"\"source\":{\"template\":\"m.json\"},\"notify\":[{^\"webhook\":\"https://"
      "hook\",\"on\":[\"failed\"]}]",
      "expected env: and the name of an environment variable, not 'https://hook'"},

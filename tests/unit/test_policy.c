@@ -3,8 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "rollbook/calendar.h"
 #include "rollbook/json.h"
 #include "rollbook/policy.h"
+#include "rollbook/time.h"
 
 /* N none, A applies, P as the plan says, R reported; columns: release, hotfix, rollback. */
 static const struct {
@@ -148,17 +150,96 @@ START_TEST(test_policy__a_gate_that_cannot_be_evaluated_is_not_passed)
 }
 END_TEST
 
+static int64_t instant(const char *text)
+{
+    int64_t ms = 0;
+    roll_auto(error) struct roll_error *err = roll_time_parse(text, &ms);
+
+    ck_assert_ptr_null(err);
+    return ms;
+}
+
+#define OFFICE "[{\"name\":\"office\",\"cron\":\"0 9 * * MON-THU\",\"for\":\"PT8H\"}]"
+#define CHRISTMAS                                                                                  \
+    "[{\"name\":\"christmas\",\"from\":\"2026-12-20T00:00\",\"to\":\"2027-01-03T00:00\"}]"
+
 START_TEST(test_policy__windows_and_freezes_stop_releases_only)
 {
     struct fixture fixture;
-    roll_auto(json) json_t *windows = json_pack("[{s:s}]", "name", "office");
+    roll_auto(json) json_t *windows = json_loads(OFFICE, 0, NULL);
+    roll_auto(json) json_t *freezes = json_loads(CHRISTMAS, 0, NULL);
 
     fixture_init(&fixture);
     fixture.actor.proved = (char[]){"bob@contoso.com"};
     fixture.environment.windows = windows;
+    fixture.environment.freezes = freezes;
+    for (int day = 0; day < 2; day++) {
+        fixture.requester.at_ms = instant(
+            day ? "2026-12-21T10:00:00Z" /* freeze */ : "2026-11-22T10:00:00Z" /* Sunday */);
+        ck_assert_int_eq(check(&fixture, ROLL_LANE_RELEASE), ROLL_E_REFUSED);
+        ck_assert_int_eq(check(&fixture, ROLL_LANE_HOTFIX), ROLL_OK);
+        ck_assert_int_eq(check(&fixture, ROLL_LANE_ROLLBACK), ROLL_OK);
+        fixture.requester.when_open = true;
+        ck_assert_int_eq(check(&fixture, ROLL_LANE_RELEASE), ROLL_OK);
+        fixture.requester.when_open = false;
+    }
+    fixture.requester.at_ms = instant("2026-11-23T10:00:00Z");
+    ck_assert_int_eq(check(&fixture, ROLL_LANE_RELEASE), ROLL_OK);
+    ck_assert_ptr_null(fixture.overrides);
+    fixture_clear(&fixture);
+}
+END_TEST
+
+START_TEST(test_policy__a_window_is_passed_by_where_the_lane_allows_it)
+{
+    static char window_kind[] = "window";
+    static char *allowed[] = {window_kind, NULL};
+    const char *wanted[] = {"window", "freeze", NULL};
+    struct fixture fixture;
+    roll_auto(json) json_t *windows = json_loads(OFFICE, 0, NULL);
+    roll_auto(json) json_t *freezes = json_loads(CHRISTMAS, 0, NULL);
+
+    fixture_init(&fixture);
+    fixture.environment.windows = windows;
+    fixture.requester.at_ms = instant("2026-12-21T20:00:00Z");
+    fixture.requester.overrides = wanted;
+    fixture.requester.reason = "the auditors wait";
     ck_assert_int_eq(check(&fixture, ROLL_LANE_RELEASE), ROLL_E_REFUSED);
-    ck_assert_int_eq(check(&fixture, ROLL_LANE_HOTFIX), ROLL_OK);
-    ck_assert_int_eq(check(&fixture, ROLL_LANE_ROLLBACK), ROLL_OK);
+    fixture.environment.lanes[ROLL_LANE_RELEASE].overrides = allowed;
+    ck_assert_int_eq(check(&fixture, ROLL_LANE_RELEASE), ROLL_OK);
+    ck_assert_str_eq(roll_json_get_string(json_array_get(fixture.overrides, 0), "kind"), "window");
+    ck_assert_uint_eq(json_array_size(fixture.overrides), 1);
+    fixture.environment.freezes = freezes; /* which the lane does not let pass */
+    ck_assert_int_eq(check(&fixture, ROLL_LANE_RELEASE), ROLL_E_REFUSED);
+    fixture_clear(&fixture);
+}
+END_TEST
+
+START_TEST(test_policy__timing_says_which_rule_and_until_when)
+{
+    struct fixture fixture;
+    roll_auto(json) json_t *windows = json_loads(OFFICE, 0, NULL);
+    roll_auto(json) json_t *freezes = json_loads(CHRISTMAS, 0, NULL);
+    struct roll_timing timing;
+
+    fixture_init(&fixture);
+    fixture.environment.windows = windows;
+    fixture.environment.freezes = freezes;
+    roll_auto(json) json_t *facts =
+        roll_policy_timing(&fixture.environment, ROLL_LANE_RELEASE, NULL);
+    ck_assert_ptr_null(roll_timing_at(facts, instant("2026-12-21T10:00:00Z"), &timing));
+    ck_assert(!timing.open && timing.gate == ROLL_GATE_FREEZE);
+    ck_assert_str_eq(timing.why, "freeze 'christmas' holds; it is open again 2027-01-04 09:00 UTC");
+    ck_assert_int_eq(timing.until, instant("2027-01-04T09:00:00Z"));
+    roll_timing_clear(&timing);
+    ck_assert_ptr_null(roll_timing_at(facts, instant("2026-11-22T10:00:00Z"), &timing));
+    ck_assert(!timing.open && timing.gate == ROLL_GATE_WINDOW);
+    ck_assert_str_eq(timing.why, "no window is open; 'office' opens next, 2026-11-23 09:00 UTC");
+    roll_timing_clear(&timing);
+    ck_assert_ptr_null(roll_timing_at(NULL, 0, &timing));
+    ck_assert(timing.open && timing.until == ROLL_NEVER);
+    roll_timing_clear(&timing);
+    ck_assert_ptr_null(roll_policy_timing(&fixture.environment, ROLL_LANE_ROLLBACK, NULL));
     fixture_clear(&fixture);
 }
 END_TEST
@@ -193,6 +274,8 @@ int main(void)
     tcase_add_test(tests, test_policy__unknown_membership_lets_a_rollback_through_for_review);
     tcase_add_test(tests, test_policy__a_gate_that_cannot_be_evaluated_is_not_passed);
     tcase_add_test(tests, test_policy__windows_and_freezes_stop_releases_only);
+    tcase_add_test(tests, test_policy__a_window_is_passed_by_where_the_lane_allows_it);
+    tcase_add_test(tests, test_policy__timing_says_which_rule_and_until_when);
     tcase_add_test(tests, test_policy__alerts_as_health_are_refused_but_never_stop_a_rollback);
     suite_add_tcase(suite, tests);
     srunner_run_all(runner, CK_NORMAL);
