@@ -162,9 +162,14 @@ struct roll_error *roll_differ_target(struct roll_differ *differ, const struct r
 /* Two releases of a service in an environment: {"target": changes}. */
 struct roll_error *roll_release_diff(struct roll_ledger *ledger, const char *service, const char *environment, const char *a, const char *b, json_t **ret_diff) ROLL_CHECKED;
 
-/* Resources that deployments since the goal was first there put on a target and the goal's own did not: [{"id","release"}],
- * by id. Told from recorded step results ({"outputResources":[ID, …]}), so equally before and after the goal is sent.
- * New reference. */
-struct roll_error *roll_release_leftovers(struct roll_ledger *ledger, const char *stream, const struct roll_order_target *target, json_t **ret_leftovers) ROLL_CHECKED;
+/* Resources that deployments since the goal was first there put on a target and the goal's own did not. Told from recorded
+ * step results ({"outputResources":[ID, …]}), so equally before and after the goal is sent. Made once for all targets of an
+ * order; ledger is borrowed. */
+struct roll_leftovers;
+struct roll_error *roll_leftovers_new(struct roll_ledger *ledger, const struct roll_order *order, struct roll_leftovers **ret_leftovers) ROLL_CHECKED;
+void roll_leftovers_free(struct roll_leftovers *leftovers);
+ROLL_AUTO_DEFINE(leftovers, struct roll_leftovers, roll_leftovers_free)
+/* Of one target of that order: [{"id","release"}], by id. New reference. */
+struct roll_error *roll_leftovers_of(struct roll_leftovers *leftovers, const struct roll_order_target *target, json_t **ret_leftovers) ROLL_CHECKED;
 
 #endif

@@ -146,21 +146,24 @@ static struct roll_error *add_order(struct roll_app *app, struct targets *target
     const struct kept *rollout = targets->rollout;
     g_autoptr(GString) text = NULL;
     roll_auto(order) struct roll_order *order = NULL;
+    roll_auto(leftovers) struct roll_leftovers *leftovers = NULL;
 
     ROLL_TRY(roll_ledger_object(app->ledger, rollout->order, &text));
     ROLL_TRY(roll_order_read(text->str, text->len, &order));
+    if (strcmp(rollout->lane, "rollback") == 0 && rollout->ended_at)
+        ROLL_TRY(roll_leftovers_new(app->ledger, order, &leftovers));
     for (guint i = 0; i < order->targets->len; i++) {
         const struct roll_order_target *target = g_ptr_array_index(order->targets, i);
         json_t *view = target_of(targets, target->name);
-        json_t *leftovers = NULL;
+        json_t *left = NULL;
 
         if (rollout->ended_at)
             skip_untouched(view);
         if (!json_object_get(view, "release"))
             json_object_set_new(view, "release", json_string(target->release));
-        if (strcmp(rollout->lane, "rollback") == 0 && rollout->ended_at) {
-            ROLL_TRY(roll_release_leftovers(app->ledger, rollout->stream, target, &leftovers));
-            json_object_set_new(view, "leftovers", leftovers);
+        if (leftovers) {
+            ROLL_TRY(roll_leftovers_of(leftovers, target, &left));
+            json_object_set_new(view, "leftovers", left);
         }
         json_array_append(list, view);
     }

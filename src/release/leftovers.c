@@ -3,18 +3,18 @@
  * steps), not from templates. */
 #include "release/history.h"
 
-/* ---- results --------------------------------------------------------------------------------- */
+/* ---- what was put ---------------------------------------------------------------------------- */
 
-/* Step 0 of a rollout on the target. */
+/* Step 0 of a rollout on a target. */
 struct deployment {
     char *release;
     char *result; /* digest, or NULL */
     bool succeeded;
 };
 
-struct gathering {
-    const char *target;
-    GArray *deployments;
+struct roll_leftovers {
+    struct roll_ledger *ledger; /* borrowed */
+    GHashTable *targets;        /* name -> GArray of struct deployment, newest first */
 };
 
 static void clear_deployment(void *data)
@@ -24,38 +24,89 @@ static void clear_deployment(void *data)
     g_free(deployment->result);
 }
 
+static void free_deployments(gpointer data)
+{
+    g_array_unref(data);
+}
+
+static void add_target(struct roll_leftovers *leftovers, const char *name)
+{
+    GArray *deployments = g_array_new(FALSE, FALSE, sizeof(struct deployment));
+    g_array_set_clear_func(deployments, clear_deployment);
+    g_hash_table_insert(leftovers->targets, g_strdup(name), deployments);
+}
+
 static struct roll_error *take_step(void *user, const struct roll_step_row *row)
 {
-    struct gathering *gathering = user;
-    if (row->step != 0 || !row->release || strcmp(row->target, gathering->target) != 0)
+    struct roll_leftovers *leftovers = user;
+    GArray *deployments = g_hash_table_lookup(leftovers->targets, row->target);
+    if (row->step != 0 || !row->release || !deployments)
         return NULL;
     struct deployment deployment = {
         .release = g_strdup(row->release),
         .result = g_strdup(row->result),
         .succeeded = g_strcmp0(row->outcome, "succeeded") == 0,
     };
-    g_array_append_val(gathering->deployments, deployment);
+    g_array_append_val(deployments, deployment);
     return NULL;
 }
 
-static struct roll_error *take_number(void *user, const struct roll_rollout_row *row)
+/* ---- how far back ---------------------------------------------------------------------------- */
+
+/* Rollouts back to the first that brought any of the goals: what was put before is not looked at.
+ */
+struct reach {
+    GHashTable *goals; /* versions, borrowed */
+    GArray *numbers;   /* newest first */
+    guint needed;      /* so many of them */
+};
+
+static struct roll_error *take_rollout(void *user, const struct roll_rollout_row *row)
 {
-    g_array_append_val((GArray *)user, row->number);
+    struct reach *reach = user;
+    g_array_append_val(reach->numbers, row->number);
+    if (row->release && g_hash_table_contains(reach->goals, row->release))
+        reach->needed = reach->numbers->len;
     return NULL;
 }
 
-/* Every deployment of the target that is recorded, newest first. */
-static struct roll_error *gather(struct roll_ledger *ledger, const char *stream, const char *target,
-                                 GArray *deployments)
+static struct roll_error *gather(struct roll_leftovers *leftovers, const char *stream,
+                                 GHashTable *goals)
 {
     g_autoptr(GArray) numbers = g_array_new(FALSE, FALSE, sizeof(int64_t));
+    struct reach reach = {goals, numbers, 0};
     const struct roll_rollout_query query = {.stream = stream};
-    ROLL_TRY(roll_ledger_rollouts(ledger, &query, take_number, numbers));
-    struct gathering gathering = {target, deployments};
-    for (guint i = 0; i < numbers->len; i++)
-        ROLL_TRY(roll_ledger_steps(ledger, stream, g_array_index(numbers, int64_t, i), take_step,
-                                   &gathering));
+    ROLL_TRY(roll_ledger_rollouts(leftovers->ledger, &query, take_rollout, &reach));
+    for (guint i = 0; i < reach.needed; i++)
+        ROLL_TRY(roll_ledger_steps(leftovers->ledger, stream, g_array_index(numbers, int64_t, i),
+                                   take_step, leftovers));
     return NULL;
+}
+
+struct roll_error *roll_leftovers_new(struct roll_ledger *ledger, const struct roll_order *order,
+                                      struct roll_leftovers **ret_leftovers)
+{
+    g_autofree char *stream = g_strdup_printf("%s/%s", order->service, order->environment);
+    g_autoptr(GHashTable) goals = g_hash_table_new(g_str_hash, g_str_equal);
+    roll_auto(leftovers) struct roll_leftovers *leftovers = g_new0(struct roll_leftovers, 1);
+    leftovers->ledger = ledger;
+    leftovers->targets = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, free_deployments);
+    for (guint i = 0; i < order->targets->len; i++) {
+        const struct roll_order_target *target = g_ptr_array_index(order->targets, i);
+        add_target(leftovers, target->name);
+        g_hash_table_add(goals, target->release);
+    }
+    ROLL_TRY(gather(leftovers, stream, goals));
+    *ret_leftovers = g_steal_pointer(&leftovers);
+    return NULL;
+}
+
+void roll_leftovers_free(struct roll_leftovers *leftovers)
+{
+    if (!leftovers)
+        return;
+    g_hash_table_unref(leftovers->targets);
+    g_free(leftovers);
 }
 
 /* ---- ids: in lower case, to {"id","release"} ------------------------------------------------- */
@@ -147,16 +198,13 @@ static struct roll_error *sort_out(struct roll_ledger *ledger, const GArray *dep
     return NULL;
 }
 
-struct roll_error *roll_release_leftovers(struct roll_ledger *ledger, const char *stream,
-                                          const struct roll_order_target *target,
-                                          json_t **ret_leftovers)
+struct roll_error *roll_leftovers_of(struct roll_leftovers *leftovers,
+                                     const struct roll_order_target *target, json_t **ret_leftovers)
 {
-    g_autoptr(GArray) deployments = g_array_new(FALSE, FALSE, sizeof(struct deployment));
-    g_array_set_clear_func(deployments, clear_deployment);
     g_autoptr(GHashTable) newer = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, free_json);
     g_autoptr(GHashTable) goal = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, free_json);
-    ROLL_TRY(gather(ledger, stream, target->name, deployments));
-    ROLL_TRY(sort_out(ledger, deployments, target->release, newer, goal));
+    const GArray *deployments = g_hash_table_lookup(leftovers->targets, target->name);
+    ROLL_TRY(sort_out(leftovers->ledger, deployments, target->release, newer, goal));
     *ret_leftovers = subtract(newer, goal);
     return NULL;
 }

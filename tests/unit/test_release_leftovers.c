@@ -20,9 +20,15 @@ static void put(struct world *world, const char *version, const char *outcome, c
 /* "ID (RELEASE), …" of what is left on weu when release is there. Owned. */
 static char *left(struct world *world, const char *release)
 {
-    const struct roll_order_target target = {.name = T("weu"), .release = T(release)};
+    struct roll_order_target target = {.name = T("weu"), .release = T(release)};
+    g_autoptr(GPtrArray) targets = g_ptr_array_new();
+    g_ptr_array_add(targets, &target);
+    const struct roll_order order = {
+        .service = T("shop"), .environment = T("prod"), .targets = targets};
+    roll_auto(leftovers) struct roll_leftovers *all = NULL;
     roll_auto(json) json_t *leftovers = NULL;
-    ck_ok(roll_release_leftovers(world->ledger, "shop/prod", &target, &leftovers));
+    ck_ok(roll_leftovers_new(world->ledger, &order, &all));
+    ck_ok(roll_leftovers_of(all, &target, &leftovers));
     GString *text = g_string_new(NULL);
     for (size_t i = 0; i < json_array_size(leftovers); i++) {
         const json_t *leftover = json_array_get(leftovers, i);
