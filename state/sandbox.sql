@@ -152,29 +152,34 @@ DELETE FROM template WHERE digest = :digest AND NOT EXISTS (SELECT 1 FROM deploy
 
 -- name: deployment_by_key
 SELECT serial, key, id, scope, state, status_id, started_at, changed_at, correlation, location, tags, mode, template, hash,
-  parameters, shown, extra, outputs, output_resources, error, failing, parent, parent_position
+  parameters, shown, extra, outputs, output_resources, error, failing, parent, parent_position, on_error
 FROM deployment WHERE key = :key
 
 -- name: deployment_by_serial
 SELECT serial, key, id, scope, state, status_id, started_at, changed_at, correlation, location, tags, mode, template, hash,
-  parameters, shown, extra, outputs, output_resources, error, failing, parent, parent_position
+  parameters, shown, extra, outputs, output_resources, error, failing, parent, parent_position, on_error
 FROM deployment WHERE serial = :serial
 
 -- name: deployment_list
 SELECT serial, key, id, scope, state, status_id, started_at, changed_at, correlation, location, tags, mode, template, hash,
-  parameters, shown, extra, outputs, output_resources, error, failing, parent, parent_position
-FROM deployment WHERE scope = :scope AND serial < :before ORDER BY serial DESC LIMIT :top
+  parameters, shown, extra, outputs, output_resources, error, failing, parent, parent_position, on_error
+FROM deployment WHERE scope = :scope AND serial < :before AND (:state IS NULL OR state = :state COLLATE NOCASE)
+ORDER BY serial DESC LIMIT :top
+
+-- name: deployment_last_good
+SELECT id FROM deployment WHERE scope = :scope AND state = 'Succeeded' AND parent IS NULL AND key <> :except
+ORDER BY serial DESC LIMIT 1
 
 -- name: deployment_insert
 INSERT INTO deployment (key, id, scope, state, status_id, started_at, changed_at, correlation, location, tags, mode, template,
-  hash, parameters, shown, extra, parent, parent_position)
+  hash, parameters, shown, extra, parent, parent_position, on_error)
 VALUES (:key, :id, :scope, 'Accepted', :status_id, :at, :at, :correlation, :location, :tags, :mode, :template,
-  :hash, :parameters, :shown, :extra, :parent, :parent_position)
+  :hash, :parameters, :shown, :extra, :parent, :parent_position, :on_error)
 RETURNING serial
 
 -- name: deployment_update
 UPDATE deployment SET state = :state, changed_at = :at, outputs = :outputs, output_resources = :output_resources,
-  error = :error, failing = :failing, parameters = :parameters WHERE serial = :serial
+  error = :error, failing = :failing, parameters = :parameters, on_error = :on_error WHERE serial = :serial
 
 -- name: deployment_delete
 DELETE FROM deployment WHERE key = :key
@@ -192,8 +197,8 @@ SELECT key, template FROM deployment WHERE scope = :scope AND state NOT IN ('Acc
 SELECT DISTINCT lower(location) FROM deployment WHERE scope = :scope AND location IS NOT NULL
 
 -- name: operation_insert
-INSERT INTO operation (deployment, position, id, target, type, state, start_at, end_at)
-VALUES (:deployment, :position, :id, :target, :type, 'Waiting', 0, 0)
+INSERT INTO operation (deployment, position, id, target, type, state, start_at, end_at, kind)
+VALUES (:deployment, :position, :id, :target, :type, 'Waiting', 0, 0, :kind)
 
 -- name: operation_start
 UPDATE operation SET state = 'Running', start_at = :start_at, end_at = :end_at, nested = :nested
@@ -204,7 +209,7 @@ UPDATE operation SET state = :state, end_at = :end_at, created = :created, error
 WHERE deployment = :deployment AND position = :position
 
 -- name: operation_list
-SELECT position, id, target, type, state, start_at, end_at, nested, created, error FROM operation
+SELECT position, id, target, type, state, start_at, end_at, nested, created, error, kind FROM operation
 WHERE deployment = :deployment ORDER BY position
 
 -- name: operation_due

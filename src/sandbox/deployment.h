@@ -28,6 +28,7 @@ struct sandbox_deployment {
     char *outputs, *output_resources, *error; /* JSON or NULL */
     bool failing;                             /* an operation has failed: nothing more is started */
     int64_t parent, parent_position; /* the operation that this nested deployment is; 0: none */
+    char *on_error; /* JSON or NULL: onErrorDeployment, or of which deployment this is the rerun */
 };
 void sandbox_deployment_free(struct sandbox_deployment *deployment);
 ROLL_AUTO_DEFINE(sandbox_deployment, struct sandbox_deployment, sandbox_deployment_free)
@@ -40,6 +41,7 @@ struct sandbox_operation {
     int64_t nested; /* serial, 0: none */
     bool created;
     char *error; /* JSON or NULL */
+    char *kind;  /* provisioningOperation: Create or Delete */
 };
 
 /* ---- rows (deployment_rows.c) ---- */
@@ -49,9 +51,13 @@ struct roll_error *sandbox_deployment_find(struct sandbox_server *server, const 
                                            struct sandbox_deployment **ret_deployment) ROLL_CHECKED;
 struct roll_error *sandbox_deployment_load(struct sandbox_server *server, int64_t serial,
                                            struct sandbox_deployment **ret_deployment) ROLL_CHECKED;
-/* Appends struct sandbox_deployment, newest first. */
+/* Appends struct sandbox_deployment, newest first; state NULL: in any. */
 struct roll_error *sandbox_deployment_page(struct sandbox_server *server, const char *scope_id,
-                                           int64_t before, int top, GPtrArray *out) ROLL_CHECKED;
+                                           int64_t before, const char *state, int top,
+                                           GPtrArray *out) ROLL_CHECKED;
+/* The newest one that succeeded, nested ones and except_id left out. NULL when there is none. */
+struct roll_error *sandbox_deployment_last_good(struct sandbox_server *server, const char *scope_id,
+                                                const char *except_id, char **ret_id) ROLL_CHECKED;
 /* Sets serial. Replaces an older row of the same name. */
 struct roll_error *sandbox_deployment_insert(struct sandbox_server *server,
                                              struct sandbox_deployment *deployment,
@@ -68,8 +74,8 @@ const char *sandbox_deployment_name(const struct sandbox_deployment *deployment)
 GPtrArray *sandbox_deployments_new(void);
 
 struct roll_error *sandbox_operation_add(struct sandbox_server *server, int64_t deployment,
-                                         int64_t position, const char *target, const char *type)
-    ROLL_CHECKED;
+                                         int64_t position, const char *kind, const char *target,
+                                         const char *type) ROLL_CHECKED;
 struct roll_error *sandbox_operation_start(struct sandbox_server *server, int64_t deployment,
                                            int64_t position, int64_t start_ms, int64_t end_ms,
                                            int64_t nested) ROLL_CHECKED;
@@ -132,6 +138,17 @@ void sandbox_run_forget(struct sandbox_server *server, int64_t serial);
 
 /* Answers reference() and list*(); server->runtime is set up with it. */
 struct roll_template_runtime sandbox_runtime(struct sandbox_server *server);
+
+/* ---- onErrorDeployment (on_error.c) ---- */
+
+/* Reads it from a request's properties into deployment->on_error, LastSuccessful resolved. False
+ * and a refusal in reply when there is nothing to go back to. */
+struct roll_error *sandbox_on_error_read(struct sandbox_server *server,
+                                         struct sandbox_deployment *deployment,
+                                         const json_t *properties, struct sandbox_reply *reply,
+                                         bool *ret_good) ROLL_CHECKED;
+/* As answers show it. New reference, NULL: nothing to show. */
+json_t *sandbox_on_error_show(const struct sandbox_deployment *deployment);
 
 /* ---- life (life.c) ---- */
 

@@ -82,8 +82,8 @@ static bool is_set(const json_t *object, const char *name)
 
 static bool check_built(const json_t *properties, struct sandbox_reply *reply)
 {
-    static const char *const missing[] = {"templateLink",   "parametersLink",   "onErrorDeployment",
-                                          "externalInputs", "extensionConfigs", NULL};
+    static const char *const missing[] = {"templateLink", "parametersLink", "externalInputs",
+                                          "extensionConfigs", NULL};
     for (int i = 0; missing[i]; i++) {
         if (!is_set(properties, missing[i]))
             continue;
@@ -363,8 +363,8 @@ struct roll_error *sandbox_deployment_store(struct sandbox_server *server, struc
         const json_t *resource = json_array_get(resources, i);
         const char *id = roll_json_get_string(resource, "id");
         const char *type = roll_json_get_string(resource, "type");
-        ROLL_TRY(sandbox_operation_add(server, deployment->serial, (int64_t)i, id ? id : "",
-                                       type ? type : ""));
+        ROLL_TRY(sandbox_operation_add(server, deployment->serial, (int64_t)i, "Create",
+                                       id ? id : "", type ? type : ""));
     }
     sandbox_run_keep_take(server, deployment->serial, g_steal_pointer(&made->run));
     return NULL;

@@ -1,7 +1,6 @@
-/* Rows of deployments and their operations. */
+/* Rows of deployments. Those of their operations are in operation_rows.c. */
 #include <string.h>
 
-#include "rollbook/digest.h"
 #include "sandbox/deployment.h"
 #include "sandbox_sql.h"
 
@@ -17,7 +16,7 @@ void sandbox_deployment_free(struct sandbox_deployment *deployment)
                      deployment->hash,      deployment->parameters,
                      deployment->shown,     deployment->extra,
                      deployment->outputs,   deployment->output_resources,
-                     deployment->error};
+                     deployment->error,     deployment->on_error};
     for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
         g_free(texts[i]);
     g_free(deployment);
@@ -76,6 +75,7 @@ static struct sandbox_deployment *read_deployment(struct roll_sql_stmt *stmt)
     deployment->failing = roll_sql_int_at(stmt, 20) != 0;
     deployment->parent = roll_sql_int_at(stmt, 21);
     deployment->parent_position = roll_sql_int_at(stmt, 22);
+    deployment->on_error = text_at(stmt, 23);
     return deployment;
 }
 
@@ -109,7 +109,8 @@ struct roll_error *sandbox_deployment_load(struct sandbox_server *server, int64_
 }
 
 struct roll_error *sandbox_deployment_page(struct sandbox_server *server, const char *scope_id,
-                                           int64_t before, int top, GPtrArray *out)
+                                           int64_t before, const char *state, int top,
+                                           GPtrArray *out)
 {
     struct roll_sql_stmt *stmt;
     bool row;
@@ -117,6 +118,7 @@ struct roll_error *sandbox_deployment_page(struct sandbox_server *server, const 
     ROLL_TRY(roll_sql_use(server->sql, SANDBOX_DEPLOYMENT_LIST, &stmt));
     roll_sql_bind_text(stmt, ":scope", key);
     roll_sql_bind_int(stmt, ":before", before);
+    roll_sql_bind_text(stmt, ":state", state);
     roll_sql_bind_int(stmt, ":top", top);
     for (;;) {
         ROLL_TRY(roll_sql_step(stmt, &row));
@@ -124,6 +126,22 @@ struct roll_error *sandbox_deployment_page(struct sandbox_server *server, const 
             return NULL;
         g_ptr_array_add(out, read_deployment(stmt));
     }
+}
+
+struct roll_error *sandbox_deployment_last_good(struct sandbox_server *server, const char *scope_id,
+                                                const char *except_id, char **ret_id)
+{
+    struct roll_sql_stmt *stmt;
+    bool row;
+    g_autofree char *scope = sandbox_key(scope_id);
+    g_autofree char *except = sandbox_key(except_id);
+    ROLL_TRY(roll_sql_use(server->sql, SANDBOX_DEPLOYMENT_LAST_GOOD, &stmt));
+    roll_sql_bind_text(stmt, ":scope", scope);
+    roll_sql_bind_text(stmt, ":except", except);
+    ROLL_TRY(roll_sql_step(stmt, &row));
+    *ret_id = row ? text_at(stmt, 0) : NULL;
+    roll_sql_reset(stmt);
+    return NULL;
 }
 
 static struct roll_error *put_template(struct sandbox_server *server, const char *digest,
@@ -172,6 +190,7 @@ static void bind_new(struct roll_sql_stmt *stmt, const struct sandbox_deployment
     roll_sql_bind_text(stmt, ":parameters", deployment->parameters);
     roll_sql_bind_text(stmt, ":shown", deployment->shown);
     roll_sql_bind_text(stmt, ":extra", deployment->extra);
+    roll_sql_bind_text(stmt, ":on_error", deployment->on_error);
     if (deployment->parent) {
         roll_sql_bind_int(stmt, ":parent", deployment->parent);
         roll_sql_bind_int(stmt, ":parent_position", deployment->parent_position);
@@ -213,100 +232,7 @@ struct roll_error *sandbox_deployment_save(struct sandbox_server *server,
     roll_sql_bind_text(stmt, ":error", deployment->error);
     roll_sql_bind_int(stmt, ":failing", deployment->failing);
     roll_sql_bind_text(stmt, ":parameters", deployment->parameters);
+    roll_sql_bind_text(stmt, ":on_error", deployment->on_error);
     roll_sql_bind_int(stmt, ":serial", deployment->serial);
     return roll_sql_run(stmt);
-}
-
-struct roll_error *sandbox_operation_add(struct sandbox_server *server, int64_t deployment,
-                                         int64_t position, const char *target, const char *type)
-{
-    struct roll_sql_stmt *stmt;
-    char hex[ROLL_HEX_SIZE];
-    g_autofree char *seed = g_strdup_printf("%" G_GINT64_FORMAT " %" G_GINT64_FORMAT " %s",
-                                            deployment, position, target);
-    g_autofree char *id = NULL;
-    roll_sha256_hex(seed, strlen(seed), hex);
-    hex[16] = '\0';
-    id = g_ascii_strup(hex, -1);
-    ROLL_TRY(roll_sql_use(server->sql, SANDBOX_OPERATION_INSERT, &stmt));
-    roll_sql_bind_int(stmt, ":deployment", deployment);
-    roll_sql_bind_int(stmt, ":position", position);
-    roll_sql_bind_text(stmt, ":id", id);
-    roll_sql_bind_text(stmt, ":target", target);
-    roll_sql_bind_text(stmt, ":type", type);
-    return roll_sql_run(stmt);
-}
-
-struct roll_error *sandbox_operation_start(struct sandbox_server *server, int64_t deployment,
-                                           int64_t position, int64_t start_ms, int64_t end_ms,
-                                           int64_t nested)
-{
-    struct roll_sql_stmt *stmt;
-    ROLL_TRY(roll_sql_use(server->sql, SANDBOX_OPERATION_START, &stmt));
-    roll_sql_bind_int(stmt, ":deployment", deployment);
-    roll_sql_bind_int(stmt, ":position", position);
-    roll_sql_bind_int(stmt, ":start_at", start_ms);
-    roll_sql_bind_int(stmt, ":end_at", end_ms);
-    if (nested)
-        roll_sql_bind_int(stmt, ":nested", nested);
-    else
-        roll_sql_bind_null(stmt, ":nested");
-    return roll_sql_run(stmt);
-}
-
-struct roll_error *sandbox_operation_end(struct sandbox_server *server, int64_t deployment,
-                                         int64_t position, const char *state, int64_t end_ms,
-                                         bool created, const char *error_json)
-{
-    struct roll_sql_stmt *stmt;
-    ROLL_TRY(roll_sql_use(server->sql, SANDBOX_OPERATION_END, &stmt));
-    roll_sql_bind_int(stmt, ":deployment", deployment);
-    roll_sql_bind_int(stmt, ":position", position);
-    roll_sql_bind_text(stmt, ":state", state);
-    roll_sql_bind_int(stmt, ":end_at", end_ms);
-    roll_sql_bind_int(stmt, ":created", created);
-    roll_sql_bind_text(stmt, ":error", error_json);
-    return roll_sql_run(stmt);
-}
-
-static void operation_free(void *data)
-{
-    struct sandbox_operation *operation = data;
-    g_free(operation->id);
-    g_free(operation->target);
-    g_free(operation->type);
-    g_free(operation->state);
-    g_free(operation->error);
-    g_free(operation);
-}
-
-GPtrArray *sandbox_operations_new(void)
-{
-    return g_ptr_array_new_with_free_func(operation_free);
-}
-
-struct roll_error *sandbox_operations(struct sandbox_server *server, int64_t deployment,
-                                      GPtrArray *out)
-{
-    struct roll_sql_stmt *stmt;
-    bool row;
-    ROLL_TRY(roll_sql_use(server->sql, SANDBOX_OPERATION_LIST, &stmt));
-    roll_sql_bind_int(stmt, ":deployment", deployment);
-    for (;;) {
-        ROLL_TRY(roll_sql_step(stmt, &row));
-        if (!row)
-            return NULL;
-        struct sandbox_operation *operation = g_new0(struct sandbox_operation, 1);
-        operation->position = roll_sql_int_at(stmt, 0);
-        operation->id = text_at(stmt, 1);
-        operation->target = text_at(stmt, 2);
-        operation->type = text_at(stmt, 3);
-        operation->state = text_at(stmt, 4);
-        operation->start_ms = roll_sql_int_at(stmt, 5);
-        operation->end_ms = roll_sql_int_at(stmt, 6);
-        operation->nested = roll_sql_int_at(stmt, 7);
-        operation->created = roll_sql_int_at(stmt, 8) != 0;
-        operation->error = text_at(stmt, 9);
-        g_ptr_array_add(out, operation);
-    }
 }

@@ -89,6 +89,7 @@ json_t *sandbox_deployment_show(const struct sandbox_deployment *deployment, enu
     json_object_set_new(properties, "correlationId", json_string(deployment->correlation));
     roll_auto(json) json_t *extra = read_text(deployment->extra);
     json_object_update(properties, extra);
+    set_unless_null(properties, "onErrorDeployment", sandbox_on_error_show(deployment));
     if (ended) {
         set_unless_null(properties, "outputs", show_values(deployment->outputs, how));
         set_unless_null(properties, "outputResources", read_text(deployment->output_resources));

@@ -5,6 +5,7 @@
 #include "rollbook/json.h"
 #include "sandbox/deployment.h"
 #include "sandbox/faults.h"
+#include "sandbox/list.h"
 #include "sandbox/slice.h"
 #include "sandbox/store.h"
 #include "sandbox_sql.h"
@@ -197,6 +198,12 @@ struct roll_error *sandbox_request_deployment(struct sandbox_server *server,
                                       request->now_ms, reply, ret_made);
     if (!err && ret_made->deployment)
         err = sandbox_deployment_expand(ret_made, reply);
+    bool good = true;
+    if (!err && ret_made->deployment)
+        err = sandbox_on_error_read(server, ret_made->deployment,
+                                    roll_json_get_nocase(body, "properties"), reply, &good);
+    if (!good)
+        sandbox_new_clear(ret_made);
     g_string_free(strict, TRUE);
     *ret_body = body;
     return err;
@@ -265,30 +272,22 @@ struct roll_error *sandbox_deployment_list(struct sandbox_server *server,
     bool there;
     g_autofree char *state = NULL;
     g_autoptr(GPtrArray) page = sandbox_deployments_new();
-    const char *top_text = sandbox_query(request, "$top");
     const char *skip = sandbox_query(request, "$skiptoken");
-    int top = top_text ? (int)CLAMP(g_ascii_strtoll(top_text, NULL, 10), 1, 1000) : PAGE;
+    int top = sandbox_page_size(request, PAGE);
     ROLL_TRY(sandbox_group_require(server, &request->scope, reply, &there));
     if (!there || !read_filter(request, reply, &state))
         return NULL;
     int64_t before = skip ? g_ascii_strtoll(skip, NULL, 10) : INT64_MAX;
-    ROLL_TRY(sandbox_deployment_page(server, request->scope.id, before, top, page));
+    /* One more than the page has says whether another one follows. */
+    ROLL_TRY(sandbox_deployment_page(server, request->scope.id, before, state, top + 1, page));
     json_t *list = json_array();
-    for (guint i = 0; i < page->len; i++) {
-        const struct sandbox_deployment *deployment = page->pdata[i];
-        if (!state || g_ascii_strcasecmp(state, deployment->state) == 0)
-            json_array_append_new(list, sandbox_deployment_show(deployment, SHOW_GET));
-    }
+    for (guint i = 0; i < page->len && i < (guint)top; i++)
+        json_array_append_new(list, sandbox_deployment_show(page->pdata[i], SHOW_GET));
     json_t *body = json_pack("{s:o}", "value", list);
-    if (page->len == (guint)top && !top_text) {
-        const struct sandbox_deployment *last = page->pdata[page->len - 1];
-        g_autofree char *filter =
-            g_uri_escape_string(state ? sandbox_query(request, "$filter") : "", NULL, FALSE);
-        g_autofree char *next =
-            g_strdup_printf("%s%s/providers/Microsoft.Resources/deployments/"
-                            "?%%24filter=%s&api-version=%s&%%24skiptoken=%" G_GINT64_FORMAT,
-                            request->base_url, request->scope.id, filter,
-                            sandbox_query(request, "api-version"), last->serial);
+    if (page->len > (guint)top) {
+        const struct sandbox_deployment *last = page->pdata[top - 1];
+        g_autofree char *token = g_strdup_printf("%" G_GINT64_FORMAT, last->serial);
+        g_autofree char *next = sandbox_page_next(request, token);
         json_object_set_new(body, "nextLink", json_string(next));
     }
     sandbox_reply_set(reply, 200, body);

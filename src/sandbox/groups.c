@@ -5,10 +5,12 @@
 #include "rollbook/digest.h"
 #include "rollbook/json.h"
 #include "sandbox/deployment.h"
+#include "sandbox/list.h"
 #include "sandbox/store.h"
 #include "sandbox_sql.h"
 
 #define GROUP_TYPE "microsoft.resources/resourcegroups"
+#define PAGE 1000
 
 static void not_found(const struct sandbox_scope *scope, struct sandbox_reply *reply)
 {
@@ -166,11 +168,17 @@ struct roll_error *sandbox_group_list(struct sandbox_server *server,
                                       struct sandbox_request *request, struct sandbox_reply *reply)
 {
     g_autoptr(GPtrArray) groups = sandbox_resources_new();
+    roll_auto(sandbox_filter) struct sandbox_filter *filter = NULL;
+    if (!sandbox_filter_read(request, reply, &filter))
+        return NULL;
     ROLL_TRY(sandbox_store_list(server, LIST_TYPE, request->scope.id, GROUP_TYPE, groups));
     json_t *list = json_array();
-    for (guint i = 0; i < groups->len; i++)
-        json_array_append(list, ((struct sandbox_resource *)groups->pdata[i])->body);
-    sandbox_reply_set(reply, 200, json_pack("{s:o}", "value", list));
+    for (guint i = 0; i < groups->len; i++) {
+        const struct sandbox_resource *group = groups->pdata[i];
+        if (sandbox_filter_allows(filter, group))
+            json_array_append(list, group->body);
+    }
+    sandbox_page_reply(request, reply, list, PAGE);
     return NULL;
 }
 

@@ -32,6 +32,10 @@ struct roll_error *life_end_parent(struct moment *moment,
  * any more. */
 void life_forget_parameters(struct sandbox_deployment *deployment);
 
+/* on_error.c: what follows when a deployment has ended, saved as it is. */
+struct roll_error *life_after_end(struct moment *moment, struct sandbox_deployment *deployment)
+    ROLL_CHECKED;
+
 /* life_work.c: the time of a running operation is over. */
 struct roll_error *life_complete_operation(struct moment *moment, int64_t serial, int64_t position)
     ROLL_CHECKED;

@@ -30,7 +30,7 @@ static struct roll_error *collect_resources(struct sandbox_server *server, GPtrA
 /* Children share the fate of their parent; locks and role assignments stay, and so does what is
  * locked. */
 static struct roll_error *clean_resource(struct sandbox_server *server,
-                                         const struct sandbox_resource *resource)
+                                         const struct sandbox_resource *resource, bool *ret_cleaned)
 {
     struct sandbox_id id = {0};
     struct sandbox_reply reply;
@@ -43,13 +43,27 @@ static struct roll_error *clean_resource(struct sandbox_server *server,
         err = sandbox_lock_check(server, &id, CHANGE_DELETE, &reply, &unlocked);
     if (!err && unlocked)
         err = sandbox_store_delete(server, resource->id);
+    *ret_cleaned = unlocked;
     sandbox_reply_clear(&reply);
     sandbox_id_clear(&id);
     return err;
 }
 
+/* Deletions stand behind the template's own operations. */
+static struct roll_error *note_cleaned(struct moment *moment, int64_t serial, int64_t position,
+                                       const struct sandbox_resource *resource)
+{
+    const char *type = roll_json_get_string(resource->body, "type");
+    ROLL_TRY(sandbox_operation_add(moment->server, serial, position, "Delete", resource->id,
+                                   type ? type : resource->type));
+    ROLL_TRY(
+        sandbox_operation_start(moment->server, serial, position, moment->at_ms, moment->at_ms, 0));
+    return sandbox_operation_end(moment->server, serial, position, "Succeeded", moment->at_ms,
+                                 false, NULL);
+}
+
 /* Complete mode: what the group has and the template does not name goes (REST reference 1.9). */
-static struct roll_error *clean_group(struct sandbox_server *server,
+static struct roll_error *clean_group(struct moment *moment,
                                       const struct sandbox_deployment *deployment,
                                       GPtrArray *operations)
 {
@@ -58,12 +72,16 @@ static struct roll_error *clean_group(struct sandbox_server *server,
     for (guint i = 0; i < operations->len; i++)
         g_hash_table_add(named,
                          sandbox_key(((struct sandbox_operation *)operations->pdata[i])->target));
-    ROLL_TRY(sandbox_store_list(server, LIST_SCOPE, deployment->scope, NULL, resources));
+    ROLL_TRY(sandbox_store_list(moment->server, LIST_SCOPE, deployment->scope, NULL, resources));
+    int64_t position = operations->len;
     for (guint i = 0; i < resources->len; i++) {
         struct sandbox_resource *resource = resources->pdata[i];
         g_autofree char *key = sandbox_key(resource->id);
+        bool cleaned = false;
         if (!g_hash_table_contains(named, key))
-            ROLL_TRY(clean_resource(server, resource));
+            ROLL_TRY(clean_resource(moment->server, resource, &cleaned));
+        if (cleaned)
+            ROLL_TRY(note_cleaned(moment, deployment->serial, position++, resource));
     }
     return NULL;
 }
@@ -138,12 +156,13 @@ struct roll_error *life_end_deployment(struct moment *moment, struct sandbox_dep
         deployment->output_resources = life_text(list);
         deployment->outputs = outputs && json_object_size(outputs) > 0 ? life_text(outputs) : NULL;
         if (strcmp(deployment->mode, "Complete") == 0)
-            ROLL_TRY(clean_group(moment->server, deployment, operations));
+            ROLL_TRY(clean_group(moment, deployment, operations));
     }
     json_decref(failure);
     json_decref(outputs);
     life_forget_parameters(deployment);
     ROLL_TRY(sandbox_deployment_save(moment->server, deployment));
     sandbox_run_forget(moment->server, deployment->serial);
+    ROLL_TRY(life_after_end(moment, deployment));
     return life_end_parent(moment, deployment);
 }

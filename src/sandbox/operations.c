@@ -4,7 +4,10 @@
 #include "rollbook/digest.h"
 #include "rollbook/json.h"
 #include "sandbox/deployment.h"
+#include "sandbox/list.h"
 #include "sandbox/store.h"
+
+#define PAGE 1000
 
 static const char *status_code(const struct sandbox_operation *operation)
 {
@@ -35,7 +38,7 @@ static json_t *show_operation(const struct sandbox_deployment *deployment,
     roll_time_format(until_ms, time);
     roll_uuid_from(tracking, "tracking", deployment->correlation, operation->id, NULL);
     json_t *properties =
-        json_pack("{s:s,s:s,s:s,s:s,s:s,s:s}", "provisioningOperation", "Create",
+        json_pack("{s:s,s:s,s:s,s:s,s:s,s:s}", "provisioningOperation", operation->kind,
                   "provisioningState", operation->state, "timestamp", time, "duration", duration,
                   "trackingId", tracking, "statusCode", status_code(operation));
     if (operation->error) {
@@ -102,10 +105,7 @@ struct roll_error *sandbox_deployment_operations(struct sandbox_server *server,
     ROLL_TRY(sandbox_operations(server, deployment->serial, operations));
     roll_auto(json) json_t *list = show_all(deployment, operations, request->item, request->now_ms);
     if (!request->item) {
-        const char *top = sandbox_query(request, "$top");
-        while (top && json_array_size(list) > (size_t)MAX(g_ascii_strtoll(top, NULL, 10), 1))
-            json_array_remove(list, json_array_size(list) - 1);
-        sandbox_reply_set(reply, 200, json_pack("{s:O}", "value", list));
+        sandbox_page_reply(request, reply, json_incref(list), PAGE);
     } else if (json_array_size(list) == 1) {
         sandbox_reply_set(reply, 200, json_incref(json_array_get(list, 0)));
     } else {

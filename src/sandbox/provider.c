@@ -127,6 +127,19 @@ static const struct addition {
     {"microsoft.network/networksecuritygroups", "resourceGuid", "{guid}"},
 };
 
+bool sandbox_provider_adds(const char *type, const char *path)
+{
+    size_t length = strlen(path);
+    for (size_t i = 0; i < G_N_ELEMENTS(additions); i++) {
+        const char *own = additions[i].path;
+        if (g_ascii_strcasecmp(additions[i].type, type) == 0 &&
+            g_ascii_strncasecmp(own, path, length) == 0 &&
+            (own[length] == '\0' || own[length] == '.'))
+            return true;
+    }
+    return false;
+}
+
 static char *region_of(const json_t *body)
 {
     const char *location = roll_json_get_string(body, "location");

@@ -1,6 +1,5 @@
-/* Any resource by its id, its actions, lists of resources, and the results of requests that went on
- * after their answer (REST reference 2.1 and 6.2). What a provider would decide is not decided
- * here: a PUT rewrites the resource whole. */
+/* Any resource by its id, its children of a type, and its actions (REST reference 6.2). What a
+ * provider would decide is not decided here: a PUT rewrites the resource whole. */
 #include <string.h>
 
 #include "rollbook/json.h"
@@ -178,6 +177,8 @@ struct roll_error *sandbox_generic(struct sandbox_server *server, struct sandbox
     char *const *segments = (char *const *)request->segments->pdata;
     size_t count = request->segments->len;
     struct roll_error *err = NULL;
+    if (sandbox_is_tags(request))
+        return sandbox_tags(server, request, reply);
     if (request->method == METHOD_POST) {
         if (count < 2 || !sandbox_id_parse_segments(segments, count - 1, &id)) {
             sandbox_reply_error(reply, 501, "NotImplemented",
@@ -209,132 +210,6 @@ struct roll_error *sandbox_generic(struct sandbox_server *server, struct sandbox
                             request->method_name, request->path);
     }
     sandbox_id_clear(&id);
-    return err;
-}
-
-static json_t *show_listed(const struct sandbox_resource *resource, const char *expand)
-{
-    static const char *const members[] = {"id",   "name", "type",  "location", "tags",      "sku",
-                                          "kind", "plan", "zones", "identity", "managedBy", NULL};
-    json_t *shown = json_object();
-    for (int i = 0; members[i]; i++) {
-        json_t *value = json_object_get(resource->body, members[i]);
-        if (value)
-            json_object_set(shown, members[i], value);
-    }
-    char time[ROLL_TIME_SIZE];
-    if (expand && strstr(expand, "createdTime")) {
-        roll_time_format(resource->created_ms, time);
-        json_object_set_new(shown, "createdTime", json_string(time));
-    }
-    if (expand && strstr(expand, "changedTime")) {
-        roll_time_format(resource->changed_ms, time);
-        json_object_set_new(shown, "changedTime", json_string(time));
-    }
-    if (expand && strstr(expand, "provisioningState"))
-        json_object_set_new(shown, "provisioningState",
-                            json_string(resource->deleting ? "Deleting" : "Succeeded"));
-    return shown;
-}
-
-/* `resourceType eq '…'`, `name eq '…'`, `resourceGroup eq '…'` and the same with ne, joined by and:
- * all else is refused. */
-static bool filter_allows(const char *filter, const struct sandbox_resource *resource,
-                          bool *ret_understood)
-{
-    g_auto(GStrv) terms = g_strsplit(filter ? filter : "", " and ", -1);
-    bool allowed = true;
-    *ret_understood = true;
-    struct sandbox_id id = {0};
-    sandbox_id_parse(resource->id, &id);
-    for (int i = 0; terms[i]; i++) {
-        g_auto(GStrv) words = g_strsplit(g_strstrip(terms[i]), " ", 3);
-        size_t length = g_strv_length(words) == 3 ? strlen(words[2]) : 0;
-        if (length < 2 || words[2][0] != '\'' || words[2][length - 1] != '\'') {
-            *ret_understood = false;
-            break;
-        }
-        words[2][length - 1] = '\0';
-        const char *have = NULL;
-        if (g_ascii_strcasecmp(words[0], "resourceType") == 0)
-            have = resource->type;
-        else if (g_ascii_strcasecmp(words[0], "name") == 0)
-            have = id.name;
-        else if (g_ascii_strcasecmp(words[0], "resourceGroup") == 0)
-            have = id.scope.group ? id.scope.group : "";
-        else if (g_ascii_strcasecmp(words[0], "location") == 0)
-            have = roll_json_get_string(resource->body, "location");
-        else
-            *ret_understood = false;
-        bool equal = have && g_ascii_strcasecmp(have, words[2] + 1) == 0;
-        allowed = allowed && equal == (g_ascii_strcasecmp(words[1], "eq") == 0);
-    }
-    sandbox_id_clear(&id);
-    return allowed;
-}
-
-struct roll_error *sandbox_resource_list(struct sandbox_server *server,
-                                         struct sandbox_request *request,
-                                         struct sandbox_reply *reply)
-{
-    bool there;
-    const char *filter = sandbox_query(request, "$filter");
-    ROLL_TRY(sandbox_group_require(server, &request->scope, reply, &there));
-    if (!there)
-        return NULL;
-    g_autoptr(GPtrArray) resources = sandbox_resources_new();
-    ROLL_TRY(sandbox_store_list(server, LIST_BELOW, request->scope.id, NULL, resources));
-    json_t *list = json_array();
-    for (guint i = 0; i < resources->len; i++) {
-        struct sandbox_resource *resource = resources->pdata[i];
-        bool understood;
-        if (strcmp(resource->type, "microsoft.resources/resourcegroups") == 0)
-            continue;
-        bool allowed = !filter || !*filter || filter_allows(filter, resource, &understood);
-        if (filter && *filter && !understood) {
-            json_decref(list);
-            sandbox_reply_error(
-                reply, 501, "NotImplemented",
-                "The sandbox does not implement the filter '%s': eq and ne on resourceType, name, "
-                "resourceGroup and location, joined by 'and'.",
-                filter);
-            return NULL;
-        }
-        if (allowed)
-            json_array_append_new(list, show_listed(resource, sandbox_query(request, "$expand")));
-    }
-    sandbox_reply_set(reply, 200, json_pack("{s:o}", "value", list));
-    return NULL;
-}
-
-/* 202 while it runs; at the end exactly what the synchronous call would have answered. */
-struct roll_error *sandbox_task_result(struct sandbox_server *server,
-                                       struct sandbox_request *request, struct sandbox_reply *reply)
-{
-    struct roll_sql_stmt *stmt;
-    bool row;
-    ROLL_TRY(roll_sql_use(server->sql, SANDBOX_TASK_GET, &stmt));
-    roll_sql_bind_text(stmt, ":token", request->item);
-    ROLL_TRY(roll_sql_step(stmt, &row));
-    if (!row) {
-        sandbox_reply_error(reply, 404, "OperationNotFound",
-                            "The operation '%s' could not be found.", request->item);
-        return NULL;
-    }
-    const char *text = roll_sql_text_at(stmt, 3);
-    struct roll_error *err = NULL;
-    if (roll_sql_int_at(stmt, 0) > request->now_ms) {
-        sandbox_reply_set(reply, 202, NULL);
-        sandbox_reply_header(reply, "Location", "%s%s?api-version=%s", request->base_url,
-                             request->path, sandbox_query(request, "api-version"));
-        sandbox_reply_header(reply, "Retry-After", "1");
-    } else {
-        json_t *body = NULL;
-        if (text)
-            err = roll_json_parse(text, strlen(text), ROLL_JSON_STRICT, &body);
-        sandbox_reply_set(reply, (int)roll_sql_int_at(stmt, 2), body);
-    }
-    roll_sql_reset(stmt);
     return err;
 }
 

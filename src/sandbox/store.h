@@ -53,6 +53,9 @@ GPtrArray *sandbox_resources_new(void);
 /* Makes ready what providers add on their own to a body (identities, endpoints, …), in place. */
 void sandbox_provider_complete(const struct sandbox_id *id, json_t *body);
 
+/* Whether a provider answers this member (below properties), or something below it, on its own. */
+bool sandbox_provider_adds(const char *type, const char *path);
+
 /* A fake, stable answer of a list* function. New reference. */
 json_t *sandbox_provider_list(const char *function, const char *resource_id);
 
@@ -66,6 +69,9 @@ enum sandbox_change { CHANGE_WRITE, CHANGE_DELETE };
 struct roll_error *sandbox_lock_check(struct sandbox_server *server, const struct sandbox_id *id,
                                       enum sandbox_change change, struct sandbox_reply *reply,
                                       bool *ret_free) ROLL_CHECKED;
+
+/* tags/default of whatever stands before it in the path. */
+bool sandbox_is_tags(const struct sandbox_request *request);
 
 /* Tasks: requests that go on after their answer. token is made; end_at_ms is when kind is done.
  * body_take may be NULL. */
@@ -88,6 +94,12 @@ struct roll_error *sandbox_group(struct sandbox_server *, struct sandbox_request
                                  struct sandbox_reply *);
 struct roll_error *sandbox_resource_list(struct sandbox_server *, struct sandbox_request *,
                                          struct sandbox_reply *);
+struct roll_error *sandbox_group_export(struct sandbox_server *, struct sandbox_request *,
+                                        struct sandbox_reply *);
+struct roll_error *sandbox_group_move(struct sandbox_server *, struct sandbox_request *,
+                                      struct sandbox_reply *);
+struct roll_error *sandbox_tags(struct sandbox_server *, struct sandbox_request *,
+                                struct sandbox_reply *);
 struct roll_error *sandbox_generic(struct sandbox_server *, struct sandbox_request *,
                                    struct sandbox_reply *);
 struct roll_error *sandbox_task_result(struct sandbox_server *, struct sandbox_request *,

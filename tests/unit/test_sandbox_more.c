@@ -177,7 +177,7 @@ START_TEST(test_sandbox__lists_resources)
     ck_assert_str_eq(text_of(answer.json, "value.0.name"), "one");
     answer_clear(&answer);
     expect_error(&peer, 501, "NotImplemented", "GET",
-                 SUB "/resources" API "&$filter=startswith(tagName,'p')", NULL);
+                 SUB "/resources" API "&$filter=managedBy%20eq%20'p'", NULL);
     answer = expect(&peer, 200, "GET", GROUP "/providers/Contoso.Widgets/widgets" API, NULL);
     ck_assert_uint_eq(json_array_size(at(answer.json, "value")), 1);
     answer_clear(&answer);
