@@ -21,9 +21,11 @@ struct roll_cloud {
     char *storage;   /* suffix: core.windows.net */
     char *registry;  /* suffix: azurecr.io */
     bool sandbox;    /* plain http on loopback, static token */
+    struct cloud_lookup *lookup; /* private: of a custom cloud, which says itself where its services are; else NULL */
 };
-/* By name of DESIGN section 12 (NULL: public). For "sandbox", arm_url is where it listens. Custom clouds read /metadata/endpoints on
- * first use (issue 4); until then an https URL serves as ARM endpoint with the public login. */
+/* By name of DESIGN section 12 (NULL: public). For "sandbox", arm_url is where it listens. A custom cloud (an https address) is asked
+ * for its /metadata/endpoints when a token is first needed: until then login and audience are NULL and the suffixes empty, which
+ * fits no host; a suffix that it does not tell stays empty. */
 struct roll_error *roll_cloud_new(const char *name, const char *arm_url, struct roll_cloud **ret_cloud) ROLL_CHECKED;
 void roll_cloud_free(struct roll_cloud *cloud);
 ROLL_AUTO_DEFINE(cloud, struct roll_cloud, roll_cloud_free)

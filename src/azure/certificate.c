@@ -7,7 +7,7 @@
 #include <openssl/pem.h>
 #include <openssl/pkcs12.h>
 #include <openssl/rsa.h>
-#include <openssl/x509.h>
+#include <openssl/x509v3.h>
 #include <string.h>
 
 #include "azure/credential.h"
@@ -23,12 +23,14 @@
 struct pair {
     EVP_PKEY *key;
     X509 *certificate;
+    STACK_OF(X509) * others; /* of the file, in its order; or NULL */
 };
 
 static void pair_clear(struct pair *pair)
 {
     EVP_PKEY_free(pair->key);
     X509_free(pair->certificate);
+    sk_X509_pop_free(pair->others, X509_free);
     ERR_clear_error();
 }
 
@@ -58,13 +60,14 @@ static const char *read_pem(const struct roll_secret *text, const char *password
                    ? "has an encrypted key that AZURE_CLIENT_CERTIFICATE_PASSWORD does not open"
                    : "has no private key";
     bio = BIO_new_mem_buf(roll_secret_reveal(text), (int)roll_secret_size(text));
-    for (int i = 0; i < CERTIFICATES_MAX && !pair->certificate; i++) {
+    pair->others = sk_X509_new_null();
+    for (int i = 0; i < CERTIFICATES_MAX; i++) {
         X509 *certificate = PEM_read_bio_X509(bio, NULL, give_password, user);
         if (!certificate)
             break;
-        if (X509_check_private_key(certificate, pair->key) == 1)
+        if (!pair->certificate && X509_check_private_key(certificate, pair->key) == 1)
             pair->certificate = certificate;
-        else
+        else if (sk_X509_push(pair->others, certificate) <= 0)
             X509_free(certificate);
     }
     BIO_free(bio);
@@ -81,7 +84,7 @@ static const char *read_pkcs12(const struct roll_secret *bytes, const char *pass
     BIO_free(bio);
     if (!file)
         return "is neither PEM nor PKCS#12";
-    if (PKCS12_parse(file, password, &pair->key, &pair->certificate, NULL) != 1)
+    if (PKCS12_parse(file, password, &pair->key, &pair->certificate, &pair->others) != 1)
         problem = password ? "is not opened by AZURE_CLIENT_CERTIFICATE_PASSWORD (or it has an old "
                              "encryption: export it again with AES-256)"
                            : "needs AZURE_CLIENT_CERTIFICATE_PASSWORD";
@@ -126,16 +129,68 @@ static void write_part(json_t *value, GString *out)
     json_decref(value);
 }
 
-static json_t *make_header(X509 *certificate)
+static bool set_thumbprint(json_t *header, const char *name, X509 *certificate, const EVP_MD *how)
 {
     unsigned char digest[EVP_MAX_MD_SIZE];
     unsigned int size = 0;
     g_autoptr(GString) thumbprint = g_string_new(NULL);
 
-    if (X509_digest(certificate, EVP_sha256(), digest, &size) != 1)
-        return NULL;
+    if (X509_digest(certificate, how, digest, &size) != 1)
+        return false;
     write_base64url(digest, size, thumbprint);
-    return json_pack("{s:s, s:s, s:s}", "alg", "PS256", "typ", "JWT", "x5t#S256", thumbprint->str);
+    return json_object_set_new(header, name, json_string(thumbprint->str)) == 0;
+}
+
+/* Standard base64 with padding (RFC 7515 4.1.6). */
+static bool add_to_chain(json_t *chain, X509 *certificate)
+{
+    unsigned char *bytes = NULL;
+    int size = i2d_X509(certificate, &bytes);
+
+    if (size <= 0)
+        return false;
+    g_autofree char *text = g_base64_encode(bytes, (gsize)size);
+    OPENSSL_free(bytes);
+    return json_array_append_new(chain, json_string(text)) == 0;
+}
+
+/* The leaf, then each one's issuer as far as the file has it. New reference, or NULL. */
+static json_t *make_chain(const struct pair *pair)
+{
+    json_t *chain = json_array();
+    X509 *last = pair->certificate;
+    bool good = add_to_chain(chain, last);
+    int count = sk_X509_num(pair->others); /* -1: none */
+
+    for (int length = 1; good && last && length <= count;) {
+        X509 *issuer = NULL;
+        for (int i = 0; i < count && !issuer; i++)
+            if (sk_X509_value(pair->others, i) != last &&
+                X509_check_issued(sk_X509_value(pair->others, i), last) == X509_V_OK)
+                issuer = sk_X509_value(pair->others, i);
+        good = !issuer || add_to_chain(chain, issuer);
+        length++;
+        last = issuer;
+    }
+    if (good)
+        return chain;
+    json_decref(chain);
+    return NULL;
+}
+
+static json_t *make_header(const struct pair *pair, const struct certificate_use *use)
+{
+    json_t *header = json_pack("{s:s, s:s}", "alg", use->adfs ? "RS256" : "PS256", "typ", "JWT");
+    bool good = set_thumbprint(header, use->adfs ? "x5t" : "x5t#S256", pair->certificate,
+                               use->adfs ? EVP_sha1() : EVP_sha256());
+    json_t *chain = good && use->chain ? make_chain(pair) : NULL;
+
+    if (chain)
+        json_object_set_new(header, "x5c", chain);
+    if (good && (chain || !use->chain))
+        return header;
+    json_decref(header);
+    return NULL;
 }
 
 static json_t *make_claims(const char *client_id, const char *audience)
@@ -148,15 +203,16 @@ static json_t *make_claims(const char *client_id, const char *audience)
                      client_id, "jti", id, "nbf", now, "exp", now + VALID_S);
 }
 
-static bool sign(EVP_PKEY *key, const GString *text, unsigned char *signature, size_t *size)
+static bool sign(EVP_PKEY *key, bool pss, const GString *text, unsigned char *signature,
+                 size_t *size)
 {
     EVP_MD_CTX *context = EVP_MD_CTX_new();
     EVP_PKEY_CTX *parameters = NULL;
     bool done =
         EVP_DigestSignInit(context, &parameters, EVP_sha256(), NULL, key) == 1 &&
-        EVP_PKEY_CTX_set_rsa_padding(parameters, RSA_PKCS1_PSS_PADDING) == 1 &&
-        EVP_PKEY_CTX_set_rsa_pss_saltlen(parameters, 32) == 1 &&
-        EVP_PKEY_CTX_set_rsa_mgf1_md(parameters, EVP_sha256()) == 1 &&
+        (!pss || (EVP_PKEY_CTX_set_rsa_padding(parameters, RSA_PKCS1_PSS_PADDING) == 1 &&
+                  EVP_PKEY_CTX_set_rsa_pss_saltlen(parameters, 32) == 1 &&
+                  EVP_PKEY_CTX_set_rsa_mgf1_md(parameters, EVP_sha256()) == 1)) &&
         EVP_DigestSign(context, signature, size, (const unsigned char *)text->str, text->len) == 1;
 
     EVP_MD_CTX_free(context);
@@ -164,11 +220,11 @@ static bool sign(EVP_PKEY *key, const GString *text, unsigned char *signature, s
 }
 
 /* NULL when OpenSSL refuses. */
-static struct roll_secret *make_assertion(const struct pair *pair, const char *client_id,
-                                          const char *audience)
+static struct roll_secret *make_assertion(const struct pair *pair,
+                                          const struct certificate_use *use)
 {
-    json_t *header = make_header(pair->certificate);
-    json_t *claims = make_claims(client_id, audience);
+    json_t *header = make_header(pair, use);
+    json_t *claims = make_claims(use->client_id, use->audience);
     size_t size = (size_t)EVP_PKEY_get_size(pair->key);
     g_autofree unsigned char *signature = g_malloc0(size);
     struct roll_secret *assertion = NULL;
@@ -178,11 +234,12 @@ static struct roll_secret *make_assertion(const struct pair *pair, const char *c
         json_decref(claims);
         return NULL;
     }
-    GString *text = g_string_sized_new(8192); /* does not grow, so that no copy stays */
+    /* Does not grow, so that no copy stays: a chain is as long as its file at most. */
+    GString *text = g_string_sized_new(use->chain ? 2 * FILE_MAX_BYTES : 8192);
     write_part(header, text);
     g_string_append_c(text, '.');
     write_part(claims, text);
-    if (sign(pair->key, text, signature, &size)) {
+    if (sign(pair->key, !use->adfs, text, signature, &size)) {
         g_string_append_c(text, '.');
         write_base64url(signature, size, text);
         assertion = roll_secret_new(text->str, text->len);
@@ -192,24 +249,22 @@ static struct roll_secret *make_assertion(const struct pair *pair, const char *c
     return assertion;
 }
 
-struct roll_secret *certificate_assertion(const char *path, const char *password,
-                                          const char *client_id, const char *audience,
-                                          char **ret_problem)
+struct roll_secret *certificate_assertion(const struct certificate_use *use, char **ret_problem)
 {
     roll_auto(secret) struct roll_secret *bytes =
-        credential_read_file(path, FILE_MAX_BYTES, ret_problem);
+        credential_read_file(use->path, FILE_MAX_BYTES, ret_problem);
     struct roll_secret *assertion = NULL;
     struct pair pair = {0};
 
     if (!bytes)
         return NULL;
-    const char *problem = read_pair(bytes, password, &pair);
+    const char *problem = read_pair(bytes, use->password, &pair);
     if (!problem) {
-        assertion = make_assertion(&pair, client_id, audience);
+        assertion = make_assertion(&pair, use);
         problem = assertion ? NULL : "could not be used to sign";
     }
     if (problem)
-        *ret_problem = g_strdup_printf("'%s' %s", path, problem);
+        *ret_problem = g_strdup_printf("'%s' %s", use->path, problem);
     pair_clear(&pair);
     return assertion;
 }

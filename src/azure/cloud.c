@@ -1,7 +1,7 @@
 /* The clouds and where their services are. Source: REST reference 11, services reference 1.1. */
 #include <string.h>
 
-#include "rollbook/azure.h"
+#include "azure/cloud.h"
 
 struct cloud_row {
     const char *name, *arm, *audience, *login, *key_vault, *storage, *registry;
@@ -33,7 +33,7 @@ static struct roll_cloud *make(const struct cloud_row *row, const char *name, co
 
     cloud->name = g_strdup(name);
     cloud->arm = without_slash(arm ? arm : row->arm);
-    cloud->audience = g_strdup(arm ? cloud->arm : row->audience);
+    cloud->audience = arm ? g_strdup(cloud->arm) : g_strdup(row->audience);
     cloud->login = g_strdup(row->login);
     cloud->key_vault = g_strdup(row->key_vault);
     cloud->storage = g_strdup(row->storage);
@@ -53,6 +53,19 @@ static struct roll_error *make_sandbox(const char *arm_url, struct roll_cloud **
     return NULL;
 }
 
+static struct roll_cloud *make_custom(const char *url)
+{
+    struct roll_cloud *cloud = g_new0(struct roll_cloud, 1);
+
+    cloud->name = g_strdup(url);
+    cloud->arm = without_slash(url);
+    cloud->key_vault = g_strdup("");
+    cloud->storage = g_strdup("");
+    cloud->registry = g_strdup("");
+    cloud->lookup = cloud_lookup_new(cloud);
+    return cloud;
+}
+
 struct roll_error *roll_cloud_new(const char *name, const char *arm_url,
                                   struct roll_cloud **ret_cloud)
 {
@@ -67,7 +80,7 @@ struct roll_error *roll_cloud_new(const char *name, const char *arm_url,
         }
     }
     if (roll_url_is_https(name)) {
-        *ret_cloud = make(&clouds[0], name, name);
+        *ret_cloud = make_custom(name);
         return NULL;
     }
     return roll_error_new(ROLL_E_INVALID,
@@ -80,6 +93,7 @@ void roll_cloud_free(struct roll_cloud *cloud)
 {
     if (!cloud)
         return;
+    cloud_lookup_free(cloud->lookup);
     g_free(cloud->name);
     g_free(cloud->arm);
     g_free(cloud->audience);

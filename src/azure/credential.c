@@ -4,6 +4,7 @@
  * everything and fails ends the chain, since the next one would be somebody else. */
 #include <string.h>
 
+#include "azure/cloud.h"
 #include "azure/credential.h"
 #include "rollbook/log.h"
 #include "rollbook/time.h"
@@ -123,7 +124,9 @@ static void token_free(gpointer data)
 {
     struct token *token = data;
 
-    if (token->fetching)
+    if (token->waits_for_cloud)
+        cloud_forget(token->credential->cloud, token);
+    else if (token->fetching)
         token->source->stop(token);
     g_free(token->claims);
     roll_loop_cancel_timer(token->credential->loop, token->timer);
@@ -131,6 +134,7 @@ static void token_free(gpointer data)
     roll_error_free(token->err);
     g_array_unref(token->waiters);
     g_string_free(token->tried, TRUE);
+    g_free(token->key);
     g_free(token->audience);
     g_free(token);
 }
@@ -167,17 +171,19 @@ void roll_credential_free(struct roll_credential *credential)
 
 static struct token *need_token(struct roll_credential *credential, const char *audience)
 {
-    const char *wanted = audience ? audience : credential->cloud->audience;
+    const struct roll_cloud *cloud = credential->cloud;
+    const char *wanted = audience ? audience : cloud->lookup ? "" : cloud->audience;
     struct token *token = g_hash_table_lookup(credential->tokens, wanted);
 
     if (token)
         return token;
     token = g_new0(struct token, 1);
     token->credential = credential;
-    token->audience = g_strdup(wanted);
+    token->key = g_strdup(wanted);
+    token->audience = *wanted ? g_strdup(wanted) : NULL;
     token->waiters = g_array_new(FALSE, FALSE, sizeof(struct waiter));
     token->tried = g_string_new(NULL);
-    g_hash_table_insert(credential->tokens, token->audience, token);
+    g_hash_table_insert(credential->tokens, token->key, token);
     return token;
 }
 
@@ -288,14 +294,40 @@ void token_unavailable(struct token *token, char *why)
     try_sources(token);
 }
 
+static void fetch_from_sources(struct token *token)
+{
+    struct roll_credential *credential = token->credential;
+
+    if (!token->audience)
+        token->audience = g_strdup(credential->cloud->audience);
+    token->next = credential->worked[0] ? credential->worked : credential->sources;
+    g_string_truncate(token->tried, 0);
+    try_sources(token);
+}
+
+static void on_cloud(void *user, const struct roll_error *err)
+{
+    struct token *token = user;
+
+    token->waits_for_cloud = false;
+    if (!err) {
+        fetch_from_sources(token);
+        return;
+    }
+    g_string_assign(token->tried, err->message);
+    end_without_token(token);
+}
+
 static void fetch(struct token *token)
 {
     struct roll_credential *credential = token->credential;
 
     token->fetching = true;
-    token->next = credential->worked[0] ? credential->worked : credential->sources;
-    g_string_truncate(token->tried, 0);
-    try_sources(token);
+    token->waits_for_cloud = !cloud_is_known(credential->cloud);
+    if (token->waits_for_cloud)
+        cloud_look_up(credential->cloud, credential->loop, on_cloud, token);
+    else
+        fetch_from_sources(token);
 }
 
 static void use_static(struct token *token)

@@ -48,7 +48,8 @@ struct roll_credential {
 
 struct token {
     struct roll_credential *credential; /* borrowed */
-    char *audience;
+    char *key;                  /* in the cache: the audience, or "" for a custom cloud's ARM */
+    char *audience;             /* or NULL until the cloud has told it */
     struct roll_secret *secret; /* or NULL */
     int64_t expires_at;         /* boot ms */
     int64_t renew_at;           /* boot ms: from here on a new one is fetched first */
@@ -57,6 +58,7 @@ struct token {
     struct roll_error *err;     /* for the waiters, until they are answered */
 
     bool fetching;
+    bool waits_for_cloud;                   /* with fetching: before the first source */
     const struct token_source *source;      /* that is tried */
     const struct token_source *const *next; /* after it */
     GString *tried;                         /* what each lacked */
@@ -123,6 +125,9 @@ struct login {
 };
 /* By variables, after the plan's tenant. */
 struct login login_of_environment(const struct roll_credential *credential);
+/* Whether the login is AD FS (of a cloud without Entra): by the authority's end or the tenant's
+ * name. */
+bool login_is_adfs(const struct roll_credential *credential, const struct login *login);
 char *login_lacks(const struct roll_credential *credential, const struct login *login);
 /* Where tokens are asked for ("token"), and what an assertion must be addressed to; or where a
  * device code is ("devicecode"). Owned by the caller. */
@@ -149,12 +154,16 @@ const char *login_advice(const char *text);
 
 /* ---- certificate.c ---- */
 
+struct certificate_use {
+    const char *path, *password;      /* password NULL: none */
+    const char *client_id, *audience; /* audience: the token endpoint */
+    bool chain; /* x5c: the certificate and those above it, for a registration by subject and issuer
+                 */
+    bool adfs;  /* RS256 and the SHA-1 thumbprint, which AD FS knows */
+};
 /* A JWT that proves possession of the certificate's key (PS256, x5t#S256), good for ten minutes.
- * password NULL: none. *ret_problem (owned by the caller) says why NULL came. Source: services
- * reference 1.3. */
-struct roll_secret *certificate_assertion(const char *path, const char *password,
-                                          const char *client_id, const char *audience,
-                                          char **ret_problem);
+ * *ret_problem (owned by the caller) says why NULL came. Source: services reference 1.3. */
+struct roll_secret *certificate_assertion(const struct certificate_use *use, char **ret_problem);
 
 /* ---- claims.c ---- */
 

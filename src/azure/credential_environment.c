@@ -1,5 +1,7 @@
 /* A client secret or a client certificate named by the environment. Source: services reference
  * 1.2, 1.3, 1.7. */
+#include <string.h>
+
 #include "azure/credential.h"
 
 static char *lacks(const struct roll_credential *credential)
@@ -15,13 +17,24 @@ static char *lacks(const struct roll_credential *credential)
     return NULL;
 }
 
+static bool is_true(const char *text)
+{
+    return text && (strcmp(text, "1") == 0 || g_ascii_strcasecmp(text, "true") == 0);
+}
+
 /* The file is read for every token, so that a renewed certificate is taken at once. */
 static void fetch_by_certificate(struct token *token, const struct login *login)
 {
     g_autofree char *url = login_url(token->credential, login, "token"), *problem = NULL;
-    roll_auto(secret) struct roll_secret *assertion = certificate_assertion(
-        credential_variable("AZURE_CLIENT_CERTIFICATE_PATH"),
-        credential_variable("AZURE_CLIENT_CERTIFICATE_PASSWORD"), login->client_id, url, &problem);
+    struct certificate_use use = {
+        .path = credential_variable("AZURE_CLIENT_CERTIFICATE_PATH"),
+        .password = credential_variable("AZURE_CLIENT_CERTIFICATE_PASSWORD"),
+        .client_id = login->client_id,
+        .audience = url,
+        .chain = is_true(credential_variable("AZURE_CLIENT_SEND_CERTIFICATE_CHAIN")),
+        .adfs = login_is_adfs(token->credential, login),
+    };
+    roll_auto(secret) struct roll_secret *assertion = certificate_assertion(&use, &problem);
 
     if (assertion)
         login_with_assertion(token, login, "client certificate", roll_secret_reveal(assertion));

@@ -13,6 +13,22 @@ static const char *authority_of(const struct roll_credential *credential)
     return host ? host : credential->cloud->login;
 }
 
+/* AD FS has one tenant, no version 2.0, and RS256. */
+static bool ends_in_adfs(const char *authority)
+{
+    size_t size = authority ? strlen(authority) : 0;
+
+    while (size > 0 && authority[size - 1] == '/')
+        size--;
+    return size >= 5 && g_ascii_strncasecmp(authority + size - 5, "/adfs", 5) == 0;
+}
+
+bool login_is_adfs(const struct roll_credential *credential, const struct login *login)
+{
+    return ends_in_adfs(authority_of(credential)) ||
+           (login->tenant && g_ascii_strcasecmp(login->tenant, "adfs") == 0);
+}
+
 struct login login_of_environment(const struct roll_credential *credential)
 {
     return (struct login){
@@ -35,11 +51,11 @@ char *login_lacks(const struct roll_credential *credential, const struct login *
 
     if (!login->client_id)
         return g_strdup("AZURE_CLIENT_ID is not set");
-    if (!login->tenant)
+    if (!login->tenant && !ends_in_adfs(authority))
         return g_strdup("AZURE_TENANT_ID is not set, and the plan names no tenant");
-    if (!is_plain(login->tenant, ".-"))
+    if (login->tenant && !is_plain(login->tenant, ".-"))
         return g_strdup("AZURE_TENANT_ID is no tenant");
-    if (!roll_url_is_https(authority) && !roll_url_is_loopback(authority))
+    if (authority && !roll_url_is_https(authority) && !roll_url_is_loopback(authority))
         return g_strdup("AZURE_AUTHORITY_HOST is no https address");
     return NULL;
 }
@@ -49,8 +65,13 @@ char *login_url(const struct roll_credential *credential, const struct login *lo
 {
     const char *authority = authority_of(credential);
 
-    return g_strdup_printf("%s%s%s/oauth2/v2.0/%s", authority,
-                           g_str_has_suffix(authority, "/") ? "" : "/", login->tenant, address);
+    const char *slash = g_str_has_suffix(authority, "/") ? "" : "/";
+
+    if (ends_in_adfs(authority))
+        return g_strdup_printf("%s%soauth2/%s", authority, slash, address);
+    if (login_is_adfs(credential, login))
+        return g_strdup_printf("%s%sadfs/oauth2/%s", authority, slash, address);
+    return g_strdup_printf("%s%s%s/oauth2/v2.0/%s", authority, slash, login->tenant, address);
 }
 
 const char *login_federation_audience(const struct roll_credential *credential)

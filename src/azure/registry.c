@@ -7,6 +7,7 @@
 
 #include "azure/arm.h"
 #include "azure/challenge.h"
+#include "azure/cloud.h"
 #include "azure/credential.h"
 #include "rollbook/digest.h"
 #include "rollbook/time.h"
@@ -242,8 +243,9 @@ static bool is_azure_registry(const struct lookup *lookup)
 {
     if (!lookup->credential || lookup->credential->cloud->sandbox)
         return false;
-    g_autofree char *suffix = g_strconcat(".", lookup->credential->cloud->registry, NULL);
-    return g_str_has_suffix(lookup->host, suffix);
+    const char *own = lookup->credential->cloud->registry;
+    g_autofree char *suffix = g_strconcat(".", own, NULL);
+    return *own && g_str_has_suffix(lookup->host, suffix);
 }
 
 static void ask_anonymously(struct lookup *lookup, const struct roll_http_reply *reply)
@@ -312,12 +314,21 @@ static bool split_name(struct lookup *lookup, const char *name)
     return !strstr(lookup->repository, "..") && !strstr(lookup->repository, "//");
 }
 
+/* Known or not: an image that needs no token is found all the same. */
+static void on_cloud(void *user, const struct roll_error *err)
+{
+    (void)err;
+    ask_manifest(user, "HEAD", on_manifest);
+}
+
 static void on_start(void *user)
 {
     struct lookup *lookup = user;
 
     if (lookup->problem)
         end_with(lookup, ROLL_ARM_REFUSED, 0, "NAME_INVALID", lookup->problem);
+    else if (lookup->credential && !cloud_is_known(lookup->credential->cloud))
+        cloud_look_up(lookup->credential->cloud, lookup->loop, on_cloud, lookup);
     else
         ask_manifest(lookup, "HEAD", on_manifest);
 }

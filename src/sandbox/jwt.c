@@ -184,6 +184,19 @@ static bool is_signed_by(const struct sandbox_jwt *jwt, X509 *certificate)
     return good;
 }
 
+/* Registered: itself, or whoever issued it (by subject and issuer). Where nothing is, all are. */
+static bool is_registered(X509 *certificate, const GPtrArray *known)
+{
+    bool found = known->len == 0;
+
+    for (guint i = 0; i < known->len && !found; i++) {
+        X509 *one = known->pdata[i];
+        found = X509_cmp(one, certificate) == 0 ||
+                X509_verify(certificate, X509_get0_pubkey(one)) == 1;
+    }
+    return found;
+}
+
 enum sandbox_signature sandbox_jwt_verify(const struct sandbox_jwt *jwt, const GPtrArray *known)
 {
     X509 *certificate = carried(jwt->header);
@@ -198,7 +211,9 @@ enum sandbox_signature sandbox_jwt_verify(const struct sandbox_jwt *jwt, const G
     if (!certificate)
         return known->len > 0 || json_object_get(jwt->header, "x5c") ? SANDBOX_SIGNATURE_WRONG
                                                                      : SANDBOX_SIGNATURE_UNKNOWN;
-    bool good = is_named(certificate, jwt->header) && is_signed_by(jwt, certificate);
+    bool good = is_registered(certificate, known) && is_named(certificate, jwt->header) &&
+                is_signed_by(jwt, certificate);
+    ERR_clear_error();
     X509_free(certificate);
     return good ? SANDBOX_SIGNATURE_GOOD : SANDBOX_SIGNATURE_WRONG;
 }

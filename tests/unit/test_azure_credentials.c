@@ -367,8 +367,9 @@ START_TEST(test_azure_credentials__the_thumbprint_is_the_certificates_own)
     BIO *bio = BIO_new_mem_buf(strstr(text + 1, "-----BEGIN CERT"), -1); /* the second one */
     X509 *own = PEM_read_bio_X509(bio, NULL, NULL, NULL);
     ck_assert_int_eq(X509_digest(own, EVP_sha256(), digest, &digest_size), 1);
-    roll_auto(secret) struct roll_secret *assertion =
-        certificate_assertion(path, NULL, "c", "https://login.example", &problem);
+    struct certificate_use made = {
+        .path = path, .client_id = "c", .audience = "https://login.example"};
+    roll_auto(secret) struct roll_secret *assertion = certificate_assertion(&made, &problem);
     ck_assert_ptr_nonnull(assertion);
     g_auto(GStrv) parts = g_strsplit(roll_secret_reveal(assertion), ".", -1);
     roll_auto(json) json_t *header = decode_json(parts[0]);

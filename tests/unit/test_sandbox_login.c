@@ -2,6 +2,7 @@
  * refusal. */
 #include <openssl/evp.h>
 #include <openssl/pem.h>
+#include <openssl/pkcs12.h>
 #include <openssl/rsa.h>
 #include <openssl/x509.h>
 
@@ -230,11 +231,13 @@ static char *make_pair(const char *name)
 
 /* A form with an assertion that this program's own code has signed. audience: a path of the login.
  */
-static char *own_form(const char *path, const char *audience)
+static char *own_form(const char *path, const char *audience, bool chain, bool adfs)
 {
     g_autofree char *url = g_strconcat(peer.url, audience, NULL);
     g_autofree char *problem = NULL;
-    struct roll_secret *assertion = certificate_assertion(path, NULL, "app-1", url, &problem);
+    struct certificate_use use = {
+        .path = path, .client_id = "app-1", .audience = url, .chain = chain, .adfs = adfs};
+    struct roll_secret *assertion = certificate_assertion(&use, &problem);
 
     ck_assert_msg(assertion, "%s", problem ? problem : "");
     char *form = g_strconcat(APP ARM_SCOPE BY_ASSERTION, roll_secret_reveal(assertion), NULL);
@@ -247,10 +250,12 @@ START_TEST(test_sandbox_login__an_assertion_is_checked_against_the_known_certifi
     g_autofree char *known = make_pair("known.pem"), *other = make_pair("other.pem");
     const char *const files[] = {known, NULL};
     start(files, 0);
-    g_autofree char *good = own_form(known, TOKEN);
-    g_autofree char *unknown = own_form(other, TOKEN);
-    g_autofree char *elsewhere = own_form(known, "/contoso.com/oauth2/v2.0/token");
+    g_autofree char *good = own_form(known, TOKEN, false, false);
+    g_autofree char *unknown = own_form(other, TOKEN, false, false);
+    g_autofree char *elsewhere = own_form(known, "/contoso.com/oauth2/v2.0/token", false, false);
     expect_only(&peer, 200, "POST", TOKEN, good);
+    g_autofree char *adfs = own_form(known, "/adfs/oauth2/token", false, true);
+    expect_only(&peer, 200, "POST", "/adfs/oauth2/token", adfs);
     refused(unknown, 401, "invalid_client", 700027);
     refused(elsewhere, 401, "invalid_client", 700023);
     /* One character of the signature. */
@@ -264,8 +269,90 @@ START_TEST(test_sandbox_login__without_known_certificates_the_claims_decide)
 {
     g_autofree char *pair = make_pair("any.pem");
     start(NULL, 0);
-    g_autofree char *form = own_form(pair, TOKEN);
+    g_autofree char *form = own_form(pair, TOKEN, false, false);
     expect_only(&peer, 200, "POST", TOKEN, form);
+    g_autofree char *with_chain = own_form(pair, TOKEN, true, false);
+    expect_only(&peer, 200, "POST", TOKEN, with_chain);
+    char *at = with_chain + strlen(with_chain) - 20;
+    *at = *at == 'A' ? 'B' : 'A';
+    refused(with_chain, 401, "invalid_client", 700027);
+}
+END_TEST
+
+static X509 *issue(EVP_PKEY *key, const char *subject, EVP_PKEY *issuer_key, const char *issuer)
+{
+    X509 *certificate = X509_new();
+    X509_NAME *name = X509_get_subject_name(certificate);
+
+    X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const guchar *)subject, -1, -1, 0);
+    name = X509_NAME_new();
+    X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const guchar *)issuer, -1, -1, 0);
+    X509_set_issuer_name(certificate, name);
+    X509_NAME_free(name);
+    X509_set_version(certificate, X509_VERSION_3);
+    X509_gmtime_adj(X509_getm_notBefore(certificate), -60);
+    X509_gmtime_adj(X509_getm_notAfter(certificate), 3600);
+    X509_set_pubkey(certificate, key);
+    ck_assert_int_gt(X509_sign(certificate, issuer_key, EVP_sha256()), 0);
+    return certificate;
+}
+
+/* PKCS#12 with the leaf, the root before the one between, as tools write it; DER of the three in
+ * ret_der. */
+static char *make_pkcs12(char *ret_der[3])
+{
+    EVP_PKEY *keys[3] = {EVP_RSA_gen(2048), EVP_RSA_gen(2048), EVP_RSA_gen(2048)};
+    X509 *chain[3] = {issue(keys[0], "leaf", keys[1], "between"),
+                      issue(keys[1], "between", keys[2], "root"),
+                      issue(keys[2], "root", keys[2], "root")};
+    STACK_OF(X509) *others = sk_X509_new_null();
+    char *path = g_build_filename(folder, "chain.pfx", NULL);
+    FILE *out = fopen(path, "w");
+
+    sk_X509_push(others, chain[2]);
+    sk_X509_push(others, chain[1]);
+    PKCS12 *file = PKCS12_create("pass", "roll", keys[0], chain[0], others, 0, 0, 0, 0, 0);
+    ck_assert_ptr_nonnull(file);
+    ck_assert_int_eq(i2d_PKCS12_fp(out, file), 1);
+    fclose(out);
+    PKCS12_free(file);
+    sk_X509_free(others);
+    for (int i = 0; i < 3; i++) {
+        unsigned char *der = NULL;
+        int size = i2d_X509(chain[i], &der);
+        ret_der[i] = g_base64_encode(der, (gsize)size);
+        OPENSSL_free(der);
+        X509_free(chain[i]);
+        EVP_PKEY_free(keys[i]);
+    }
+    return path;
+}
+
+START_TEST(test_sandbox_login__a_chain_is_sent_leaf_first)
+{
+    char *der[3];
+    g_autofree char *path = make_pkcs12(der), *problem = NULL;
+    start(NULL, 0);
+    g_autofree char *url = g_strconcat(peer.url, TOKEN, NULL);
+    struct certificate_use use = {
+        .path = path, .password = "pass", .client_id = "app-1", .audience = url, .chain = true};
+    struct roll_secret *assertion = certificate_assertion(&use, &problem);
+    ck_assert_msg(assertion, "%s", problem ? problem : "");
+    g_auto(GStrv) parts = g_strsplit(roll_secret_reveal(assertion), ".", -1);
+    g_autofree char *swapped =
+        g_strjoin(".", "x", parts[0], "x", NULL); /* the header in the middle */
+    json_t *header = claims_of(swapped);
+    ck_assert_uint_eq(json_array_size(at(header, "x5c")), 3);
+    ck_assert_str_eq(text_of(header, "x5c.0"), der[0]);
+    ck_assert_str_eq(text_of(header, "x5c.1"), der[1]);
+    ck_assert_str_eq(text_of(header, "x5c.2"), der[2]);
+    g_autofree char *form =
+        g_strconcat(APP ARM_SCOPE BY_ASSERTION, roll_secret_reveal(assertion), NULL);
+    expect_only(&peer, 200, "POST", TOKEN, form);
+    json_decref(header);
+    roll_secret_free(assertion);
+    for (int i = 0; i < 3; i++)
+        g_free(der[i]);
 }
 END_TEST
 
@@ -349,6 +436,7 @@ int main(void)
     tcase_add_test(tests,
                    test_sandbox_login__an_assertion_is_checked_against_the_known_certificate);
     tcase_add_test(tests, test_sandbox_login__without_known_certificates_the_claims_decide);
+    tcase_add_test(tests, test_sandbox_login__a_chain_is_sent_leaf_first);
     tcase_add_test(tests, test_sandbox_login__a_certificate_file_without_one_is_refused);
     tcase_add_test(tests, test_sandbox_login__discovery_needs_no_token);
     tcase_add_test(tests, test_sandbox_login__metadata_in_every_shape);
