@@ -107,6 +107,9 @@ struct roll_arm *roll_arm_new(struct roll_loop *loop, const struct roll_cloud *c
 void roll_arm_free(struct roll_arm *arm);
 ROLL_AUTO_DEFINE(arm, struct roll_arm, roll_arm_free)
 
+/* The next request fetches a new token: a role that was granted since may stand only there. */
+void roll_arm_renew(struct roll_arm *arm);
+
 /* Every call below: fn is called once, never before the call returns; what reply points to is borrowed until fn returns;
  * arguments are copied. A 401 is answered once with a new token, which has what a claims challenge demands. */
 
@@ -136,6 +139,15 @@ void roll_arm_poll(struct roll_arm *arm, const struct roll_arm_scope *scope, con
 void roll_arm_cancel(struct roll_arm *arm, const struct roll_arm_scope *scope, const char *name, roll_arm_fn fn, void *user);
 /* All pages, newest first as ARM gives them; at most top (0: 2,000) of them; body: {"value": [...]}. */
 void roll_arm_list(struct roll_arm *arm, const struct roll_arm_scope *scope, int top, roll_arm_fn fn, void *user);
+/* Only those in this provisioningState (the one filter that ARM takes); NULL: all. */
+void roll_arm_list_state(struct roll_arm *arm, const struct roll_arm_scope *scope, const char *state, int top, roll_arm_fn fn, void *user);
+/* HEAD: OK or NOT_FOUND, without body and code. */
+void roll_arm_exists(struct roll_arm *arm, const struct roll_arm_scope *scope, const char *name, roll_arm_fn fn, void *user);
+/* body: {"template": …}, normalised; no parameter values. */
+void roll_arm_export(struct roll_arm *arm, const struct roll_arm_scope *scope, const char *name, roll_arm_fn fn, void *user);
+/* Deletes the record, not what it deployed, and waits for the end. OK also when there was none; REFUSED with ScopeLocked (the
+ * message names the lock) or DeploymentActive. Never repeated blindly: LOST, then look. */
+void roll_arm_delete(struct roll_arm *arm, const struct roll_arm_scope *scope, const char *name, roll_arm_fn fn, void *user);
 /* All pages, nested deployments followed (at most depth 5, 2,000 operations); body: {"value":[operations]}; code, message:
  * the innermost cause of a failure, with `resource` in error_json. */
 void roll_arm_operations(struct roll_arm *arm, const struct roll_arm_scope *scope, const char *name, roll_arm_fn fn, void *user);
@@ -179,6 +191,44 @@ void roll_arm_group_get(struct roll_arm *arm, const char *subscription, const ch
 void roll_arm_group_put(struct roll_arm *arm, const char *subscription, const char *group, const char *location, const json_t *tags, roll_arm_fn fn, void *user);
 void roll_arm_resource_get(struct roll_arm *arm, const char *resource_id, const char *api_version, roll_arm_fn fn, void *user);
 void roll_arm_action(struct roll_arm *arm, const char *resource_id_and_action, const char *api_version, const char *body_text, const char *correlation_id, roll_arm_fn fn, void *user);
+
+/* Any resource: HEAD (OK or NOT_FOUND, without code; few types take it), and DELETE, which is waited for, at most an hour. OK
+ * also when it was not there. REST reference 6.2. */
+void roll_arm_resource_exists(struct roll_arm *arm, const char *resource_id, const char *api_version, roll_arm_fn fn, void *user);
+void roll_arm_resource_delete(struct roll_arm *arm, const char *resource_id, const char *api_version, roll_arm_fn fn, void *user);
+
+/* In which order several are deleted: an index into items for each, owned by the caller (g_free). What needs another one goes
+ * before it, what lies below another (`…/servers/s/databases/d`, extensions) before that; else the last first. A circle is
+ * broken where the fewest wait. */
+struct roll_arm_deletion {
+    const char *id;
+    const char *const *needs; /* ids of what it depends on, NULL-terminated, or NULL; those that are no items are ignored */
+};
+size_t *roll_arm_delete_order(const struct roll_arm_deletion *items, size_t count);
+
+/* Resource providers (REST reference 6.3). body: {"namespace","registrationState","resourceTypes":[{"resourceType","apiVersions"}]}.
+ * subscription NULL: the tenant's. */
+void roll_arm_provider_get(struct roll_arm *arm, const char *subscription, const char *space, roll_arm_fn fn, void *user);
+/* Registers and waits until it is Registered, at most within_ms: OK, or the refusal; LOST with a message when it takes longer. */
+void roll_arm_provider_register(struct roll_arm *arm, const char *subscription, const char *space, int64_t within_ms, roll_arm_fn fn, void *user);
+/* Of a provider's body. type: `Microsoft.Web/sites/slots`, without regard to case. The newest version that is no preview, else
+ * the newest; owned, NULL when the type is not offered. */
+char *roll_arm_provider_version(const json_t *provider, const char *type);
+bool roll_arm_provider_offers(const json_t *provider, const char *type, const char *api_version);
+
+/* Locks on a scope or resource (its id, "/subscriptions/…"), REST reference 6.4. at_scope: those that hold there, inherited ones
+ * too; else those at and below it. body: {"value":[{"id","name","properties":{"level","notes"}}]}. */
+void roll_arm_locks(struct roll_arm *arm, const char *scope_id, bool at_scope, roll_arm_fn fn, void *user);
+
+/* The activity log, newest first, REST reference 10.1. from_ms at most 90 days back. Of resource_group, resource_id, provider
+ * and correlation_id one counts (ARM takes no more): correlation_id before resource_id before resource_group before provider. */
+struct roll_arm_activity {
+    int64_t from_ms, to_ms; /* UTC; to_ms 0: now */
+    const char *resource_group, *resource_id, *provider, *correlation_id; /* or NULL */
+    const char *select;     /* names of fields with commas between, or NULL: all */
+    int max;                /* 0: 5,000 */
+};
+void roll_arm_activities(struct roll_arm *arm, const char *subscription, const struct roll_arm_activity *query, roll_arm_fn fn, void *user);
 
 /* Innermost cause of an error body (nested details, JSON inside text). New strings; NULL when there is none. */
 void roll_arm_error_leaf(const json_t *body, char **ret_code, char **ret_message);

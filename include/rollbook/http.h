@@ -61,6 +61,7 @@ enum roll_http_retry {
     ROLL_HTTP_RETRY_READ, /* GET, HEAD: UNSENT, LOST, 408, 429, 500, 502, 503, 504; exponential, full jitter, Retry-After
                              honoured, until deadline_ms. Also for a POST that may be repeated (tokens) */
     ROLL_HTTP_RETRY_POLL, /* as READ, but UNSENT is told at once: the caller has another address to ask */
+    ROLL_HTTP_RETRY_UNACCEPTED, /* UNSENT and 429: what was certainly not accepted may be sent again, nothing else */
 };
 
 struct roll_http_request {
@@ -101,7 +102,7 @@ typedef void (*roll_http_fn)(void *user, const struct roll_http_reply *reply);
 
 /* Never calls fn before it returns. The request is copied; secrets are referenced. Returns a handle for cancelling, valid
  * until fn was called. At most 64 transfers run at a time; others queue in order. A request without retry leaves at most
- * once: where libcurl would repeat it on a second connection, it ends as LOST. */
+ * once: where libcurl would repeat it on a second connection, it ends as LOST (RETRY_UNACCEPTED too). */
 struct roll_http_call *roll_http_send(struct roll_loop *loop, const struct roll_http_request *request, roll_http_fn fn, void *user);
 /* fn is not called any more. */
 void roll_http_cancel(struct roll_loop *loop, struct roll_http_call *call);

@@ -67,6 +67,14 @@ void roll_arm_free(struct roll_arm *arm)
     g_free(arm);
 }
 
+void roll_arm_renew(struct roll_arm *arm)
+{
+    struct roll_secret *token = credential_peek(arm->credential, NULL);
+
+    if (token)
+        credential_drop(arm->credential, NULL, token, NULL);
+}
+
 /* Its user belongs to fn from here on. */
 static void finish(struct arm_call *call, const struct roll_http_reply *reply,
                    const struct roll_error *err)

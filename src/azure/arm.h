@@ -65,6 +65,10 @@ char *arm_deployment_url(const struct roll_arm *arm, const struct roll_arm_scope
 char *arm_operations_url(const struct roll_arm *arm, const struct roll_arm_scope *scope,
                          const char *name);
 const char *arm_scope_subscription(const struct roll_arm_scope *scope); /* "" for the tenant */
+/* Each segment of an id encoded, slashes kept; suffix as it is ("", "/providers/…"). */
+char *arm_id_url(const struct roll_arm *arm, const char *id, const char *suffix,
+                 const char *api_version);
+char *arm_id_subscription(const char *id); /* "" when it has none */
 
 /* A scope that owns its texts, read from a deployment's id. */
 struct deployment_id {
@@ -84,6 +88,7 @@ enum arm_rule {
     ARM_LOCATION,   /* Location, or either: a state in the body decides, else 202 is running and
                        another 2xx the end */
     ARM_OBJECT,     /* a JSON object */
+    ARM_THERE,      /* HEAD: a 404 has no words, and is an answer all the same */
     ARM_ANY,
 };
 
@@ -119,7 +124,17 @@ typedef void (*arm_done_fn)(struct arm_answer *answer, bool polled, roll_arm_fn 
 void arm_wait(struct roll_arm *arm, const struct arm_request *request, int64_t until_ms,
               const char *subscription, arm_done_fn done, roll_arm_fn fn, void *user);
 
+/* As a roll_arm_fn wants it: what was polled to an end without success is REFUSED, with what (“the
+ * action”) in its message where ARM gives none. */
+void arm_settled(struct arm_answer *answer, bool polled, const char *what, roll_arm_fn fn,
+                 void *user);
+
 /* ---- list.c ---- */
+
+/* A list as a roll_arm_fn wants it: all pages from url on, at most max items; body: {"value": […]}.
+ */
+void arm_list(struct roll_arm *arm, const char *url, const char *subscription, size_t max,
+              roll_arm_fn fn, void *user);
 
 /* All pages from url on, at most max items; page_fn is called for each item (borrowed) in order,
  * then done. On a failure of any page done gets its answer. */

@@ -5,6 +5,7 @@
 
 #define WHAT_IF_MS (15 * 60 * 1000) /* ARM itself expands for 5 minutes at most */
 #define CANCEL_DEADLINE_MS (20 * 1000)
+#define DELETE_MS (10 * 60 * 1000)
 
 /* The recorded texts are put together, never re-written: what was hashed is what is sent. */
 static GString *make_body(const struct roll_arm_deployment *deployment, bool what_if)
@@ -51,7 +52,7 @@ void roll_arm_put(struct roll_arm *arm, const struct roll_arm_deployment *deploy
     arm_simple(arm, &request, ARM_DEPLOYMENT, fn, user);
 }
 
-/* ---- validate and what-if: they change nothing, so that they may be asked twice ---- */
+/* ---- validate and what-if ---- */
 
 static void ask(struct roll_arm *arm, const struct roll_arm_deployment *deployment,
                 const char *suffix, arm_done_fn done, roll_arm_fn fn, void *user)
@@ -64,7 +65,7 @@ static void ask(struct roll_arm *arm, const struct roll_arm_deployment *deployme
         .body = body->str,
         .body_size = body->len,
         .correlation_id = deployment->correlation_id,
-        .retry = ROLL_HTTP_RETRY_READ,
+        .retry = ROLL_HTTP_RETRY_UNACCEPTED,
     };
 
     arm_wait(arm, &request, WHAT_IF_MS, arm_scope_subscription(&deployment->scope), done, fn, user);
@@ -163,7 +164,6 @@ void roll_arm_poll(struct roll_arm *arm, const struct roll_arm_scope *scope, con
     arm_simple(arm, &request, name ? ARM_STATUS : ARM_LOCATION, fn, user);
 }
 
-/* Asked twice it says that there is nothing to cancel, so that it may be repeated. */
 void roll_arm_cancel(struct roll_arm *arm, const struct roll_arm_scope *scope, const char *name,
                      roll_arm_fn fn, void *user)
 {
@@ -171,9 +171,50 @@ void roll_arm_cancel(struct roll_arm *arm, const struct roll_arm_scope *scope, c
     struct arm_request request = {
         .method = "POST",
         .url = url,
-        .retry = ROLL_HTTP_RETRY_READ,
+        .retry = ROLL_HTTP_RETRY_UNACCEPTED,
         .deadline_ms = CANCEL_DEADLINE_MS,
     };
 
     arm_simple(arm, &request, ARM_ANY, fn, user);
+}
+
+/* ---- the record: is it there, its template, its end ---- */
+
+void roll_arm_exists(struct roll_arm *arm, const struct roll_arm_scope *scope, const char *name,
+                     roll_arm_fn fn, void *user)
+{
+    g_autofree char *url = arm_deployment_url(arm, scope, name, "");
+    struct arm_request request = {
+        .method = "HEAD",
+        .url = url,
+        .subscription = arm_scope_subscription(scope),
+        .retry = ROLL_HTTP_RETRY_READ,
+    };
+
+    arm_simple(arm, &request, ARM_THERE, fn, user);
+}
+
+void roll_arm_export(struct roll_arm *arm, const struct roll_arm_scope *scope, const char *name,
+                     roll_arm_fn fn, void *user)
+{
+    g_autofree char *url = arm_deployment_url(arm, scope, name, "/exportTemplate");
+    struct arm_request request = {
+        .method = "POST", .url = url, .retry = ROLL_HTTP_RETRY_UNACCEPTED};
+
+    arm_simple(arm, &request, ARM_OBJECT, fn, user);
+}
+
+static void record_deleted(struct arm_answer *answer, bool polled, roll_arm_fn fn, void *user)
+{
+    arm_settled(answer, polled, "the deletion", fn, user);
+}
+
+void roll_arm_delete(struct roll_arm *arm, const struct roll_arm_scope *scope, const char *name,
+                     roll_arm_fn fn, void *user)
+{
+    g_autofree char *url = arm_deployment_url(arm, scope, name, "");
+    struct arm_request request = {
+        .method = "DELETE", .url = url, .retry = ROLL_HTTP_RETRY_UNACCEPTED};
+
+    arm_wait(arm, &request, DELETE_MS, arm_scope_subscription(scope), record_deleted, fn, user);
 }

@@ -106,7 +106,7 @@ void arm_pages(struct roll_arm *arm, const char *url, const char *subscription, 
     ask_page(pages, url);
 }
 
-/* ---- deployments of a scope ---- */
+/* ---- lists as one reply ---- */
 
 struct list {
     json_t *items; /* owned */
@@ -140,16 +140,38 @@ static void list_done(void *user, struct arm_answer *answer)
     list_free(list);
 }
 
-void roll_arm_list(struct roll_arm *arm, const struct roll_arm_scope *scope, int top,
-                   roll_arm_fn fn, void *user)
+void arm_list(struct roll_arm *arm, const char *url, const char *subscription, size_t max,
+              roll_arm_fn fn, void *user)
 {
-    g_autofree char *all = arm_deployments_url(arm, scope);
-    g_autofree char *url = top > 0 ? g_strdup_printf("%s&$top=%d", all, top) : g_strdup(all);
     struct list *list = g_new0(struct list, 1);
 
     list->items = json_array();
     list->fn = fn;
     list->user = user;
-    arm_pages(arm, url, arm_scope_subscription(scope), top > 0 ? (size_t)top : LIST_MAX, add_item,
-              list_done, list, list_free);
+    arm_pages(arm, url, subscription, max, add_item, list_done, list, list_free);
+}
+
+/* ---- deployments of a scope ---- */
+
+void roll_arm_list_state(struct roll_arm *arm, const struct roll_arm_scope *scope,
+                         const char *state, int top, roll_arm_fn fn, void *user)
+{
+    g_autofree char *all = arm_deployments_url(arm, scope);
+    g_autoptr(GString) url = g_string_new(all);
+
+    if (state) {
+        g_autofree char *filter = g_strdup_printf("provisioningState eq '%s'", state);
+        g_string_append(url, "&$filter=");
+        roll_url_encode(filter, url);
+    }
+    if (top > 0)
+        g_string_append_printf(url, "&$top=%d", top);
+    arm_list(arm, url->str, arm_scope_subscription(scope), top > 0 ? (size_t)top : LIST_MAX, fn,
+             user);
+}
+
+void roll_arm_list(struct roll_arm *arm, const struct roll_arm_scope *scope, int top,
+                   roll_arm_fn fn, void *user)
+{
+    roll_arm_list_state(arm, scope, NULL, top, fn, user);
 }

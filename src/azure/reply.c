@@ -159,9 +159,9 @@ static void set_headers(struct arm_answer *answer, const struct roll_arm *arm, e
 
 static bool is_busy(const char *code)
 {
-    static const char *const busy[] = {
-        "DeploymentActive", "AnotherOperationInProgress", "RetryableErrorDueToAnotherOperation",
-        "ResourceGroupBeingDeleted", "DeploymentStackInNonTerminalState"};
+    static const char *const busy[] = {"DeploymentActive", "AnotherOperationInProgress",
+                                       "RetryableErrorDueToAnotherOperation",
+                                       "DeploymentStackInNonTerminalState"};
 
     for (size_t i = 0; code && i < G_N_ELEMENTS(busy); i++)
         if (g_ascii_strcasecmp(code, busy[i]) == 0)
@@ -169,16 +169,26 @@ static bool is_busy(const char *code)
     return false;
 }
 
-static enum roll_arm_outcome outcome_of_status(const struct arm_answer *answer, int status)
+/* Waited for (REST reference 7.2): another operation, by name; any other conflict or pause only
+ * where ARM says for how long. */
+static bool asks_to_wait(const struct arm_answer *answer, int status)
 {
     const char *outer = json_string_value(roll_json_get_nocase(error_of(answer->body), "code"));
 
-    if (is_busy(outer) || is_busy(answer->code))
+    if (status != 409 && status != 429)
+        return false;
+    return is_busy(outer) || is_busy(answer->code) ||
+           (status == 409 && answer->reply.retry_after_ms >= 0);
+}
+
+/* A 404 that says nothing is some proxy's: ARM's own has a code. Only HEAD brings none. */
+static enum roll_arm_outcome outcome_of_status(const struct arm_answer *answer, enum arm_rule rule,
+                                               int status)
+{
+    if (asks_to_wait(answer, status))
         return ROLL_ARM_BUSY;
-    if (status == 409 && answer->reply.retry_after_ms >= 0)
-        return ROLL_ARM_BUSY; /* REST reference 7.3 */
     if (status == 404)
-        return ROLL_ARM_NOT_FOUND;
+        return answer->code || rule == ARM_THERE ? ROLL_ARM_NOT_FOUND : ROLL_ARM_LOST;
     if (status == 429)
         return ROLL_ARM_THROTTLED;
     if (status == 408 || status >= 500)
@@ -203,6 +213,7 @@ static const char *read_state(const struct arm_answer *answer, enum arm_rule rul
         return state ? state : status == 202 ? "Running" : "Succeeded";
     case ARM_OBJECT:
         return json_is_object(answer->body) ? "" : NULL;
+    case ARM_THERE:
     case ARM_ANY:
         return "";
     }
@@ -249,7 +260,7 @@ void arm_answer_read(struct arm_answer *answer, const struct roll_arm *arm, enum
         read_success(answer, rule, reply);
     } else {
         set_error(answer, reply, answer->body);
-        answer->reply.outcome = outcome_of_status(answer, reply->status);
+        answer->reply.outcome = outcome_of_status(answer, rule, reply->status);
     }
     answer->reply.correlation_id = answer->correlation_id;
     answer->reply.poll_url = answer->poll_url;

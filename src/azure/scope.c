@@ -75,6 +75,35 @@ char *arm_operations_url(const struct roll_arm *arm, const struct roll_arm_scope
                      "/operations");
 }
 
+/* ---- by id ---- */
+
+char *arm_id_url(const struct roll_arm *arm, const char *id, const char *suffix,
+                 const char *api_version)
+{
+    g_auto(GStrv) segments = g_strsplit(id, "/", -1);
+    GString *url = g_string_new(arm->cloud->arm);
+
+    for (char **segment = segments; *segment; segment++) {
+        if (**segment == '\0')
+            continue;
+        g_string_append_c(url, '/');
+        roll_url_encode(*segment, url);
+    }
+    g_string_append_printf(url, "%s?api-version=", suffix);
+    roll_url_encode(api_version, url);
+    return g_string_free(url, FALSE);
+}
+
+char *arm_id_subscription(const char *id)
+{
+    static const char prefix[] = "/subscriptions/";
+
+    if (g_ascii_strncasecmp(id, prefix, sizeof prefix - 1) != 0)
+        return g_strdup("");
+    const char *start = id + sizeof prefix - 1;
+    return g_strndup(start, strcspn(start, "/"));
+}
+
 /* ---- ids ---- */
 
 static bool is_word(const char *segment, const char *word)

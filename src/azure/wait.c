@@ -53,19 +53,23 @@ static void poll_later(struct waiting *waiting, int64_t retry_after_ms)
     arm_send(waiting->arm, &request, on_poll, waiting, waiting_free);
 }
 
-/* An operation that cannot be read goes on all the same; only what it says itself is its end. */
-static bool is_unreadable(const struct waiting *waiting, const struct arm_answer *answer)
+/* An operation that was not answered about goes on all the same. */
+static bool is_unreadable(const struct arm_answer *answer)
 {
-    switch (answer->reply.outcome) {
-    case ROLL_ARM_OK:
-        return false;
-    case ROLL_ARM_LOST:
-    case ROLL_ARM_UNSENT:
-    case ROLL_ARM_THROTTLED:
-        return true;
-    default:
-        return waiting->async;
-    }
+    return answer->reply.outcome == ROLL_ARM_LOST || answer->reply.outcome == ROLL_ARM_UNSENT ||
+           answer->reply.outcome == ROLL_ARM_THROTTLED;
+}
+
+/* A no of a Location is the operation's; of an Azure-AsyncOperation it says only that we may not
+ * look (REST reference 2.1). */
+static void end_of_look(const struct waiting *waiting, struct arm_answer *answer)
+{
+    if (!waiting->async || answer->reply.outcome == ROLL_ARM_OK ||
+        answer->reply.outcome == ROLL_ARM_NO_TOKEN)
+        return;
+    g_autofree char *message = g_strdup_printf("it was accepted, but its state cannot be read: %s",
+                                               answer->message ? answer->message : "");
+    arm_answer_fail(answer, ROLL_ARM_LOST, answer->code, message);
 }
 
 static void on_poll(void *user, const struct roll_http_reply *reply, const struct roll_error *err)
@@ -74,7 +78,7 @@ static void on_poll(void *user, const struct roll_http_reply *reply, const struc
     struct arm_answer answer;
 
     arm_answer_read(&answer, waiting->arm, waiting->async ? ARM_STATUS : ARM_LOCATION, reply, err);
-    bool unreadable = is_unreadable(waiting, &answer);
+    bool unreadable = is_unreadable(&answer);
     bool running = unreadable || (answer.reply.outcome == ROLL_ARM_OK &&
                                   !roll_arm_state_is_final(answer.reply.state));
     if (running && roll_boot_ms() < waiting->until && answer.reply.outcome != ROLL_ARM_NO_TOKEN) {
@@ -90,6 +94,8 @@ static void on_poll(void *user, const struct roll_http_reply *reply, const struc
     if (running)
         arm_answer_fail(&answer, ROLL_ARM_LOST, answer.code,
                         "it was accepted, but its end was not seen in time");
+    else
+        end_of_look(waiting, &answer);
     end(waiting, &answer, true);
 }
 
@@ -131,4 +137,19 @@ void arm_wait(struct roll_arm *arm, const struct arm_request *request, int64_t u
     waiting->until = roll_boot_ms() + until_ms;
     waiting->delay_ms = POLL_FIRST_MS;
     arm_send(arm, request, on_first, waiting, waiting_free);
+}
+
+void arm_settled(struct arm_answer *answer, bool polled, const char *what, roll_arm_fn fn,
+                 void *user)
+{
+    const char *state = answer->reply.state;
+
+    if (answer->reply.outcome == ROLL_ARM_OK && polled && state &&
+        g_ascii_strcasecmp(state, "Succeeded") != 0) {
+        g_autofree char *code = g_strdup(answer->code);
+        g_autofree char *message = answer->message ? g_strdup(answer->message)
+                                                   : g_strdup_printf("%s ended %s", what, state);
+        arm_answer_fail(answer, ROLL_ARM_REFUSED, code, message);
+    }
+    fn(user, &answer->reply);
 }

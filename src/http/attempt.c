@@ -89,7 +89,9 @@ static int on_departure(void *user, char *remote, char *local, int remote_port, 
     struct roll_http_call *call = user;
 
     (void)remote, (void)local, (void)remote_port, (void)local_port;
-    if (call->departures > 0 && call->retry == ROLL_HTTP_RETRY_NONE) {
+    bool once = call->retry == ROLL_HTTP_RETRY_NONE || call->retry == ROLL_HTTP_RETRY_UNACCEPTED;
+
+    if (call->departures > 0 && once) {
         call->problem = "the connection was closed before the reply";
         return CURL_PREREQFUNC_ABORT;
     }

@@ -202,7 +202,9 @@ static bool is_retryable(const struct roll_http_call *call, const struct roll_ht
     if (call->retry == ROLL_HTTP_RETRY_NONE)
         return false;
     if (reply->outcome == ROLL_HTTP_UNSENT)
-        return call->retry == ROLL_HTTP_RETRY_READ;
+        return call->retry != ROLL_HTTP_RETRY_POLL;
+    if (call->retry == ROLL_HTTP_RETRY_UNACCEPTED)
+        return reply->outcome == ROLL_HTTP_REPLIED && reply->status == 429;
     if (reply->outcome == ROLL_HTTP_LOST)
         return true;
     for (size_t i = 0; i < G_N_ELEMENTS(statuses); i++)

@@ -176,6 +176,22 @@ static struct roll_error *accept(struct sandbox_server *server, struct sandbox_r
     return sandbox_life_begin(server, deployment, request->now_ms);
 }
 
+/* What ARM does before it looks closer, for a deployment, validate and what-if: are the providers
+ * registered; is the history to be trimmed (REST reference 8.3). */
+static struct roll_error *preflight(struct sandbox_server *server,
+                                    const struct sandbox_request *request,
+                                    struct sandbox_reply *reply, struct sandbox_new *made)
+{
+    bool registered, full;
+    const json_t *resources = roll_template_run_resources(made->run->run);
+    ROLL_TRY(sandbox_registration_check(server, request->scope.subscription, resources,
+                                        request->now_ms, reply, &registered));
+    if (registered)
+        return groom(server, made->deployment, &full);
+    sandbox_new_clear(made);
+    return NULL;
+}
+
 struct roll_error *sandbox_request_deployment(struct sandbox_server *server,
                                               struct sandbox_request *request,
                                               struct sandbox_reply *reply, json_t **ret_body,
@@ -204,6 +220,8 @@ struct roll_error *sandbox_request_deployment(struct sandbox_server *server,
                                     roll_json_get_nocase(body, "properties"), reply, &good);
     if (!good)
         sandbox_new_clear(ret_made);
+    if (!err && ret_made->deployment)
+        err = preflight(server, request, reply, ret_made);
     g_string_free(strict, TRUE);
     *ret_body = body;
     return err;

@@ -267,6 +267,18 @@ void sandbox_provider_complete(const struct sandbox_id *id, json_t *body)
     }
 }
 
+const char *sandbox_provider_next_type(const char *prefix, const char *after)
+{
+    size_t i = 0;
+    while (after && i < G_N_ELEMENTS(additions) && additions[i].type != after)
+        i++;
+    for (; i < G_N_ELEMENTS(additions); i++)
+        if (g_str_has_prefix(additions[i].type, prefix) &&
+            (!after || strcmp(additions[i].type, after) != 0))
+            return additions[i].type;
+    return NULL;
+}
+
 static char *fake_key(const char *resource_id, const char *which)
 {
     g_autofree char *key = sandbox_key(resource_id);

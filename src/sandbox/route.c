@@ -23,6 +23,13 @@ struct route {
 /* The first match counts. REST reference 1.1, 6.1 and 6.2. */
 static const struct route routes[] = {
     {METHOD_GET, "sandbox/actions", sandbox_action_list},
+    {METHOD_POST, "sandbox/retire", sandbox_retire},
+    {METHOD_GET, "providers/{name}", sandbox_provider},
+    {METHOD_GET, "subscriptions/{subscription}/providers/{name}", sandbox_provider},
+    {METHOD_POST, "subscriptions/{subscription}/providers/{name}/register",
+     sandbox_provider_register},
+    {METHOD_POST, "subscriptions/{subscription}/providers/{name}/unregister",
+     sandbox_provider_unregister},
     {METHOD_GET, "subscriptions", sandbox_subscriptions},
     {METHOD_GET, "subscriptions/{subscription}", sandbox_subscription},
     {METHOD_GET, "subscriptions/{subscription}/resourcegroups", sandbox_group_list},

@@ -56,6 +56,17 @@ void sandbox_provider_complete(const struct sandbox_id *id, json_t *body);
 /* Whether a provider answers this member (below properties), or something below it, on its own. */
 bool sandbox_provider_adds(const char *type, const char *path);
 
+/* The next of the types that have something of their own, in lower case, whose name begins with
+ * prefix (lower case): after one that this gave, or the first for NULL. NULL at the end. */
+const char *sandbox_provider_next_type(const char *prefix, const char *after);
+
+/* *ret_registered is false, and MissingSubscriptionRegistration in reply, when a provider of these
+ * resources is not registered. */
+struct roll_error *sandbox_registration_check(struct sandbox_server *server,
+                                              const char *subscription, const json_t *resources,
+                                              int64_t now_ms, struct sandbox_reply *reply,
+                                              bool *ret_registered) ROLL_CHECKED;
+
 /* A fake, stable answer of a list* function. New reference. */
 json_t *sandbox_provider_list(const char *function, const char *resource_id);
 
@@ -106,5 +117,13 @@ struct roll_error *sandbox_task_result(struct sandbox_server *, struct sandbox_r
                                        struct sandbox_reply *);
 struct roll_error *sandbox_action_list(struct sandbox_server *, struct sandbox_request *,
                                        struct sandbox_reply *);
+struct roll_error *sandbox_provider(struct sandbox_server *, struct sandbox_request *,
+                                    struct sandbox_reply *);
+struct roll_error *sandbox_provider_register(struct sandbox_server *, struct sandbox_request *,
+                                             struct sandbox_reply *);
+struct roll_error *sandbox_provider_unregister(struct sandbox_server *, struct sandbox_request *,
+                                               struct sandbox_reply *);
+struct roll_error *sandbox_retire(struct sandbox_server *, struct sandbox_request *,
+                                  struct sandbox_reply *);
 
 #endif

@@ -1175,7 +1175,7 @@ START_TEST(test_azure__groups_are_read_and_made)
         "expect GET " GROUP
         "\nreply 404\n  body {\"error\":{\"code\":\"ResourceGroupNotFound\",\"message\":\"m\"}}\n"
         "expect PUT " GROUP "\n  has-body {\"location\":\"westeurope\"}\n"
-        "reply 503\n  header retry-after-ms: 1\n"
+        "reply 429\n  header retry-after-ms: 1\n"
         "reply 201\n  body {\"properties\":{\"provisioningState\":\"Succeeded\"}}\n",
         NULL);
     roll_arm_group_get(world.arm, group.subscription, group.resource_group, on_reply, &seen);
@@ -1187,6 +1187,29 @@ START_TEST(test_azure__groups_are_read_and_made)
     run(&world, &seen);
     ck_assert_int_eq(seen.outcome, ROLL_ARM_OK);
     ck_assert_str_eq(seen.state, "Succeeded");
+    clear(&seen);
+    close_world(&world);
+}
+END_TEST
+
+/* A PUT that may have made the group is followed by a look, never by another PUT. */
+START_TEST(test_azure__a_group_that_may_be_made_is_looked_for)
+{
+    struct world world;
+    struct seen seen = {0};
+
+    open_world(&world,
+               "in-order\nexpect PUT " GROUP " times 1\nreply 503\n"
+               "expect GET " GROUP " times 1\nreply 404\n  body "
+               "{\"error\":{\"code\":\"ResourceGroupNotFound\",\"message\":\"m\"}}\n"
+               "expect PUT " GROUP " times 1\nreply 201\n  fault drop\n"
+               "expect GET " GROUP " times 1\nreply 200\n  body "
+               "{\"properties\":{\"provisioningState\":\"Succeeded\"}}\n",
+               NULL);
+    roll_arm_group_put(world.arm, group.subscription, group.resource_group, "westeurope", NULL,
+                       on_reply, &seen);
+    run(&world, &seen);
+    ck_assert_int_eq(seen.outcome, ROLL_ARM_OK);
     clear(&seen);
     close_world(&world);
 }
@@ -1425,6 +1448,7 @@ static Suite *suite(void)
     tcase_add_loop_test(arm, test_azure__actions_are_followed_and_never_repeated, 0,
                         G_N_ELEMENTS(actions));
     tcase_add_test(arm, test_azure__groups_are_read_and_made);
+    tcase_add_test(arm, test_azure__a_group_that_may_be_made_is_looked_for);
     tcase_add_test(arm, test_azure__a_freed_client_calls_nobody);
     tcase_add_test(arm, test_azure__reads_are_paced_where_arm_counts_them);
     tcase_add_test(arm, test_azure__a_429_holds_all_reads_of_its_subscription);
