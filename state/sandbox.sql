@@ -100,6 +100,31 @@ CREATE INDEX activity_by_time ON activity (subscription, at);
 ALTER TABLE deployment ADD COLUMN on_error TEXT;
 ALTER TABLE operation ADD COLUMN kind TEXT NOT NULL DEFAULT 'Create';
 
+-- name: schema_3
+-- body is what GET answers; pending what is still to be done with what has left the stack. operation is that of the last change.
+CREATE TABLE stack (
+  serial INTEGER PRIMARY KEY AUTOINCREMENT,
+  key TEXT NOT NULL UNIQUE,
+  id TEXT NOT NULL,
+  scope TEXT NOT NULL,
+  state TEXT NOT NULL,
+  operation TEXT NOT NULL,
+  deployment INTEGER,
+  started_at INTEGER NOT NULL,
+  denies INTEGER NOT NULL,
+  body TEXT NOT NULL,
+  template TEXT NOT NULL,
+  pending TEXT
+) STRICT;
+CREATE INDEX stack_by_scope ON stack (scope, serial);
+CREATE INDEX stack_by_deployment ON stack (deployment);
+CREATE INDEX stack_that_denies ON stack (serial) WHERE denies = 1;
+CREATE TABLE stack_operation (
+  id TEXT PRIMARY KEY,
+  state TEXT NOT NULL,
+  error TEXT
+) STRICT, WITHOUT ROWID;
+
 -- name: setting_get
 SELECT value FROM setting WHERE name = :name
 
@@ -240,3 +265,38 @@ INSERT INTO action (target, name, body, correlation, at) VALUES (:target, :name,
 
 -- name: action_list
 SELECT target, name, body, correlation, at FROM action WHERE serial > :after ORDER BY serial LIMIT 1000
+
+-- name: stack_by_key
+SELECT serial, key, id, scope, state, operation, deployment, started_at, body, template, pending FROM stack WHERE key = :key
+
+-- name: stack_by_deployment
+SELECT serial, key, id, scope, state, operation, deployment, started_at, body, template, pending FROM stack
+WHERE deployment = :deployment
+
+-- name: stack_list
+SELECT serial, key, id, scope, state, operation, deployment, started_at, body, template, pending FROM stack
+WHERE scope = :scope AND serial > :after ORDER BY serial LIMIT :top
+
+-- name: stack_denying
+SELECT serial, key, id, scope, state, operation, deployment, started_at, body, template, pending FROM stack
+WHERE denies = 1 ORDER BY serial
+
+-- name: stack_put
+INSERT INTO stack (key, id, scope, state, operation, deployment, started_at, denies, body, template, pending)
+VALUES (:key, :id, :scope, :state, :operation, :deployment, :at, :denies, :body, :template, :pending)
+ON CONFLICT (key) DO UPDATE SET state = excluded.state, operation = excluded.operation, deployment = excluded.deployment,
+  started_at = excluded.started_at, denies = excluded.denies, body = excluded.body, template = excluded.template,
+  pending = excluded.pending
+
+-- name: stack_delete
+DELETE FROM stack WHERE key = :key
+
+-- name: stack_delete_scope
+DELETE FROM stack WHERE scope = :scope
+
+-- name: stack_operation_put
+INSERT INTO stack_operation (id, state, error) VALUES (:id, :state, :error)
+ON CONFLICT (id) DO UPDATE SET state = excluded.state, error = excluded.error
+
+-- name: stack_operation_get
+SELECT state, error FROM stack_operation WHERE id = :id

@@ -6,6 +6,7 @@
 #include "rollbook/fault.h"
 #include "rollbook/json.h"
 #include "sandbox/life.h"
+#include "sandbox/stack.h"
 #include "sandbox/store.h"
 #include "sandbox_sql.h"
 
@@ -70,15 +71,20 @@ static struct roll_error *settle(struct moment *moment, struct roll_error *err)
 /* ---- time ---- */
 
 static struct roll_error *run_task(struct sandbox_server *server, int64_t serial, const char *kind,
-                                   const char *target)
+                                   const char *target, int64_t at_ms)
 {
     struct roll_sql_stmt *stmt;
     ROLL_TRY(roll_sql_use(server->sql, SANDBOX_TASK_DONE, &stmt));
     roll_sql_bind_int(stmt, ":serial", serial);
     ROLL_TRY(roll_sql_run(stmt));
+    if (strcmp(kind, SANDBOX_STACK_TASK) == 0)
+        return sandbox_stack_clean(server, target, at_ms);
     if (strcmp(kind, "delete-group") != 0)
         return NULL;
     g_autofree char *key = sandbox_key(target);
+    ROLL_TRY(roll_sql_use(server->sql, SANDBOX_STACK_DELETE_SCOPE, &stmt));
+    roll_sql_bind_text(stmt, ":scope", key);
+    ROLL_TRY(roll_sql_run(stmt));
     ROLL_TRY(roll_sql_use(server->sql, SANDBOX_DEPLOYMENT_DELETE_SCOPE, &stmt));
     roll_sql_bind_text(stmt, ":scope", key);
     ROLL_TRY(roll_sql_run(stmt));
@@ -134,7 +140,7 @@ static struct roll_error *do_due(struct sandbox_server *server, struct due *due)
     struct moment moment = {.server = server, .at_ms = due->at_ms, .ready = G_QUEUE_INIT};
     struct roll_error *err = NULL;
     if (due->task)
-        return run_task(server, due->serial, due->kind, due->target);
+        return run_task(server, due->serial, due->kind, due->target, due->at_ms);
     while (!err && due->any && !due->task) {
         err = life_complete_operation(&moment, due->serial, due->position);
         due_clear(due);
@@ -217,6 +223,7 @@ struct roll_error *sandbox_life_cancel(struct sandbox_server *server,
 {
     struct moment moment = {.server = server, .at_ms = at_ms, .ready = G_QUEUE_INIT};
     ROLL_TRY(cancel(&moment, deployment));
+    ROLL_TRY(sandbox_stack_deployed(server, deployment, at_ms));
     ROLL_TRY(settle(&moment, life_end_parent(&moment, deployment)));
     return catch_up(server, at_ms);
 }

@@ -4,6 +4,7 @@
 
 #include "rollbook/json.h"
 #include "sandbox/life.h"
+#include "sandbox/stack.h"
 #include "sandbox/store.h"
 
 #define FAILED_TEXT                                                                                \
@@ -164,5 +165,6 @@ struct roll_error *life_end_deployment(struct moment *moment, struct sandbox_dep
     ROLL_TRY(sandbox_deployment_save(moment->server, deployment));
     sandbox_run_forget(moment->server, deployment->serial);
     ROLL_TRY(life_after_end(moment, deployment));
+    ROLL_TRY(sandbox_stack_deployed(moment->server, deployment, moment->at_ms));
     return life_end_parent(moment, deployment);
 }

@@ -5,6 +5,7 @@
 #include "rollbook/json.h"
 #include "sandbox/faults.h"
 #include "sandbox/life.h"
+#include "sandbox/stack.h"
 #include "sandbox/store.h"
 
 #define DEPLOYMENT_TYPE "Microsoft.Resources/deployments"
@@ -37,6 +38,22 @@ static struct roll_error *check_holder(struct sandbox_server *server, const stru
     if (!err && there)
         err = sandbox_lock_check(server, id, CHANGE_WRITE, &reply, &there);
     if (!err && !there)
+        *ret_failure = json_incref(json_object_get(reply.body, "error"));
+    sandbox_reply_clear(&reply);
+    return err;
+}
+
+/* A stack does not let others change what it manages. */
+static struct roll_error *check_stacks(struct sandbox_server *server,
+                                       const struct sandbox_deployment *deployment,
+                                       const struct sandbox_id *id, json_t **ret_failure)
+{
+    struct sandbox_reply reply;
+    bool free_to_write;
+    sandbox_reply_init(&reply);
+    struct roll_error *err =
+        sandbox_stack_check(server, id, "write", deployment->serial, NULL, &reply, &free_to_write);
+    if (!err && !free_to_write)
         *ret_failure = json_incref(json_object_get(reply.body, "error"));
     sandbox_reply_clear(&reply);
     return err;
@@ -95,6 +112,8 @@ static struct roll_error *write_resource(struct moment *moment,
         *ret_failure = told_to_fail(target, type);
     if (!*ret_failure)
         err = check_holder(server, &id, ret_failure);
+    if (!err && !*ret_failure)
+        err = check_stacks(server, deployment, &id, ret_failure);
     if (!err && !*ret_failure)
         err = life_as_failure(roll_template_run_body(run->run, (size_t)position, &body), target,
                               ret_failure);

@@ -4,6 +4,7 @@
 
 #include "rollbook/json.h"
 #include "rollbook/time.h"
+#include "sandbox/stack.h"
 #include "sandbox/store.h"
 #include "sandbox_sql.h"
 
@@ -25,6 +26,8 @@ static struct roll_error *put_resource(struct sandbox_server *server,
     ROLL_TRY(sandbox_group_require(server, &id->scope, reply, &there));
     if (there)
         ROLL_TRY(sandbox_lock_check(server, id, CHANGE_WRITE, reply, &there));
+    if (there)
+        ROLL_TRY(sandbox_stack_check_request(server, request, id, "write", reply, &there));
     if (!there)
         return NULL;
     ROLL_TRY(sandbox_store_put(server, id, sandbox_query(request, "api-version"), body,
@@ -100,12 +103,15 @@ static struct roll_error *act(struct sandbox_server *server, struct sandbox_requ
 }
 
 static struct roll_error *delete_resource(struct sandbox_server *server,
+                                          const struct sandbox_request *request,
                                           struct sandbox_reply *reply, const struct sandbox_id *id,
                                           bool known)
 {
     bool unlocked = true;
     if (known)
         ROLL_TRY(sandbox_lock_check(server, id, CHANGE_DELETE, reply, &unlocked));
+    if (known && unlocked)
+        ROLL_TRY(sandbox_stack_check_request(server, request, id, "delete", reply, &unlocked));
     if (!unlocked)
         return NULL;
     sandbox_reply_set(reply, known ? 200 : 204, NULL);
@@ -121,7 +127,7 @@ static struct roll_error *serve_resource(struct sandbox_server *server,
     if (request->method == METHOD_PUT)
         return write_resource(server, request, reply, id, NULL);
     if (request->method == METHOD_DELETE)
-        return delete_resource(server, reply, id, resource != NULL);
+        return delete_resource(server, request, reply, id, resource != NULL);
     if (!resource) {
         bool there = true;
         if (id->scope.kind == ROLL_SCOPE_GROUP)

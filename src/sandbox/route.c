@@ -7,6 +7,7 @@
 #include "sandbox/deployment.h"
 #include "sandbox/faults.h"
 #include "sandbox/login.h"
+#include "sandbox/stack.h"
 #include "sandbox/store.h"
 
 struct route {
@@ -65,8 +66,17 @@ static const struct route routes[] = {
     {METHOD_POST, DEPLOYMENTS "/{name}/whatif", sandbox_deployment_what_if},
     {METHOD_POST, DEPLOYMENTS "/{name}/exporttemplate", sandbox_deployment_export},
     {ANY, DEPLOYMENTS "/{rest}", NULL},
+    {METHOD_GET, RESOURCES "/deploymentstacks", sandbox_stack_list},
+    {METHOD_GET, RESOURCES "/deploymentstacks/{name}", sandbox_stack_get},
+    {METHOD_PUT, RESOURCES "/deploymentstacks/{name}", sandbox_stack_put},
+    {METHOD_DELETE, RESOURCES "/deploymentstacks/{name}", sandbox_stack_delete},
+    {METHOD_POST, RESOURCES "/deploymentstacks/{name}/validate", sandbox_stack_validate},
+    {METHOD_POST, RESOURCES "/deploymentstacks/{name}/exporttemplate", sandbox_stack_export},
+    {METHOD_GET, RESOURCES "/locations/{name}/deploymentstackoperationstatus/{item}",
+     sandbox_stack_status},
+    {METHOD_GET, RESOURCES "/locations/{name}/deploymentstackoperationresults/{item}",
+     sandbox_task_result},
     {ANY, RESOURCES "/deploymentstacks/{rest}", NULL},
-    {ANY, RESOURCES "/deploymentstacks", NULL},
     {ANY, RESOURCES "/deploymentstackswhatifresults/{rest}", NULL},
     {ANY, RESOURCES "/tags/{rest}", sandbox_tags},
     {ANY, "providers/microsoft.resourcegraph/{rest}", NULL},

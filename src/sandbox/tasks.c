@@ -4,8 +4,15 @@
 
 #include "rollbook/digest.h"
 #include "rollbook/json.h"
+#include "sandbox/stack.h"
 #include "sandbox/store.h"
 #include "sandbox_sql.h"
+
+/* Something is still to be done when its time has come. */
+static bool has_work(const char *kind)
+{
+    return strcmp(kind, "delete-group") == 0 || strcmp(kind, SANDBOX_STACK_TASK) == 0;
+}
 
 struct roll_error *sandbox_task_new(struct sandbox_server *server, const char *kind,
                                     const char *target, int64_t end_at_ms, int status,
@@ -25,8 +32,7 @@ struct roll_error *sandbox_task_new(struct sandbox_server *server, const char *k
     roll_sql_bind_int(stmt, ":end_at", end_at_ms);
     roll_sql_bind_int(stmt, ":status", status);
     roll_sql_bind_text(stmt, ":body", body ? text->str : NULL);
-    /* Only deleting a group has still something to do when its time has come. */
-    roll_sql_bind_int(stmt, ":done", strcmp(kind, "delete-group") != 0);
+    roll_sql_bind_int(stmt, ":done", !has_work(kind));
     ROLL_TRY(roll_sql_run(stmt));
     *ret_token = g_strdup(token);
     return NULL;

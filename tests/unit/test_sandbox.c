@@ -122,7 +122,7 @@ START_TEST(test_sandbox__refuses_what_arm_refuses_of_any_request)
     expect_error(&peer, 400, "InvalidUri", "GET", "/subscriptions/%zz" API, NULL);
     expect_error(&peer, 400, "InvalidRequestContent", "PUT", GROUP API, "{\"location\":");
     expect_error(&peer, 501, "NotImplemented", "GET",
-                 SUB "/providers/Microsoft.Resources/deploymentStacks" API, NULL);
+                 SUB "/providers/Microsoft.Resources/deploymentStacksWhatIfResults/x" API, NULL);
     expect_error(&peer, 501, "NotImplemented", "PUT", "/nonsense" API, "{}");
 }
 END_TEST
