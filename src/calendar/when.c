@@ -61,7 +61,7 @@ int64_t roll_cron_next(const struct roll_cron *cron, const struct roll_zone *zon
     for (minute = search(cron, minute, 1); minute >= 0; minute = search(cron, minute + 1, 1)) {
         int64_t instant = roll_zone_instant(zone, minute * MINUTE_MS);
         if (instant > after_ms) /* else of the first pass through a doubled hour */
-            return instant;
+            return in_range(instant) ? instant : ROLL_NEVER;
     }
     return ROLL_NEVER;
 }
