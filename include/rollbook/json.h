@@ -32,6 +32,21 @@ struct roll_error *roll_json_read(const char *text, size_t size, enum roll_diale
 struct roll_error *roll_json_parse(const char *text, size_t size, enum roll_dialect dialect,
                                    json_t **ret_value) ROLL_CHECKED;
 
+/* About what a value holds in memory, the allocator's own included: upper bounds, for limits. */
+enum {
+    ROLL_JSON_OBJECT_BYTES = 240,
+    ROLL_JSON_MEMBER_BYTES = 112, /* and the name's length; the value has its own */
+    ROLL_JSON_ARRAY_BYTES = 128,
+    ROLL_JSON_ITEM_BYTES = 16,
+    ROLL_JSON_NUMBER_BYTES = 32,
+    ROLL_JSON_STRING_BYTES = 80, /* and the text's length */
+};
+
+/* roll_json_parse for a text that nobody trusts: ROLL_E_LIMIT once the value takes more than max_bytes of memory (`[],`
+ * takes forty times its text). ret_bytes, which may be NULL: what it takes, as counted above. */
+struct roll_error *roll_json_parse_within(const char *text, size_t size, enum roll_dialect dialect, size_t max_bytes,
+                                          json_t **ret_value, size_t *ret_bytes) ROLL_CHECKED;
+
 /* Where a value (or, if it is a member, its name) stands in the original text: 1-based line and column, by RFC 6901
  * pointer. The nearest existing ancestor if the pointer leads nowhere. Scans the text; meant for error messages. */
 void roll_json_where(const char *text, size_t size, enum roll_dialect dialect, const char *pointer,

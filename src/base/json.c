@@ -27,6 +27,12 @@ struct roll_error *roll_json_read(const char *text, size_t size, enum roll_diale
 struct roll_error *roll_json_parse(const char *text, size_t size, enum roll_dialect dialect,
                                    json_t **ret_value)
 {
+    return roll_json_parse_within(text, size, dialect, SIZE_MAX, ret_value, NULL);
+}
+
+struct roll_error *roll_json_parse_within(const char *text, size_t size, enum roll_dialect dialect,
+                                          size_t max_bytes, json_t **ret_value, size_t *ret_bytes)
+{
     g_autoptr(GString) token = g_string_sized_new(4096);
     g_autoptr(GString) key = g_string_sized_new(256);
     g_autoptr(GString) string = g_string_sized_new(256);
@@ -38,14 +44,19 @@ struct roll_error *roll_json_parse(const char *text, size_t size, enum roll_dial
     builder.depth = 0;
     builder.key = key;
     builder.text = string;
+    builder.bytes = 0;
+    builder.max_bytes = max_bytes;
     roll_json_reader_init(&r, text, size, dialect, token);
     r.builder = &builder;
     struct roll_error *err = roll_json_read_document(&r);
-    if (err)
+    if (err) {
         json_decref(builder.root);
-    else
-        *ret_value = builder.root;
-    return err;
+        return err;
+    }
+    *ret_value = builder.root;
+    if (ret_bytes)
+        *ret_bytes = builder.bytes;
+    return NULL;
 }
 
 json_t *roll_json_get_nocase(const json_t *object, const char *name)

@@ -51,16 +51,48 @@ void roll_json_build_name(struct json_reader *r, size_t from)
     roll_json_unescape(r->out->str + from, r->out->len - from, r->builder->key);
 }
 
+static size_t bytes_of(const json_t *value)
+{
+    switch (json_typeof(value)) {
+    case JSON_OBJECT:
+        return ROLL_JSON_OBJECT_BYTES;
+    case JSON_ARRAY:
+        return ROLL_JSON_ARRAY_BYTES;
+    case JSON_STRING:
+        return ROLL_JSON_STRING_BYTES + json_string_length(value);
+    case JSON_INTEGER:
+    case JSON_REAL:
+        return ROLL_JSON_NUMBER_BYTES;
+    default:
+        return 0; /* jansson has one of each */
+    }
+}
+
+static struct roll_error *check_bytes(const struct json_reader *r, const char *at)
+{
+    int line = 0, column = 0;
+
+    if (r->builder->bytes <= r->builder->max_bytes)
+        return NULL;
+    roll_json_position(r->start, at, &line, &column);
+    return roll_error_new(ROLL_E_LIMIT,
+                          "line %d, column %d: the values so far take more than %zu KB of memory",
+                          line, column, r->builder->max_bytes >> 10);
+}
+
 /* Steals the value. */
 static void attach(struct json_builder *builder, json_t *value)
 {
     g_assert(
         value); /* jansson returns NULL for lack of memory only: GLib would have aborted, too */
+    builder->bytes += bytes_of(value);
     if (builder->depth == 0) {
         builder->root = value;
         return;
     }
     json_t *parent = builder->open[builder->depth - 1];
+    builder->bytes +=
+        json_is_object(parent) ? ROLL_JSON_MEMBER_BYTES + builder->key->len : ROLL_JSON_ITEM_BYTES;
     int failed = json_is_object(parent)
                      ? json_object_set_new_nocheck(parent, builder->key->str, value)
                      : json_array_append_new(parent, value);
@@ -132,15 +164,16 @@ struct roll_error *roll_json_build_scalar(struct json_reader *r, size_t from, co
         break;
     }
     attach(r->builder, value);
-    return NULL;
+    return check_bytes(r, at);
 }
 
-void roll_json_build_open(struct json_reader *r, bool object)
+struct roll_error *roll_json_build_open(struct json_reader *r, bool object)
 {
     json_t *container = object ? json_object() : json_array();
 
     attach(r->builder, container);
     r->builder->open[r->builder->depth++] = container;
+    return check_bytes(r, r->at);
 }
 
 void roll_json_build_close(struct json_reader *r)

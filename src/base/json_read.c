@@ -184,7 +184,7 @@ static struct roll_error *open_container(struct json_reader *r, struct stack *st
     struct frame *frame = &stack->frames[stack->depth++];
     *frame = (struct frame){.close = *r->at == '{' ? '}' : ']'};
     if (r->builder)
-        roll_json_build_open(r, *r->at == '{');
+        ROLL_TRY(roll_json_build_open(r, *r->at == '{'));
     json_put_char(r, *r->at++);
     ROLL_TRY(json_skip(r));
     *ret_value = r->at == r->end || *r->at != frame->close;

@@ -23,6 +23,8 @@ struct json_builder {
     int depth;
     GString *key;  /* the name that waits for its value */
     GString *text; /* of the string at hand, when it has escapes */
+    size_t bytes;  /* what the value takes so far */
+    size_t max_bytes;
 };
 
 struct json_reader {
@@ -60,7 +62,7 @@ void roll_json_unescape(const char *literal, size_t size, GString *out);
 void roll_json_build_name(struct json_reader *r, size_t from);
 struct roll_error *roll_json_build_scalar(struct json_reader *r, size_t from, const char *at)
     ROLL_CHECKED;
-void roll_json_build_open(struct json_reader *r, bool object);
+struct roll_error *roll_json_build_open(struct json_reader *r, bool object) ROLL_CHECKED;
 void roll_json_build_close(struct json_reader *r);
 
 static inline void json_put(struct json_reader *r, const char *bytes, size_t size)

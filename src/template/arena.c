@@ -2,6 +2,7 @@
  * evaluation. */
 #include "internal.h"
 
+#define FIRST_SIZE 2048
 #define BLOCK_SIZE 32768
 
 struct block {
@@ -13,6 +14,8 @@ struct block {
 
 struct arena {
     struct block *blocks;
+    size_t bytes;
+    size_t limit;
     GPtrArray *kept; /* of json_t */
 };
 
@@ -20,6 +23,7 @@ struct arena *arena_new(void)
 {
     struct arena *arena = g_new0(struct arena, 1);
     arena->kept = g_ptr_array_new();
+    arena->limit = SIZE_MAX;
     return arena;
 }
 
@@ -38,16 +42,38 @@ void arena_free(struct arena *arena)
     g_free(arena);
 }
 
+void arena_limit(struct arena *arena, size_t bytes)
+{
+    arena->limit = bytes;
+}
+
+size_t arena_bytes(const struct arena *arena)
+{
+    /* what it keeps: an array that doubles, and values made for literals, small ones mostly */
+    return arena->bytes + arena->kept->len * (16 + ROLL_JSON_STRING_BYTES);
+}
+
+struct roll_error *arena_check(const struct arena *arena, size_t more)
+{
+    if (arena_bytes(arena) + more <= arena->limit)
+        return NULL;
+    return roll_error_new(ROLL_E_LIMIT,
+                          "the template has too many expressions and values for its size: they "
+                          "take more than %zu KB of memory",
+                          arena->limit >> 10);
+}
+
 void *arena_alloc(struct arena *arena, size_t size)
 {
     size = (size + sizeof(max_align_t) - 1) / sizeof(max_align_t) * sizeof(max_align_t);
     if (!arena->blocks || arena->blocks->size - arena->blocks->used < size) {
-        size_t capacity = MAX(size, (size_t)BLOCK_SIZE);
+        size_t capacity = MAX(size, (size_t)(arena->blocks ? BLOCK_SIZE : FIRST_SIZE));
         struct block *block = g_malloc(sizeof(*block) + capacity);
         block->next = arena->blocks;
         block->used = 0;
         block->size = capacity;
         arena->blocks = block;
+        arena->bytes += sizeof(*block) + capacity;
     }
     void *memory = (char *)arena->blocks->data + arena->blocks->used;
     arena->blocks->used += size;

@@ -25,7 +25,6 @@ struct checker {
     json_t *findings;
     GHashTable *seen;
     GString *pointer;
-    struct arena *arena;
     unsigned errors;
     unsigned levels;
 };
@@ -62,7 +61,11 @@ static void add(struct checker *checker, const char *level, const char *format, 
     va_start(args, format);
     g_autofree char *message = g_strdup_vprintf(format, args);
     va_end(args);
-    if (json_array_size(checker->findings) >= MAX_FINDINGS)
+    /* One expression can make the same mistake a thousand times, and finding the place reads the
+     * whole text. */
+    g_autofree char *key = g_strdup_printf("%s:%s", checker->pointer->str, message);
+    if (json_array_size(checker->findings) >= MAX_FINDINGS ||
+        !g_hash_table_add(checker->seen, g_steal_pointer(&key)))
         return;
     roll_json_where(checker->text, checker->size, ROLL_JSON_ARM, checker->pointer->str, &line,
                     &column);
@@ -203,12 +206,14 @@ static void check_text(struct checker *checker, struct scope_names *names, const
     struct use use = {.checker = checker, .names = names};
     if (!text_is_expression(text, size))
         return;
-    struct roll_error *err = expr_parse(checker->arena, text + 1, size - 2, &expr);
+    struct arena *arena = arena_new(); /* each for itself: a file may hold a million */
+    struct roll_error *err = expr_parse(arena, text + 1, size - 2, &expr);
     if (err)
         add(checker, "error", "%s", err->message);
     else
         expr_walk(expr, check_call, &use);
     roll_error_free(err);
+    arena_free(arena);
 }
 
 static void check_value(struct checker *checker, struct scope_names *names, const json_t *value)
@@ -506,12 +511,14 @@ static void check_file(struct checker *checker)
 {
     roll_auto(json) json_t *root = NULL;
     roll_auto(template) struct roll_template *tmpl = NULL;
-    struct roll_error *err = roll_json_parse(checker->text, checker->size, ROLL_JSON_ARM, &root);
+    struct roll_error *err = roll_json_parse_within(checker->text, checker->size, ROLL_JSON_ARM,
+                                                    MAX_READ(checker->size), &root, NULL);
     if (err || !json_is_object(root)) {
         add_error(checker, err ? err : template_error("The template is not an object."));
         return;
     }
     check_template(checker, root, NULL);
+    g_clear_pointer(&root, json_decref); /* the template has values of its own */
     add_error(checker, roll_template_read(checker->text, checker->size, checker->file_name, &tmpl));
     if (tmpl && checker->errors == 0)
         check_expansion(checker, tmpl);
@@ -553,12 +560,10 @@ struct roll_error *roll_template_check(const char *text, size_t size, const char
                               .linker = linker,
                               .findings = findings,
                               .seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL),
-                              .pointer = g_string_new(NULL),
-                              .arena = arena_new()};
+                              .pointer = g_string_new(NULL)};
     check_file(&checker);
     *ret_findings = in_order(findings);
     g_hash_table_unref(checker.seen);
     g_string_free(checker.pointer, TRUE);
-    arena_free(checker.arena);
     return NULL;
 }

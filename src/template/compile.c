@@ -130,6 +130,8 @@ static struct roll_error *compile_object(struct arena *arena, json_t *value, str
         }
         ROLL_TRY(trail_key(trail, compile(arena, element, trail, &child, &child_size), key));
         *size += child_size + strlen(key) + 4;
+        if (!node && (child || key[0] == '['))
+            ROLL_TRY(arena_check(arena, seen * (sizeof(struct node) + sizeof(struct member))));
         if (child || key[0] == '[')
             begin_object(arena, value, &node, seen);
         seen++;
@@ -156,6 +158,7 @@ static struct roll_error *compile_array(struct arena *arena, json_t *value, stru
         ROLL_TRY(trail_index(trail, compile(arena, element, trail, &child, &child_size), index));
         *size += child_size + 1;
         if (child && !node) {
+            ROLL_TRY(arena_check(arena, index * sizeof(struct node)));
             node = new_node(arena, NODE_ARRAY, value);
             node->items = arena_alloc(arena, json_array_size(value) * sizeof(struct node *));
             for (size_t i = 0; i < index; i++)
@@ -173,6 +176,7 @@ static struct roll_error *compile_array(struct arena *arena, json_t *value, stru
 static struct roll_error *compile(struct arena *arena, json_t *value, struct trail *trail,
                                   struct node **ret_node, size_t *size)
 {
+    ROLL_TRY(arena_check(arena, 0));
     switch (json_typeof(value)) {
     case JSON_STRING:
         return compile_string(arena, value, ret_node, size);

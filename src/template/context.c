@@ -124,7 +124,7 @@ struct roll_error *function_resource_group(const struct call *call, json_t **ret
     object_put(properties, "provisioningState", json_text("Succeeded"));
     object_put(group, "properties", properties);
     *ret_value = group;
-    return work_make(work, 1024);
+    return work_hold(work, 4096);
 }
 
 struct roll_error *function_subscription(const struct call *call, json_t **ret_value)
@@ -141,7 +141,7 @@ struct roll_error *function_subscription(const struct call *call, json_t **ret_v
                scope->subscription_name ? json_incref(scope->subscription_name)
                                         : unknown_member(work, "subscription", "displayName"));
     *ret_value = subscription;
-    return work_make(work, 512);
+    return work_hold(work, 2048);
 }
 
 struct roll_error *function_management_group(const struct call *call, json_t **ret_value)
@@ -165,7 +165,7 @@ struct roll_error *function_management_group(const struct call *call, json_t **r
     object_put(group, "type", json_text("/providers/Microsoft.Management/managementGroups"));
     object_put(group, "properties", facts);
     *ret_value = group;
-    return work_make(work, 512);
+    return work_hold(work, 2048);
 }
 
 struct roll_error *function_tenant(const struct call *call, json_t **ret_value)
@@ -180,7 +180,7 @@ struct roll_error *function_tenant(const struct call *call, json_t **ret_value)
     object_put(tenant, "id", pieces_end(id));
     object_put(tenant, "tenantId", json_incref(call->eval->env->scope.tenant));
     *ret_value = tenant;
-    return work_make(work, 512);
+    return work_hold(work, 2048);
 }
 
 struct roll_error *function_environment(const struct call *call, json_t **ret_value)

@@ -23,10 +23,27 @@ struct roll_error *work_burn(struct work *work, size_t steps)
 
 struct roll_error *work_make(struct work *work, size_t bytes)
 {
-    work->made += bytes;
     if (bytes > MAX_TEXT)
         return roll_error_new(ROLL_E_TEMPLATE, "a value is larger than '%u' bytes", MAX_TEXT);
+    return work_hold(work, bytes);
+}
+
+struct roll_error *work_hold(struct work *work, size_t bytes)
+{
+    work->made += bytes;
     return work->made > MAX_MADE ? made_error() : NULL;
+}
+
+size_t container_bytes(const json_t *value)
+{
+    const char *key;
+    json_t *element;
+    size_t bytes = OBJECT_BYTES(json_object_size(value));
+    if (json_is_array(value))
+        return ARRAY_BYTES(json_array_size(value));
+    json_object_foreach ((json_t *)(uintptr_t)value, key, element)
+        bytes += strlen(key);
+    return bytes;
 }
 
 /* ---- access: base.name, base[index] ---- */
@@ -253,7 +270,8 @@ struct roll_error *eval_expr(const struct eval *eval, const struct expr *expr, j
                               "expressions refer to one another more than '%d' levels deep",
                               MAX_DEPTH);
     work->depth++;
-    work->made += 16; /* its result, roughly: larger ones are counted where they are made */
+    work->made += ROLL_JSON_NUMBER_BYTES; /* its result, roughly: larger ones are counted where they
+                                             are made */
     if (expr->kind == EXPR_ACCESS)
         err = eval_access_expr(eval, expr, ret_value);
     else
@@ -310,7 +328,7 @@ static struct roll_error *eval_object(const struct eval *eval, const struct node
                                       json_t **ret_value)
 {
     roll_auto(json) json_t *object = json_object();
-    ROLL_TRY(work_make(eval->work, 64 + 64 * (size_t)node->count));
+    ROLL_TRY(work_hold(eval->work, OBJECT_BYTES(node->count + node->copy_count)));
     ROLL_TRY(eval_members(eval, node->members, node->count, object));
     for (unsigned i = 0; i < node->copy_count; i++) {
         json_t *array = NULL;
@@ -332,7 +350,7 @@ static struct roll_error *eval_array(const struct eval *eval, const struct node 
                                      json_t **ret_value)
 {
     roll_auto(json) json_t *array = json_array();
-    ROLL_TRY(work_make(eval->work, 64 + 16 * (size_t)node->count));
+    ROLL_TRY(work_hold(eval->work, ARRAY_BYTES(node->count)));
     for (unsigned i = 0; i < node->count; i++) {
         json_t *value = NULL;
         ROLL_TRY(trail_index(&eval->work->trail, eval_node(eval, node->items[i], &value), i));
@@ -421,6 +439,7 @@ struct roll_error *eval_copy_array(const struct eval *eval, const struct copy *c
     json_int_t count = 0;
     roll_auto(json) json_t *name = NULL;
     roll_auto(json) json_t *array = json_array();
+    ROLL_TRY(work_hold(eval->work, ROLL_JSON_ARRAY_BYTES));
     ROLL_TRY(eval_copy_count(eval, copy, &count));
     if (count < 0)
         return template_error(
@@ -437,7 +456,7 @@ struct roll_error *eval_copy_array(const struct eval *eval, const struct copy *c
         ROLL_TRY(work_burn(eval->work, 1));
         ROLL_TRY(trail_key(&eval->work->trail, eval_node(&inner, copy->input, &value), "input"));
         json_array_append_new(array, value);
-        ROLL_TRY(work_make(eval->work, 56));
+        ROLL_TRY(work_hold(eval->work, ROLL_JSON_ITEM_BYTES));
     }
     *ret_array = g_steal_pointer(&array);
     return NULL;

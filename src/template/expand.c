@@ -159,7 +159,7 @@ static struct roll_error *put_deployment(struct instance *instance, json_t *body
 static struct roll_error *make_body(struct instance *instance, json_t **ret_body)
 {
     roll_auto(json) json_t *body = head(instance);
-    ROLL_TRY(work_make(instance->level->work, 512));
+    ROLL_TRY(work_hold(instance->level->work, OBJECT_BYTES(8 + instance->resource->body_count)));
     ROLL_TRY(put_members(instance, body));
     if (instance->resource->deployment)
         ROLL_TRY(put_deployment(instance, body));

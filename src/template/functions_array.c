@@ -9,12 +9,12 @@ struct roll_error *function_array(const struct call *call, json_t **ret_value)
     }
     *ret_value = json_array();
     json_array_append(*ret_value, call->args[0]);
-    return work_make(call->eval->work, 64);
+    return work_hold(call->eval->work, ARRAY_BYTES(1));
 }
 
 struct roll_error *function_create_array(const struct call *call, json_t **ret_value)
 {
-    ROLL_TRY(work_make(call->eval->work, 64 + 16 * (size_t)call->count));
+    ROLL_TRY(work_hold(call->eval->work, ARRAY_BYTES(call->count)));
     *ret_value = json_array();
     for (unsigned i = 0; i < call->count; i++)
         json_array_append(*ret_value, call->args[i]);
@@ -28,7 +28,7 @@ static struct roll_error *concat_arrays(const struct call *call, json_t **ret_va
         if (!json_is_array(call->args[i]))
             return argument_type_error(call->function, i, T_ARRAY, call->args[i]);
         ROLL_TRY(work_burn(call->eval->work, json_array_size(call->args[i]) / 4));
-        ROLL_TRY(work_make(call->eval->work, 8 * json_array_size(call->args[i])));
+        ROLL_TRY(work_hold(call->eval->work, ARRAY_BYTES(json_array_size(call->args[i]))));
         json_array_extend(joined, call->args[i]);
     }
     *ret_value = g_steal_pointer(&joined);
@@ -168,7 +168,7 @@ static struct roll_error *slice(const struct call *call, size_t start, size_t co
     }
     roll_auto(json) json_t *part = json_array();
     ROLL_TRY(work_burn(call->eval->work, count / 4));
-    ROLL_TRY(work_make(call->eval->work, 64 + 8 * count));
+    ROLL_TRY(work_hold(call->eval->work, ARRAY_BYTES(count)));
     for (size_t i = start; i < start + count; i++)
         json_array_append(part, json_array_get(arg, i));
     *ret_value = g_steal_pointer(&part);
@@ -213,7 +213,7 @@ struct roll_error *function_flatten(const struct call *call, json_t **ret_value)
                 "expects its parameter to be an array of arrays. The element at index '%zu' is "
                 "of type '%s'.",
                 index, type_word(array));
-        ROLL_TRY(work_make(call->eval->work, 8 * json_array_size(array)));
+        ROLL_TRY(work_hold(call->eval->work, ARRAY_BYTES(json_array_size(array))));
         ROLL_TRY(work_burn(call->eval->work, json_array_size(array)));
         json_array_extend(flat, array);
     }
@@ -257,7 +257,7 @@ static struct roll_error *set_add(struct work *work, json_t *set, GHashTable *se
     size_t index = json_array_size(set);
     g_array_append_val(indexes, index);
     json_array_append(set, value);
-    return work_make(work, 64);
+    return work_hold(work, ROLL_JSON_ITEM_BYTES + 176); /* and its place among those seen */
 }
 
 static void free_indexes(gpointer indexes)
@@ -330,7 +330,8 @@ static struct roll_error *union_objects(const struct call *call, json_t *a, json
     if (depth > MAX_VALUE_DEPTH)
         return function_error(call, "was invoked with values that nest too deeply.");
     ROLL_TRY(work_burn(call->eval->work, json_object_size(a) + json_object_size(b)));
-    ROLL_TRY(work_make(call->eval->work, 64 * (1 + json_object_size(a) + json_object_size(b))));
+    /* the copy, and as much again for the names that are looked up without regard to case */
+    ROLL_TRY(work_hold(call->eval->work, 2 * (container_bytes(a) + container_bytes(b))));
     roll_auto(json) json_t *both = object_copy(a);
     roll_auto(merge) struct merge *merge = merge_new(both);
     json_object_foreach (b, key, value) {
@@ -388,7 +389,7 @@ static struct roll_error *intersect_objects(const struct call *call, json_t **re
 struct roll_error *function_intersection(const struct call *call, json_t **ret_value)
 {
     ROLL_TRY(check_same_kind(call));
-    ROLL_TRY(work_make(call->eval->work, 64));
+    ROLL_TRY(work_hold(call->eval->work, container_bytes(call->args[0])));
     if (json_is_object(call->args[0]))
         return intersect_objects(call, ret_value);
     roll_auto(json) json_t *all = NULL;

@@ -93,6 +93,7 @@ struct roll_error *function_parse_cidr(const struct call *call, json_t **ret_val
     unsigned __int128 mask = mask_of(&network, network.prefix);
     unsigned __int128 last = network.address | (mask_of(&network, network.bits) & ~mask);
     bool inner = network.bits == 32 && network.prefix < 31; /* network and broadcast are no hosts */
+    ROLL_TRY(work_hold(call->eval->work, OBJECT_BYTES(6) + 6 * (ROLL_JSON_STRING_BYTES + 64)));
     json_t *object = json_object();
     object_put(object, "network", address_text(&network, network.address));
     object_put(object, "netmask", address_text(&network, mask));

@@ -60,7 +60,7 @@ static struct roll_error *lambda_run_indexed(const struct lambda *lambda, json_t
 {
     roll_auto(json) json_t *number = lambda->count > 1 ? json_integer((json_int_t)index) : NULL;
     json_t *const values[] = {element, number};
-    ROLL_TRY(work_make(lambda->eval->work, 32));
+    ROLL_TRY(work_hold(lambda->eval->work, ROLL_JSON_NUMBER_BYTES));
     return lambda_run(lambda, values, ret_value);
 }
 
@@ -162,12 +162,13 @@ static struct roll_error *map_body(const struct eval *eval, const struct expr *c
     size_t index;
     json_t *element;
     roll_auto(json) json_t *mapped = json_array();
+    ROLL_TRY(work_hold(eval->work, ROLL_JSON_ARRAY_BYTES));
     ROLL_TRY(lambda_read(eval, call, 1, 1, 2, &lambda));
     json_array_foreach (input->known, index, element) {
         json_t *value = NULL;
         ROLL_TRY(lambda_run_indexed(&lambda, element, index, &value));
         json_array_append_new(mapped, value);
-        ROLL_TRY(work_make(eval->work, 56));
+        ROLL_TRY(work_hold(eval->work, ROLL_JSON_ITEM_BYTES));
     }
     *ret_value = g_steal_pointer(&mapped);
     return NULL;
@@ -194,6 +195,7 @@ static struct roll_error *filter_body(const struct eval *eval, const struct expr
     json_t *element;
     bool unknown = false;
     roll_auto(json) json_t *kept = json_array();
+    ROLL_TRY(work_hold(eval->work, ROLL_JSON_ARRAY_BYTES));
     ROLL_TRY(lambda_read(eval, call, 1, 1, 2, &lambda));
     json_array_foreach (input->known, index, element) {
         roll_auto(json) json_t *value = NULL;
@@ -203,6 +205,7 @@ static struct roll_error *filter_body(const struct eval *eval, const struct expr
             return predicate_error(call, value);
         if (json_is_true(value))
             json_array_append(kept, element);
+        ROLL_TRY(work_hold(eval->work, ROLL_JSON_ITEM_BYTES));
     }
     *ret_value = unknown ? NULL : g_steal_pointer(&kept);
     return NULL;
@@ -223,7 +226,7 @@ static struct roll_error *reduce_over(const struct eval *eval, const struct lamb
         roll_auto(json) json_t *number = json_integer((json_int_t)index);
         json_t *const values[] = {*current, element, number};
         json_t *next = NULL;
-        ROLL_TRY(work_make(eval->work, 32));
+        ROLL_TRY(work_hold(eval->work, ROLL_JSON_NUMBER_BYTES));
         ROLL_TRY(lambda_run(lambda, values, &next));
         json_decref(*current);
         *current = next;
@@ -310,7 +313,7 @@ static struct roll_error *sort_body(const struct eval *eval, const struct expr *
         items[i] = json_array_get(input->known, i);
     struct sorting sorting = {.lambda = &lambda, .call = call, .items = items, .spare = spare};
     ROLL_TRY(merge_sort(&sorting, 0, count));
-    ROLL_TRY(work_make(eval->work, 64 + 8 * count));
+    ROLL_TRY(work_hold(eval->work, ARRAY_BYTES(2 * count)));
     if (sorting.unknown)
         return NULL;
     *ret_value = json_array();
@@ -365,7 +368,7 @@ static struct roll_error *to_object_body(const struct eval *eval, const struct e
         if (call->count > 2)
             ROLL_TRY(lambda_run(&value_lambda, values, &value));
         object_put(object, json_string_value(key), value ? value : json_incref(element));
-        ROLL_TRY(work_make(eval->work, 64));
+        ROLL_TRY(work_hold(eval->work, ROLL_JSON_MEMBER_BYTES + json_string_length(key)));
     }
     *ret_value = g_steal_pointer(&object);
     return NULL;
@@ -398,10 +401,13 @@ static struct roll_error *group_by_body(const struct eval *eval, const struct ex
         if (call->count > 2)
             ROLL_TRY(lambda_run(&value_lambda, values, &value));
         json_t *group = json_object_get(groups, json_string_value(key));
-        if (!group)
+        if (!group) {
             object_put(groups, json_string_value(key), group = json_array());
+            ROLL_TRY(work_hold(eval->work, ROLL_JSON_MEMBER_BYTES + json_string_length(key) +
+                                               ROLL_JSON_ARRAY_BYTES));
+        }
         json_array_append_new(group, value ? value : json_incref(element));
-        ROLL_TRY(work_make(eval->work, 64));
+        ROLL_TRY(work_hold(eval->work, ROLL_JSON_ITEM_BYTES));
     }
     *ret_value = g_steal_pointer(&groups);
     return NULL;
@@ -426,7 +432,7 @@ static struct roll_error *map_values_body(const struct eval *eval, const struct 
         json_t *value = NULL;
         ROLL_TRY(lambda_run(&lambda, values, &value));
         object_put(mapped, key, value);
-        ROLL_TRY(work_make(eval->work, 64));
+        ROLL_TRY(work_hold(eval->work, ROLL_JSON_MEMBER_BYTES + strlen(key)));
     }
     *ret_value = g_steal_pointer(&mapped);
     return NULL;

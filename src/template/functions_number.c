@@ -153,7 +153,8 @@ struct roll_error *function_range(const struct call *call, json_t **ret_value)
         return function_error(
             call, "expects the sum of start index and count to be no larger than 2147483647.");
     ROLL_TRY(work_burn(call->eval->work, (size_t)count));
-    ROLL_TRY(work_make(call->eval->work, 48 * (size_t)count));
+    ROLL_TRY(
+        work_hold(call->eval->work, ARRAY_BYTES(count) + ROLL_JSON_NUMBER_BYTES * (size_t)count));
     json_t *array = json_array();
     for (json_int_t i = 0; i < count; i++)
         json_array_append_new(array, json_integer(start + i));

@@ -7,7 +7,7 @@ struct roll_error *function_create_object(const struct call *call, json_t **ret_
     if (call->count % 2 != 0)
         return function_error(call, "expects an even number of parameters. '%u' were provided.",
                               call->count);
-    ROLL_TRY(work_make(call->eval->work, 64 + 64 * (size_t)call->count));
+    ROLL_TRY(work_hold(call->eval->work, OBJECT_BYTES(call->count)));
     for (unsigned i = 0; i < call->count; i += 2) {
         json_t *key = is_marker(call->args[i]) ? marker_of(call->args[i])->hidden : call->args[i];
         if (!key) {
@@ -43,7 +43,7 @@ struct roll_error *function_shallow_merge(const struct call *call, json_t **ret_
                 "of type '%s'.",
                 index, type_word(object));
         ROLL_TRY(work_burn(call->eval->work, json_object_size(object)));
-        ROLL_TRY(work_make(call->eval->work, 64 * json_object_size(object)));
+        ROLL_TRY(work_hold(call->eval->work, 2 * container_bytes(object)));
         json_object_foreach (object, key, value)
             merge_put(merge, key, json_incref(value));
     }
@@ -82,7 +82,9 @@ static GArray *sorted_entries(json_t *object)
 struct roll_error *function_items(const struct call *call, json_t **ret_value)
 {
     ROLL_TRY(work_burn(call->eval->work, 4 * json_object_size(call->args[0])));
-    ROLL_TRY(work_make(call->eval->work, 256 * json_object_size(call->args[0])));
+    ROLL_TRY(work_hold(call->eval->work, container_bytes(call->args[0]) +
+                                             json_object_size(call->args[0]) *
+                                                 (OBJECT_BYTES(2) + ROLL_JSON_STRING_BYTES)));
     g_autoptr(GArray) entries = sorted_entries(call->args[0]);
     json_t *items = json_array();
     for (guint i = 0; i < entries->len; i++) {
@@ -99,7 +101,7 @@ struct roll_error *function_items(const struct call *call, json_t **ret_value)
 struct roll_error *function_object_keys(const struct call *call, json_t **ret_value)
 {
     ROLL_TRY(work_burn(call->eval->work, 4 * json_object_size(call->args[0])));
-    ROLL_TRY(work_make(call->eval->work, 64 * json_object_size(call->args[0])));
+    ROLL_TRY(work_hold(call->eval->work, container_bytes(call->args[0])));
     g_autoptr(GArray) entries = sorted_entries(call->args[0]);
     json_t *keys = json_array();
     for (guint i = 0; i < entries->len; i++)

@@ -24,15 +24,19 @@ struct roll_error *function_string(const struct call *call, json_t **ret_value)
 static struct roll_error *parse_json(const struct call *call, const char *text, size_t size,
                                      json_t **ret_value)
 {
+    struct work *work = call->eval->work;
     roll_auto(json) json_t *value = NULL;
-    struct roll_error *err = roll_json_parse(text, size, ROLL_JSON_ARM, &value);
+    size_t bytes = 0;
+    ROLL_TRY(work_hold(work, 0));
+    struct roll_error *err =
+        roll_json_parse_within(text, size, ROLL_JSON_ARM, MAX_MADE - work->made, &value, &bytes);
     if (err) {
         g_autofree char *why = g_strdup(err->message);
         roll_error_free(err);
         return function_error(
-            call, "parameter is not valid. The provided value is not valid JSON: %s.", why);
+            call, "parameter is not valid. The provided value cannot be read as JSON: %s.", why);
     }
-    ROLL_TRY(work_make(call->eval->work, 8 * size + 64));
+    ROLL_TRY(work_hold(work, bytes));
     *ret_value = g_steal_pointer(&value);
     return NULL;
 }
@@ -320,6 +324,7 @@ struct roll_error *function_split(const struct call *call, json_t **ret_value)
                 return argument_error(call->function, 1, delimiter);
     const char *start = TEXT(0);
     roll_auto(json) json_t *parts = json_array();
+    ROLL_TRY(work_hold(call->eval->work, ARRAY_BYTES(1) + ROLL_JSON_STRING_BYTES));
     for (const char *at = start; *at;) {
         size_t size = delimiter_at(at, call->args[1]);
         if (size == 0) {
@@ -329,7 +334,7 @@ struct roll_error *function_split(const struct call *call, json_t **ret_value)
         json_array_append_new(parts, json_stringn_nocheck(start, (size_t)(at - start)));
         at += size;
         start = at;
-        ROLL_TRY(work_make(call->eval->work, 64));
+        ROLL_TRY(work_hold(call->eval->work, ROLL_JSON_STRING_BYTES + ROLL_JSON_ITEM_BYTES));
     }
     json_array_append_new(parts, json_string_nocheck(start));
     ROLL_TRY(work_burn(call->eval->work, SIZE(0) / 8 * (1 + json_array_size(call->args[1]))));

@@ -205,6 +205,8 @@ struct roll_error *function_parse_uri(const struct call *call, json_t **ret_valu
         return function_error(
             call, "expects its first argument to be a uri string. The provided value is '%.200s'.",
             json_string_value(call->args[0]));
+    ROLL_TRY(work_hold(call->eval->work, OBJECT_BYTES(5) + 5 * ROLL_JSON_STRING_BYTES +
+                                             json_string_length(call->args[0])));
     json_t *object = json_object();
     object_put(object, "scheme", json_text(parts.scheme));
     put_host(parts.authority, object);

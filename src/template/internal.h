@@ -28,7 +28,12 @@
 #define MAX_VALUE_DEPTH 128  /* of a value that is kept */
 #define MAX_FUEL 20000000    /* evaluation steps of one expansion: some seconds at most */
 #define MAX_MADE (64u << 20) /* bytes that one expansion may make, all in all */
-#define MAX_LEVELS 20        /* deployments within deployments */
+/* What a text of this size may become in memory: its values, and what is compiled from them. With
+ * the texts themselves (six times their size at most) and MAX_MADE that is 20 times (input + 4 MB).
+ * The largest templates known take seven times their size for either. */
+#define MAX_READ(size) (14 * (size_t)(size) + (12u << 20))
+#define MAX_GIVEN(size) (14 * (size_t)(size) + (1u << 20)) /* the same for parameters */
+#define MAX_LEVELS 20                                      /* deployments within deployments */
 #define MAX_DEPLOYMENT_NAME 64
 #define MAX_CHILDREN 5 /* child resources within one another */
 #ifdef ROLL_FUZZING
@@ -41,6 +46,10 @@
 /* ---- arena.c ---- */
 struct arena;
 struct arena *arena_new(void);
+/* From now on arena_check fails once the arena, with more to come, is larger than this. */
+void arena_limit(struct arena *arena, size_t bytes);
+size_t arena_bytes(const struct arena *arena);
+struct roll_error *arena_check(const struct arena *arena, size_t more) ROLL_CHECKED;
 void arena_free(struct arena *arena);                /* also drops every JSON value that it keeps */
 void *arena_alloc(struct arena *arena, size_t size); /* zeroed, aligned for any type */
 char *arena_text(struct arena *arena, const char *text, size_t size);
@@ -211,9 +220,13 @@ struct roll_template {
     GString *original;
     GString *strict;
     json_t *root;
+    size_t bytes; /* what root takes, about */
     struct arena *arena;
     struct program *program;
 };
+
+/* What it takes, about, text and all. */
+size_t template_bytes(const struct roll_template *file);
 
 /* Where an error stands in the file: built while it is handed up, read at the top (where.c). */
 struct trail {
@@ -402,7 +415,14 @@ struct roll_error *eval_identity_expr(const struct eval *eval, const struct expr
 
 /* Steps and bytes; the error says that the template is too large to evaluate. */
 struct roll_error *work_burn(struct work *work, size_t steps) ROLL_CHECKED;
+/* A text of so many bytes is about to be made, or was. */
 struct roll_error *work_make(struct work *work, size_t bytes) ROLL_CHECKED;
+/* Memory of containers and their parts, as ROLL_JSON_…_BYTES has it. */
+struct roll_error *work_hold(struct work *work, size_t bytes) ROLL_CHECKED;
+#define OBJECT_BYTES(count) (ROLL_JSON_OBJECT_BYTES + ROLL_JSON_MEMBER_BYTES * (size_t)(count))
+#define ARRAY_BYTES(count) (ROLL_JSON_ARRAY_BYTES + ROLL_JSON_ITEM_BYTES * (size_t)(count))
+/* What a container itself takes, without what it holds. */
+size_t container_bytes(const json_t *value);
 
 /* marker.c */
 json_t *marker_new(struct work *work, const struct expr *expr); /* borrowed: lives in the arena */
@@ -482,25 +502,25 @@ const struct function *function_at(size_t index);
     X(less)                                                                                        \
     X(less_or_equals)                                                                              \
     X(not )                                                                                        \
-    X(bool) X(true) X(false) X(null) X(add) X(sub) X(mul) X(div) X(mod) X(min) X(max) X(int) X(    \
-        float) X(range) X(array) X(create_array) X(create_object) X(concat) X(contains) X(empty)   \
-        X(length) X(first) X(last) X(skip) X(take) X(union) X(intersection) X(shallow_merge)       \
-            X(items) X(object_keys) X(flatten) X(distinct) X(index_of) X(last_index_of) X(join)    \
-                X(try_get) X(index_from_end) X(try_index_from_end) X(json) X(base64)               \
-                    X(base64_to_string) X(base64_to_json) X(data_uri) X(data_uri_to_string) X(     \
-                        ends_with) X(starts_with) X(format) X(guid) X(unique_string) X(new_guid)   \
-                        X(pad_left) X(replace) X(split) X(string) X(substring) X(to_lower)         \
-                            X(to_upper) X(trim) X(uri) X(uri_component) X(uri_component_to_string) \
-                                X(build_uri) X(parse_uri) X(like) X(utc_now) X(date_time_add) X(   \
-                                    date_time_from_epoch) X(date_time_to_epoch) X(resource_id)     \
-                                    X(subscription_resource_id) X(management_group_resource_id)    \
-                                        X(tenant_resource_id) X(extension_resource_id)             \
-                                            X(pick_zones) X(providers) X(unknown) X(parse_cidr)    \
-                                                X(cidr_subnet) X(cidr_host) X(fail)                \
-                                                    X(external_inputs) X(environment)              \
-                                                        X(deployment) X(deployer)                  \
-                                                            X(resource_group) X(subscription)      \
-                                                                X(management_group) X(tenant)
+    X(bool)                                                                                        \
+    X(true) X(false) X(null) X(add) X(sub) X(mul) X(div) X(mod) X(min) X(max) X(int) X(float) X(   \
+        range) X(array) X(create_array) X(create_object) X(concat) X(contains) X(empty) X(length)  \
+        X(first) X(last) X(skip) X(take) X(union) X(intersection) X(shallow_merge) X(items) X(     \
+            object_keys) X(flatten) X(distinct) X(index_of) X(last_index_of) X(join) X(try_get)    \
+            X(index_from_end) X(try_index_from_end) X(json) X(base64) X(base64_to_string)          \
+                X(base64_to_json) X(data_uri) X(data_uri_to_string) X(ends_with) X(starts_with) X( \
+                    format) X(guid) X(unique_string) X(new_guid) X(pad_left) X(replace) X(split)   \
+                    X(string) X(substring) X(to_lower) X(to_upper) X(trim) X(uri) X(uri_component) \
+                        X(uri_component_to_string) X(build_uri) X(parse_uri) X(like) X(utc_now)    \
+                            X(date_time_add) X(date_time_from_epoch) X(date_time_to_epoch)         \
+                                X(resource_id) X(subscription_resource_id)                         \
+                                    X(management_group_resource_id) X(tenant_resource_id)          \
+                                        X(extension_resource_id) X(pick_zones) X(providers)        \
+                                            X(unknown) X(parse_cidr) X(cidr_subnet) X(cidr_host)   \
+                                                X(fail) X(external_inputs) X(environment)          \
+                                                    X(deployment) X(deployer) X(resource_group)    \
+                                                        X(subscription) X(management_group)        \
+                                                            X(tenant)
 #define FUNCTION_SPECIALS(X)                                                                       \
     X(if)                                                                                          \
     X(and)                                                                                         \
@@ -508,8 +528,9 @@ const struct function *function_at(size_t index);
     X(coalesce)                                                                                    \
     X(parameters)                                                                                  \
     X(variables)                                                                                   \
-    X(copy_index) X(lambda) X(lambda_variables) X(filter) X(map) X(reduce) X(sort) X(to_object)    \
-        X(map_values) X(group_by) X(reference) X(references) X(list)
+    X(copy_index)                                                                                  \
+    X(lambda) X(lambda_variables) X(filter) X(map) X(reduce) X(sort) X(to_object) X(map_values)    \
+        X(group_by) X(reference) X(references) X(list)
 #define DECLARE_BODY(name)                                                                         \
     struct roll_error *function_##name(const struct call *call, json_t **ret_value) ROLL_CHECKED;
 #define DECLARE_SPECIAL(name)                                                                      \

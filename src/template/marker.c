@@ -220,12 +220,12 @@ json_t *value_reveal(struct work *work, json_t *value)
     if (work->fuel == 0 || work->made > MAX_MADE)
         return NULL; /* the next step says so */
     work->fuel--;
-    work->made += 32;
     if (is_marker(value))
         return marker_of(value)->hidden ? value_reveal(work, marker_of(value)->hidden) : NULL;
     if ((!json_is_object(value) && !json_is_array(value)) || !value_has_marker(work, value))
         return json_incref(value);
     json_t *copy = json_is_object(value) ? json_object() : json_array();
+    work->made += container_bytes(value);
     if (json_is_object(value))
         json_object_foreach (value, key, element) {
             json_t *part = value_reveal(work, element);
@@ -270,7 +270,7 @@ static struct roll_error *finish_marker(struct finish *finish, const struct mark
     finish->size += text->len + 3;
     finish->work->complete = false;
     *ret_value = json_gtext(text);
-    return work_make(finish->work, json_string_length(*ret_value));
+    return work_make(finish->work, ROLL_JSON_STRING_BYTES + json_string_length(*ret_value));
 }
 
 static struct roll_error *finish_object(struct finish *finish, json_t *value, json_t **ret_value)
@@ -292,6 +292,7 @@ static struct roll_error *finish_object(struct finish *finish, json_t *value, js
             json_t *kept;
             size_t taken = 0;
             copy = json_object();
+            finish->work->made += container_bytes(value);
             json_object_foreach (value, before, kept) {
                 if (taken++ == seen)
                     break;
@@ -321,6 +322,7 @@ static struct roll_error *finish_array(struct finish *finish, json_t *value, jso
         }
         if (part != element && !copy) {
             copy = json_array();
+            finish->work->made += container_bytes(value);
             for (size_t i = 0; i < index; i++)
                 json_array_append(copy, json_array_get(value, i));
         }
@@ -336,6 +338,7 @@ static struct roll_error *finish_container(struct finish *finish, json_t *value,
     if (++finish->depth > MAX_VALUE_DEPTH)
         return roll_error_new(ROLL_E_TEMPLATE, "a value nests deeper than '%d' levels",
                               MAX_VALUE_DEPTH);
+    ROLL_TRY(work_hold(finish->work, 0));
     if (finish->size > MAX_TEXT)
         return roll_error_new(ROLL_E_TEMPLATE, "the expanded template is larger than '%u' bytes",
                               MAX_TEXT);

@@ -236,7 +236,7 @@ static struct roll_error *load_file(const struct instance *instance, const char 
         g_hash_table_insert(work->links, g_strdup(key), file);
         known = file;
         if (file)
-            ROLL_TRY(work_make(work, 4 * file->original->len));
+            ROLL_TRY(work_hold(work, template_bytes(file)));
     }
     *ret_file = known;
     return NULL;

@@ -12,14 +12,23 @@ static struct roll_error *read_file(struct roll_template *file, const char *text
         err = roll_error_new(ROLL_E_LIMIT,
                              "the template has %zu bytes, more than the %u that ARM takes",
                              file->strict->len, MAX_TEXT);
-    if (!err)
-        err = roll_json_parse(file->strict->str, file->strict->len, ROLL_JSON_STRICT, &file->root);
+    if (!err) {
+        size_t most = MAX_READ(file->strict->len);
+        err = roll_json_parse_within(file->strict->str, file->strict->len, ROLL_JSON_STRICT, most,
+                                     &file->root, &file->bytes);
+        arena_limit(file->arena, most - file->bytes);
+    }
     if (!err)
         err = trail_finish(
             &trail, program_compile(file->arena, file, file->root, "", &trail, &file->program),
             file, NULL);
     g_string_free(trail.pointer, TRUE);
     return err;
+}
+
+size_t template_bytes(const struct roll_template *file)
+{
+    return 2 * (file->original->len + file->strict->len) + file->bytes + arena_bytes(file->arena);
 }
 
 struct roll_error *roll_template_read(const char *text, size_t size, const char *file_name,
@@ -134,8 +143,9 @@ struct roll_error *roll_parameters_read(const char *text, size_t size, const cha
 {
     roll_auto(json) json_t *root = NULL;
     const char *name = file_name ? file_name : "the parameters";
-    ROLL_TRY(roll_error_wrap(roll_json_parse(text, size, ROLL_JSON_ARM, &root),
-                             "'%s' is no parameter file", name));
+    ROLL_TRY(roll_error_wrap(
+        roll_json_parse_within(text, size, ROLL_JSON_ARM, MAX_GIVEN(size), &root, NULL),
+        "'%s' is no parameter file", name));
     if (!json_is_object(root))
         return template_error("'%s' is no parameter file: it is not an object.", name);
     json_t *map = object_get(root, "parameters");

@@ -250,7 +250,7 @@ struct roll_error *argument_error(const struct function *function, unsigned inde
 struct roll_error *return_chars(const struct call *call, const char *text, size_t size,
                                 json_t **ret_value)
 {
-    ROLL_TRY(work_make(call->eval->work, size + 64));
+    ROLL_TRY(work_make(call->eval->work, size + ROLL_JSON_STRING_BYTES));
     *ret_value = json_stringn_nocheck(text, size);
     return NULL;
 }

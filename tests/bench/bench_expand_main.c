@@ -5,8 +5,12 @@
  * without such a folder only the row of copy loops is measured. Templates that do not expand with
  * the parameters beside them (placeholders) are left out and counted on standard error. The floor
  * parses the same template as strict text: jansson reads no comments. */
+#include <malloc.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "bench.h"
 #include "rollbook/json.h"
@@ -195,6 +199,44 @@ static void measure_copies(void)
     sample_clear(&sample);
 }
 
+/* Pages that a process of its own adds while it expands the sample; NULL: while it does nothing. */
+static double resident_bytes(const struct sample *sample)
+{
+    struct rusage usage;
+    int status = 0;
+    pid_t child = fork();
+
+    if (child == 0) {
+        if (sample)
+            bench_ok(expand(sample));
+        _exit(0);
+    }
+    if (child < 0 || wait4(child, &status, 0, &usage) < 0 || status != 0)
+        return 0;
+    return (double)usage.ru_maxrss * 1024;
+}
+
+/* A line of its own: no time. The bound is proved by tests/unit/test_template_memory.c. */
+static void measure_memory(const GArray *samples)
+{
+    malloc_trim(0); /* what was freed here is no free gift there */
+    double empty = resident_bytes(NULL), most = 0, times = 0;
+    const char *name = "none";
+
+    for (guint i = 0; i < samples->len; i++) {
+        const struct sample *sample = &g_array_index(samples, struct sample, i);
+        double bytes = resident_bytes(sample) - empty;
+        if (bytes <= most)
+            continue;
+        most = bytes;
+        name = sample->name;
+        times = bytes / ((double)sample->size + (4 << 20));
+    }
+    printf(
+        "memory of an expansion: at most %.1f MB, %.2f times (input + 4 MB), of at most 20: %s\n",
+        most / (1 << 20), times, name);
+}
+
 int main(int argc, char **argv)
 {
     bool verbose = argc > 1 && strcmp(argv[1], "-v") == 0;
@@ -206,6 +248,8 @@ int main(int argc, char **argv)
     }
     bool all = argc == 2 + verbose;
     GArray *samples = read_corpus(argv[1 + verbose]);
+    if (!all && g_strv_contains(rows, "memory"))
+        measure_memory(samples);
     if (samples->len && (all || g_strv_contains(rows, "expand")))
         measure_corpus(samples, verbose);
     if (samples->len && (all || g_strv_contains(rows, "expand-largest")))
