@@ -204,13 +204,18 @@ static void say_silence(struct roll_driver *driver)
         roll_driver_notice(driver, text);
 }
 
+static void set_timer(struct roll_driver *driver, int64_t wake_boot_ms);
+
+/* The pump waits until the loop has given every answer that is there: their outcomes are one
+ * append, where a sync for each would hold back a fleet. */
 static void finish(struct roll_send *send, const struct roll_observation *seen)
 {
     struct roll_driver *driver = send->driver;
 
     observe(driver, seen);
     g_hash_table_remove(driver->sends, send);
-    roll_driver_pump(driver);
+    if (driver->outcome.end == ROLL_END_NONE)
+        set_timer(driver, roll_boot_ms());
 }
 
 void roll_send_reply(struct roll_send *send, const struct roll_arm_reply *reply,
