@@ -230,6 +230,15 @@ struct roll_arm_activity {
 };
 void roll_arm_activities(struct roll_arm *arm, const char *subscription, const struct roll_arm_activity *query, roll_arm_fn fn, void *user);
 
+/* Alerts of Azure Monitor in a subscription, in one resource group of it or in all (group NULL), of the last day; body:
+ * {"value":[…]}. */
+void roll_arm_alerts(struct roll_arm *arm, const char *subscription, const char *group, roll_arm_fn fn, void *user);
+/* Whether one of them (an element of that list) has one of the severities, is in the group (NULL: any) and fired at or after
+ * since_ms (UTC ms by Azure's clock). */
+bool roll_alert_counts(const json_t *alert, const char *const *severities, const char *group, int64_t since_ms);
+/* "cpu-high (Sev1)". Owned by the caller. */
+char *roll_alert_name(const json_t *alert);
+
 /* Innermost cause of an error body (nested details, JSON inside text). New strings; NULL when there is none. */
 void roll_arm_error_leaf(const json_t *body, char **ret_code, char **ret_message);
 

@@ -65,8 +65,8 @@ struct roll_plan_health {
     int expect;         /* status, default 200 */
     char **command;     /* COMMAND: argument vector */
     char **severities;  /* ALERTS */
-    int64_t within_ms;  /* keep trying so long; default 5 min */
-    int64_t every_ms;   /* default 5 s */
+    int64_t within_ms;  /* keep trying so long; alerts are watched so long; default 5 min */
+    int64_t every_ms;   /* default 5 s, of alerts 30 s */
 };
 
 struct roll_plan_lane {

@@ -138,7 +138,7 @@ struct roll_observation {
     int64_t retry_after_ms;     /* -1: none */
     struct roll_blob *result;   /* owned by the machine from here; or NULL */
     /* PROBED */
-    bool healthy;               /* message says why not */
+    bool healthy;               /* message says why not; code, if there is one, that it will not get well */
     /* BACK: owned by the machine from here, its request's order digest set and the order's text among its blobs;
      * NULL: no back is possible, message says why */
     struct roll_choice *choice;

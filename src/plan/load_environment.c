@@ -184,7 +184,8 @@ static GPtrArray *load_health(json_t *values)
         health->command = roll_plan_texts_of(value, "command");
         health->severities = roll_plan_texts_of(value, "alerts");
         health->within_ms = roll_plan_ms_of(value, "within", 300 * SECOND_MS);
-        health->every_ms = roll_plan_ms_of(value, "every", 5 * SECOND_MS);
+        health->every_ms = roll_plan_ms_of(
+            value, "every", (health->kind == ROLL_HEALTH_ALERTS ? 30 : 5) * SECOND_MS);
         g_ptr_array_add(checks, health);
     }
     return checks;

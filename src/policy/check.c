@@ -186,16 +186,6 @@ static bool any(char **list)
     return list && *list;
 }
 
-static bool health_by_alerts(const struct roll_plan_environment *environment)
-{
-    for (guint i = 0; environment->health && i < environment->health->len; i++) {
-        const struct roll_plan_health *health = g_ptr_array_index(environment->health, i);
-        if (health->kind == ROLL_HEALTH_ALERTS)
-            return true;
-    }
-    return false;
-}
-
 static struct roll_error *check_gates(struct check *check)
 {
     enum roll_lane lane = check->lane;
@@ -206,9 +196,6 @@ static struct roll_error *check_gates(struct check *check)
     if (roll_policy_rule(lane, ROLL_GATE_CHECK) == ROLL_RULE_PLANNED && any(check->rules->gates))
         ROLL_TRY(gate(check, ROLL_GATE_CHECK, "gates"));
     ROLL_TRY(check_timing(check));
-    if (roll_policy_rule(lane, ROLL_GATE_HEALTH) == ROLL_RULE_APPLIES &&
-        health_by_alerts(check->environment))
-        ROLL_TRY(gate(check, ROLL_GATE_HEALTH, "health by Azure Monitor alerts"));
     return NULL;
 }
 

@@ -43,6 +43,8 @@ void roll_driver_clear(struct roll_driver *driver)
     g_free(driver->silence);
     if (driver->sends)
         g_hash_table_unref(driver->sends);
+    if (driver->began)
+        g_hash_table_unref(driver->began);
     if (driver->poll_urls)
         g_hash_table_unref(driver->poll_urls);
     if (driver->orders)
@@ -70,6 +72,7 @@ void roll_driver_init(struct roll_driver *driver, const struct roll_driver_optio
     driver->actor.claimed = g_strdup(options->actor.claimed);
     driver->links = options->links;
     driver->orders = g_ptr_array_new_with_free_func(order_free);
+    driver->began = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     driver->poll_urls = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     driver->sends = g_hash_table_new_full(NULL, NULL, roll_send_free, NULL);
     driver->told = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);

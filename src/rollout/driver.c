@@ -52,6 +52,19 @@ static void note_earlier(struct roll_driver *driver, const struct roll_event *ev
                            roll_event_body(event, step_ended)->rollout == own_number(driver);
 }
 
+/* Alerts count from here on. */
+static void note_began(struct roll_driver *driver, const struct roll_event *event)
+{
+    const struct roll_step_intended *body;
+
+    if (event->kind != ROLL_EVENT_step_intended)
+        return;
+    body = roll_event_body(event, step_intended);
+    if (body->rollout == own_number(driver) && !g_hash_table_contains(driver->began, body->target))
+        g_hash_table_insert(driver->began, g_strdup(body->target),
+                            g_memdup2(&event->at, sizeof(event->at)));
+}
+
 static struct roll_error *fold_event(void *user, const struct roll_event *event)
 {
     struct roll_driver *driver = user;
@@ -60,6 +73,7 @@ static struct roll_error *fold_event(void *user, const struct roll_event *event)
     roll_machine_fold(driver->machine, event);
     driver->head.seq = event->seq;
     memcpy(driver->head.hash, event->hash, sizeof(event->hash));
+    note_began(driver, event);
     if (driver->replaying)
         note_earlier(driver, event);
     if (listener && listener->event && !driver->replaying)
@@ -236,6 +250,8 @@ void roll_send_reply(struct roll_send *send, const struct roll_arm_reply *reply,
         .result = result_take,
     };
 
+    if (reply->server_date_ms > 0)
+        send->driver->ahead_ms = reply->server_date_ms - roll_now_ms();
     keep_poll_url(send, reply);
     count_put(send, reply->outcome);
     note_silence(send->driver, reply);
@@ -255,10 +271,13 @@ void roll_send_refuse(struct roll_send *send, const char *code, struct roll_erro
     roll_error_free(err_take);
 }
 
-void roll_send_probed(struct roll_send *send, bool healthy, const char *message)
+void roll_send_probed(struct roll_send *send, bool healthy, const char *code, const char *message)
 {
-    struct roll_observation seen = {
-        .id = send->id, .kind = ROLL_SAW_PROBED, .healthy = healthy, .message = message};
+    struct roll_observation seen = {.id = send->id,
+                                    .kind = ROLL_SAW_PROBED,
+                                    .healthy = healthy,
+                                    .code = code,
+                                    .message = message};
 
     finish(send, &seen);
 }
@@ -299,7 +318,7 @@ static void late_refuse(void *user)
     struct late *late = user;
 
     if (late->send->kind == ROLL_ACTION_PROBE) {
-        roll_send_probed(late->send, false, late->err->message);
+        roll_send_probed(late->send, false, NULL, late->err->message);
         roll_error_free(late->err);
     } else {
         roll_send_refuse(late->send, late->code, late->err);
@@ -447,7 +466,9 @@ static bool perform(struct roll_driver *driver, const struct roll_action *action
         return true;
     case ROLL_ACTION_PROBE: {
         struct roll_send *send = send_new(driver, action);
-        roll_probe(send);
+        struct roll_error *err = roll_probe(send);
+        if (err)
+            refuse_later(send, NULL, err);
         return true;
     }
     case ROLL_ACTION_DECIDE_BACK:

@@ -29,6 +29,8 @@ struct roll_driver {
     GPtrArray *orders; /* owned struct roll_order * of every rollout that the machine knows */
     struct roll_lock *lock;
     GHashTable *poll_urls; /* deployment name -> URL */
+    GHashTable *began;     /* target name -> int64_t *: when its first step of the driven rollout was intended, UTC ms */
+    int64_t ahead_ms;      /* how far Azure's clock is ahead of this one, as last seen */
     GHashTable *sends;     /* struct roll_send *, those under way */
     unsigned timer;
     int64_t data_version;
@@ -112,12 +114,13 @@ void roll_send_free(void *send);
 void roll_send_reply(struct roll_send *send, const struct roll_arm_reply *reply,
                      struct roll_blob *result_take);
 void roll_send_refuse(struct roll_send *send, const char *code, struct roll_error *err_take);
-void roll_send_probed(struct roll_send *send, bool healthy, const char *message);
+/* code: of what is definitely sick and need not be looked at again, or NULL. */
+void roll_send_probed(struct roll_send *send, bool healthy, const char *code, const char *message);
 
 /* ---- probe.c -------------------------------------------------------------------------------- */
 
-/* One try of a health check; answers by roll_send_probed. */
-void roll_probe(struct roll_send *send);
+/* One try of a health check; answers by roll_send_probed, unless it cannot be tried. */
+struct roll_error *roll_probe(struct roll_send *send) ROLL_CHECKED;
 
 /* ---- result.c ------------------------------------------------------------------------------- */
 

@@ -245,12 +245,19 @@ void machine_probed(struct roll_machine *machine, struct job *job,
 
     if (job->phase != PHASE_PROBE)
         return;
-    if (probe->healthy) {
+    bool late = machine->boot_ms - job->probe_boot_ms >= check->within_ms;
+    /* That no alert has fired yet says nothing: they are watched for as long as the plan says,
+     * unless health is only reported. */
+    bool watches = check->kind == ROLL_HEALTH_ALERTS && !job->rollout->order->health_reports_only;
+    if (probe->healthy && (late || !watches)) {
         machine_conclude(machine, job, "succeeded", NULL, NULL);
-    } else if (machine->boot_ms - job->probe_boot_ms >= check->within_ms) {
+    } else if (!probe->healthy && probe->code) {
+        machine_conclude(machine, job, "failed", probe->code, probe->message);
+    } else if (!probe->healthy && late) {
         machine_conclude(machine, job, "failed", "Unhealthy",
                          probe->message ? probe->message : "unhealthy");
     } else {
-        machine_due(machine, job, machine->boot_ms + MAX(check->every_ms, 1));
+        int64_t end = job->probe_boot_ms + check->within_ms;
+        machine_due(machine, job, MIN(machine->boot_ms + MAX(check->every_ms, 1), end));
     }
 }

@@ -19,7 +19,7 @@ static void http_done(void *user, const struct roll_http_reply *reply)
         message = g_strdup(reply->problem ? reply->problem : "no answer");
     else if (reply->status != send->check->expect)
         message = g_strdup_printf("answered %d instead of %d", reply->status, send->check->expect);
-    roll_send_probed(send, message == NULL, message);
+    roll_send_probed(send, message == NULL, NULL, message);
 }
 
 static struct roll_error *probe_http(struct roll_send *send)
@@ -45,7 +45,7 @@ static void command_done(void *user, const struct roll_process_result *result)
         message = g_strdup_printf("ended by signal %d", result->signal);
     else if (result->exit_status != 0)
         message = g_strdup_printf("ended with exit code %d", result->exit_status);
-    roll_send_probed(send, message == NULL, message);
+    roll_send_probed(send, message == NULL, NULL, message);
 }
 
 static struct roll_error *probe_command(struct roll_send *send)
@@ -63,25 +63,68 @@ static struct roll_error *probe_command(struct roll_send *send)
     return roll_loop_process(send->driver->options->loop, &options, command_done, send);
 }
 
-void roll_probe(struct roll_send *send)
-{
-    struct roll_error *err = NULL;
+/* ---- alerts ---- */
 
+/* The first that counts; more are counted. Owned, NULL when there is none. */
+static char *name_alerts(const struct roll_send *send, const json_t *list, int64_t since_ms)
+{
+    const char *const *severities = (const char *const *)send->check->severities;
+    g_autofree char *first = NULL;
+    size_t index, count = 0;
+    json_t *alert;
+
+    json_array_foreach (list, index, alert) {
+        if (!roll_alert_counts(alert, severities, send->target->resource_group, since_ms))
+            continue;
+        if (count++ == 0)
+            first = roll_alert_name(alert);
+    }
+    if (count < 2)
+        return g_steal_pointer(&first);
+    return g_strdup_printf("%s and %zu more", first, count - 1);
+}
+
+static void alerts_done(void *user, const struct roll_arm_reply *reply)
+{
+    struct roll_send *send = user;
+    const struct roll_driver *driver = send->driver;
+    const int64_t *began = g_hash_table_lookup(driver->began, send->target->name);
+    g_autofree char *message = NULL, *fired = NULL;
+
+    if (reply->outcome != ROLL_ARM_OK)
+        message = g_strdup_printf(
+            "the alerts cannot be read: %s%s%s", reply->code ? reply->code : "",
+            reply->code && reply->message ? ": " : "", reply->message ? reply->message : "");
+    else if (began)
+        fired = name_alerts(send, json_object_get(reply->body, "value"), *began + driver->ahead_ms);
+    if (fired)
+        message = g_strdup_printf("since the deployment began: %s", fired);
+    roll_send_probed(send, message == NULL, fired ? "AlertFired" : NULL, message);
+}
+
+static struct roll_error *probe_alerts(struct roll_send *send)
+{
+    const struct roll_order_target *target = send->target;
+
+    if (target->scope != ROLL_SCOPE_GROUP && target->scope != ROLL_SCOPE_SUBSCRIPTION)
+        return roll_error_new(ROLL_E_INVALID,
+                              "alerts are looked at in a resource group or a subscription only");
+    ROLL_TRY(roll_links_get(send->driver->links, target, &send->arm, NULL));
+    roll_arm_alerts(send->arm, target->subscription,
+                    target->scope == ROLL_SCOPE_GROUP ? target->resource_group : NULL, alerts_done,
+                    send);
+    return NULL;
+}
+
+struct roll_error *roll_probe(struct roll_send *send)
+{
     switch (send->check->kind) {
     case ROLL_HEALTH_HTTP:
-        err = probe_http(send);
-        break;
+        return probe_http(send);
     case ROLL_HEALTH_COMMAND:
-        err = probe_command(send);
-        break;
+        return probe_command(send);
     case ROLL_HEALTH_ALERTS:
-        err = roll_error_new(
-            ROLL_E_INVALID, "Azure Monitor alerts as a health check are not built in this version");
-        break;
+        return probe_alerts(send);
     }
-    if (err) {
-        g_autofree char *message = g_strdup(err->message);
-        roll_error_free(err);
-        roll_send_probed(send, false, message);
-    }
+    return roll_error_new(ROLL_E_INTERNAL, "a health check of no kind");
 }

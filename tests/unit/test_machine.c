@@ -947,6 +947,66 @@ START_TEST(test_machine__an_unhealthy_target_fails)
 }
 END_TEST
 
+static void add_watch(struct world *world)
+{
+    add_check(world);
+    ((struct roll_plan_health *)g_ptr_array_index(world->order->health, 0))->kind =
+        ROLL_HEALTH_ALERTS;
+}
+
+START_TEST(test_machine__alerts_are_watched_to_the_end)
+{
+    struct world world;
+
+    world_init(&world, order_new("weu"));
+    add_watch(&world);
+    begin(&world);
+    deploy(&world, "weu");
+    probed(&world, true);
+    expect_waiting(&world, "");
+    pass(&world, 5000);
+    probed(&world, false); /* they could not be read */
+    pass(&world, 5000);
+    probed(&world, true);
+    expect_history(&world, 3, "ended:weu:0:succeeded ended:weu:1:succeeded:last succeeded");
+    world_clear(&world);
+}
+END_TEST
+
+START_TEST(test_machine__an_alert_that_fired_is_not_waited_away)
+{
+    struct world world;
+
+    world_init(&world, order_new("weu"));
+    add_watch(&world);
+    begin(&world);
+    deploy(&world, "weu");
+    probed(&world, true);
+    pass(&world, 5000);
+    struct roll_action action = take_asked(&world, ROLL_ACTION_PROBE, NULL);
+    observe(&world, (struct roll_observation){
+                        .id = action.id, .kind = ROLL_SAW_PROBED, .code = "AlertFired"});
+    pump(&world);
+    expect_history(&world, 3, "ended:weu:0:succeeded ended:weu:1:failed:last failed");
+    world_clear(&world);
+}
+END_TEST
+
+START_TEST(test_machine__a_back_looks_at_alerts_once)
+{
+    struct world world;
+
+    world_init(&world, order_new("weu"));
+    world.order->health_reports_only = true;
+    add_watch(&world);
+    begin(&world);
+    deploy(&world, "weu");
+    probed(&world, true);
+    expect_history(&world, 3, "ended:weu:0:succeeded:last ended:weu:1:succeeded succeeded");
+    world_clear(&world);
+}
+END_TEST
+
 START_TEST(test_machine__health_that_is_only_reported_fails_nothing)
 {
     struct world world;
@@ -1401,6 +1461,9 @@ int main(void)
     tcase_add_test(tests, test_machine__an_action_that_a_back_skips_is_not_intended);
     tcase_add_test(tests, test_machine__an_action_is_never_repeated);
     tcase_add_test(tests, test_machine__an_unhealthy_target_fails);
+    tcase_add_test(tests, test_machine__alerts_are_watched_to_the_end);
+    tcase_add_test(tests, test_machine__an_alert_that_fired_is_not_waited_away);
+    tcase_add_test(tests, test_machine__a_back_looks_at_alerts_once);
     tcase_add_test(tests, test_machine__health_that_is_only_reported_fails_nothing);
     tcase_add_test(tests, test_machine__another_driver_fences);
     tcase_add_test(tests, test_machine__a_claim_is_renewed_while_something_is_under_way);

@@ -244,23 +244,6 @@ START_TEST(test_policy__timing_says_which_rule_and_until_when)
 }
 END_TEST
 
-START_TEST(test_policy__alerts_as_health_are_refused_but_never_stop_a_rollback)
-{
-    struct roll_plan_health alerts = {.kind = ROLL_HEALTH_ALERTS};
-    g_autoptr(GPtrArray) health = g_ptr_array_new();
-    struct fixture fixture;
-
-    fixture_init(&fixture);
-    g_ptr_array_add(health, &alerts);
-    fixture.environment.health = health;
-    fixture.actor.proved = (char[]){"bob@contoso.com"};
-    ck_assert_int_eq(check(&fixture, ROLL_LANE_RELEASE), ROLL_E_REFUSED);
-    ck_assert_int_eq(check(&fixture, ROLL_LANE_HOTFIX), ROLL_E_REFUSED);
-    ck_assert_int_eq(check(&fixture, ROLL_LANE_ROLLBACK), ROLL_OK);
-    fixture_clear(&fixture);
-}
-END_TEST
-
 int main(void)
 {
     Suite *suite = suite_create("policy");
@@ -276,7 +259,6 @@ int main(void)
     tcase_add_test(tests, test_policy__windows_and_freezes_stop_releases_only);
     tcase_add_test(tests, test_policy__a_window_is_passed_by_where_the_lane_allows_it);
     tcase_add_test(tests, test_policy__timing_says_which_rule_and_until_when);
-    tcase_add_test(tests, test_policy__alerts_as_health_are_refused_but_never_stop_a_rollback);
     suite_add_tcase(suite, tests);
     srunner_run_all(runner, CK_NORMAL);
     failed = srunner_ntests_failed(runner);
