@@ -62,9 +62,11 @@
     F(texts, lifts, "lifts", OPTIONAL)                                                             \
     F(json, seen, "seen", OPTIONAL)           /* {stream: {"seq","hash"}} of other streams */      \
     F(json, overrides, "overrides", OPTIONAL) /* [{"kind","name","reason"}] */                     \
-    F(json, gates, "gates", OPTIONAL)         /* what must be passed before it starts, and when */ \
+    F(json, gates, "gates", OPTIONAL)         /* what governs it: policy.h */                      \
     F(object, plan, "plan", OPTIONAL)         /* the governing plan */                             \
-    F(object, approvers, "approvers", OPTIONAL)                                                    \
+    F(object, approvers, "approvers", OPTIONAL) /* allowed signers, as ssh-keygen has them */      \
+    F(object, revoked, "revoked", OPTIONAL)   /* keys that do not count: a KRL, or a list */       \
+    F(text, driver, "driver", OPTIONAL)       /* UUID of the process, where it has to wait */      \
     F(text, slot, "slot", OPTIONAL) /* a schedule's slot key */                                    \
     F(number, not_before, "notBefore", OPTIONAL)                                                   \
     F(number, expires, "expires", OPTIONAL)                                                        \

@@ -52,7 +52,8 @@ ROLL_AUTO_DEFINE(machine, struct roll_machine, roll_machine_free)
 void roll_machine_add(struct roll_machine *machine, int64_t rollout, const struct roll_order *order);
 
 /* A new rollout that is not yet in the ledger: the first action appends rollout.superseded (if it supersedes),
- * rollout.requested, rollout.claimed and the first intents together. request (its order digest set), order and blobs
+ * rollout.requested, rollout.claimed and the first intents together. Where request->gates asks for something that must have
+ * passed before, claim and intents come when it has; until then the rollout waits, and is nobody's. request (its order digest set), order and blobs
   * (struct roll_blob *, the order's text among them; or NULL) are borrowed and must outlive the machine; the blobs go with
  * the first append. Events of the rollout that it supersedes may be folded before or after this call. */
 void roll_machine_request(struct roll_machine *machine, const struct roll_rollout_requested *request,
@@ -79,6 +80,9 @@ enum roll_action_kind {
     ROLL_ACTION_EXPLAIN,     /* operations of a failed one, for the innermost cause; answered by REPLY */
     ROLL_ACTION_PROBE,       /* one try of a health check; answered by PROBED */
     ROLL_ACTION_DECIDE_BACK, /* the rollout failed and onFailure is back; answered by BACK */
+    ROLL_ACTION_GATE,        /* evaluate a gate of the waiting rollout; answered by GATE */
+    ROLL_ACTION_START,       /* may the waiting rollout start, as far as it depends on what is not in its own events
+                                (signatures, windows, holds, marks, floors)? answered by START */
     ROLL_ACTION_DONE,        /* nothing follows; not answered */
 };
 
@@ -97,6 +101,9 @@ enum roll_machine_end {
     ROLL_END_FENCED,       /* another driver is at work, or took over */
     ROLL_END_UNKNOWN_KIND, /* made by a newer program */
     ROLL_END_ERROR,        /* an append failed */
+    ROLL_END_WAITING,      /* left while it waits for an approval, a window, …: nothing was sent */
+    ROLL_END_REFUSED,      /* an approval was refused, or a gate was not passed */
+    ROLL_END_EXPIRED,      /* it waited for too long */
 };
 
 /* Everything is borrowed until the next call of the machine. */
@@ -108,6 +115,7 @@ struct roll_action {
     const struct roll_order_target *target;
     int64_t step, attempt;
     const struct roll_plan_health *check; /* PROBE */
+    const char *gate;                     /* GATE: its name */
     const struct roll_draft *drafts;      /* APPEND */
     size_t n_drafts;
     const struct roll_blob *const *blobs; /* APPEND */
@@ -123,6 +131,8 @@ enum roll_observation_kind {
     ROLL_SAW_REPLY,
     ROLL_SAW_PROBED,
     ROLL_SAW_BACK,
+    ROLL_SAW_GATE,
+    ROLL_SAW_START,
     ROLL_SAW_DETACH,        /* id 0: signal, or the person stops waiting */
 };
 
@@ -137,8 +147,11 @@ struct roll_observation {
     int64_t arm_at, duration_ms, resources;
     int64_t retry_after_ms;     /* -1: none */
     struct roll_blob *result;   /* owned by the machine from here; or NULL */
-    /* PROBED */
-    bool healthy;               /* message says why not; code, if there is one, that it will not get well */
+    /* GATE: message is the summary, result what it printed or found (owned by the machine from here, or NULL) */
+    const char *verdict;        /* passed, failed, error */
+    /* PROBED, START: message says why not. PROBED: code, if there is one, that it will not get well. START:
+     * retry_after_ms says when to ask again though nothing was written */
+    bool healthy;
     /* BACK: owned by the machine from here, its request's order digest set and the order's text among its blobs;
      * NULL: no back is possible, message says why */
     struct roll_choice *choice;
@@ -163,6 +176,8 @@ struct roll_machine_view {
     int ring, rings;
     size_t counts[ROLL_TARGET_SKIPPED + 1];
     int64_t until_boot_ms; /* end of a bake, 0 */
+    const char *waits_for; /* state waiting, and nothing of it is this process's to do: why; else NULL. Borrowed until the
+                              next call of the machine */
 };
 void roll_machine_view(const struct roll_machine *machine, struct roll_machine_view *ret_view);
 enum roll_target_state roll_machine_target_state(const struct roll_machine *machine, size_t index);

@@ -36,6 +36,7 @@ static void free_rollout(struct rollout *rollout)
     for (size_t i = 0; i < rollout->n_jobs; i++)
         machine_forget_outcome(&rollout->jobs[i]);
     g_hash_table_unref(rollout->by_name);
+    machine_wait_free(rollout->wait);
     g_free(rollout->jobs);
     g_free(rollout);
 }
@@ -118,6 +119,7 @@ void roll_machine_request(struct roll_machine *machine,
     roll_machine_add(machine, 0, order);
     machine->request = request;
     machine->request_blobs = blobs;
+    machine->own->wait = machine_wait_new(request);
 }
 
 static struct job *take_question(struct roll_machine *machine, uint64_t id)
@@ -176,6 +178,10 @@ void roll_machine_observe(struct roll_machine *machine, const struct roll_observ
         break;
     case ROLL_SAW_BACK:
         observe_back(machine, observation);
+        break;
+    case ROLL_SAW_GATE:
+    case ROLL_SAW_START:
+        machine_wait_answer(machine, observation);
         break;
     case ROLL_SAW_DETACH:
         machine->detach = true;
@@ -243,6 +249,7 @@ static int64_t wake(const struct roll_machine *machine)
         at = machine_agenda_next(machine);
     if (machine->append)
         return at;
+    at = MIN(at, machine_wait_boot(machine));
     if (bake > 0)
         at = MIN(at, machine->boot_ms + bake);
     return MIN(at, machine_renewal_boot(machine));
@@ -263,6 +270,8 @@ bool roll_machine_next(struct roll_machine *machine, int64_t wall_ms, int64_t bo
         if (decide_back(machine, ret_action))
             return true;
     }
+    if (!machine->end && machine_wait_ask(machine, ret_action))
+        return true;
     if (!machine->end && append(machine, ret_action))
         return true;
     if (machine->end)
@@ -276,11 +285,14 @@ static const char *state_name(const struct roll_machine *machine)
     static const char *const ends[] = {
         [ROLL_END_SUCCEEDED] = "succeeded",   [ROLL_END_FAILED] = "failed",
         [ROLL_END_FAILED_BACK] = "failed",    [ROLL_END_CANCELLED] = "cancelled",
-        [ROLL_END_SUPERSEDED] = "superseded",
+        [ROLL_END_SUPERSEDED] = "superseded", [ROLL_END_REFUSED] = "refused",
+        [ROLL_END_EXPIRED] = "expired",
     };
 
     if (machine->end < G_N_ELEMENTS(ends) && ends[machine->end])
         return ends[machine->end];
+    if (machine_waits(machine))
+        return "waiting";
     if (machine->counts[ROLL_TARGET_WAITING] == machine->own->n_jobs)
         return "requested";
     if (machine_bake_left(machine) > 0)
@@ -300,6 +312,7 @@ void roll_machine_view(const struct roll_machine *machine, struct roll_machine_v
         .ring = (int)MIN(machine->ring, machine->rings->len - 1),
         .rings = (int)machine->rings->len,
         .until_boot_ms = bake > 0 ? machine->boot_ms + bake : 0,
+        .waits_for = machine_waits_for(machine),
     };
     memcpy(ret_view->counts, machine->counts, sizeof ret_view->counts);
 }

@@ -37,6 +37,7 @@
  *   machine.c          the public face      machine_outcome.c  results of steps, and their events
  *   machine_fold.c     durable facts        machine_append.c   what goes into the ledger
  *   machine_targets.c  rings, steps, bake   machine_claim.c    claims, fence, takeover
+ *   machine_wait.c     what comes before the first claim: gates, approvals, windows
  *   machine_ask.c      a job's questions    machine_inherit.c  superseded rollouts
  *   machine_replies.c  the answers          machine_end.c      how it begins and ends
  *   machine_found.c    what a look means    machine_agenda.c   time */
@@ -129,6 +130,30 @@ struct job {
     struct roll_blob *result;        /* owned, or NULL */
 };
 
+struct gate {
+    char *name;
+    char *verdict; /* durable: passed, failed, error; NULL: not yet */
+    char *summary; /* durable, or NULL */
+    /* Volatile: asked for, and answered but not recorded. */
+    uint64_t asked;
+    struct roll_gate_evaluated *answer; /* owned, or NULL */
+    struct roll_blob *result;           /* owned, or NULL */
+};
+
+/* What a rollout waits for. */
+struct wait {
+    GPtrArray *gates;            /* struct gate *, owned */
+    int64_t not_before, expires; /* UTC ms, 0 */
+    bool rejected;               /* durable */
+    char *rejection;             /* who and why, owned */
+    /* Volatile: the question whether it may start, and its answer. */
+    uint64_t asked;
+    int64_t asked_head; /* the stream's head that it was asked on */
+    bool may_start;
+    int64_t again_boot_ms;
+    char *why; /* not; owned, or NULL */
+};
+
 struct rollout {
     int64_t number;                 /* 0: not in the ledger yet */
     const struct roll_order *order; /* borrowed */
@@ -136,6 +161,8 @@ struct rollout {
     bool requested, cancelling, ended;
     bool passive; /* whoever claimed it last sends nothing: it settles, or it is this process */
     int64_t sender_at; /* UTC ms: last event by a driver that may send */
+    struct wait *wait; /* what must have passed before it starts, or NULL */
+    bool started;      /* it was claimed to be driven: all of that had passed */
     size_t n_jobs;
     struct job *jobs;    /* as in the order */
     GHashTable *by_name; /* target name -> job */
@@ -159,6 +186,7 @@ struct append {
     GPtrArray *starts;            /* jobs whose intent is in it */
     GPtrArray *records;           /* jobs whose outcome is in it */
     bool first;                   /* requests the own rollout */
+    bool tidied;                  /* gives back a claim that only ended what was superseded */
     enum roll_machine_end ending; /* what its success means, or NONE */
     int64_t next_rollout;         /* with FAILED_BACK */
 };
@@ -331,8 +359,28 @@ bool machine_claim_refused(struct roll_machine *machine);
 bool machine_may_put(const struct roll_machine *machine);
 bool machine_renewal_due(const struct roll_machine *machine);
 int64_t machine_renewal_boot(const struct roll_machine *machine); /* INT64_MAX: never */
-void machine_draft_claim(struct roll_machine *machine, struct append *append, int64_t number);
+/* settle: no PUT follows under it. */
+void machine_draft_claim(struct roll_machine *machine, struct append *append, int64_t number,
+                         bool settle);
 void machine_appended(struct roll_machine *machine, const struct append *append);
+
+/* ---- machine_wait.c ------------------------------------------------------------------------- */
+
+/* What the request asks for; NULL when it can start at once. */
+struct wait *machine_wait_new(const struct roll_rollout_requested *request);
+void machine_wait_free(struct wait *wait);
+/* The own rollout is in the ledger, and not everything has passed. */
+bool machine_waits(const struct roll_machine *machine);
+bool machine_wait_over(const struct roll_machine *machine);
+void machine_fold_rejected(struct rollout *rollout, const struct roll_approval_rejected *body);
+void machine_fold_gate(struct rollout *rollout, const struct roll_gate_evaluated *body);
+/* A question that is due. */
+bool machine_wait_ask(struct roll_machine *machine, struct roll_action *ret_action);
+void machine_wait_answer(struct roll_machine *machine, const struct roll_observation *observation);
+void machine_wait_build(struct roll_machine *machine, struct append *append);
+int64_t machine_wait_boot(const struct roll_machine *machine); /* when to look again */
+/* Why it goes on waiting when this process has nothing to do for it, or NULL. */
+const char *machine_waits_for(const struct roll_machine *machine);
 
 /* ---- machine_inherit.c ---------------------------------------------------------------------- */
 
@@ -348,9 +396,14 @@ void machine_open(struct roll_machine *machine);
 void machine_begin(struct roll_machine *machine);
 enum roll_machine_end machine_end_due(const struct roll_machine *machine);
 bool machine_back_wanted(const struct roll_machine *machine);
+void machine_forget_back(struct roll_machine *machine);
 bool machine_is_stuck(struct roll_machine *machine);
 void machine_draft_end(struct roll_machine *machine, struct append *append,
                        enum roll_machine_end end);
+size_t machine_count_intents(const struct roll_machine *machine); /* without outcome */
+void machine_draft_detached(struct roll_machine *machine, struct append *append,
+                            enum roll_machine_end ending);
+void machine_draft_records(struct roll_machine *machine, struct append *append);
 void machine_finish(struct roll_machine *machine, enum roll_machine_end end);
 
 void machine_blob_free(struct roll_blob *blob);

@@ -61,7 +61,7 @@ static bool has_room(const struct append *append, guint drafts)
 
 /* ---- parts ---------------------------------------------------------------------------------- */
 
-static void draft_records(struct roll_machine *machine, struct append *append)
+void machine_draft_records(struct roll_machine *machine, struct append *append)
 {
     /* One place is kept for what ends or detaches. */
     while (!g_queue_is_empty(&machine->records) && has_room(append, DRAFTS_OF_RECORD + 1)) {
@@ -133,12 +133,15 @@ static const struct rollout *superseded_by_request(const struct roll_machine *ma
 }
 
 /* The end of what it takes the place of, the request, the claim and the first intents: one append.
+ * A rollout that has to wait is requested alone, and signed, so that it is known when it is folded.
  */
 static void build_request(struct roll_machine *machine, struct append *append)
 {
-    const struct roll_rollout_requested *request = machine->request;
+    struct roll_rollout_requested *request = machine_body(append, struct roll_rollout_requested);
     const struct rollout *old = superseded_by_request(machine);
     struct roll_rollout_superseded *end;
+
+    *request = *machine->request; /* its members stay the caller's */
 
     append->first = true;
     append->rollout = machine->head + 1;
@@ -149,15 +152,19 @@ static void build_request(struct roll_machine *machine, struct append *append)
             (struct roll_rollout_superseded){.rollout = request->supersedes, .by = append->rollout};
         machine_draft(machine, append, ROLL_EVENT_rollout_superseded, end);
     }
+    if (machine->own->wait)
+        request->driver = machine->driver;
     machine_draft(machine, append, ROLL_EVENT_rollout_requested, request);
     add_blobs(append, machine->request_blobs);
-    machine_draft_claim(machine, append, append->rollout);
+    if (machine->own->wait)
+        return;
+    machine_draft_claim(machine, append, append->rollout, false);
     machine_advance(machine);
     draft_starts(machine, append);
 }
 
-static void build_detached(struct roll_machine *machine, struct append *append,
-                           enum roll_machine_end ending)
+void machine_draft_detached(struct roll_machine *machine, struct append *append,
+                            enum roll_machine_end ending)
 {
     struct roll_rollout_detached *body = machine_body(append, struct roll_rollout_detached);
 
@@ -174,31 +181,35 @@ static void build_regular(struct roll_machine *machine, struct append *append)
     enum roll_machine_end end;
 
     if (machine->renew || machine_renewal_due(machine))
-        machine_draft_claim(machine, append, machine->own->number);
-    draft_records(machine, append);
+        machine_draft_claim(machine, append, machine->own->number,
+                            machine->mode == ROLL_MACHINE_SETTLE);
+    machine_draft_records(machine, append);
     if (machine->detach) {
-        build_detached(machine, append, ROLL_END_DETACHED);
+        machine_draft_detached(machine, append, ROLL_END_DETACHED);
         return;
     }
     draft_starts(machine, append);
-    draft_records(machine, append); /* of starts that were dropped */
+    machine_draft_records(machine, append); /* of starts that were dropped */
     end = machine_end_due(machine);
     if (end == ROLL_END_SETTLED && g_queue_is_empty(&machine->records))
-        build_detached(machine, append, end);
+        machine_draft_detached(machine, append, end);
     else if (end != ROLL_END_NONE && end != ROLL_END_SETTLED)
         machine_draft_end(machine, append, end);
 }
 
 static void build(struct roll_machine *machine, struct append *append)
 {
-    if (machine->own->number > 0 && machine->claimed)
+    if (machine_waits(machine))
+        machine_wait_build(machine, append);
+    else if (machine->own->number > 0 && machine->claimed)
         build_regular(machine, append);
     else if (machine->detach)
         machine_finish(machine, ROLL_END_DETACHED); /* nothing is ours to give back */
     else if (machine->own->number == 0)
         build_request(machine, append);
     else
-        machine_draft_claim(machine, append, machine->own->number);
+        machine_draft_claim(machine, append, machine->own->number,
+                            machine->mode == ROLL_MACHINE_SETTLE);
 }
 
 bool machine_append_due(struct roll_machine *machine, struct roll_action *ret_action)
@@ -239,7 +250,9 @@ static void go_on(struct roll_machine *machine, struct job *job)
 static void appended(struct roll_machine *machine, struct append *append)
 {
     machine_appended(machine, append);
-    if (!machine->begun)
+    if (append->tidied)
+        machine->begun = false;
+    else if (!machine->begun && machine->claimed)
         machine_begin(machine);
     for (guint i = 0; i < append->records->len; i++) {
         struct job *job = g_ptr_array_index(append->records, i);
@@ -267,10 +280,14 @@ static void take_back(struct roll_machine *machine, struct append *append)
         job->appending = false;
         g_queue_push_head(&machine->starts, job);
     }
+    if (append->ending == ROLL_END_FAILED_BACK)
+        machine_forget_back(machine);
     if (append->first)
         machine_finish(machine, ROLL_END_CONFLICT);
-    else if (append->ending == ROLL_END_DETACHED)
-        machine_finish(machine, ROLL_END_DETACHED);
+    else if (append->ending == ROLL_END_DETACHED || append->ending == ROLL_END_WAITING)
+        machine_finish(machine, append->ending);
+    else if (machine->own->ended)
+        machine_finish(machine, ROLL_END_ENDED); /* somebody else ended what waited */
 }
 
 void machine_append_answer(struct roll_machine *machine, enum roll_observation_kind answer)

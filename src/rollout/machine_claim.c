@@ -9,10 +9,11 @@
 void machine_fold_claimed(struct roll_machine *machine, const struct roll_rollout_claimed *claim)
 {
     bool mine = strcmp(claim->driver, machine->driver) == 0;
+    bool tidies = claim->settle && machine_waits(machine); /* it does not start what waits */
 
     if (machine->own->number == 0 || claim->rollout != machine->own->number)
         return;
-    if (!mine && (machine->claimed || machine->opened))
+    if (!mine && (machine->claimed || (machine->opened && !tidies)))
         machine_finish(machine, ROLL_END_FENCED);
     g_free(machine->claimant);
     machine->claimant = g_strdup(claim->driver);
@@ -64,7 +65,8 @@ int64_t machine_renewal_boot(const struct roll_machine *machine)
     return machine->boot_ms + MAX(machine->until - ROLL_CLAIM_RENEW_MS - machine->wall_ms, 0);
 }
 
-void machine_draft_claim(struct roll_machine *machine, struct append *append, int64_t number)
+void machine_draft_claim(struct roll_machine *machine, struct append *append, int64_t number,
+                         bool settle)
 {
     struct roll_rollout_claimed *body = machine_body(append, struct roll_rollout_claimed);
 
@@ -73,7 +75,7 @@ void machine_draft_claim(struct roll_machine *machine, struct append *append, in
         .driver = machine->driver,
         .host = machine->host,
         .until = machine->wall_ms + ROLL_CLAIM_MS,
-        .settle = machine->mode == ROLL_MACHINE_SETTLE,
+        .settle = settle,
     };
     machine_draft(machine, append, ROLL_EVENT_rollout_claimed, body);
 }

@@ -12,7 +12,7 @@ void machine_finish(struct roll_machine *machine, enum roll_machine_end end)
  * -------------------------------------------------------------------------------------------------------
  */
 
-static size_t count_intents(const struct roll_machine *machine)
+size_t machine_count_intents(const struct roll_machine *machine)
 {
     size_t count = 0;
 
@@ -30,12 +30,16 @@ void machine_open(struct roll_machine *machine)
     machine->opened = true;
     if (machine->end)
         return;
+    if (machine->own->number == 0 && machine->own->wait)
+        return; /* its first append starts no target */
     if (machine->own->number == 0)
         machine_inherit_open(
             machine); /* the first append starts no target on which something is under way */
     else if (machine->claimed)
         machine_begin(machine);
-    else if (machine->mode == ROLL_MACHINE_SETTLE && count_intents(machine) == 0)
+    else if (machine_wait_over(machine))
+        return; /* which is recorded, also by who only settles */
+    else if (machine->mode == ROLL_MACHINE_SETTLE && machine_count_intents(machine) == 0)
         machine_finish(machine, ROLL_END_SETTLED);
     else if (machine_claim_refused(machine))
         machine_finish(machine, ROLL_END_FENCED);
@@ -44,14 +48,14 @@ void machine_open(struct roll_machine *machine)
 /* Our claim is durable, so what is folded now is all that there is: jobs go on from there. */
 void machine_begin(struct roll_machine *machine)
 {
-    bool requested = machine->request != NULL;
+    bool requested = machine->request != NULL && !machine->own->wait;
 
     machine->begun = true;
     machine->begin_boot_ms = machine->boot_ms;
     if (!requested)
         machine_inherit_open(machine);
     if (machine->mode == ROLL_MACHINE_SETTLE)
-        machine->unsettled = count_intents(machine);
+        machine->unsettled = machine_count_intents(machine);
     for (guint i = 0; i < machine->rollouts->len; i++) {
         struct rollout *rollout = g_ptr_array_index(machine->rollouts, i);
         bool fresh =
@@ -73,6 +77,16 @@ bool machine_back_wanted(const struct roll_machine *machine)
     return machine->mode == ROLL_MACHINE_DRIVE && machine->claimed &&
            machine->own->order->back_on_failure && machine->touched && machine_stopping(machine) &&
            !machine->own->cancelling && is_quiet(machine);
+}
+
+/* What others wrote may be in its way: it is decided again. */
+void machine_forget_back(struct roll_machine *machine)
+{
+    roll_choice_free(machine->back);
+    machine->back = NULL;
+    g_clear_pointer(&machine->no_back, g_free);
+    machine->back_known = false;
+    machine->back_asked = 0;
 }
 
 static enum roll_machine_end failure(const struct roll_machine *machine)
@@ -112,6 +126,8 @@ static char *reason_of(struct roll_machine *machine, struct append *append,
 
     if (end == ROLL_END_SUCCEEDED || end == ROLL_END_CANCELLED)
         return NULL;
+    if (end == ROLL_END_REFUSED || end == ROLL_END_EXPIRED)
+        return machine_text(append, machine->own->wait->why);
     text = g_strdup_printf(
         "%zu of %zu targets failed%s%s", machine->failed, machine->own->n_jobs,
         machine->back_known && !machine->back ? "; no automatic back: " : "",
@@ -125,7 +141,7 @@ static void draft_back(struct roll_machine *machine, struct append *append)
 {
     append->next_rollout = machine->head + append->drafts->len + 1;
     machine_draft(machine, append, ROLL_EVENT_rollout_requested, &machine->back->request);
-    machine_draft_claim(machine, append, append->next_rollout);
+    machine_draft_claim(machine, append, append->next_rollout, false);
     for (guint i = 0; machine->back->blobs && i < machine->back->blobs->len; i++)
         g_ptr_array_add(append->blobs, g_ptr_array_index(machine->back->blobs, i));
 }
@@ -135,17 +151,20 @@ void machine_draft_end(struct roll_machine *machine, struct append *append,
 {
     struct roll_rollout_failed *body =
         machine_body(append, struct roll_rollout_failed); /* all ends have its shape */
-    enum roll_event_kind kind = ROLL_EVENT_rollout_failed;
+    static const enum roll_event_kind kinds[] = {
+        [ROLL_END_SUCCEEDED] = ROLL_EVENT_rollout_succeeded,
+        [ROLL_END_FAILED] = ROLL_EVENT_rollout_failed,
+        [ROLL_END_FAILED_BACK] = ROLL_EVENT_rollout_failed,
+        [ROLL_END_CANCELLED] = ROLL_EVENT_rollout_cancelled,
+        [ROLL_END_REFUSED] = ROLL_EVENT_rollout_refused,
+        [ROLL_END_EXPIRED] = ROLL_EVENT_rollout_expired,
+    };
 
-    if (end == ROLL_END_SUCCEEDED)
-        kind = ROLL_EVENT_rollout_succeeded;
-    else if (end == ROLL_END_CANCELLED)
-        kind = ROLL_EVENT_rollout_cancelled;
     *body = (struct roll_rollout_failed){
         .rollout = machine->own->number,
         .reason = reason_of(machine, append, end),
     };
-    machine_draft(machine, append, kind, body);
+    machine_draft(machine, append, kinds[end], body);
     append->ending = end;
     if (end == ROLL_END_FAILED_BACK)
         draft_back(machine, append);

@@ -28,13 +28,18 @@ static void remember_request(struct rollout *rollout, int64_t number, const char
 }
 
 /* A request that is folded while ours is being appended may be another operator's. It is ours if
- * our claim follows. */
+ * our claim follows, or if it is signed by us. */
 static void fold_requested(struct roll_machine *machine, const struct roll_event *event)
 {
+    const struct roll_rollout_requested *body = event->body;
     struct rollout *rollout = find_rollout(machine, event->seq);
 
     if (rollout) {
         remember_request(rollout, event->seq, event->hash);
+        if (!rollout->wait)
+            rollout->wait = machine_wait_new(body);
+    } else if (machine->own->number == 0 && g_strcmp0(body->driver, machine->driver) == 0) {
+        remember_request(machine->own, event->seq, event->hash);
     } else if (machine->own->number == 0) {
         machine->candidate = event->seq;
         g_strlcpy(machine->candidate_hash, event->hash, sizeof machine->candidate_hash);
@@ -59,6 +64,7 @@ static void fold_claimed(struct roll_machine *machine, const struct roll_event *
         remember_request(machine->own, machine->candidate, machine->candidate_hash);
     machine_fold_claimed(machine, claim);
     if (rollout) {
+        rollout->started |= !claim->settle;
         rollout->passive = claim->settle || strcmp(claim->driver, machine->driver) == 0;
         note_sender(rollout, event);
     }
@@ -201,8 +207,30 @@ static void fold_end(struct roll_machine *machine, const struct roll_event *even
     }
     if (event->kind == ROLL_EVENT_rollout_superseded)
         machine_finish(machine, ROLL_END_SUPERSEDED);
+    else if (event->kind == ROLL_EVENT_rollout_refused)
+        machine_finish(machine, ROLL_END_REFUSED);
+    else if (event->kind == ROLL_EVENT_rollout_expired)
+        machine_finish(machine, ROLL_END_EXPIRED);
     else if (!machine->append || machine->append->ending == ROLL_END_NONE)
         machine_finish(machine, ROLL_END_ENDED);
+}
+
+static void fold_rejected(struct roll_machine *machine, const struct roll_event *event)
+{
+    const struct roll_approval_rejected *body = event->body;
+    struct rollout *rollout = find_rollout(machine, body->rollout);
+
+    if (rollout && rollout->wait)
+        machine_fold_rejected(rollout, body);
+}
+
+static void fold_gate(struct roll_machine *machine, const struct roll_event *event)
+{
+    const struct roll_gate_evaluated *body = event->body;
+    struct rollout *rollout = find_rollout(machine, body->rollout);
+
+    if (rollout && rollout->wait)
+        machine_fold_gate(rollout, body);
 }
 
 void roll_machine_fold(struct roll_machine *machine, const struct roll_event *event)
@@ -215,6 +243,8 @@ void roll_machine_fold(struct roll_machine *machine, const struct roll_event *ev
         [ROLL_EVENT_step_intended] = fold_intended,
         [ROLL_EVENT_step_ended] = fold_ended,
         [ROLL_EVENT_rollout_cancelling] = fold_cancelling,
+        [ROLL_EVENT_approval_rejected] = fold_rejected,
+        [ROLL_EVENT_gate_evaluated] = fold_gate,
         [ROLL_EVENT_rollout_succeeded] = fold_end,
         [ROLL_EVENT_rollout_failed] = fold_end,
         [ROLL_EVENT_rollout_cancelled] = fold_end,

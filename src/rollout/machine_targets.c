@@ -165,7 +165,7 @@ bool machine_stopping(const struct roll_machine *machine)
 bool machine_may_start(const struct roll_machine *machine)
 {
     return machine->mode == ROLL_MACHINE_DRIVE && !machine->own->cancelling && !machine->detach &&
-           !machine->end && !machine_stopping(machine);
+           !machine->end && !machine_stopping(machine) && !machine_waits(machine);
 }
 
 static struct job *next_in_ring(struct roll_machine *machine, const struct ring *ring)

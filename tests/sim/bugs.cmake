@@ -46,3 +46,20 @@ sim_bug(starts_beside_a_failure machine_targets.c
   "machine->failed + machine->failing" "machine->failed")
 sim_bug(last_though_again machine_outcome.c
   "return !job->again && (next" "return (next")
+
+sim_bug(starts_unapproved machine_wait.c
+  "wait->may_start = observation->healthy;" "wait->may_start = true;")
+sim_bug(starts_ungated machine_wait.c
+  "if (!gate->verdict || strcmp(gate->verdict, \"passed\") != 0)" "if (false)")
+sim_bug(starts_on_an_old_answer machine_wait.c
+  "return wait->may_start && wait->asked_head == machine->head;" "return wait->may_start;")
+sim_bug(deaf_to_a_refusal machine_wait.c
+  "wait->rejected || gate_not_passed(wait)" "gate_not_passed(wait)")
+sim_bug(starts_early machine_wait.c
+  "machine->wall_ms < wait->not_before ||" "")
+sim_bug(starts_expired machine_wait.c
+  "wait->expires > 0 && machine->wall_ms >= wait->expires" "false")
+sim_bug(orphans_what_it_superseded machine_wait.c
+  "else if (machine_count_intents(machine) > 0)" "else if (false)")
+sim_bug(back_decided_once machine_append.c
+  "machine_forget_back(machine);" "(void)0;")

@@ -61,6 +61,7 @@ static void add_fact(struct world *world, const struct roll_event *event)
         fact->parts[sim_target_index(target->name)].target = target;
     }
     g_ptr_array_add(world->facts, fact);
+    sim_gates_fact(world, event);
 }
 
 static void take_claim(struct world *world, const struct roll_event *event)
@@ -70,6 +71,7 @@ static void take_claim(struct world *world, const struct roll_event *event)
 
     g_strlcpy(fact->claimant, body->driver, sizeof fact->claimant);
     fact->claim_seq = event->seq;
+    fact->started |= !body->settle;
     fact->until = body->until;
 }
 
@@ -160,9 +162,12 @@ static void take_fact(struct world *world, const char *driver, const struct roll
     case ROLL_EVENT_rollout_failed:
     case ROLL_EVENT_rollout_cancelled:
     case ROLL_EVENT_rollout_superseded:
+    case ROLL_EVENT_rollout_refused:
+    case ROLL_EVENT_rollout_expired:
         take_end(world, event);
         break;
     default:
+        sim_gates_fact(world, event);
         break;
     }
 }

@@ -138,7 +138,6 @@ static struct roll_order *back_order(struct world *world)
 static void fill_request(struct world *world, struct roll_rollout_requested *request,
                          const struct roll_order *order, size_t index, int64_t supersedes)
 {
-    (void)world;
     *request = (struct roll_rollout_requested){
         .lane = g_strdup(roll_lane_names[order->lane]),
         .kind = g_strdup(order->kind),
@@ -146,10 +145,64 @@ static void fill_request(struct world *world, struct roll_rollout_requested *req
         .targets = order->targets->len,
         .supersedes = supersedes,
     };
+    (void)world;
+}
+
+static bool goes_to(const struct roll_order *order, int release)
+{
+    for (guint i = 0; i < order->targets->len; i++) {
+        const struct roll_order_target *target = g_ptr_array_index(order->targets, i);
+        if (sim_release(target->release) == release)
+            return true;
+    }
+    return false;
+}
+
+/* A back marks what it leaves. */
+static void mark_left(struct world *world, struct roll_rollout_requested *request,
+                      const struct roll_order *order)
+{
+    const struct roll_order_target *first = g_ptr_array_index(order->targets, 0);
+    int left = world->holdings[sim_target_index(first->name)].live;
+
+    if (left == 0 || goes_to(order, left) || sim_between(world, SIM_PLAN, 0, 2) == 0)
+        return;
+    request->bad = g_new0(char *, 2);
+    request->bad[0] = release_name(left);
+}
+
+/* Who has to wait loses patience some time later. */
+static void lose_patience(struct world *world, void *data)
+{
+    struct process *process = data;
+    struct roll_observation detach = {.kind = ROLL_SAW_DETACH};
+
+    if (!process->alive)
+        return;
+    if (world->now < process->paused_until) {
+        sim_at(world, process->paused_until - world->now, lose_patience, process, NULL);
+        return;
+    }
+    process->patient = false;
+    sim_process_observe(world, process, &detach);
+}
+
+static void be_patient(struct world *world, struct process *process)
+{
+    process->patient = sim_between(world, SIM_PLAN, 0, 1);
+    if (process->patient)
+        sim_at(world, sim_between(world, SIM_PLAN, 1000, 3600000), lose_patience, process, NULL);
 }
 
 static void start(struct world *world, int host, struct roll_order *order, int64_t supersedes)
 {
+    bool overrides = !sim_gates_allow(world, order, false);
+
+    /* What stands in the way is passed by with a word for the ledger, or not at all. */
+    if (overrides && sim_between(world, SIM_PLAN, 0, 2) > 0) {
+        roll_order_free(order);
+        return;
+    }
     struct process *process = sim_process_start(world, host, ROLL_MACHINE_DRIVE, false, false);
 
     sim_trace(world, "person on host %d: %s %s with process %d, %d targets, supersedes #%d", host,
@@ -159,6 +212,12 @@ static void start(struct world *world, int host, struct roll_order *order, int64
     g_ptr_array_add(world->order_list, order);
     process->request = g_new0(struct roll_rollout_requested, 1);
     fill_request(world, process->request, order, world->order_list->len - 1, supersedes);
+    if (overrides)
+        process->request->overrides = json_pack("[{s:s}]", "kind", "hold");
+    if (order->lane == ROLL_LANE_ROLLBACK)
+        mark_left(world, process->request, order);
+    sim_gates_plan(world, process->request);
+    be_patient(world, process);
     if (supersedes)
         sim_process_add_chain(world, process, supersedes);
     process->own = 0;
@@ -211,6 +270,7 @@ static bool go_on(struct world *world, int host, enum roll_machine_mode mode, bo
               mode == ROLL_MACHINE_DRIVE ? "resume" : "settle", take ? " --take" : "",
               (int)open->number, process->id);
     sim_process_add_chain(world, process, open->number);
+    be_patient(world, process);
     sim_process_go(world, process);
     return true;
 }
@@ -220,7 +280,7 @@ bool sim_resume(struct world *world, int host, bool take)
     return go_on(world, host, ROLL_MACHINE_DRIVE, take);
 }
 
-static void write_note(struct world *world, enum roll_event_kind kind, const void *body)
+void sim_note(struct world *world, enum roll_event_kind kind, const void *body)
 {
     g_autoptr(GPtrArray) events = g_ptr_array_new();
     struct roll_event *event = sim_event(world, kind, body);
@@ -240,7 +300,7 @@ static void act_cancel(struct world *world, int host)
         return;
     body.rollout = open->number;
     sim_trace(world, "person on host %d: cancel #%d", host, (int)open->number);
-    write_note(world, ROLL_EVENT_rollout_cancelling, &body);
+    sim_note(world, ROLL_EVENT_rollout_cancelling, &body);
     sim_resume(world, host, false);
 }
 
@@ -261,10 +321,10 @@ static void act_settle(struct world *world, int host)
 
 static void act_note(struct world *world, int host)
 {
-    struct roll_hold_set body = {0};
+    struct roll_notice_delivered body = {.notice = (char[]){"n"}, .webhook = (char[]){"w"}};
 
     (void)host;
-    write_note(world, ROLL_EVENT_hold_set, &body);
+    sim_note(world, ROLL_EVENT_notice_delivered, &body);
 }
 
 /* After a failure: touched targets return to what they had. */
@@ -277,7 +337,8 @@ struct roll_choice *sim_auto_back(struct world *world, const struct process *pro
     for (int i = 0; i < world->n_targets; i++) {
         int before =
             world->holdings[i].before ? world->holdings[i].before : world->holdings[i].good[0];
-        if (fact->parts[i].touched && before > 0)
+        if (fact->parts[i].touched && before > 0 && before >= world->floor &&
+            !g_hash_table_contains(world->bad, GINT_TO_POINTER(before)))
             add_target(order, i, before, 0);
     }
     order->health_reports_only = true;
@@ -314,8 +375,10 @@ static void take_it(struct world *world, void *data)
 static void act(struct world *world, void *data)
 {
     static void (*const acts[])(struct world *, int) = {
-        act_out,    act_out,    act_out,  act_back,   act_back, act_hotfix,
-        act_cancel, act_resume, act_take, act_settle, act_note,
+        act_out,      act_out,         act_out,         act_back,        act_back,
+        act_hotfix,   act_cancel,      act_resume,      act_take,        act_settle,
+        act_note,     sim_act_approve, sim_act_approve, sim_act_approve, sim_act_reject,
+        sim_act_hold, sim_act_floor,
     };
     int host = (int)sim_between(world, SIM_PLAN, 0, SIM_HOSTS - 1);
     int which = (int)sim_between(world, SIM_PLAN, 0, G_N_ELEMENTS(acts) - 1);

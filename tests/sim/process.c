@@ -370,6 +370,8 @@ static void perform_back(struct world *world, struct process *process,
         .id = action->id, .kind = ROLL_SAW_BACK, .message = "nothing to go back to"};
 
     observation.choice = sim_auto_back(world, process);
+    if (sim_chance(world, SIM_NOISE, 200)) /* what was decided on changes */
+        sim_act_floor(world, process->host);
     roll_machine_observe(process->machine, &observation, sim_wall(world, process->host),
                          sim_boot(world, process->host));
 }
@@ -393,9 +395,10 @@ static void go_back(struct world *world, struct process *process, int64_t number
 static void perform_done(struct world *world, struct process *process,
                          const struct roll_action *action)
 {
-    static const char *const ends[] = {
-        "none",    "succeeded", "failed",   "failed-back", "cancelled", "superseded", "ended",
-        "settled", "detached",  "conflict", "fenced",      "unknown",   "error"};
+    static const char *const ends[] = {"none",      "succeeded",  "failed",  "failed-back",
+                                       "cancelled", "superseded", "ended",   "settled",
+                                       "detached",  "conflict",   "fenced",  "unknown",
+                                       "error",     "waiting",    "refused", "expired"};
 
     sim_trace(world, "p%d     done: %s", process->id, ends[action->end]);
     if (action->end == ROLL_END_ERROR)
@@ -409,8 +412,9 @@ static void perform_done(struct world *world, struct process *process,
 
 static void perform(struct world *world, struct process *process, const struct roll_action *action)
 {
-    static const char *const names[] = {"append",  "put",   "get",         "poll", "cancel",
-                                        "explain", "probe", "decide-back", "done"};
+    static const char *const names[] = {"append", "put",     "get",   "poll",
+                                        "cancel", "explain", "probe", "decide-back",
+                                        "gate",   "start",   "done"};
 
     sim_trace(world, "p%d     %d %s %s step %d attempt %d", process->id, (int)action->id,
               names[action->kind], action->target ? action->target->name : "", (int)action->step,
@@ -435,6 +439,10 @@ static void perform(struct world *world, struct process *process, const struct r
         break;
     case ROLL_ACTION_DECIDE_BACK:
         perform_back(world, process, action);
+        break;
+    case ROLL_ACTION_GATE:
+    case ROLL_ACTION_START:
+        sim_gates_ask(world, process, action);
         break;
     case ROLL_ACTION_DONE:
         perform_done(world, process, action);
@@ -469,8 +477,18 @@ static bool survives(struct world *world, struct process *process)
     return true;
 }
 
+/* It has to wait for others, and was not told to. */
+static bool leaves_at_once(const struct process *process)
+{
+    struct roll_machine_view view;
+
+    roll_machine_view(process->machine, &view);
+    return view.waits_for && !process->patient;
+}
+
 static void pump(struct world *world, struct process *process)
 {
+    struct roll_observation detach = {.kind = ROLL_SAW_DETACH};
     struct roll_action action;
     int64_t wake_boot = INT64_MAX;
 
@@ -485,6 +503,10 @@ static void pump(struct world *world, struct process *process)
             return;
     }
     sim_check_live(world, process);
+    if (leaves_at_once(process)) {
+        sim_process_observe(world, process, &detach);
+        return;
+    }
     if (wake_boot != INT64_MAX)
         wake_at(world, process, wake_boot - sim_boot(world, process->host));
 }

@@ -57,14 +57,17 @@ static void judge_takeover(struct world *world, const struct fact *fact,
                     fact->claimant);
 }
 
-static void judge_claimed(struct world *world, const struct roll_rollout_claimed *claim)
+static void judge_claimed(struct world *world, const struct roll_event *event)
 {
+    const struct roll_rollout_claimed *claim = event->body;
     const struct fact *fact = sim_fact(world, claim->rollout);
 
     if (!fact || fact->end != ROLL_EVENT_UNKNOWN)
         sim_violate(world, "#%d is claimed, but is not open", (int)claim->rollout);
     else
         judge_takeover(world, fact, claim);
+    if (fact && !claim->settle && !fact->started)
+        sim_judge_start(world, fact, event->at);
 }
 
 /* ---- intents
@@ -132,7 +135,7 @@ static void judge_intended(struct world *world, const struct roll_step_intended 
     int target = sim_target_index(body->target);
     const struct part *part = fact ? &fact->parts[target] : NULL;
 
-    if (!fact || fact->end != ROLL_EVENT_UNKNOWN || fact->cancelling) {
+    if (!fact || fact->end != ROLL_EVENT_UNKNOWN || fact->cancelling || !fact->started) {
         sim_violate(world, "an intent of #%d, which takes none", (int)body->rollout);
         return;
     }
@@ -210,6 +213,9 @@ static void judge_end(struct world *world, const struct roll_event *event)
         return;
     }
     judge_nothing_open(world, event);
+    if ((event->kind == ROLL_EVENT_rollout_refused || event->kind == ROLL_EVENT_rollout_expired) &&
+        fact->started)
+        sim_violate(world, "%s of #%d, which was started", event->kind_name, (int)fact->number);
     if (event->kind == ROLL_EVENT_rollout_failed && failures(fact) == 0)
         sim_violate(world, "#%d failed, but no target did", (int)fact->number);
     /* A cancel that comes when every target has reached its goal changes nothing. */
@@ -225,6 +231,16 @@ static void judge_end(struct world *world, const struct roll_event *event)
     }
 }
 
+/* What waits is nobody's, and anybody may end it. */
+static void judge_end_driver(struct world *world, const char *driver,
+                             const struct roll_event *event)
+{
+    const struct fact *open = sim_open_rollout(world);
+
+    if (!open || open->started)
+        judge_driver(world, driver, event);
+}
+
 void sim_judge(struct world *world, const char *driver, const struct roll_event *event)
 {
     switch (event->kind) {
@@ -232,7 +248,7 @@ void sim_judge(struct world *world, const char *driver, const struct roll_event 
         judge_requested(world);
         break;
     case ROLL_EVENT_rollout_claimed:
-        judge_claimed(world, event->body);
+        judge_claimed(world, event);
         break;
     case ROLL_EVENT_step_intended:
         judge_driver(world, driver, event);
@@ -248,7 +264,11 @@ void sim_judge(struct world *world, const char *driver, const struct roll_event 
     case ROLL_EVENT_rollout_succeeded:
     case ROLL_EVENT_rollout_failed:
     case ROLL_EVENT_rollout_cancelled:
-        judge_driver(world, driver, event);
+        judge_end_driver(world, driver, event);
+        judge_end(world, event);
+        break;
+    case ROLL_EVENT_rollout_refused:
+    case ROLL_EVENT_rollout_expired:
         judge_end(world, event);
         break;
     default:

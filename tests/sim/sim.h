@@ -5,7 +5,8 @@
  *
  * world.c time and the run of one seed · ledger.c compare-and-swap, and facts about the log ·
  * referee.c the rules that every event must keep · arm.c deployments · process.c a driver ·
- * people.c what is asked for · check.c the end of a seed · main.c the program. */
+ * people.c what is asked for · gates.c what must have passed before, and who may pass it by ·
+ * check.c the end of a seed · main.c the program. */
 #ifndef ROLLBOOK_TESTS_SIM_H
 #define ROLLBOOK_TESTS_SIM_H
 
@@ -45,6 +46,7 @@ enum sim_chance {
     SIM_SICK,      /* a health check says no */
     SIM_SLOW,      /* an append takes long */
     SIM_NOISE,     /* somebody else writes to the stream */
+    SIM_GATE,      /* a gate is not passed, or cannot be evaluated */
     SIM_TROUBLES,
     SIM_PLAN = SIM_TROUBLES, /* what the people want: never off */
     SIM_TIME,                /* ordinary delays */
@@ -84,6 +86,17 @@ struct part {                               /* one target of a rollout */
     bool touched, last, last_good;
 };
 
+#define SIM_GATES_MAX 2
+#define SIM_APPROVERS 3
+
+struct wanted { /* what a rollout must have before it starts */
+    bool any;
+    int gates, approvals;
+    int64_t not_before, expires;
+    bool passed[SIM_GATES_MAX], failed[SIM_GATES_MAX];
+    bool approved[SIM_APPROVERS], rejected;
+};
+
 struct fact {
     int64_t number;
     const struct roll_order *order;
@@ -92,6 +105,9 @@ struct fact {
     int64_t claim_seq, until;
     int64_t supersedes;
     bool cancelling;
+    struct wanted wanted;
+    bool started;             /* claimed to be driven */
+    bool overrides;           /* hold, floor and marks do not count */
     enum roll_event_kind end; /* UNKNOWN: open */
     struct part parts[SIM_TARGETS_MAX];
 };
@@ -153,6 +169,7 @@ struct process {
     int64_t claim_seq; /* its last claim */
     int64_t append_ms; /* when its last durable append was asked for, -1: none */
     int64_t paused_until;
+    bool patient;    /* waits for approvals; else it leaves at once */
     uint64_t wakes;  /* only the newest wake counts */
     int outstanding; /* questions without an answer */
     enum roll_machine_end end;
@@ -181,6 +198,9 @@ struct world {
     GPtrArray *facts;    /* struct fact * */
     GHashTable *intents; /* correlation -> struct intent * */
     struct holding holdings[SIM_TARGETS_MAX];
+    bool hold;       /* a person's */
+    int floor;       /* releases below it must not start */
+    GHashTable *bad; /* releases that a back left behind */
 
     GPtrArray *deployments;             /* struct deployment * */
     GHashTable *contents;               /* name -> release */
@@ -246,6 +266,19 @@ void sim_fold_added(const struct world *world, struct roll_machine *machine,
 void sim_people_start(struct world *world);
 bool sim_resume(struct world *world, int host, bool take);
 struct roll_choice *sim_auto_back(struct world *world, const struct process *process);
+
+/* gates.c */
+void sim_gates_plan(struct world *world, struct roll_rollout_requested *request);
+void sim_gates_fact(struct world *world, const struct roll_event *event);
+bool sim_gates_allow(const struct world *world, const struct roll_order *order, bool overrides);
+void sim_gates_ask(struct world *world, struct process *process, const struct roll_action *action);
+void sim_judge_start(struct world *world, const struct fact *fact, int64_t at);
+void sim_act_approve(struct world *world, int host);
+void sim_act_reject(struct world *world, int host);
+void sim_act_hold(struct world *world, int host);
+void sim_act_floor(struct world *world, int host);
+void sim_gates_help(struct world *world);
+void sim_note(struct world *world, enum roll_event_kind kind, const void *body);
 
 /* check.c */
 void sim_check_live(struct world *world, const struct process *process); /* fold equals live */

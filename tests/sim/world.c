@@ -6,7 +6,7 @@
 
 const char *const sim_trouble_names[SIM_TROUBLES] = {
     "crash",  "pause",   "lost",   "late", "duplicate", "throttle", "busy",  "refuse",
-    "unsent", "missing", "denied", "fail", "sick",      "slow",     "noise",
+    "unsent", "missing", "denied", "fail", "sick",      "slow",     "noise", "gate",
 };
 
 /* ---- chance: SplitMix64, a stream for each purpose
@@ -181,6 +181,7 @@ static void world_init(struct world *world, const struct sim_config *config)
     world->events = g_ptr_array_new_with_free_func(free_event);
     world->facts = g_ptr_array_new_with_free_func(g_free);
     world->intents = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, free_intent);
+    world->bad = g_hash_table_new(NULL, NULL);
     world->deployments = g_ptr_array_new_with_free_func(free_deployment);
     world->contents = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     world->processes = g_ptr_array_new_with_free_func(free_process);
@@ -202,6 +203,7 @@ static void world_clear(struct world *world)
     g_ptr_array_unref(world->events);
     g_ptr_array_unref(world->facts);
     g_hash_table_unref(world->intents);
+    g_hash_table_unref(world->bad);
     g_ptr_array_unref(world->deployments);
     g_hash_table_unref(world->contents);
     g_ptr_array_unref(world->order_list);
@@ -214,6 +216,7 @@ static void bring_to_end(struct world *world)
 
     world->calm = true;
     for (int i = 0; i < TRIES && !world->violation && sim_open_rollout(world); i++) {
+        sim_gates_help(world);
         sim_resume(world, i % SIM_HOSTS, true);
         while (!world->violation && happen(world))
             ;
