@@ -11,10 +11,12 @@ struct roll_sandbox_options {
     bool tls;               /* with a certificate made at start */
     const char
         *cert_file; /* with tls: where that certificate is written, PEM; the caller tells people */
-    const char *const *client_certificates; /* files in PEM, NULL-terminated, or NULL: with any, the login takes certificate
-                                               assertions by these only; otherwise a key that it does not know passes */
-    int64_t token_life_ms;     /* of the tokens that its login gives; 0: an hour */
+    const char *const *client_certificates; /* files in PEM, NULL-terminated, or NULL: with any, the
+                                               login takes certificate assertions by these only;
+                                               otherwise a key that it does not know passes */
+    int64_t token_life_ms;                  /* of the tokens that its login gives; 0: an hour */
     int64_t operation_time_ms; /* every resource operation lasts so long; 0: done at once */
+    bool buckets; /* 429 for callers whose token bucket is empty (REST reference 8.1) */
     const char *const *faults; /* SPECs (src/sandbox/faults.h), NULL-terminated, or NULL */
 };
 

@@ -8,6 +8,7 @@ struct context {
     bool tls;
     const char *state, *certificate;
     int64_t operation_time_ms, token_life_ms;
+    bool buckets;
     GPtrArray *faults, *clients;
 };
 
@@ -68,6 +69,7 @@ static struct roll_error *run(struct roll_app *app, void *user, char **arguments
         .cert_file = cert_file,
         .state_file = context->state,
         .operation_time_ms = context->operation_time_ms,
+        .buckets = context->buckets,
         .token_life_ms = context->token_life_ms,
         .client_certificates =
             context->clients ? (const char *const *)context->clients->pdata : NULL,
@@ -104,15 +106,36 @@ static const struct roll_option options[] = {
      "an application's certificate (PEM); then no other one signs in"},
     {"token-life", 0, ROLL_DURATION, offsetof(struct context, token_life_ms), "DURATION",
      "how long a token of its login is valid (default: an hour)"},
+    {"buckets", 0, ROLL_FLAG, offsetof(struct context, buckets), NULL,
+     "refuse callers who ask too often, as ARM does"},
     {"fault", 0, ROLL_TEXTS, offsetof(struct context, faults), "SPEC",
      "a fault on purpose, such as fail=Microsoft.Web/sites"},
     {NULL},
 };
 
+static const char details[] =
+    "Faults on purpose, each by --fault SPEC, as often as wanted:\n"
+    "  fail=TYPE                            resources of TYPE end Failed\n"
+    "  status=CODE:METHOD:PATHPART          answered so, nothing done\n"
+    "  delay=MS:METHOD:PATHPART             done at once, answered later\n"
+    "  drop=METHOD:PATHPART                 done, then the connection breaks\n"
+    "  lost=METHOD:PATHPART                 the connection breaks, nothing done\n"
+    "  truncate=METHOD:PATHPART             done, then half of the answer\n"
+    "  twice=METHOD:PATHPART                done twice, as by a proxy that repeats\n"
+    "  retry-after=VALUE:METHOD:PATHPART    this header, right or wrong; past and future are "
+    "dates\n"
+    "  404-poll=COUNT                       polls of deployments find nothing\n"
+    "  seed=N                               what chance is made from\n"
+    "METHOD may be *, PATHPART is a part of the path. :COUNT behind a SPEC: the first so many "
+    "times;\n"
+    ":N%: by chance, the same with the same seed. ROLL_SANDBOX_FAULTS has them for a workspace's\n"
+    "sandbox, separated by semicolons.";
+
 const struct roll_command roll_cmd_sandbox = {
     .name = "sandbox",
     .arguments = "",
     .summary = "serve a local Azure Resource Manager for practice and tests",
+    .details = details,
     .options = options,
     .context_size = sizeof(struct context),
     .run = run,

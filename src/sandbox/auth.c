@@ -60,6 +60,18 @@ static bool check_claims(const struct sandbox_server *server, const struct sandb
     return false;
 }
 
+json_t *sandbox_claims(const struct sandbox_request *request)
+{
+    const char *header = request->authorization ? request->authorization : "";
+    const char *token = header + strcspn(header, " ");
+    struct sandbox_jwt jwt;
+    if (!sandbox_jwt_read(token + strspn(token, " "), &jwt))
+        return NULL;
+    json_t *claims = json_incref(jwt.claims);
+    sandbox_jwt_clear(&jwt);
+    return claims;
+}
+
 bool sandbox_authenticate(const struct sandbox_server *server,
                           const struct sandbox_request *request, struct sandbox_reply *reply)
 {

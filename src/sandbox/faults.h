@@ -1,18 +1,24 @@
-/* Faults on purpose, in the order and number that their SPECs say. Private to the module.
+/* Faults on purpose, in the order and number that their SPECs say; `roll sandbox --help` explains
+ * them to people. Private to the module.
  *
- *   fail=TYPE[:COUNT]                        resources of TYPE end Failed (the first COUNT of them)
+ *   fail=TYPE[:COUNT]                        resources of TYPE end Failed
  *   status=CODE:METHOD:PATHPART[:COUNT]      answered so, nothing done
  *   delay=MS:METHOD:PATHPART[:COUNT]         done at once, answered later
  *   drop=METHOD:PATHPART[:COUNT]             done, then the connection is closed without an answer
- *   404-poll=COUNT                           the first COUNT polls of operation statuses find
- * nothing
+ *   lost=METHOD:PATHPART[:COUNT]             closed without an answer, nothing done
+ *   truncate=METHOD:PATHPART[:COUNT]         done, then half of the answer's body
+ *   twice=METHOD:PATHPART[:COUNT]            done twice, as by a proxy that repeats; the second
+ * answer retry-after=VALUE:METHOD:PATHPART[:COUNT]  that header instead of the right one
+ *   404-poll=COUNT                           polls of operation statuses find nothing
+ *   seed=NUMBER                              what chance is made from
  *
- * METHOD may be *; PATHPART is a part of the path, without regard to case; without COUNT: every
- * time. */
+ * METHOD may be *; PATHPART is a part of the path, without regard to case; COUNT: so many times,
+ * the first ones, or `N%`, a chance that follows from seed and number alone; without it every time.
+ */
 #ifndef SANDBOX_FAULTS_H
 #define SANDBOX_FAULTS_H
 
-#include "rollbook/error.h"
+#include "sandbox/http.h"
 
 struct sandbox_faults;
 
@@ -24,12 +30,21 @@ void sandbox_faults_free(struct sandbox_faults *faults);
 struct sandbox_fault_hit {
     int status; /* 0: none */
     int64_t delay_ms;
-    bool drop;
+    bool drop, lost, truncate, twice;
+    const char *retry_after; /* borrowed, or NULL */
 };
 /* What is to happen to this request; counts. */
 struct sandbox_fault_hit sandbox_faults_request(struct sandbox_faults *faults, const char *method,
                                                 const char *path);
 bool sandbox_faults_type(struct sandbox_faults *faults, const char *type);
 bool sandbox_faults_poll(struct sandbox_faults *faults);
+
+/* ---- what a fault answers (fault_reply.c) ---- */
+
+void sandbox_fault_reply(const struct sandbox_request *request, int status,
+                         struct sandbox_reply *reply);
+/* `past` and `future` are dates; every other text stands in the header as it is. */
+void sandbox_fault_retry_after(const struct sandbox_request *request, const char *value,
+                               struct sandbox_reply *reply);
 
 #endif

@@ -57,11 +57,13 @@ struct sandbox_reply {
     GPtrArray *headers; /* of struct sandbox_header, owned */
     bool refused;       /* an ARM error: what the handler wrote is rolled back */
     bool drop;          /* close the connection without an answer */
+    bool truncate;      /* close it after half of the body */
     int64_t delay_ms;
 };
 
 void sandbox_reply_init(struct sandbox_reply *reply);
 void sandbox_reply_clear(struct sandbox_reply *reply);
+/* Replaces a header of that name. */
 void sandbox_reply_header(struct sandbox_reply *reply, const char *name, const char *format, ...)
     ROLL_PRINTF(3, 4);
 /* Replaces what was there. body_take may be NULL. */
@@ -85,10 +87,22 @@ typedef struct roll_error *(*sandbox_handler)(struct sandbox_server *server,
                                               struct sandbox_request *request,
                                               struct sandbox_reply *reply);
 
+/* NULL after the reply was made: wrong path, wrong method, or something that is not built. Fills in
+ * scope, name and item. */
+sandbox_handler sandbox_route(struct sandbox_request *request, struct sandbox_reply *reply);
+
+/* Counts the request against its caller's token bucket and tells how much is left in it. False, and
+ * 429 in reply, when it is empty and the sandbox was told to mind (REST reference 8). */
+bool sandbox_buckets_take(struct sandbox_server *server, const struct sandbox_request *request,
+                          struct sandbox_reply *reply);
+
 /* Everything between a request and its reply: faults, route, token, api-version, life cycles,
  * transaction. */
 void sandbox_dispatch(struct sandbox_server *server, struct sandbox_request *request,
                       struct sandbox_reply *reply);
+
+/* The claims of the caller's token, NULL when it is no JWT. New reference. */
+json_t *sandbox_claims(const struct sandbox_request *request);
 
 /* 401 in reply and false unless the caller has shown a token that is accepted (REST reference 7.2).
  */

@@ -37,6 +37,11 @@ void sandbox_reply_header(struct sandbox_reply *reply, const char *name, const c
     header->value = g_strdup_vprintf(format, args);
     va_end(args);
     header->name = g_strdup(name);
+    for (guint i = 0; i < reply->headers->len; i++) {
+        const struct sandbox_header *known = reply->headers->pdata[i];
+        if (g_ascii_strcasecmp(known->name, name) == 0)
+            g_ptr_array_remove_index(reply->headers, i--);
+    }
     g_ptr_array_add(reply->headers, header);
 }
 

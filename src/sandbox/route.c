@@ -1,12 +1,7 @@
-/* From a request to its handler: one table of methods and paths, and what happens around every
- * handler. */
+/* From a request to its handler: one table of methods and paths. */
 #include <string.h>
 
-#include "rollbook/digest.h"
-#include "rollbook/log.h"
 #include "sandbox/deployment.h"
-#include "sandbox/faults.h"
-#include "sandbox/login.h"
 #include "sandbox/stack.h"
 #include "sandbox/store.h"
 
@@ -162,8 +157,7 @@ static void not_implemented(const struct sandbox_request *request, struct sandbo
         request->method_name, request->path);
 }
 
-/* NULL after the reply was made: wrong path, wrong method, or something that is not built. */
-static sandbox_handler find_handler(struct sandbox_request *request, struct sandbox_reply *reply)
+sandbox_handler sandbox_route(struct sandbox_request *request, struct sandbox_reply *reply)
 {
     for (size_t i = 0; i < G_N_ELEMENTS(routes); i++) {
         if (!(routes[i].methods & request->method) || !match(routes[i].pattern, request))
@@ -174,136 +168,4 @@ static sandbox_handler find_handler(struct sandbox_request *request, struct sand
     }
     not_implemented(request, reply);
     return NULL;
-}
-
-static bool check_subscription(const struct sandbox_request *request, struct sandbox_reply *reply)
-{
-    if (!request->scope.subscription || sandbox_is_guid(request->scope.subscription))
-        return true;
-    sandbox_reply_error(reply, 400, "InvalidSubscriptionId",
-                        "The provided subscription identifier '%s' is malformed or invalid.",
-                        request->scope.subscription);
-    return false;
-}
-
-static bool check_api_version(const struct sandbox_request *request, struct sandbox_reply *reply)
-{
-    const char *version = sandbox_query(request, "api-version");
-    if (!version || !*version) {
-        sandbox_reply_error(
-            reply, 400, "MissingApiVersionParameter",
-            "The api-version query parameter (?api-version=) is required for all requests.");
-        return false;
-    }
-    bool good = strlen(version) >= 10 && version[4] == '-' && version[7] == '-';
-    for (int i = 0; good && i < 10; i++)
-        good = i == 4 || i == 7 || g_ascii_isdigit(version[i]);
-    if (good && (version[10] == '\0' || version[10] == '-'))
-        return true;
-    sandbox_reply_error(
-        reply, 400, "InvalidApiVersionParameter",
-        "The api-version '%s' is invalid. It has the form 'YYYY-MM-DD' or 'YYYY-MM-DD-preview'.",
-        version);
-    return false;
-}
-
-/* One transaction for what the handler does; a refusal undoes it. */
-static struct roll_error *handle(struct sandbox_server *server, sandbox_handler handler,
-                                 struct sandbox_request *request, struct sandbox_reply *reply)
-{
-    ROLL_TRY(sandbox_life_advance(server, request->now_ms));
-    bool write = !(request->method & (METHOD_GET | METHOD_HEAD));
-    ROLL_TRY(roll_sql_begin(server->sql, write));
-    struct roll_error *err = handler(server, request, reply);
-    if (!err && !reply->refused)
-        err = roll_sql_commit(server->sql);
-    roll_sql_rollback(server->sql);
-    return err;
-}
-
-static void add_headers(const struct sandbox_request *request, struct sandbox_reply *reply)
-{
-    char id[ROLL_UUID_SIZE];
-    roll_uuid_random(id);
-    sandbox_reply_header(reply, "x-ms-request-id", "%s", id);
-    sandbox_reply_header(reply, "x-ms-correlation-request-id", "%s", request->correlation_id);
-    sandbox_reply_header(reply, "x-ms-routing-request-id", "SANDBOX:%s", id);
-    sandbox_reply_header(reply, "Cache-Control", "no-cache");
-    if (request->client_request_id)
-        sandbox_reply_header(reply, "x-ms-client-request-id", "%s", request->client_request_id);
-    if (reply->status >= 400)
-        sandbox_reply_header(reply, "x-ms-failure-cause", "gateway");
-}
-
-static void fault_reply(const struct sandbox_request *request, int status,
-                        struct sandbox_reply *reply)
-{
-    static const struct {
-        int status;
-        const char *code;
-    } codes[] = {{401, "ExpiredAuthenticationToken"},
-                 {403, "AuthorizationFailed"},
-                 {404, "ResourceNotFound"},
-                 {408, "RequestTimeout"},
-                 {409, "Conflict"},
-                 {412, "PreconditionFailed"},
-                 {429, "TooManyRequests"},
-                 {500, "InternalServerError"},
-                 {502, "BadGateway"},
-                 {503, "ServerBusy"},
-                 {504, "GatewayTimeout"}};
-    const char *code = "SandboxFault";
-    for (size_t i = 0; i < G_N_ELEMENTS(codes); i++) {
-        if (codes[i].status == status)
-            code = codes[i].code;
-    }
-    sandbox_reply_error(reply, status, code, "The sandbox was told to answer '%s %s' with %d.",
-                        request->method_name, request->path, status);
-    if (status == 429 || status == 503)
-        sandbox_reply_header(reply, "Retry-After", "1");
-}
-
-static void answer(struct sandbox_server *server, struct sandbox_request *request,
-                   struct sandbox_reply *reply)
-{
-    if (!request->segments) {
-        sandbox_reply_error(reply, 400, "InvalidUri",
-                            "The path of the request is not valid UTF-8 or percent-encoded text.");
-        return;
-    }
-    if (request->body_too_large) {
-        sandbox_reply_error(reply, 413, "RequestContentTooLarge",
-                            "The request content size exceeds the maximum size of '%u' bytes.",
-                            SANDBOX_MAX_BODY);
-        return;
-    }
-    if (sandbox_login(server, request, reply))
-        return;
-    sandbox_handler handler = find_handler(request, reply);
-    if (!sandbox_authenticate(server, request, reply) || !handler)
-        return;
-    if (!check_api_version(request, reply) || !check_subscription(request, reply))
-        return;
-    roll_auto(error) struct roll_error *err = handle(server, handler, request, reply);
-    if (!err)
-        return;
-    /* What was cached may have been rolled back: it is made again from the rows. */
-    g_hash_table_remove_all(server->runs);
-    roll_log(ROLL_LOG_NORMAL, "sandbox: '%s %s': %s", request->method_name, request->path,
-             err->message);
-    sandbox_reply_error(reply, 500, "InternalServerError", "The sandbox failed: %s", err->message);
-}
-
-void sandbox_dispatch(struct sandbox_server *server, struct sandbox_request *request,
-                      struct sandbox_reply *reply)
-{
-    struct sandbox_fault_hit hit =
-        sandbox_faults_request(server->faults, request->method_name, request->path);
-    if (hit.status != 0)
-        fault_reply(request, hit.status, reply);
-    else
-        answer(server, request, reply);
-    reply->drop = hit.drop;
-    reply->delay_ms = hit.delay_ms;
-    add_headers(request, reply);
 }

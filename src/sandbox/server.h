@@ -20,6 +20,8 @@ struct sandbox_server {
     GHashTable *runs;      /* deployment serial -> struct sandbox_run *: bounded, can be rebuilt */
     GPtrArray *certificates; /* of X509 *: that applications sign in with (jwt.h) */
     int64_t token_life_ms;   /* of the login's tokens; 0: as Entra's */
+    GHashTable *buckets;     /* of token buckets by their names (buckets.c) */
+    bool throttled;          /* an empty bucket is answered with 429 */
     char *url;               /* http://127.0.0.1:PORT */
     int port;
 };

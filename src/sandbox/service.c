@@ -203,6 +203,7 @@ static struct roll_error *start(struct service *service)
     const struct roll_sandbox_options *options = service->options->sandbox;
     ROLL_TRY(sandbox_server_open(options->state_file, options->operation_time_ms, options->faults,
                                  &service->server));
+    service->server->throttled = options->buckets;
     GPtrArray *certificates = NULL;
     ROLL_TRY(sandbox_certificates_read(options->client_certificates, &certificates));
     g_ptr_array_unref(service->server->certificates);

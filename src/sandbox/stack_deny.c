@@ -5,7 +5,6 @@
 
 #include "rollbook/digest.h"
 #include "rollbook/json.h"
-#include "sandbox/jwt.h"
 #include "sandbox/stack.h"
 
 static bool is_in(const json_t *list, const char *text)
@@ -118,24 +117,12 @@ struct roll_error *sandbox_stack_check(struct sandbox_server *server, const stru
     return NULL;
 }
 
-/* The object id of the caller; NULL when the token tells none. Owned. */
-static char *principal_of(const struct sandbox_request *request)
-{
-    const char *header = request->authorization ? request->authorization : "";
-    const char *token = header + strcspn(header, " ");
-    struct sandbox_jwt jwt;
-    if (!sandbox_jwt_read(token + strspn(token, " "), &jwt))
-        return NULL;
-    char *principal = g_strdup(roll_json_get_string(jwt.claims, "oid"));
-    sandbox_jwt_clear(&jwt);
-    return principal;
-}
-
 struct roll_error *sandbox_stack_check_request(struct sandbox_server *server,
                                                const struct sandbox_request *request,
                                                const struct sandbox_id *id, const char *verb,
                                                struct sandbox_reply *reply, bool *ret_free)
 {
-    g_autofree char *principal = principal_of(request);
-    return sandbox_stack_check(server, id, verb, 0, principal, reply, ret_free);
+    roll_auto(json) json_t *claims = sandbox_claims(request);
+    return sandbox_stack_check(server, id, verb, 0, roll_json_get_string(claims, "oid"), reply,
+                               ret_free);
 }

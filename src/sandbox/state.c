@@ -61,6 +61,7 @@ struct roll_error *sandbox_server_open(const char *state_file, int64_t operation
     server->templates = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, template_unref);
     server->certificates = g_ptr_array_new();
     server->runs = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, run_free);
+    server->buckets = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     server->runtime = sandbox_runtime(server);
     ROLL_TRY(sandbox_faults_new(faults, &server->faults));
     struct roll_sql_options options = {
@@ -81,6 +82,7 @@ void sandbox_server_free(struct sandbox_server *server)
 {
     if (!server)
         return;
+    g_hash_table_unref(server->buckets);
     g_hash_table_unref(server->runs);
     g_ptr_array_unref(server->certificates);
     g_hash_table_unref(server->templates);

@@ -1,0 +1,50 @@
+/* What a request is answered when a fault was asked for. */
+#include "rollbook/time.h"
+#include "sandbox/faults.h"
+
+void sandbox_fault_reply(const struct sandbox_request *request, int status,
+                         struct sandbox_reply *reply)
+{
+    static const struct {
+        int status;
+        const char *code;
+    } codes[] = {{401, "ExpiredAuthenticationToken"},
+                 {403, "AuthorizationFailed"},
+                 {404, "ResourceNotFound"},
+                 {408, "RequestTimeout"},
+                 {409, "Conflict"},
+                 {412, "PreconditionFailed"},
+                 {429, "TooManyRequests"},
+                 {500, "InternalServerError"},
+                 {502, "BadGateway"},
+                 {503, "ServerBusy"},
+                 {504, "GatewayTimeout"}};
+    const char *code = "SandboxFault";
+    for (size_t i = 0; i < G_N_ELEMENTS(codes); i++) {
+        if (codes[i].status == status)
+            code = codes[i].code;
+    }
+    sandbox_reply_error(reply, status, code, "The sandbox was told to answer '%s %s' with %d.",
+                        request->method_name, request->path, status);
+    if (status == 429 || status == 503)
+        sandbox_reply_header(reply, "Retry-After", "1");
+}
+
+void sandbox_fault_retry_after(const struct sandbox_request *request, const char *value,
+                               struct sandbox_reply *reply)
+{
+    static const struct {
+        const char *word;
+        int days;
+    } dates[] = {{"past", -1}, {"future", 1}};
+    for (size_t i = 0; i < G_N_ELEMENTS(dates); i++) {
+        if (g_ascii_strcasecmp(value, dates[i].word) != 0)
+            continue;
+        g_autoptr(GDateTime) now = g_date_time_new_from_unix_utc(request->now_ms / 1000);
+        g_autoptr(GDateTime) date = g_date_time_add_days(now, dates[i].days);
+        g_autofree char *text = g_date_time_format(date, "%a, %d %b %Y %H:%M:%S GMT");
+        sandbox_reply_header(reply, "Retry-After", "%s", text);
+        return;
+    }
+    sandbox_reply_header(reply, "Retry-After", "%s", value);
+}
