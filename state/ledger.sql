@@ -193,6 +193,17 @@ CREATE TABLE bad (
   PRIMARY KEY (stream, version)
 ) STRICT, WITHOUT ROWID;
 
+-- What became of a schedule's times: each runs once.
+-- name: schema_2
+CREATE TABLE slots (
+  stream INTEGER NOT NULL,
+  schedule TEXT NOT NULL,
+  at INTEGER NOT NULL,                   -- UTC ms: when it was to run
+  rollout INTEGER NOT NULL,              -- that took it, 0: none
+  fate TEXT,                             -- or why none did
+  PRIMARY KEY (stream, schedule, at)
+) STRICT, WITHOUT ROWID;
+
 -- name: meta_get
 SELECT value FROM meta WHERE key = :key
 
@@ -407,6 +418,17 @@ DELETE FROM bad WHERE stream = :stream AND version = :version
 -- name: bad_get
 SELECT b.rollout FROM streams s JOIN bad b ON b.stream = s.id WHERE s.name = :stream AND b.version = :version
 
+-- name: slot_add
+INSERT OR IGNORE INTO slots (stream, schedule, at, rollout, fate) VALUES (:stream, :schedule, :at, :rollout, :fate)
+
+-- name: slot_get
+SELECT l.at, l.rollout, l.fate FROM streams s JOIN slots l ON l.stream = s.id
+WHERE s.name = :stream AND l.schedule = :schedule AND l.at = :at
+
+-- name: slot_last
+SELECT l.at, l.rollout, l.fate FROM streams s JOIN slots l ON l.stream = s.id
+WHERE s.name = :stream AND l.schedule = :schedule ORDER BY l.at DESC LIMIT 1
+
 -- name: clear_releases
 DELETE FROM releases WHERE stream = :stream
 
@@ -427,6 +449,9 @@ DELETE FROM successes WHERE stream = :stream
 
 -- name: clear_bad
 DELETE FROM bad WHERE stream = :stream
+
+-- name: clear_slots
+DELETE FROM slots WHERE stream = :stream
 
 -- name: dump_releases
 SELECT json_array(version, seq, at, manifest, source_commit, base, data_version, data_floor, verdict, fixed_by, reason)
@@ -457,6 +482,9 @@ SELECT json_array(seq, release, rollout, at, adopted) FROM successes WHERE strea
 
 -- name: dump_bad
 SELECT json_array(version, rollout) FROM bad WHERE stream = :stream ORDER BY version
+
+-- name: dump_slots
+SELECT json_array(schedule, at, rollout, fate) FROM slots WHERE stream = :stream ORDER BY schedule, at
 
 -- name: checkpoint
 PRAGMA wal_checkpoint(TRUNCATE)

@@ -183,6 +183,20 @@ struct roll_step_row {
 typedef struct roll_error *(*roll_step_fn)(void *user, const struct roll_step_row *row);
 struct roll_error *roll_ledger_steps(struct roll_ledger *ledger, const char *stream, int64_t rollout, roll_step_fn fn, void *user) ROLL_CHECKED;
 
+/* ---- slots: what became of a schedule's times ----------------------------------------------- */
+
+/* A slot's key in rollout.requested and slot.passed: `weekly@2026-11-24T09:00:00Z`, the schedule's name and the instant. Owned. */
+char *roll_slot_key(const char *schedule, int64_t at_ms);
+
+struct roll_slot_row {
+    bool there;
+    int64_t at;      /* UTC ms: when it was to run */
+    int64_t rollout; /* that took it, 0: none */
+    char fate[16];   /* then why: "skipped", "expired"; else "" */
+};
+/* The slot of this time, or with at_ms 0 the schedule's last one that something became of. None: not there. */
+struct roll_error *roll_ledger_slot(struct roll_ledger *ledger, const char *stream, const char *schedule, int64_t at_ms, struct roll_slot_row *ret_row) ROLL_CHECKED;
+
 /* ---- whole-ledger commands ------------------------------------------------------------------ */
 
 struct roll_verify_options {

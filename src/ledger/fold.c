@@ -28,6 +28,7 @@ static const struct rule rules[ROLL_EVENT_KIND_COUNT] = {
     [ROLL_EVENT_hold_set] = {IN_ENVIRONMENT, roll_fold_hold_set},
     [ROLL_EVENT_hold_lifted] = {IN_ENVIRONMENT, roll_fold_hold_lifted},
     [ROLL_EVENT_floor_set] = {IN_ENVIRONMENT, roll_fold_floor_set},
+    [ROLL_EVENT_slot_passed] = {IN_ENVIRONMENT, roll_fold_slot_passed},
     /* Side streams are not spliced in by this version of the rules; an environment that has one
      * must not be driven by what it does not know. */
     [ROLL_EVENT_ledger_joined] = {IN_ENVIRONMENT, roll_fold_unknown},

@@ -12,7 +12,7 @@
 
 /* Raised whenever a rule below changes its result: streams that were folded by another version are
  * folded again when they are needed. */
-#define ROLL_PROJECTION_VERSION 1
+#define ROLL_PROJECTION_VERSION 2
 
 struct fold_environment {
     bool loaded, changed;
@@ -137,6 +137,11 @@ struct roll_error *roll_fold_hold_set(struct roll_fold *fold, const struct roll_
 struct roll_error *roll_fold_hold_lifted(struct roll_fold *fold, const struct roll_event *event)
     ROLL_CHECKED;
 struct roll_error *roll_fold_floor_set(struct roll_fold *fold, const struct roll_event *event)
+    ROLL_CHECKED;
+/* A request's slot (NULL: it has none); the rule of slot.passed. */
+struct roll_error *roll_fold_slot(struct roll_fold *fold, const char *slot, int64_t rollout,
+                                  const char *fate) ROLL_CHECKED;
+struct roll_error *roll_fold_slot_passed(struct roll_fold *fold, const struct roll_event *event)
     ROLL_CHECKED;
 struct roll_error *roll_fold_unknown(struct roll_fold *fold, const struct roll_event *event)
     ROLL_CHECKED;

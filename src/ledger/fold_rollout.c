@@ -79,6 +79,7 @@ struct roll_error *roll_fold_rollout_requested(struct roll_fold *fold,
     struct fold_environment *environment;
 
     ROLL_TRY(add_rollout(fold, event, body));
+    ROLL_TRY(roll_fold_slot(fold, body->slot, event->seq, NULL));
     ROLL_TRY(roll_fold_environment(fold, &environment));
     environment->open_rollout = environment->last_rollout = event->seq;
     environment->changed = true;

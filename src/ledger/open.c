@@ -7,7 +7,7 @@
 
 #include "ledger/store.h"
 
-static const int migrations[ROLL_LEDGER_VERSION] = {LEDGER_SCHEMA_1};
+static const int migrations[ROLL_LEDGER_VERSION] = {LEDGER_SCHEMA_1, LEDGER_SCHEMA_2};
 
 /* ---- folder ---------------------------------------------------------------------------------- */
 
@@ -133,6 +133,13 @@ static struct roll_error *get_meta(struct roll_sql *sql, const char *key,
     const char *value = row ? roll_sql_text_at(stmt, 0) : NULL;
     g_strlcpy(ret_value, value ? value : "", ROLL_UUID_SIZE);
     roll_sql_reset(stmt);
+    return NULL;
+}
+
+struct roll_error *roll_ledger_schema(struct roll_sql *sql)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(migrations); i++)
+        ROLL_TRY(roll_sql_script(sql, roll_ledger_statements()[migrations[i]].sql));
     return NULL;
 }
 

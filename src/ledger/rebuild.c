@@ -8,10 +8,10 @@
 
 static const int clears[] = {
     LEDGER_CLEAR_RELEASES, LEDGER_CLEAR_ENVIRONMENTS, LEDGER_CLEAR_TARGETS, LEDGER_CLEAR_ROLLOUTS,
-    LEDGER_CLEAR_STEPS,    LEDGER_CLEAR_SUCCESSES,    LEDGER_CLEAR_BAD};
+    LEDGER_CLEAR_STEPS,    LEDGER_CLEAR_SUCCESSES,    LEDGER_CLEAR_BAD,     LEDGER_CLEAR_SLOTS};
 static const int dumps[] = {LEDGER_DUMP_RELEASES, LEDGER_DUMP_ENVIRONMENTS, LEDGER_DUMP_TARGETS,
                             LEDGER_DUMP_ROLLOUTS, LEDGER_DUMP_STEPS,        LEDGER_DUMP_SUCCESSES,
-                            LEDGER_DUMP_BAD};
+                            LEDGER_DUMP_BAD,      LEDGER_DUMP_SLOTS};
 
 /* ---- one stream ------------------------------------------------------------------------------ */
 

@@ -7,7 +7,7 @@
 #include "ledger/statements.h"
 #include "rollbook/ledger.h"
 
-#define ROLL_LEDGER_VERSION 1              /* user_version: how many schema_N scripts have run */
+#define ROLL_LEDGER_VERSION 2              /* user_version: how many schema_N scripts have run */
 #define ROLL_LEDGER_APPLICATION 0x526F6C6C /* application_id: "Roll" */
 #define ROLL_OBJECT_MAX (64u << 20)
 
@@ -20,6 +20,9 @@ struct roll_ledger {
     bool stale; /* some stream was folded by other rules */
     char id[ROLL_UUID_SIZE], replica[ROLL_UUID_SIZE];
 };
+
+/* Tables of the newest version into an empty database. */
+struct roll_error *roll_ledger_schema(struct roll_sql *sql) ROLL_CHECKED;
 
 /* Gives a ledger that was opened for reading a connection that can write (migrations, folding
  * again). */

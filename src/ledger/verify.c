@@ -295,7 +295,7 @@ static struct roll_error *open_copy(struct verify *verify, struct roll_sql **ret
 
     (void)verify;
     ROLL_TRY(roll_sql_open(&options, &copy));
-    ROLL_TRY(roll_sql_script(copy, roll_ledger_statements()[LEDGER_SCHEMA_1].sql));
+    ROLL_TRY(roll_ledger_schema(copy));
     *ret_copy = g_steal_pointer(&copy);
     return NULL;
 }
