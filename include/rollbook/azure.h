@@ -79,6 +79,7 @@ enum roll_arm_outcome {
     ROLL_ARM_UNSENT,    /* never reached ARM */
     ROLL_ARM_LOST,      /* unknown: it may have been accepted */
     ROLL_ARM_NO_TOKEN,  /* no credential; nothing was sent */
+    ROLL_ARM_LATER,     /* a definite no that is being lifted: the same request again. Never from azure: the driver's word */
 };
 
 struct roll_arm_reply {
@@ -241,6 +242,11 @@ char *roll_alert_name(const json_t *alert);
 
 /* Innermost cause of an error body (nested details, JSON inside text). New strings; NULL when there is none. */
 void roll_arm_error_leaf(const json_t *body, char **ret_code, char **ret_message);
+
+/* All innermost causes, the same one once, at most 50: [{"code","message","target"}], each member where ARM gives it; `target` is
+ * what the cause is about (a namespace, a property, a resource). Those that only say that something below failed are left out
+ * where there are others. New reference, never NULL. */
+json_t *roll_arm_error_leaves(const json_t *body);
 
 /* What to do next for a known code (REST reference 7.2), one sentence, static; NULL when unknown. */
 const char *roll_arm_advice(const char *code);

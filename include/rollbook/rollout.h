@@ -228,6 +228,8 @@ struct roll_driver_options {
     int64_t timeout_ms;         /* of the wait, 0: none */
     bool no_wait;               /* detach as soon as every first PUT is accepted */
     bool take;
+    bool wait_for_access;       /* a 403 is asked again with a new token, for 10 minutes: a role that was just granted */
+    int retain;                 /* releases whose entries in ARM's history are kept, 0: 10 */
 };
 
 struct roll_outcome {

@@ -19,10 +19,13 @@ static const char *const general[] = {"DeploymentFailed",
                                       "BadRequest",
                                       "Failed"};
 
+#define LEAVES_MAX 50
+
 struct search {
     char *code, *message; /* the best so far */
     bool is_general;
-    int texts; /* that were read as JSON */
+    int texts;      /* that were read as JSON */
+    json_t *leaves; /* all of them, owned, or NULL: not wanted */
 };
 
 static bool is_general(const char *code)
@@ -50,10 +53,39 @@ static const char *member_text(const json_t *object, const char *name)
     return json_string_value(roll_json_get_nocase(object, name));
 }
 
-static void offer(struct search *search, const char *code, const char *message)
+/* The same words come again and again, from each level that passed them on. */
+static bool is_known(const json_t *leaves, const json_t *leaf)
+{
+    size_t index;
+    json_t *other;
+
+    json_array_foreach ((json_t *)(uintptr_t)leaves, index, other) {
+        if (json_equal(other, leaf))
+            return true;
+    }
+    return false;
+}
+
+static void keep(struct search *search, const char *code, const char *message, const char *target)
+{
+    g_autofree char *short_code = code ? g_strndup(code, 256) : NULL;
+    g_autofree char *short_message = message ? bounded(message) : NULL;
+    g_autofree char *short_target = target ? bounded(target) : NULL;
+
+    if (!search->leaves || json_array_size(search->leaves) >= LEAVES_MAX)
+        return;
+    json_t *leaf = json_pack("{s:s*,s:s*,s:s*}", "code", short_code, "message", short_message,
+                             "target", short_target);
+    if (leaf && !is_known(search->leaves, leaf))
+        json_array_append(search->leaves, leaf);
+    json_decref(leaf);
+}
+
+static void offer(struct search *search, const char *code, const char *message, const char *target)
 {
     bool vague = !code || is_general(code);
 
+    keep(search, code, message, target);
     if ((search->code || search->message) && (!search->is_general || vague))
         return;
     g_free(search->code);
@@ -117,7 +149,7 @@ static bool look(struct search *search, const json_t *value, int depth)
     const char *code = member_text(value, "code"), *message = member_text(value, "message");
     if (!code && !message)
         return look(search, roll_json_get_nocase(value, "properties"), depth + 1);
-    offer(search, code && *code ? code : NULL, message);
+    offer(search, code && *code ? code : NULL, message, member_text(value, "target"));
     return true;
 }
 
@@ -127,7 +159,7 @@ static bool look_at_oauth(struct search *search, const json_t *body)
     const char *code = member_text(body, "error");
 
     if (code)
-        offer(search, code, member_text(body, "error_description"));
+        offer(search, code, member_text(body, "error_description"), NULL);
     return code != NULL;
 }
 
@@ -139,4 +171,32 @@ void roll_arm_error_leaf(const json_t *body, char **ret_code, char **ret_message
         look(&search, body, 0);
     *ret_code = search.code;
     *ret_message = search.message;
+}
+
+/* Vague ones count only where nothing else is said. */
+static void drop_vague(json_t *leaves)
+{
+    size_t vague = 0, size = json_array_size(leaves);
+
+    for (size_t i = 0; i < size; i++) {
+        const char *code = roll_json_get_string(json_array_get(leaves, i), "code");
+        vague += !code || is_general(code);
+    }
+    for (size_t i = vague < size ? size : 0; i-- > 0;) {
+        const char *code = roll_json_get_string(json_array_get(leaves, i), "code");
+        if (!code || is_general(code))
+            json_array_remove(leaves, i);
+    }
+}
+
+json_t *roll_arm_error_leaves(const json_t *body)
+{
+    struct search search = {.leaves = json_array()};
+
+    if (!look_at_oauth(&search, body))
+        look(&search, body, 0);
+    g_free(search.code);
+    g_free(search.message);
+    drop_vague(search.leaves);
+    return search.leaves;
 }

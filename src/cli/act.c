@@ -118,6 +118,8 @@ struct roll_driver_options roll_act_driver(const struct roll_act *act,
         .timeout_ms = act->options->timeout_ms,
         .no_wait = act->options->no_wait,
         .take = act->options->take,
+        .wait_for_access = act->options->wait_for_access,
+        .retain = act->plan ? act->plan->retain : 0,
     };
 }
 

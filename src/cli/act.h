@@ -5,7 +5,7 @@
 #include "app.h"
 
 struct roll_act_options {
-    bool dry_run, what_if, yes, wait, no_wait, take;
+    bool dry_run, what_if, yes, wait, no_wait, take, wait_for_access;
     const char *reason;
     int64_t timeout_ms;
     GPtrArray *targets, *overrides;
@@ -35,6 +35,12 @@ struct roll_act_options {
         {"no-wait", 0,                                                                             \
          ROLL_FLAG, offsetof(type, member.no_wait),                                                \
          NULL,      "leave as soon as ARM has accepted"},                                          \
+        {"wait-for-access",                                                                        \
+         0,                                                                                        \
+         ROLL_FLAG,                                                                                \
+         offsetof(type, member.wait_for_access),                                                   \
+         NULL,                                                                                     \
+         "a 403 is asked again with new tokens for 10 minutes"},                                   \
     {                                                                                              \
         "timeout", 0, ROLL_DURATION, offsetof(type, member.timeout_ms), "DURATION",                \
             "end the wait (not the deployment)"                                                    \

@@ -72,11 +72,36 @@ static struct roll_error *advise_failed_back(struct roll_act *act, const json_t 
     return NULL;
 }
 
+/* A role that was granted a moment ago: the same, with patience. */
+static bool was_denied(const json_t *view)
+{
+    size_t index;
+    json_t *target;
+
+    json_array_foreach (json_object_get(view, "targets"), index, target) {
+        const char *code = roll_json_get_string(target, "code");
+        if (g_strcmp0(code, "AuthorizationFailed") == 0 ||
+            g_strcmp0(code, "LinkedAuthorizationFailed") == 0)
+            return true;
+    }
+    return false;
+}
+
+static void advise_access(struct roll_act *act, const struct roll_outcome *outcome,
+                          const json_t *view, struct advice *advice)
+{
+    if (!act->options->wait_for_access && was_denied(view))
+        advise(advice, "waits 10 minutes for a role that was just granted",
+               "roll resume %s#%" PRId64 " --wait-for-access", act->environment->name,
+               outcome->rollout);
+}
+
 static struct roll_error *advise_failure(struct roll_act *act, const struct roll_outcome *outcome,
                                          const json_t *view, struct advice *advice)
 {
     const char *name = act->environment->name;
 
+    advise_access(act, outcome, view, advice);
     advise(advice, "sends what failed again", "roll resume %s#%" PRId64, name, outcome->rollout);
     if (g_strcmp0(roll_json_get_string(view, "kind"), "back") == 0)
         return advise_failed_back(act, view, advice);

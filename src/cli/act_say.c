@@ -236,6 +236,7 @@ static void say_target_failures(struct roll_app *app, const json_t *view)
             continue;
         roll_say(app, "  %s  %s: %s", roll_json_get_string(target, "name"), code,
                  roll_json_get_string(target, "message"));
+        roll_view_say_causes(app, target);
         roll_say(app, "     correlation id %s", roll_json_get_string(target, "correlationId"));
         if (advice)
             roll_say(app, "     %s", advice);

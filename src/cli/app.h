@@ -125,8 +125,9 @@ struct roll_error *roll_app_write_ledger(struct roll_app *app) ROLL_CHECKED;
 /* For roll_driver_options.sandbox; user is the app. */
 struct roll_error *roll_app_sandbox(void *user, const char **ret_url) ROLL_CHECKED;
 
-/* The same where targets are dirty or differ: what the choice says ("each its own" when they go to different ones, and for more
- * targets than a status should look at). Owned, NULL when there is none. */
+/* The same where targets are dirty or differ: what the choice says ("each its own" when they go to
+ * different ones, and for more targets than a status should look at). Owned, NULL when there is
+ * none. */
 char *roll_uneven_goal(struct roll_app *app, const char *stream, int64_t targets);
 
 /* goal.c: the newest release that succeeded in the environment and may be returned to, other than

@@ -130,6 +130,8 @@ static struct roll_error *add_step(void *user, const struct roll_step_row *row)
         json_object_set_new(target, "code", json_string(row->code));
     if (row->message)
         json_object_set_new(target, "message", json_string(row->message));
+    if (row->code && row->result)
+        json_object_set_new(target, "result", json_string(row->result));
     return NULL;
 }
 
@@ -170,6 +172,24 @@ static struct roll_error *add_order(struct roll_app *app, struct targets *target
     return NULL;
 }
 
+/* All innermost causes of a failure; a result that is gone (redacted) takes nothing else away. */
+static void add_causes(struct roll_app *app, json_t *targets)
+{
+    size_t index;
+    json_t *target;
+
+    json_array_foreach (targets, index, target) {
+        const char *digest = roll_json_get_string(target, "result");
+        json_t *result = NULL;
+        if (!digest)
+            continue;
+        roll_error_free(roll_ledger_object_json(app->ledger, digest, &result));
+        if (json_array_size(json_object_get(result, "causes")) > 0)
+            json_object_set(target, "causes", json_object_get(result, "causes"));
+        json_decref(result);
+    }
+}
+
 static struct roll_error *add_targets(struct roll_app *app, const struct kept *rollout)
 {
     roll_auto(json) json_t *by_name = json_object();
@@ -178,7 +198,9 @@ static struct roll_error *add_targets(struct roll_app *app, const struct kept *r
 
     json_object_set_new(rollout->view, "targets", list);
     ROLL_TRY(roll_ledger_steps(app->ledger, rollout->stream, rollout->number, add_step, &targets));
-    return add_order(app, &targets, list);
+    ROLL_TRY(add_order(app, &targets, list));
+    add_causes(app, list);
+    return NULL;
 }
 
 /* ---- lists ---------------------------------------------------------------------------------- */

@@ -14,6 +14,9 @@ struct roll_error *roll_view_rollouts(struct roll_app *app, const struct roll_ro
 struct roll_error *roll_view_rollout_find(struct roll_app *app, const char *stream, int64_t number,
                                           json_t **ret_view) ROLL_CHECKED;
 
+/* causes.c: of a target that failed: the resource, and the further causes, each on its line. */
+void roll_view_say_causes(struct roll_app *app, const json_t *target);
+
 /* The colour of a state. */
 enum roll_paint roll_view_state_paint(const char *state);
 

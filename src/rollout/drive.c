@@ -40,6 +40,8 @@ void roll_driver_clear(struct roll_driver *driver)
 {
     roll_machine_free(driver->machine);
     g_hash_table_unref(driver->told);
+    g_hash_table_unref(driver->remedies);
+    g_hash_table_unref(driver->failures);
     g_free(driver->silence);
     if (driver->sends)
         g_hash_table_unref(driver->sends);
@@ -76,6 +78,9 @@ void roll_driver_init(struct roll_driver *driver, const struct roll_driver_optio
     driver->poll_urls = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     driver->sends = g_hash_table_new_full(NULL, NULL, roll_send_free, NULL);
     driver->told = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    driver->remedies = roll_remedies_new();
+    driver->failures =
+        g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)json_decref);
     driver->host =
         g_strdup_printf("%s:%.8s", g_get_host_name(), roll_ledger_replica(options->ledger));
     roll_uuid_random(driver->driver_id);

@@ -32,6 +32,18 @@ void roll_driver_notice(struct roll_driver *driver, const char *text)
         listener->notice(listener->user, text);
 }
 
+void roll_driver_notice_once(struct roll_driver *driver, const char *text_take)
+{
+    char *text = (char *)(uintptr_t)text_take;
+
+    if (g_hash_table_contains(driver->told, text)) {
+        g_free(text);
+        return;
+    }
+    roll_driver_notice(driver, text);
+    g_hash_table_add(driver->told, text);
+}
+
 /* ---- durable facts -------------------------------------------------------------------------- */
 
 static int64_t own_number(const struct roll_driver *driver)
@@ -232,9 +244,32 @@ static void finish(struct roll_send *send, const struct roll_observation *seen)
         set_timer(driver, roll_boot_ms());
 }
 
+/* Who waits is told for what. */
+static void say_wait(struct roll_send *send, const struct roll_arm_reply *reply)
+{
+    if (reply->outcome == ROLL_ARM_THROTTLED)
+        roll_driver_notice(send->driver, "ARM asks to slow down (429); waiting as it says");
+    else if (reply->outcome == ROLL_ARM_BUSY && send->kind == ROLL_ACTION_PUT)
+        roll_driver_notice_once(
+            send->driver,
+            g_strdup_printf("%s: another operation is in the way; waiting for it (%s)",
+                            send->target->name, reply->code ? reply->code : "409"));
+}
+
+/* The whole of a refusal is kept too; what became of an accepted request is read later. */
+static bool is_refusal(const struct roll_send *send, const struct roll_arm_reply *reply)
+{
+    return send->kind == ROLL_ACTION_PUT && reply->outcome != ROLL_ARM_OK && reply->error_json;
+}
+
 void roll_send_reply(struct roll_send *send, const struct roll_arm_reply *reply,
                      struct roll_blob *result_take)
 {
+    if (!result_take && roll_remedy_take(send, reply))
+        return;
+    if (!result_take && is_refusal(send, reply))
+        result_take = roll_result_blob(send->driver->options->ledger, send->target, reply);
+
     struct roll_observation seen = {
         .id = send->id,
         .kind = ROLL_SAW_REPLY,
@@ -255,8 +290,7 @@ void roll_send_reply(struct roll_send *send, const struct roll_arm_reply *reply,
     keep_poll_url(send, reply);
     count_put(send, reply->outcome);
     note_silence(send->driver, reply);
-    if (reply->outcome == ROLL_ARM_THROTTLED)
-        roll_driver_notice(send->driver, "ARM asks to slow down (429); waiting as it says");
+    say_wait(send, reply);
     finish(send, &seen);
 }
 

@@ -42,7 +42,9 @@ struct roll_driver {
     unsigned leave_timer;   /* but not later than this */
     int64_t silent_boot_ms; /* since then ARM was asked and did not answer, 0: it did */
     char *silence;          /* why, as far as it is known; owned, or NULL */
-    GHashTable *told;       /* causes of silence that were said */
+    GHashTable *told;       /* what was said already */
+    GHashTable *remedies;   /* what stands in the way -> struct remedy, owned by remedy.c */
+    GHashTable *failures;   /* deployment name -> json_t *: what is known of a failed one */
     bool detaching;
     bool replaying;         /* old events are folded: the listener knows them */
     struct roll_error *err; /* that ended the driver, owned */
@@ -57,7 +59,8 @@ struct roll_send {
     int64_t rollout, step, attempt;
     const struct roll_order_target *target;
     const struct roll_plan_health *check;
-    bool away; /* a PUT that was given to the network: it may arrive */
+    bool away;  /* a PUT that was given to the network: it may arrive */
+    bool eased; /* remedy.c had its turn: what it answers is not looked at again */
     struct roll_arm *arm;
     char *name; /* of the deployment, owned */
     char correlation_id[ROLL_UUID_SIZE];
@@ -117,6 +120,22 @@ void roll_send_refuse(struct roll_send *send, const char *code, struct roll_erro
 /* code: of what is definitely sick and need not be looked at again, or NULL. */
 void roll_send_probed(struct roll_send *send, bool healthy, const char *code, const char *message);
 
+/* Says it once. */
+void roll_driver_notice_once(struct roll_driver *driver, const char *text_take);
+
+/* ---- remedy.c: what stands in the way and can be lifted ------------------------------------- */
+
+/* True when it takes the reply: it answers by roll_send_reply, perhaps later. */
+bool roll_remedy_take(struct roll_send *send, const struct roll_arm_reply *reply);
+GHashTable *roll_remedies_new(void);
+
+/* ---- history.c: a full history -------------------------------------------------------------- */
+
+/* Deletes our oldest entries at the target's scope and records them; then done, with NULL, or with
+ * why nothing could be deleted (borrowed). */
+typedef void (*roll_history_fn)(void *user, const char *problem);
+void roll_history_trim(struct roll_send *send, roll_history_fn done, void *user);
+
 /* ---- probe.c -------------------------------------------------------------------------------- */
 
 /* One try of a health check; answers by roll_send_probed, unless it cannot be tried. */
@@ -124,6 +143,10 @@ struct roll_error *roll_probe(struct roll_send *send) ROLL_CHECKED;
 
 /* ---- result.c ------------------------------------------------------------------------------- */
 
+/* As roll_result_blob; failures remembers what ARM said of a deployment that failed, so that its
+ * operations add their causes to it. */
+struct roll_blob *roll_result_failed(struct roll_driver *driver, const struct roll_send *send,
+                                     const struct roll_arm_reply *reply);
 /* What is kept of a finished deployment: resources, outputs that may be stored, ARM's error. NULL
  * when there is nothing. */
 struct roll_blob *roll_result_blob(struct roll_ledger *ledger,

@@ -96,6 +96,16 @@ static void found_nothing(struct roll_machine *machine, struct job *job,
 
 /* ---- another's ------------------------------------------------------------------------------ */
 
+/* What runs under a name that the plan fixes is waited for, as ARM would have it; then it is ours.
+ */
+static bool wait_for_other(struct roll_machine *machine, struct job *job,
+                           const struct roll_observation *reply)
+{
+    return job->target->deployment_name && !job->accepted && !machine_outcome_of(reply->state) &&
+           may_put_again(machine, job) &&
+           machine_try_again(machine, job, MACHINE_PUT_PATIENCE_MS, reply->retry_after_ms);
+}
+
 /* A name that the plan fixes was used before; a derived one never was. */
 static void found_other(struct roll_machine *machine, struct job *job,
                         const struct roll_observation *reply)
@@ -106,6 +116,8 @@ static void found_other(struct roll_machine *machine, struct job *job,
         not_arrived(machine, job);
         return;
     }
+    if (wait_for_other(machine, job, reply))
+        return;
     message = g_strdup_printf("the deployment of this name is another's (correlation id %s)",
                               reply->correlation_id);
     machine_conclude(machine, job, "conflict", "DeploymentNameTaken", message);

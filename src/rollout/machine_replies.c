@@ -111,6 +111,7 @@ static void put_replied(struct roll_machine *machine, struct job *job,
     case ROLL_ARM_BUSY:
     case ROLL_ARM_THROTTLED:
     case ROLL_ARM_UNSENT:
+    case ROLL_ARM_LATER:
         put_not_now(machine, job, reply);
         break;
     case ROLL_ARM_LOST:
@@ -172,6 +173,7 @@ static void poll_replied(struct roll_machine *machine, struct job *job,
     case ROLL_ARM_THROTTLED:
     case ROLL_ARM_LOST:
     case ROLL_ARM_NO_TOKEN:
+    case ROLL_ARM_LATER:
         if (!machine_try_again(machine, job, MACHINE_READ_PATIENCE_MS, reply->retry_after_ms))
             machine_leave(machine, job);
         break;
@@ -183,7 +185,8 @@ static void cancel_replied(struct roll_machine *machine, struct job *job,
                            const struct roll_observation *reply)
 {
     bool again = reply->outcome == ROLL_ARM_THROTTLED || reply->outcome == ROLL_ARM_UNSENT ||
-                 reply->outcome == ROLL_ARM_LOST || reply->outcome == ROLL_ARM_NO_TOKEN;
+                 reply->outcome == ROLL_ARM_LOST || reply->outcome == ROLL_ARM_NO_TOKEN ||
+                 reply->outcome == ROLL_ARM_LATER;
 
     if (again && job->tries < MACHINE_CANCEL_TRIES &&
         machine_try_again(machine, job, MACHINE_PUT_PATIENCE_MS, reply->retry_after_ms))

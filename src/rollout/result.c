@@ -45,23 +45,44 @@ int64_t roll_result_resources(const struct roll_arm_reply *reply)
         json_object_get(json_object_get(reply->body, "properties"), "outputResources"));
 }
 
-struct roll_blob *roll_result_blob(struct roll_ledger *ledger,
-                                   const struct roll_order_target *target,
-                                   const struct roll_arm_reply *reply)
+static json_t *error_of(const struct roll_arm_reply *reply)
+{
+    json_t *error = json_loads(reply->error_json, JSON_DECODE_ANY, NULL);
+
+    return error ? error : json_string(reply->error_json);
+}
+
+/* ARM's whole error, and its innermost causes beside it. */
+static void add_error(json_t *result, const struct roll_arm_reply *reply)
+{
+    json_t *error = error_of(reply);
+    roll_auto(json) json_t *causes = roll_arm_error_leaves(error);
+
+    json_object_set_new(result, "error", error);
+    if (json_array_size(causes) > 0)
+        json_object_set(result, "causes", causes);
+}
+
+static json_t *result_of(struct roll_ledger *ledger, const struct roll_order_target *target,
+                         const struct roll_arm_reply *reply)
 {
     const json_t *properties = json_object_get(reply->body, "properties");
     json_t *outputs = json_object_get(properties, "outputs");
-    roll_auto(json) json_t *result = json_object();
-    struct roll_blob *blob;
+    json_t *result = json_object();
 
     if (json_array_size(json_object_get(properties, "outputResources")) > 0)
         json_object_set_new(result, "outputResources", resource_ids(properties));
     if (json_object_size(outputs) > 0)
         json_object_set_new(result, "outputs", storable_outputs(ledger, target, outputs));
-    if (reply->error_json) {
-        json_t *error = json_loads(reply->error_json, JSON_DECODE_ANY, NULL);
-        json_object_set_new(result, "error", error ? error : json_string(reply->error_json));
-    }
+    if (reply->error_json)
+        add_error(result, reply);
+    return result;
+}
+
+static struct roll_blob *blob_of(const json_t *result)
+{
+    struct roll_blob *blob;
+
     if (json_object_size(result) == 0)
         return NULL;
     blob = g_new0(struct roll_blob, 1);
@@ -69,4 +90,39 @@ struct roll_blob *roll_result_blob(struct roll_ledger *ledger,
     roll_json_write(result, blob->data);
     roll_sha256_hex(blob->data->str, blob->data->len, blob->digest);
     return blob;
+}
+
+struct roll_blob *roll_result_blob(struct roll_ledger *ledger,
+                                   const struct roll_order_target *target,
+                                   const struct roll_arm_reply *reply)
+{
+    roll_auto(json) json_t *result = result_of(ledger, target, reply);
+
+    return blob_of(result);
+}
+
+/* Of its operations: which resource failed, and why. */
+static void add_causes(json_t *result, const struct roll_arm_reply *reply)
+{
+    roll_auto(json) json_t *error = error_of(reply);
+    json_t *causes = json_object_get(error, "causes");
+
+    if (json_array_size(causes) > 0)
+        json_object_set(result, "causes", causes);
+    if (!json_object_get(result, "error"))
+        json_object_set(result, "error", error);
+}
+
+struct roll_blob *roll_result_failed(struct roll_driver *driver, const struct roll_send *send,
+                                     const struct roll_arm_reply *reply)
+{
+    json_t *known = g_hash_table_lookup(driver->failures, send->name);
+
+    if (send->kind != ROLL_ACTION_EXPLAIN || !known) {
+        known = result_of(driver->options->ledger, send->target, reply);
+        g_hash_table_replace(driver->failures, g_strdup(send->name), known);
+    }
+    if (send->kind == ROLL_ACTION_EXPLAIN && reply->error_json)
+        add_causes(known, reply);
+    return blob_of(known);
 }

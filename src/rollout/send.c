@@ -149,7 +149,10 @@ static void deployment_seen(void *user, const struct roll_arm_reply *reply)
     struct roll_send *send = user;
     struct roll_blob *result = NULL;
 
-    if (reply->outcome == ROLL_ARM_OK && roll_arm_state_is_final(reply->state))
+    if (reply->outcome == ROLL_ARM_OK &&
+        (send->kind == ROLL_ACTION_EXPLAIN || g_strcmp0(reply->state, "Failed") == 0))
+        result = roll_result_failed(send->driver, send, reply);
+    else if (reply->outcome == ROLL_ARM_OK && roll_arm_state_is_final(reply->state))
         result = roll_result_blob(send->driver->options->ledger, send->target, reply);
     roll_send_reply(send, reply, result);
 }

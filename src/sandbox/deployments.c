@@ -103,14 +103,23 @@ static struct roll_error *is_deletable(struct sandbox_server *server,
     return err;
 }
 
-/* A lock on the scope ends grooming (REST reference 6.4). */
+/* A lock on the scope ends grooming (REST reference 6.4), and so does the flag that opts out. */
 static struct roll_error *may_groom(struct sandbox_server *server,
                                     const struct sandbox_deployment *deployment, bool *ret_may)
 {
     struct sandbox_reply reply;
+    struct sandbox_id id = {0};
+    bool opted_out = false;
+    struct roll_error *err = NULL;
+    if (sandbox_id_parse(deployment->id, &id) && id.scope.subscription)
+        err = sandbox_feature_is_on(server, id.scope.subscription, "DisableDeploymentGrooming",
+                                    &opted_out);
+    sandbox_id_clear(&id);
+    ROLL_TRY(err);
     sandbox_reply_init(&reply);
-    struct roll_error *err = is_deletable(server, deployment, &reply, ret_may);
+    err = is_deletable(server, deployment, &reply, ret_may);
     sandbox_reply_clear(&reply);
+    *ret_may = *ret_may && !opted_out;
     return err;
 }
 

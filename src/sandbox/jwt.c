@@ -191,8 +191,8 @@ static bool is_registered(X509 *certificate, const GPtrArray *known)
 
     for (guint i = 0; i < known->len && !found; i++) {
         X509 *one = known->pdata[i];
-        found = X509_cmp(one, certificate) == 0 ||
-                X509_verify(certificate, X509_get0_pubkey(one)) == 1;
+        found =
+            X509_cmp(one, certificate) == 0 || X509_verify(certificate, X509_get0_pubkey(one)) == 1;
     }
     return found;
 }

@@ -284,3 +284,57 @@ struct roll_error *sandbox_retire(struct sandbox_server *server, struct sandbox_
     sandbox_reply_set(reply, 204, NULL);
     return NULL;
 }
+
+/* ---- features ------------------------------------------------------------------------------- */
+
+static char *feature_name(const char *subscription, const char *feature)
+{
+    g_autofree char *name = g_strdup_printf("feature:%s:%s", subscription, feature);
+    return g_ascii_strdown(name, -1);
+}
+
+struct roll_error *sandbox_feature_is_on(struct sandbox_server *server, const char *subscription,
+                                         const char *feature, bool *ret_on)
+{
+    g_autofree char *name = feature_name(subscription, feature);
+    g_autofree char *value = NULL;
+    ROLL_TRY(read_setting(server, name, &value));
+    *ret_on = value && strcmp(value, "Registered") == 0;
+    return NULL;
+}
+
+struct roll_error *sandbox_feature(struct sandbox_server *server, struct sandbox_request *request,
+                                   struct sandbox_reply *reply)
+{
+    const char *subscription = request->scope.subscription;
+    bool on;
+    ROLL_TRY(sandbox_feature_is_on(server, subscription, request->name, &on));
+    sandbox_reply_set(
+        reply, 200,
+        json_pack("{s:o,s:o,s:s,s:{s:s}}", "id",
+                  json_sprintf("/subscriptions/%s/providers/Microsoft.Features/providers/"
+                               "Microsoft.Resources/features/%s",
+                               subscription, request->name),
+                  "name", json_sprintf("Microsoft.Resources/%s", request->name), "type",
+                  "Microsoft.Features/providers/features", "properties", "state",
+                  on ? "Registered" : "NotRegistered"));
+    return NULL;
+}
+
+struct roll_error *sandbox_feature_register(struct sandbox_server *server,
+                                            struct sandbox_request *request,
+                                            struct sandbox_reply *reply)
+{
+    g_autofree char *name = feature_name(request->scope.subscription, request->name);
+    ROLL_TRY(write_setting(server, name, "Registered"));
+    return sandbox_feature(server, request, reply);
+}
+
+struct roll_error *sandbox_feature_unregister(struct sandbox_server *server,
+                                              struct sandbox_request *request,
+                                              struct sandbox_reply *reply)
+{
+    g_autofree char *name = feature_name(request->scope.subscription, request->name);
+    ROLL_TRY(write_setting(server, name, "NotRegistered"));
+    return sandbox_feature(server, request, reply);
+}

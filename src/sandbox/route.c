@@ -13,6 +13,9 @@ struct route {
 };
 
 #define DEPLOYMENTS "{scope}/providers/microsoft.resources/deployments"
+#define FEATURES                                                                                   \
+    "subscriptions/{subscription}/providers/microsoft.features/providers/microsoft.resources/"     \
+    "features"
 #define RESOURCES "{scope}/providers/microsoft.resources"
 #define ANY (METHOD_GET | METHOD_HEAD | METHOD_PUT | METHOD_PATCH | METHOD_DELETE | METHOD_POST)
 
@@ -20,6 +23,9 @@ struct route {
 static const struct route routes[] = {
     {METHOD_GET, "sandbox/actions", sandbox_action_list},
     {METHOD_POST, "sandbox/retire", sandbox_retire},
+    {METHOD_GET, FEATURES "/{name}", sandbox_feature},
+    {METHOD_POST, FEATURES "/{name}/register", sandbox_feature_register},
+    {METHOD_POST, FEATURES "/{name}/unregister", sandbox_feature_unregister},
     {METHOD_GET, "providers/{name}", sandbox_provider},
     {METHOD_GET, "subscriptions/{subscription}/providers/{name}", sandbox_provider},
     {METHOD_POST, "subscriptions/{subscription}/providers/{name}/register",

@@ -67,6 +67,10 @@ struct roll_error *sandbox_registration_check(struct sandbox_server *server,
                                               int64_t now_ms, struct sandbox_reply *reply,
                                               bool *ret_registered) ROLL_CHECKED;
 
+/* A feature flag of Microsoft.Resources, by name. */
+struct roll_error *sandbox_feature_is_on(struct sandbox_server *server, const char *subscription,
+                                         const char *feature, bool *ret_on) ROLL_CHECKED;
+
 /* A fake, stable answer of a list* function. New reference. */
 json_t *sandbox_provider_list(const char *function, const char *resource_id);
 
@@ -125,5 +129,12 @@ struct roll_error *sandbox_provider_unregister(struct sandbox_server *, struct s
                                                struct sandbox_reply *);
 struct roll_error *sandbox_retire(struct sandbox_server *, struct sandbox_request *,
                                   struct sandbox_reply *);
+
+struct roll_error *sandbox_feature(struct sandbox_server *, struct sandbox_request *,
+                                   struct sandbox_reply *);
+struct roll_error *sandbox_feature_register(struct sandbox_server *, struct sandbox_request *,
+                                            struct sandbox_reply *);
+struct roll_error *sandbox_feature_unregister(struct sandbox_server *, struct sandbox_request *,
+                                              struct sandbox_reply *);
 
 #endif

@@ -111,8 +111,9 @@ static bool turned_away(struct world *world, const struct request *request)
                                     ? sim_between(world, SIM_THROTTLE, 1000, 40000)
                                     : -1;
     } else if (request->kind == ROLL_ACTION_PUT && sim_chance(world, SIM_BUSY, 15)) {
-        answer.outcome = ROLL_ARM_BUSY;
-        answer.code = "AnotherOperationInProgress";
+        bool lifted = sim_chance(world, SIM_BUSY, 300); /* by the driver, who says so */
+        answer.outcome = lifted ? ROLL_ARM_LATER : ROLL_ARM_BUSY;
+        answer.code = lifted ? "MissingSubscriptionRegistration" : "AnotherOperationInProgress";
     } else if (request->kind == ROLL_ACTION_PUT && sim_chance(world, SIM_REFUSE, 15)) {
         answer.outcome = ROLL_ARM_REFUSED;
         answer.code = "InvalidTemplate";
