@@ -7,20 +7,33 @@
 static const char *const root_order[] = {
     "$schema",   "languageVersion", "contentVersion", "extensions", "definitions", "parameters",
     "functions", "variables",       "resources",      "outputs",    "metadata",    NULL};
-/* properties and additionalProperties: found by trying orders on a generated template whose hash is
- * known. */
-static const char *const parameter_order[] = {
-    "defaultValue", "allowedValues", "minValue",
-    "maxValue",     "minLength",     "maxLength",
-    "nullable",     "properties",    "additionalProperties",
-    "type",         "metadata",      NULL};
+/* The orders of types (languageVersion 2.0) follow from the hashes that Bicep's templates carry. */
+static const char *const parameter_order[] = {"$ref",
+                                              "defaultValue",
+                                              "allowedValues",
+                                              "minValue",
+                                              "maxValue",
+                                              "minLength",
+                                              "maxLength",
+                                              "items",
+                                              "nullable",
+                                              "properties",
+                                              "additionalProperties",
+                                              "type",
+                                              "metadata",
+                                              NULL};
+static const char *const type_order[] = {
+    "type",      "$ref",      "metadata", "allowedValues", "minValue",   "maxValue",
+    "minLength", "maxLength", "nullable", "items",         "properties", "additionalProperties",
+    NULL};
 static const char *const resource_order[] = {
     "type",       "apiVersion",     "name",          "existing",
     "location",   "dependsOn",      "plan",          "tags",
     "sku",        "zones",          "kind",          "identity",
     "properties", "subscriptionId", "resourceGroup", "scope",
     "metadata",   "copy",           "condition",     NULL};
-static const char *const output_order[] = {"copy", "nullable", "type", "value", NULL};
+static const char *const output_order[] = {"copy", "items", "$ref",     "nullable",
+                                           "type", "value", "metadata", NULL};
 
 /* Known members first, in their order; the others follow as they stand. */
 static json_t *reorder(const json_t *object, const char *const *order)
@@ -63,6 +76,51 @@ static void replace(json_t *root, const char *key, const char *const *order)
         object_put(root, key, reorder_each(section, order));
 }
 
+static json_t *reorder_type(const json_t *type, const char *const *order);
+
+static json_t *reorder_types(json_t *container, const char *const *order)
+{
+    const char *key;
+    size_t index;
+    json_t *type;
+    json_t *ordered = json_is_object(container) ? json_object() : json_array();
+    if (json_is_object(container))
+        json_object_foreach (container, key, type)
+            object_put(ordered, key, reorder_type(type, order));
+    else
+        json_array_foreach (container, index, type)
+            json_array_append_new(ordered, reorder_type(type, order));
+    return ordered;
+}
+
+/* A declaration and those inside it. As deep as the text nests, which its reader bounds. */
+static json_t *reorder_type(const json_t *type, const char *const *order)
+{
+    static const char *const single[] = {"items", "additionalProperties"};
+    static const char *const many[] = {"properties", "prefixItems"};
+    json_t *ordered = reorder(type, order);
+    if (!json_is_object(ordered))
+        return ordered;
+    for (size_t i = 0; i < G_N_ELEMENTS(single); i++) {
+        const json_t *inner = json_object_get(ordered, single[i]);
+        if (json_is_object(inner))
+            object_put(ordered, single[i], reorder_type(inner, type_order));
+    }
+    for (size_t i = 0; i < G_N_ELEMENTS(many); i++) {
+        json_t *inner = json_object_get(ordered, many[i]);
+        if (json_is_object(inner) || json_is_array(inner))
+            object_put(ordered, many[i], reorder_types(inner, type_order));
+    }
+    return ordered;
+}
+
+static void replace_types(json_t *root, const char *key, const char *const *order)
+{
+    json_t *section = json_object_get(root, key);
+    if (json_is_object(section))
+        object_put(root, key, reorder_types(section, order));
+}
+
 /* The generator's own note of the hash is no part of what is hashed. */
 static void drop_note(json_t *root)
 {
@@ -91,8 +149,9 @@ static guint64 hash_value(const json_t *value)
 {
     roll_auto(json) json_t *root = reorder(value, root_order);
     drop_note(root);
-    replace(root, "parameters", parameter_order);
-    replace(root, "outputs", output_order);
+    replace_types(root, "definitions", type_order);
+    replace_types(root, "parameters", parameter_order);
+    replace_types(root, "outputs", output_order);
     json_t *resources = json_object_get(root, "resources");
     if (json_is_object(resources) && json_object_size(resources) == 0)
         object_put(root, "resources", json_array());

@@ -438,6 +438,25 @@ START_TEST(test_template_hash__ignores_order_case_and_its_own_note)
 }
 END_TEST
 
+/* Also inside types; the order itself is held by the hashes of the corpus. */
+START_TEST(test_template_hash__ignores_the_order_of_types)
+{
+    roll_auto(template) struct roll_template *tmpl = template_of(
+        HEAD2 "`definitions`:{`d`:{`type`:`object`,`properties`:{`a`:{`type`:`array`,`items`:{"
+              "`type`:`int`,`minValue`:1,`nullable`:true},`metadata`:{}}}}},`parameters`:{`p`:{"
+              "`$ref`:`#/definitions/d`,`nullable`:true}},`resources`:{}}");
+    roll_auto(template) struct roll_template *other = template_of(
+        HEAD2 "`definitions`:{`d`:{`properties`:{`a`:{`items`:{`nullable`:true,`minValue`:1,`type`:"
+              "`int`},`metadata`:{},`type`:`array`}},`type`:`object`}},`parameters`:{`p`:{"
+              "`nullable`:true,`$ref`:`#/definitions/d`}},`resources`:{}}");
+    char first[21];
+    char second[21];
+    roll_template_hash(tmpl, first);
+    roll_template_hash(other, second);
+    ck_assert_str_eq(first, second);
+}
+END_TEST
+
 /* ---- findings ---- */
 
 START_TEST(test_template_check__finds_all_at_once)
@@ -655,6 +674,7 @@ int main(void)
     tcase_add_test(tcase, test_template_compare__lists_changes_by_id);
     tcase_add_test(tcase, test_template_hash__recorded_value);
     tcase_add_test(tcase, test_template_hash__ignores_order_case_and_its_own_note);
+    tcase_add_test(tcase, test_template_hash__ignores_the_order_of_types);
     tcase_add_test(tcase, test_template_check__finds_all_at_once);
     tcase_add_test(tcase, test_template_check__says_where_the_syntax_is_wrong);
     tcase_add_test(tcase, test_template_check__expands_where_no_value_is_needed);
