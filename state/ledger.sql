@@ -204,6 +204,23 @@ CREATE TABLE slots (
   PRIMARY KEY (stream, schedule, at)
 ) STRICT, WITHOUT ROWID;
 
+-- name: schema_3
+-- What rollouts passed by or put off. closing: the rollout whose success closes it.
+CREATE TABLE debts (
+  stream INTEGER NOT NULL,
+  rollout INTEGER NOT NULL,
+  debt TEXT NOT NULL,                    -- gate:NAME, approval, hotfix, override:KIND[:NAME], membership-unknown
+  owner TEXT,
+  reason TEXT,
+  release TEXT,
+  opened_at INTEGER NOT NULL,
+  due INTEGER NOT NULL,
+  closing INTEGER NOT NULL,
+  closed_at INTEGER NOT NULL,
+  closed_by TEXT,
+  PRIMARY KEY (stream, rollout, debt)
+) STRICT, WITHOUT ROWID;
+
 -- name: meta_get
 SELECT value FROM meta WHERE key = :key
 
@@ -339,7 +356,7 @@ FROM streams s JOIN targets t ON t.stream = s.id WHERE s.name = :stream AND t.ta
 INSERT INTO rollouts (stream, number, service, hash, lane, kind, release, from_release, reason, order_digest, proved, claimed,
   requested_at, targets, cause, supersedes, partial, state, ended_at, superseded_by, succeeded, failed, claim_until, detached)
 VALUES (:stream, :number, :service, :hash, :lane, :kind, :release, :from, :reason, :order, :proved, :claimed,
-  :requested_at, :targets, :cause, :supersedes, :partial, 'requested', 0, 0, 0, 0, 0, 0)
+  :requested_at, :targets, :cause, :supersedes, :partial, :state, 0, 0, 0, 0, 0, 0)
 ON CONFLICT DO NOTHING
 
 -- name: rollout_load
@@ -428,6 +445,41 @@ WHERE s.name = :stream AND l.schedule = :schedule AND l.at = :at
 -- name: slot_last
 SELECT l.at, l.rollout, l.fate FROM streams s JOIN slots l ON l.stream = s.id
 WHERE s.name = :stream AND l.schedule = :schedule ORDER BY l.at DESC LIMIT 1
+
+-- name: debt_add
+INSERT INTO debts (stream, rollout, debt, owner, reason, release, opened_at, due, closing, closed_at)
+VALUES (:stream, :rollout, :debt, :owner, :reason, :release, :opened_at, :due, 0, 0)
+ON CONFLICT DO NOTHING
+
+-- name: debt_count
+SELECT count(*) FROM debts WHERE stream = :stream AND closed_at = 0
+
+-- name: debt_close
+UPDATE debts SET closed_at = :at, closed_by = :by WHERE stream = :stream AND rollout = :rollout AND debt = :debt AND closed_at = 0
+
+-- name: debt_contained
+UPDATE debts SET closing = :by WHERE stream = :stream AND rollout = :rollout AND debt = 'hotfix'
+
+-- name: debt_close_contained
+UPDATE debts SET closed_at = :at WHERE stream = :stream AND closing = :rollout AND closed_at = 0
+
+-- name: debt_reopen
+UPDATE debts SET closed_at = 0, closed_by = NULL, closing = 0
+WHERE stream = :stream AND rollout = :rollout AND debt = 'hotfix' AND rollout < :by
+
+-- name: debt_forget
+DELETE FROM debts WHERE stream = :stream AND rollout = :rollout
+
+-- name: debt_list
+SELECT s.name, d.rollout, d.debt, d.owner, d.reason, d.release, d.opened_at, d.due, d.closed_at, d.closed_by
+FROM streams s JOIN debts d ON d.stream = s.id WHERE s.name = :stream ORDER BY d.rollout, d.debt
+
+-- name: clear_debts
+DELETE FROM debts WHERE stream = :stream
+
+-- name: dump_debts
+SELECT json_array(rollout, debt, owner, reason, release, opened_at, due, closing, closed_at, closed_by)
+FROM debts WHERE stream = :stream ORDER BY rollout, debt
 
 -- name: clear_releases
 DELETE FROM releases WHERE stream = :stream

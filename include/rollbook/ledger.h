@@ -197,6 +197,19 @@ struct roll_slot_row {
 /* The slot of this time, or with at_ms 0 the schedule's last one that something became of. None: not there. */
 struct roll_error *roll_ledger_slot(struct roll_ledger *ledger, const char *stream, const char *schedule, int64_t at_ms, struct roll_slot_row *ret_row) ROLL_CHECKED;
 
+/* What rollouts passed by or put off (DESIGN section 7): gate:NAME, approval, hotfix, override:KIND[:NAME],
+ * membership-unknown. */
+struct roll_debt_row {
+    const char *stream, *debt;
+    int64_t rollout;
+    const char *owner, *reason, *release; /* or NULL */
+    int64_t opened_at, due, closed_at;    /* UTC ms; closed_at 0: open */
+    const char *closed_by;                /* or NULL */
+};
+typedef struct roll_error *(*roll_debt_fn)(void *user, const struct roll_debt_row *row);
+/* Of an environment, oldest first, closed ones too. */
+struct roll_error *roll_ledger_debts(struct roll_ledger *ledger, const char *stream, roll_debt_fn fn, void *user) ROLL_CHECKED;
+
 /* ---- whole-ledger commands ------------------------------------------------------------------ */
 
 struct roll_verify_options {

@@ -12,7 +12,7 @@
 
 /* Raised whenever a rule below changes its result: streams that were folded by another version are
  * folded again when they are needed. */
-#define ROLL_PROJECTION_VERSION 2
+#define ROLL_PROJECTION_VERSION 3
 
 struct fold_environment {
     bool loaded, changed;
@@ -143,6 +143,15 @@ struct roll_error *roll_fold_slot(struct roll_fold *fold, const char *slot, int6
                                   const char *fate) ROLL_CHECKED;
 struct roll_error *roll_fold_slot_passed(struct roll_fold *fold, const struct roll_event *event)
     ROLL_CHECKED;
+struct roll_error *roll_fold_debt_closed(struct roll_fold *fold, const struct roll_event *event)
+    ROLL_CHECKED;
+struct roll_error *roll_fold_gate_evaluated(struct roll_fold *fold, const struct roll_event *event)
+    ROLL_CHECKED;
+/* fold_debts.c: called by the rules of rollouts. sent: it had intended something. */
+struct roll_error *roll_fold_debts_requested(struct roll_fold *fold,
+                                             const struct roll_event *event) ROLL_CHECKED;
+struct roll_error *roll_fold_debts_ended(struct roll_fold *fold, const struct roll_event *event,
+                                         int64_t rollout, bool sent) ROLL_CHECKED;
 struct roll_error *roll_fold_unknown(struct roll_fold *fold, const struct roll_event *event)
     ROLL_CHECKED;
 

@@ -29,6 +29,7 @@ static struct roll_error *add_rollout(struct roll_fold *fold, const struct roll_
     roll_sql_bind_int(stmt, ":cause", body->cause);
     roll_sql_bind_int(stmt, ":supersedes", body->supersedes);
     roll_sql_bind_int(stmt, ":partial", body->partial);
+    roll_sql_bind_text(stmt, ":state", body->driver ? "waiting" : "requested");
     return roll_sql_run(stmt);
 }
 
@@ -88,7 +89,7 @@ struct roll_error *roll_fold_rollout_requested(struct roll_fold *fold,
         ROLL_TRY(lift_bad(fold, *version));
     for (char **version = body->bad; version && *version; version++)
         ROLL_TRY(mark_bad(fold, *version, event->seq));
-    return NULL;
+    return roll_fold_debts_requested(fold, event);
 }
 
 /* ---- claims ---------------------------------------------------------------------------------- */
@@ -104,6 +105,8 @@ struct roll_error *roll_fold_rollout_claimed(struct roll_fold *fold, const struc
     fold_set_text(&rollout->driver, body->driver);
     fold_set_text(&rollout->host, body->host);
     rollout->claim_until = body->until;
+    if (!body->settle && strcmp(rollout->state, "waiting") == 0)
+        fold_set_text(&rollout->state, "requested"); /* all that it waited for has passed */
     rollout->detached = false;
     rollout->changed = true;
     return NULL;
@@ -181,10 +184,12 @@ struct roll_error *roll_fold_rollout_ended(struct roll_fold *fold, const struct 
     const struct roll_rollout_succeeded *body = event->body;
     struct fold_environment *environment;
     struct fold_rollout *rollout;
+    bool sent;
 
     ROLL_TRY(roll_fold_rollout(fold, body->rollout, &rollout));
     if (!rollout->there || rollout->ended_at != 0)
         return NULL;
+    sent = strcmp(rollout->state, "waiting") != 0 && strcmp(rollout->state, "requested") != 0;
     fold_set_text(&rollout->state, state_of(event->kind));
     fold_set_text(&rollout->end_reason, body->reason);
     rollout->ended_at = event->at;
@@ -194,6 +199,7 @@ struct roll_error *roll_fold_rollout_ended(struct roll_fold *fold, const struct 
     if (environment->open_rollout == body->rollout)
         environment->open_rollout = 0;
     environment->changed = true;
+    ROLL_TRY(roll_fold_debts_ended(fold, event, body->rollout, sent));
     return event->kind == ROLL_EVENT_rollout_succeeded
                ? fold_success(fold, event, body->rollout, rollout, environment)
                : NULL;

@@ -7,7 +7,7 @@
 
 #include "ledger/store.h"
 
-static const int migrations[ROLL_LEDGER_VERSION] = {LEDGER_SCHEMA_1, LEDGER_SCHEMA_2};
+static const int migrations[ROLL_LEDGER_VERSION] = {LEDGER_SCHEMA_1, LEDGER_SCHEMA_2, LEDGER_SCHEMA_3};
 
 /* ---- folder ---------------------------------------------------------------------------------- */
 

@@ -344,3 +344,32 @@ struct roll_error *roll_ledger_steps(struct roll_ledger *ledger, const char *str
     roll_sql_bind_int(stmt, ":rollout", rollout);
     return each_row(stmt, &call, &any);
 }
+
+static struct roll_error *fill_debt(struct roll_sql_stmt *stmt, void *fn, void *user)
+{
+    const struct roll_debt_row row = {.stream = roll_sql_text_at(stmt, 0),
+                                      .rollout = roll_sql_int_at(stmt, 1),
+                                      .debt = roll_sql_text_at(stmt, 2),
+                                      .owner = roll_sql_text_at(stmt, 3),
+                                      .reason = roll_sql_text_at(stmt, 4),
+                                      .release = roll_sql_text_at(stmt, 5),
+                                      .opened_at = roll_sql_int_at(stmt, 6),
+                                      .due = roll_sql_int_at(stmt, 7),
+                                      .closed_at = roll_sql_int_at(stmt, 8),
+                                      .closed_by = roll_sql_text_at(stmt, 9)};
+
+    return (*(roll_debt_fn *)fn)(user, &row);
+}
+
+struct roll_error *roll_ledger_debts(struct roll_ledger *ledger, const char *stream,
+                                     roll_debt_fn fn, void *user)
+{
+    const struct call call = {fill_debt, &fn, user};
+    struct roll_sql_stmt *stmt;
+    bool any;
+
+    ROLL_TRY(roll_ledger_freshen(ledger, stream));
+    ROLL_TRY(roll_sql_use(ledger->sql, LEDGER_DEBT_LIST, &stmt));
+    roll_sql_bind_text(stmt, ":stream", stream);
+    return each_row(stmt, &call, &any);
+}

@@ -7,11 +7,12 @@
 #define FLUSH_EVERY 4096 /* events: bounds what a fold keeps in memory */
 
 static const int clears[] = {
-    LEDGER_CLEAR_RELEASES, LEDGER_CLEAR_ENVIRONMENTS, LEDGER_CLEAR_TARGETS, LEDGER_CLEAR_ROLLOUTS,
-    LEDGER_CLEAR_STEPS,    LEDGER_CLEAR_SUCCESSES,    LEDGER_CLEAR_BAD,     LEDGER_CLEAR_SLOTS};
+    LEDGER_CLEAR_RELEASES, LEDGER_CLEAR_ENVIRONMENTS, LEDGER_CLEAR_TARGETS,
+    LEDGER_CLEAR_ROLLOUTS, LEDGER_CLEAR_STEPS,        LEDGER_CLEAR_SUCCESSES,
+    LEDGER_CLEAR_BAD,      LEDGER_CLEAR_SLOTS,        LEDGER_CLEAR_DEBTS};
 static const int dumps[] = {LEDGER_DUMP_RELEASES, LEDGER_DUMP_ENVIRONMENTS, LEDGER_DUMP_TARGETS,
                             LEDGER_DUMP_ROLLOUTS, LEDGER_DUMP_STEPS,        LEDGER_DUMP_SUCCESSES,
-                            LEDGER_DUMP_BAD,      LEDGER_DUMP_SLOTS};
+                            LEDGER_DUMP_BAD,      LEDGER_DUMP_SLOTS,        LEDGER_DUMP_DEBTS};
 
 /* ---- one stream ------------------------------------------------------------------------------ */
 
