@@ -55,6 +55,13 @@ void roll_credential_token(struct roll_credential *credential, const char *audie
  * has them. A sandbox: `sandbox-developer`. Borrowed. */
 const char *roll_credential_actor(const struct roll_credential *credential);
 
+/* Which way gave the token ("environment", …; "sandbox"), NULL before; static. And what those before it in the chain lacked, of the
+ * last fetch of ARM's token: "workload-identity: AZURE_FEDERATED_TOKEN_FILE is not set", …; new, NULL-terminated. */
+const char *roll_credential_source(const struct roll_credential *credential);
+char **roll_credential_passed(const struct roll_credential *credential);
+/* The cloud's name for its Key Vault service (the suffix of vaults; "" while it is not known). Borrowed. */
+const char *roll_credential_key_vault(const struct roll_credential *credential);
+
 /* Who asks, by the pipeline's or the local environment's word; never proof: the requesting person of Azure Pipelines or GitHub
  * Actions, else USER@HOST. Owned by the caller. */
 char *roll_claimed_actor(void);

@@ -216,6 +216,9 @@ struct roll_links;
 struct roll_links *roll_links_new(struct roll_loop *loop, struct roll_error *(*sandbox)(void *user, const char **ret_url), void *sandbox_user);
 void roll_links_free(struct roll_links *links);
 ROLL_AUTO_DEFINE(links, struct roll_links, roll_links_free)
+/* The client and the credential of a target's cloud, tenant and credential; either may be NULL. Borrowed until roll_links_free. */
+struct roll_error *roll_links_get(struct roll_links *links, const struct roll_order_target *target, struct roll_arm **ret_arm,
+                                  struct roll_credential **ret_credential) ROLL_CHECKED;
 /* Fetches the target's token, if there is none yet, and says who it names; ROLL_E_CREDENTIAL. Owned. */
 struct roll_error *roll_links_prove(struct roll_links *links, const struct roll_order_target *target, char **ret_proved) ROLL_CHECKED;
 

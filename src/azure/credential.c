@@ -134,6 +134,7 @@ static void token_free(gpointer data)
     roll_error_free(token->err);
     g_array_unref(token->waiters);
     g_string_free(token->tried, TRUE);
+    g_ptr_array_unref(token->passed);
     g_free(token->key);
     g_free(token->audience);
     g_free(token);
@@ -183,6 +184,7 @@ static struct token *need_token(struct roll_credential *credential, const char *
     token->audience = *wanted ? g_strdup(wanted) : NULL;
     token->waiters = g_array_new(FALSE, FALSE, sizeof(struct waiter));
     token->tried = g_string_new(NULL);
+    token->passed = g_ptr_array_new_with_free_func(g_free);
     g_hash_table_insert(credential->tokens, token->key, token);
     return token;
 }
@@ -262,6 +264,7 @@ static void note_failure(struct token *token, const char *why)
 {
     g_string_append_printf(token->tried, "%s%s: %s", token->tried->len > 0 ? "; " : "",
                            token->source->kind, why);
+    g_ptr_array_add(token->passed, g_strdup_printf("%s: %s", token->source->kind, why));
 }
 
 void token_failed(struct token *token, char *why)
@@ -302,6 +305,7 @@ static void fetch_from_sources(struct token *token)
         token->audience = g_strdup(credential->cloud->audience);
     token->next = credential->worked[0] ? credential->worked : credential->sources;
     g_string_truncate(token->tried, 0);
+    g_ptr_array_set_size(token->passed, 0);
     try_sources(token);
 }
 
@@ -370,6 +374,31 @@ void roll_credential_prefetch(struct roll_credential *credential)
 
     if (!credential_peek(credential, NULL) && !token->fetching)
         fetch(token);
+}
+
+const char *roll_credential_source(const struct roll_credential *credential)
+{
+    if (credential->cloud->sandbox)
+        return "sandbox";
+    return credential->worked[0] ? credential->worked[0]->kind : NULL;
+}
+
+char **roll_credential_passed(const struct roll_credential *credential)
+{
+    const struct roll_cloud *cloud = credential->cloud;
+    const char *key = cloud->lookup ? "" : cloud->audience;
+    const struct token *token = g_hash_table_lookup(credential->tokens, key);
+    GPtrArray *passed = g_ptr_array_new();
+
+    for (guint i = 0; token && i < token->passed->len; i++)
+        g_ptr_array_add(passed, g_strdup(token->passed->pdata[i]));
+    g_ptr_array_add(passed, NULL);
+    return (char **)g_ptr_array_free(passed, FALSE);
+}
+
+const char *roll_credential_key_vault(const struct roll_credential *credential)
+{
+    return credential->cloud->sandbox ? "" : credential->cloud->key_vault;
 }
 
 const char *roll_credential_actor(const struct roll_credential *credential)

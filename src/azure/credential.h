@@ -61,7 +61,8 @@ struct token {
     bool waits_for_cloud;                   /* with fetching: before the first source */
     const struct token_source *source;      /* that is tried */
     const struct token_source *const *next; /* after it */
-    GString *tried;                         /* what each lacked */
+    GString *tried;                         /* what each lacked, as one text, */
+    GPtrArray *passed;                      /* and one by one */
     char *claims; /* JSON of a claims challenge, for the next request of a token; or NULL */
 
     /* Of a source, from fetch to its end. */

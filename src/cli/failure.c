@@ -103,7 +103,8 @@ static const char *general_advice(const struct roll_app *app, enum roll_code cod
     case ROLL_E_USAGE:
         return app->command ? NULL : "next: roll help\n";
     case ROLL_E_CREDENTIAL:
-        return "next: az login, or set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET\n";
+        return "next: az login, or set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET\n"
+               "      roll doctor  says which credential would be used\n";
     case ROLL_E_DAMAGED:
         return "next: roll ledger verify\n";
     case ROLL_E_TOO_NEW:

@@ -7,13 +7,6 @@
 #include "rollbook/http.h"
 #include "rollbook/rollout.h"
 
-/* ---- links.c: one client for each (cloud, tenant, credential) ------------------------------- */
-
-/* Borrowed until roll_links_free. */
-struct roll_error *roll_links_get(struct roll_links *links, const struct roll_order_target *target,
-                                  struct roll_arm **ret_arm,
-                                  struct roll_credential **ret_credential) ROLL_CHECKED;
-
 /* ---- driver.c ------------------------------------------------------------------------------- */
 
 struct roll_driver {
