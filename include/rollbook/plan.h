@@ -45,6 +45,8 @@ struct roll_plan_target {
     char *resource_group, *management_group;          /* or NULL */
     char *location;                                   /* or NULL */
     char *apply;                                      /* deployment, stack */
+    bool delete_unmanaged;                            /* stack: what leaves it is deleted, not detached */
+    json_t *deny_settings;                            /* stack: as written, or NULL */
     char *deployment_name;                            /* fixed by the plan, or NULL */
     json_t *parameters;                               /* {name: value | {"reference":…}}, or NULL */
     json_t *labels;                                   /* or NULL */

@@ -4,7 +4,7 @@
  *   {"service","version","commit","ref","author","dirty"?,"base"?,"bicep"?,"template":DIGEST,"templateHash",
  *    "changes":[{"commit","subject"}],"linked":[{"path","digest"}],"artifacts":{NAME:{"kind","reference","parameter"}},
  *    "data":{"version","floor"}?,"sticky":[…],"environments":{ENV:{"targets":{TARGET:{"parameters":DIGEST,
- *    "scope":{"kind","cloud",…},"apply","deploymentName"?,"pins":[NAME],"secrets":[{"name","vault","secret","version"?}]}},
+ *    "scope":{"kind","cloud",…},"apply","deleteUnmanaged"?,"denySettings"?,"deploymentName"?,"pins":[NAME],"secrets":[{"name","vault","secret","version"?}]}},
  *    "steps":[…]?}}}
  * The template is whole: what it links by relative path stands inside it. Effective parameters are objects of their own:
  * the map {name: {"value"|"reference"}} as strict JSON, names sorted. ref, author, changes, dirty and bicep tell how a
@@ -70,7 +70,9 @@ struct roll_order_target {
     enum roll_scope_kind scope;
     char *cloud, *tenant, *subscription, *credential, *resource_group, *management_group, *location; /* or NULL */
     char *apply;                   /* deployment, stack */
-    char *deployment_name;         /* fixed by the plan, or NULL: derived */
+    bool delete_unmanaged;         /* stack: what leaves it is deleted */
+    json_t *deny_settings;         /* stack: as sent, or NULL: none. Owned */
+    char *deployment_name;         /* of the deployment or stack, fixed by the plan; or NULL: derived */
     char *had;                     /* version that it held, or NULL */
     int64_t floor;                 /* data floor that the first intent raises it to */
     bool create_group;             /* lane release with a location */
@@ -88,6 +90,7 @@ struct roll_order {
     bool health_reports_only;      /* lane rollback */
     GPtrArray *health;             /* struct roll_plan_health * */
     bool back_on_failure;
+    char **keep;                   /* types that no stack may delete; NULL: none */
 };
 struct roll_order *roll_order_new(void);
 void roll_order_free(struct roll_order *order);
@@ -171,5 +174,15 @@ void roll_leftovers_free(struct roll_leftovers *leftovers);
 ROLL_AUTO_DEFINE(leftovers, struct roll_leftovers, roll_leftovers_free)
 /* Of one target of that order: [{"id","release"}], by id. New reference. */
 struct roll_error *roll_leftovers_of(struct roll_leftovers *leftovers, const struct roll_order_target *target, json_t **ret_leftovers) ROLL_CHECKED;
+
+/* ---- keep ----------------------------------------------------------------------------------- */
+
+/* Is the resource's type one of the plan's words in keep (a star stands for everything below), or below one of them? Without
+ * regard to case; keep may be NULL. */
+bool roll_resource_is_kept(char *const *keep, const char *resource_id);
+/* Those of managed ([{"id"}] or [ID]) that are kept and that the target's release does not put: they would leave its stack.
+ * Named with commas, at most five; owned, NULL: none. */
+struct roll_error *roll_order_unmanaged_kept(struct roll_ledger *ledger, const struct roll_order *order,
+                                             const struct roll_order_target *target, const json_t *managed, char **ret_kept) ROLL_CHECKED;
 
 #endif

@@ -16,6 +16,10 @@
 char *roll_step_name(const char *service, const char *environment, const char *request_hash, const char *target,
                      int64_t step, int64_t attempt, char ret_correlation[ROLL_UUID_SIZE]);
 
+/* The name at ARM where it does not change with attempts, owned, else NULL: the plan's deploymentName; of a stack without one
+ * roll-SERVICE-ENV, since a stack has one name for all releases. */
+char *roll_fixed_name(const char *service, const char *environment, const struct roll_order_target *target);
+
 /* ---- the machine ---------------------------------------------------------------------------- */
 
 #define ROLL_CLAIM_MS (INT64_C(5) * 60 * 1000)       /* a claim's length */
@@ -185,7 +189,7 @@ enum roll_target_state roll_machine_target_state(const struct roll_machine *mach
 /* ---- step drivers: how a step is sent ------------------------------------------------------- */
 
 struct roll_send; /* driver.c */
-/* One row for each way to apply: "deployment", "stack" (issue 8), "action"; others fit later. */
+/* One row for each way to apply: "deployment", "stack", "action"; others fit later. */
 struct roll_step_driver {
     const char *apply;
     bool cancellable;

@@ -319,6 +319,7 @@ struct roll_error *roll_act_finish(struct roll_act *act, const struct roll_outco
         return NULL;
     }
     say_end(act, outcome, view);
+    roll_say_stacks(app, view);
     say_leftovers(app, view);
     return roll_act_say_next(act, outcome, view);
 }

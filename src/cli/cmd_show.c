@@ -68,6 +68,7 @@ static void print_rollout(struct roll_app *app, const json_t *view)
     roll_table_print(table, &app->out);
     roll_say(app, "%s", "");
     print_targets(app, view);
+    roll_say_stacks(app, view);
 }
 
 static struct roll_error *show_rollout(struct roll_app *app, const char *text)

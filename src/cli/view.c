@@ -94,6 +94,7 @@ static void kept_free(void *item)
 struct targets {
     const struct kept *rollout;
     json_t *by_name;
+    GHashTable *results; /* name -> digest of what is kept of its deployment or stack */
 };
 
 static json_t *target_of(struct targets *targets, const char *name)
@@ -124,6 +125,8 @@ static struct roll_error *add_step(void *user, const struct roll_step_row *row)
         json_object_set_new(target, "resources", json_integer(row->resources));
         json_object_set_new(target, "release", text_or_null(row->release));
         json_object_set_new(target, "durationMs", json_integer(row->duration_ms));
+        if (row->result)
+            g_hash_table_replace(targets->results, g_strdup(row->target), g_strdup(row->result));
     }
     json_object_set_new(target, "state", json_string(row->outcome ? row->outcome : "running"));
     if (row->code)
@@ -140,6 +143,37 @@ static void skip_untouched(json_t *target)
 {
     if (g_strcmp0(roll_json_get_string(target, "state"), "waiting") == 0)
         json_object_set_new(target, "state", json_string("skipped"));
+}
+
+/* A name that does not change with attempts stands in the order. */
+static void set_name(const struct kept *rollout, const struct roll_order_target *target,
+                     json_t *view)
+{
+    char *fixed = roll_fixed_name(rollout->service, rollout->environment, target);
+
+    if (fixed && json_is_string(json_object_get(view, "deployment")))
+        json_object_set_new(view, "deployment", json_string(fixed));
+    g_free(fixed);
+}
+
+/* What left a stack: "deletedResources", "detachedResources", "failedResources", where there are
+ * any. */
+static struct roll_error *add_stack(struct roll_app *app, const struct targets *targets,
+                                    const struct roll_order_target *target, json_t *view)
+{
+    static const char *const lists[] = {"deletedResources", "detachedResources", "failedResources",
+                                        NULL};
+    const char *digest = g_hash_table_lookup(targets->results, target->name);
+    roll_auto(json) json_t *result = NULL;
+
+    if (strcmp(target->apply, "stack") != 0 || !digest ||
+        !roll_ledger_has_object(app->ledger, digest))
+        return NULL;
+    ROLL_TRY(roll_ledger_object_json(app->ledger, digest, &result));
+    for (int i = 0; lists[i]; i++)
+        if (json_object_get(result, lists[i]))
+            json_object_set(view, lists[i], json_object_get(result, lists[i]));
+    return NULL;
 }
 
 /* Leftovers are told from what the steps of the ledger put; only a rollback leaves any. */
@@ -163,6 +197,8 @@ static struct roll_error *add_order(struct roll_app *app, struct targets *target
             skip_untouched(view);
         if (!json_object_get(view, "release"))
             json_object_set_new(view, "release", json_string(target->release));
+        set_name(rollout, target, view);
+        ROLL_TRY(add_stack(app, targets, target, view));
         if (leftovers) {
             ROLL_TRY(roll_leftovers_of(leftovers, target, &left));
             json_object_set_new(view, "leftovers", left);
@@ -193,7 +229,8 @@ static void add_causes(struct roll_app *app, json_t *targets)
 static struct roll_error *add_targets(struct roll_app *app, const struct kept *rollout)
 {
     roll_auto(json) json_t *by_name = json_object();
-    struct targets targets = {rollout, by_name};
+    g_autoptr(GHashTable) results = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    struct targets targets = {rollout, by_name, results};
     json_t *list = json_array();
 
     json_object_set_new(rollout->view, "targets", list);

@@ -16,6 +16,9 @@ struct roll_error *roll_view_rollout_find(struct roll_app *app, const char *stre
 
 /* causes.c: of a target that failed: the resource, and the further causes, each on its line. */
 void roll_view_say_causes(struct roll_app *app, const json_t *target);
+/* What left the stacks of a rollout (a view with targets): deleted, detached, or neither could be
+ * done. */
+void roll_say_stacks(struct roll_app *app, const json_t *view);
 
 /* The colour of a state. */
 enum roll_paint roll_view_state_paint(const char *state);

@@ -53,10 +53,45 @@ static void check_target(const struct environment_check *check, struct roll_find
     }
 }
 
-/* Two targets that put the same deployment would take each other's for their own. */
+static bool is_stack(const struct environment_check *check, json_t *target)
+{
+    const char *own = roll_json_get_string(target, "apply");
+    const char *apply = own ? own : roll_json_get_string(check->environment, "apply");
+    return g_strcmp0(apply, "stack") == 0;
+}
+
+/* REST reference 4.1, 4.2, 4.4. */
+static void check_stack(const struct environment_check *check, struct roll_findings *findings,
+                        const char *base, const char *name, json_t *target)
+{
+    json_t *own = json_object_get(target, "denySettings");
+    json_t *deny = own ? own : json_object_get(check->environment, "denySettings");
+    const char *mode = roll_json_get_string(deny, "mode");
+    g_autofree char *pointer = NULL;
+    if (!is_stack(check, target))
+        return;
+    pointer = roll_pointer(base, name, NULL);
+    if (says(target, "scope"))
+        roll_findings_add(findings, pointer,
+                          "a tenant has no stacks: expected \"apply\": "
+                          "\"deployment\"");
+    if (says(target, "managementGroup") && mode && strcmp(mode, "none") != 0)
+        roll_findings_add(findings, pointer,
+                          "'denySettings' do not exist at management groups: expected the mode "
+                          "'none'");
+    if (json_array_size(json_object_get(deny, "excludedPrincipals")) > 5 ||
+        json_array_size(json_object_get(deny, "excludedActions")) > 200)
+        roll_findings_add(findings, pointer,
+                          "'denySettings' excludes at most 5 principals and 200 actions");
+}
+
+/* Two targets that put the same deployment would take each other's for their own, and of two that
+ * put the same stack each would drop what the other has. */
 static char *deployment_key(const struct environment_check *check, json_t *target)
 {
     const char *name = roll_json_get_string(target, "deploymentName");
+    if (!name && is_stack(check, target))
+        name = "";
     if (!name)
         return NULL;
     const char *own = roll_json_get_string(target, "subscription");
@@ -80,11 +115,16 @@ static void check_targets(const struct environment_check *check, const char *env
     json_t *target;
     json_object_foreach (targets, name, target) {
         check_target(check, document->findings, base, name, target);
+        check_stack(check, document->findings, base, name, target);
         char *key = deployment_key(check, target);
         if (key && !g_hash_table_add(deployments, key)) {
-            g_autofree char *pointer = roll_pointer(base, name, "deploymentName", NULL);
+            bool named = says(target, "deploymentName");
+            g_autofree char *pointer =
+                roll_pointer(base, name, named ? "deploymentName" : NULL, NULL);
             roll_findings_add(document->findings, pointer,
-                              "another target of the same scope has this deployment name");
+                              named ? "another target of the same scope has this deployment name"
+                                    : "another target of the same scope has the same stack: "
+                                      "expected a 'deploymentName' of its own");
         }
     }
 }

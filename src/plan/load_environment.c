@@ -23,6 +23,7 @@ static void target_free(void *data)
     g_free(target->location);
     g_free(target->apply);
     g_free(target->deployment_name);
+    json_decref(target->deny_settings);
     json_decref(target->parameters);
     json_decref(target->labels);
     g_free(target);
@@ -47,6 +48,13 @@ static char *inherited(const json_t *value, const json_t *environment, const cha
     return own ? g_strdup(own) : roll_plan_text_of(environment, name, fallback);
 }
 
+static const json_t *inherited_value(const json_t *value, const json_t *environment,
+                                     const char *name)
+{
+    const json_t *own = json_object_get(value, name);
+    return own ? own : json_object_get(environment, name);
+}
+
 static struct roll_plan_target *load_target(const char *name, const json_t *value,
                                             const json_t *environment)
 {
@@ -61,6 +69,9 @@ static struct roll_plan_target *load_target(const char *name, const json_t *valu
     target->management_group = roll_plan_text_of(value, "managementGroup", NULL);
     target->location = roll_plan_text_of(value, "location", NULL);
     target->apply = inherited(value, environment, "apply", "deployment");
+    target->delete_unmanaged = json_is_true(inherited_value(value, environment, "deleteUnmanaged"));
+    target->deny_settings =
+        json_incref((json_t *)(uintptr_t)inherited_value(value, environment, "denySettings"));
     target->deployment_name = roll_plan_text_of(value, "deploymentName", NULL);
     target->parameters = roll_plan_json_of(value, "parameters");
     target->labels = roll_plan_json_of(value, "labels");

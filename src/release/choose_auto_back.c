@@ -54,6 +54,7 @@ static void govern(struct roll_order *order, const struct roll_order *failed)
     order->max_parallel = failed->max_parallel;
     order->max_failures = INT_MAX;
     order->health_reports_only = true;
+    order->keep = g_strdupv(failed->keep);
     for (guint i = 0; i < failed->health->len; i++)
         g_ptr_array_add(order->health, release_health_copy(g_ptr_array_index(failed->health, i)));
     g_autoptr(GHashTable) credentials = g_hash_table_new(g_str_hash, g_str_equal);

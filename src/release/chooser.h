@@ -104,6 +104,13 @@ struct roll_error *release_check_objects(struct release_chooser *chooser,
 struct roll_error *release_sticky_apply(struct release_chooser *chooser, const json_t *manifest,
                                         struct roll_order_target *target) ROLL_CHECKED;
 
+/* ---- keep.c ---------------------------------------------------------------------------------- */
+
+/* ROLL_E_REFUSED when a stack of the order would delete what the plan keeps, as far as the ledger
+ * knows what it manages. */
+struct roll_error *release_check_kept(const struct release_chooser *chooser,
+                                      const struct roll_choice *choice) ROLL_CHECKED;
+
 /* ---- include_new.c --------------------------------------------------------------------------- */
 
 /* A manifest's entry for a target that the release does not know: today's plan for the target, with

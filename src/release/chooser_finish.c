@@ -49,6 +49,7 @@ static void govern_order(const struct release_chooser *chooser, struct roll_orde
                                                          : 0;
     order->health_reports_only = rollback;
     order->back_on_failure = environment->back_on_failure && !rollback;
+    order->keep = g_strdupv(environment->keep);
     for (guint i = 0; i < environment->health->len; i++)
         g_ptr_array_add(order->health,
                         release_health_copy(g_ptr_array_index(environment->health, i)));
@@ -204,6 +205,11 @@ struct roll_error *release_chooser_finish(struct release_chooser *chooser,
         return nothing(chooser);
     struct roll_choice *choice = g_steal_pointer(&chooser->choice);
     govern_order(chooser, choice->order);
+    struct roll_error *err = release_check_kept(chooser, choice);
+    if (err) {
+        roll_choice_free(choice);
+        return err;
+    }
     fill_request(chooser, choice);
     choice->skipped = take_lines(chooser->skipped);
     choice->notes = take_lines(chooser->notes);

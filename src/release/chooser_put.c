@@ -60,7 +60,21 @@ static struct roll_error *find_entry(struct release_chooser *chooser, const json
     return NULL;
 }
 
-static void govern(const struct release_chooser *chooser, struct roll_order_target *target)
+/* A recorded release deletes what leaves its stack only while today's plan allows it: so a back
+ * that would delete what is kept has a way out. */
+static void govern_stack(struct release_chooser *chooser, const struct roll_plan_target *planned,
+                         struct roll_order_target *target)
+{
+    if (!target->delete_unmanaged || !planned || planned->delete_unmanaged)
+        return;
+    target->delete_unmanaged = false;
+    release_chooser_note_target(
+        chooser,
+        g_strdup("what leaves the stack is detached, as today's plan says; recorded was: deleted"),
+        target->name);
+}
+
+static void govern(struct release_chooser *chooser, struct roll_order_target *target)
 {
     const struct roll_plan_environment *environment = chooser->environment;
     const struct roll_choice_options *options = chooser->options;
@@ -69,6 +83,7 @@ static void govern(const struct release_chooser *chooser, struct roll_order_targ
     if (!environment)
         return;
     const struct roll_plan_target *planned = roll_plan_target_find(environment, target->name);
+    govern_stack(chooser, planned, target);
     const char *credential = environment->lanes[chooser->lane].credential;
     if (!credential && planned)
         credential = planned->credential;

@@ -37,6 +37,23 @@ static struct roll_error *note_parameters(struct release_chooser *chooser, json_
     return NULL;
 }
 
+/* What a stack deletes and denies is recorded too; where one of the two is no stack, that is said.
+ */
+static void note_stack(struct release_chooser *chooser, const struct roll_order_target *target,
+                       const struct roll_plan_target *planned)
+{
+    if (strcmp(target->apply, "stack") != 0 || strcmp(planned->apply, "stack") != 0)
+        return;
+    note(chooser, "what leaves the stack is", target->delete_unmanaged ? "deleted" : "detached",
+         planned->delete_unmanaged ? "deleted" : "detached", target->name);
+    bool same = target->deny_settings && planned->deny_settings
+                    ? json_equal(target->deny_settings, planned->deny_settings)
+                    : target->deny_settings == planned->deny_settings;
+    if (!same)
+        release_chooser_note_target(
+            chooser, g_strdup("sent as recorded, unlike today's plan: denySettings"), target->name);
+}
+
 struct roll_error *release_note_differences(struct release_chooser *chooser,
                                             const struct roll_order_target *target)
 {
@@ -53,6 +70,7 @@ struct roll_error *release_note_differences(struct release_chooser *chooser,
          target->name);
     note(chooser, "location", target->location, planned->location, target->name);
     note(chooser, "apply", target->apply, planned->apply, target->name);
+    note_stack(chooser, target, planned);
     note(chooser, "deployment name", target->deployment_name, planned->deployment_name,
          target->name);
     return planned->parameters ? note_parameters(chooser, planned->parameters, target) : NULL;

@@ -162,16 +162,14 @@ static json_t *secrets_of(json_t *parameters)
     return secrets;
 }
 
-static json_t *entry_write(struct release_maker *maker, json_t *scope, const char *apply,
-                           const char *deployment_name, json_t *parameters, json_t *pins)
+/* Without how it is applied. */
+static json_t *entry_write(struct release_maker *maker, json_t *scope, json_t *parameters,
+                           json_t *pins)
 {
     json_t *entry = json_object();
     const char *digest = release_blobs_add_take(maker->blobs, release_parameters_write(parameters));
     json_object_set_new(entry, "parameters", json_string(digest));
     json_object_set_new(entry, "scope", scope);
-    json_object_set_new(entry, "apply", json_string(apply));
-    if (deployment_name)
-        json_object_set_new(entry, "deploymentName", json_string(deployment_name));
     json_object_set(entry, "pins", pins);
     json_object_set_new(entry, "secrets", secrets_of(parameters));
     return entry;
@@ -211,8 +209,8 @@ struct roll_error *release_effective_entry(struct release_maker *maker,
                              "while preparing target '%s'", where));
     ROLL_TRY(
         roll_error_wrap(expand(maker, &place, parameters), "while preparing target '%s'", where));
-    *ret_entry = entry_write(maker, release_scope_write(target), target->apply,
-                             target->deployment_name, parameters, pins);
+    *ret_entry = entry_write(maker, release_scope_write(target), parameters, pins);
+    release_apply_write(target, *ret_entry);
     return NULL;
 }
 
@@ -240,8 +238,8 @@ struct roll_error *release_effective_from_base(struct release_maker *maker, cons
     release_order_target_free(place);
     ROLL_TRY(err);
     json_t *pins = json_object_get(base, "pins");
-    *ret_entry = entry_write(maker, json_deep_copy(json_object_get(base, "scope")),
-                             roll_json_get_string(base, "apply"),
-                             roll_json_get_string(base, "deploymentName"), parameters, pins);
+    *ret_entry =
+        entry_write(maker, json_deep_copy(json_object_get(base, "scope")), parameters, pins);
+    release_apply_copy(base, *ret_entry);
     return NULL;
 }

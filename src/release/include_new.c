@@ -101,9 +101,7 @@ struct roll_error *release_include_new(struct release_chooser *chooser, const js
         release_blobs_add_take(chooser->choice->blobs, release_parameters_write(parameters));
     json_object_set_new(entry, "parameters", json_string(digest));
     json_object_set_new(entry, "scope", release_scope_write(target));
-    json_object_set_new(entry, "apply", json_string(target->apply));
-    if (target->deployment_name)
-        json_object_set_new(entry, "deploymentName", json_string(target->deployment_name));
+    release_apply_write(target, entry);
     release_chooser_note_target(
         chooser, g_strdup("included by today's plan with the values recorded for its siblings"),
         name);

@@ -54,6 +54,8 @@ json_t *release_health_write(const GPtrArray *health);
 /* value: array or NULL. The array owns its elements. */
 struct roll_error *release_steps_read(const json_t *value, GPtrArray **ret_steps) ROLL_CHECKED;
 struct roll_error *release_health_read(const json_t *value, GPtrArray **ret_health) ROLL_CHECKED;
+json_t *release_texts_write(char *const *texts); /* NULL: an empty array */
+char **release_texts_read(const json_t *array);
 struct roll_order_target *release_order_target_new(void);
 void release_order_target_free(struct roll_order_target *target);
 

@@ -135,10 +135,19 @@ static const char *id_of(const json_t *resource)
                                     : roll_json_get_string(resource, "id");
 }
 
-/* The result names resources by id: {"outputResources":["/subscriptions/…"]}; objects with "id", as
+static void add_present(GHashTable *ids, GHashTable *gone, const char *id, const char *release)
+{
+    g_autofree char *key = g_ascii_strdown(id ? id : "", -1);
+    if (!g_hash_table_contains(gone, key))
+        add_id(ids, id, release);
+}
+
+/* gone: what a stack deleted after this deployment, to which is added what this one deleted.
+ * The result names resources by id: {"outputResources":["/subscriptions/…"]}; objects with "id", as
  * ARM has them, will do. */
 static struct roll_error *add_result(struct roll_ledger *ledger,
-                                     const struct deployment *deployment, GHashTable *ids)
+                                     const struct deployment *deployment, GHashTable *gone,
+                                     GHashTable *ids)
 {
     roll_auto(json) json_t *result = NULL;
     if (!deployment->result || !roll_ledger_has_object(ledger, deployment->result))
@@ -146,7 +155,11 @@ static struct roll_error *add_result(struct roll_ledger *ledger,
     ROLL_TRY(roll_ledger_object_json(ledger, deployment->result, &result));
     const json_t *resources = json_object_get(result, "outputResources");
     for (size_t i = 0; i < json_array_size(resources); i++)
-        add_id(ids, id_of(json_array_get(resources, i)), deployment->release);
+        add_present(ids, gone, id_of(json_array_get(resources, i)), deployment->release);
+    const json_t *deleted = json_object_get(result, "deletedResources");
+    for (size_t i = 0; i < json_array_size(deleted); i++)
+        if (id_of(json_array_get(deleted, i)))
+            g_hash_table_add(gone, g_ascii_strdown(id_of(json_array_get(deleted, i)), -1));
     return NULL;
 }
 
@@ -189,11 +202,12 @@ static json_t *subtract(GHashTable *newer, GHashTable *goal)
 static struct roll_error *sort_out(struct roll_ledger *ledger, const GArray *deployments,
                                    const char *release, GHashTable *newer, GHashTable *goal)
 {
+    g_autoptr(GHashTable) gone = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     int first = first_success(deployments, release);
     for (int i = 0; i <= first; i++) {
         const struct deployment *deployment = &g_array_index(deployments, struct deployment, i);
         bool of_goal = strcmp(deployment->release, release) == 0;
-        ROLL_TRY(add_result(ledger, deployment, of_goal ? goal : newer));
+        ROLL_TRY(add_result(ledger, deployment, gone, of_goal ? goal : newer));
     }
     return NULL;
 }

@@ -43,6 +43,28 @@ json_t *release_scope_write(const struct roll_plan_target *target)
     return scope;
 }
 
+void release_apply_write(const struct roll_plan_target *target, json_t *entry)
+{
+    bool stack = strcmp(target->apply, "stack") == 0;
+    set_text(entry, "apply", target->apply);
+    if (stack && target->delete_unmanaged)
+        json_object_set_new(entry, "deleteUnmanaged", json_true());
+    if (stack && target->deny_settings)
+        json_object_set_new(entry, "denySettings", json_deep_copy(target->deny_settings));
+    set_text(entry, "deploymentName", target->deployment_name);
+}
+
+void release_apply_copy(const json_t *from, json_t *entry)
+{
+    static const char *const members[] = {"apply", "deleteUnmanaged", "denySettings",
+                                          "deploymentName", NULL};
+    for (int i = 0; members[i]; i++) {
+        json_t *value = json_object_get(from, members[i]);
+        if (value)
+            json_object_set(entry, members[i], value);
+    }
+}
+
 static struct roll_error *scope_read(const json_t *scope, struct roll_order_target *target)
 {
     ROLL_TRY(release_scope_find(roll_json_get_string(scope, "kind"), &target->scope));
@@ -93,6 +115,8 @@ static struct roll_error *target_fill(const json_t *manifest, const json_t *entr
     target->template_digest = g_strdup(roll_json_get_string(manifest, "template"));
     target->parameters_digest = g_strdup(roll_json_get_string(entry, "parameters"));
     target->apply = g_strdup(roll_json_get_string(entry, "apply"));
+    target->delete_unmanaged = json_is_true(json_object_get(entry, "deleteUnmanaged"));
+    target->deny_settings = json_incref(json_object_get(entry, "denySettings"));
     target->deployment_name = g_strdup(roll_json_get_string(entry, "deploymentName"));
     if (!target->release || !target->template_digest || !target->parameters_digest ||
         !target->apply || !roll_json_get_string(manifest, "service"))

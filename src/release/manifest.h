@@ -13,6 +13,9 @@ const json_t *release_manifest_steps(const json_t *manifest, const char *environ
 
 /* A target's scope as the manifest stores it, from the plan. New reference. */
 json_t *release_scope_write(const struct roll_plan_target *target);
+/* How it is applied, into its entry: from the plan, or from another entry. */
+void release_apply_write(const struct roll_plan_target *target, json_t *entry);
+void release_apply_copy(const json_t *from, json_t *entry);
 
 /* An order's target with what entry (of the manifest, or made like one) says of it: digests, scope,
  * application, steps (names filled in; those that a back skips left out when lane is rollback).

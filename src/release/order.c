@@ -99,6 +99,7 @@ void roll_order_free(struct roll_order *order)
     for (guint i = 0; i < order->health->len; i++)
         release_health_free(g_ptr_array_index(order->health, i));
     g_ptr_array_unref(order->health);
+    g_strfreev(order->keep);
     g_free(order);
 }
 
@@ -114,6 +115,10 @@ static json_t *target_write(const struct roll_order_target *target)
         json_object_set_new(value, "floor", json_integer(target->floor));
     if (target->create_group)
         json_object_set_new(value, "createGroup", json_true());
+    if (target->delete_unmanaged)
+        json_object_set_new(value, "deleteUnmanaged", json_true());
+    if (target->deny_settings)
+        json_object_set(value, "denySettings", target->deny_settings);
     if (target->steps->len)
         json_object_set_new(value, "steps", release_steps_write(target->steps));
     return value;
@@ -134,6 +139,8 @@ struct roll_error *roll_order_write(const struct roll_order *order, GString **re
         json_object_set_new(value, "healthReportsOnly", json_true());
     if (order->back_on_failure)
         json_object_set_new(value, "backOnFailure", json_true());
+    if (order->keep && order->keep[0])
+        json_object_set_new(value, "keep", release_texts_write(order->keep));
     json_t *targets = json_array();
     for (guint i = 0; i < order->targets->len; i++)
         json_array_append_new(targets, target_write(g_ptr_array_index(order->targets, i)));
@@ -181,6 +188,8 @@ static struct roll_error *target_read(const json_t *value, int rings,
         return roll_error_new(ROLL_E_INVALID, "ring %d of %d", target->ring, rings);
     ROLL_TRY(number_read(value, "floor", 0, INT64_MAX, &target->floor));
     target->create_group = json_is_true(json_object_get(value, "createGroup"));
+    target->delete_unmanaged = json_is_true(json_object_get(value, "deleteUnmanaged"));
+    target->deny_settings = json_incref(json_object_get(value, "denySettings"));
     g_autoptr(GPtrArray) steps = NULL;
     ROLL_TRY(release_steps_read(json_object_get(value, "steps"), &steps));
     g_ptr_array_unref(target->steps);
@@ -227,6 +236,8 @@ static struct roll_error *order_fill(const json_t *value, struct roll_order *ord
     ROLL_TRY(number_read(value, "bakeMs", 0, INT64_MAX, &order->bake_ms));
     order->health_reports_only = json_is_true(json_object_get(value, "healthReportsOnly"));
     order->back_on_failure = json_is_true(json_object_get(value, "backOnFailure"));
+    if (json_object_get(value, "keep"))
+        order->keep = release_texts_read(json_object_get(value, "keep"));
     g_autoptr(GPtrArray) health = NULL;
     ROLL_TRY(release_health_read(json_object_get(value, "health"), &health));
     g_ptr_array_set_free_func(health, NULL);

@@ -86,6 +86,7 @@ void release_order_target_free(struct roll_order_target *target)
                      target->had};
     for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
         g_free(texts[i]);
+    json_decref(target->deny_settings);
     g_ptr_array_unref(target->steps);
     g_free(target);
 }
@@ -141,7 +142,7 @@ struct roll_error *release_steps_read(const json_t *value, GPtrArray **ret_steps
 
 static const char *const health_kinds[] = {"http", "command", "alerts"};
 
-static json_t *texts_write(char *const *texts)
+json_t *release_texts_write(char *const *texts)
 {
     json_t *array = json_array();
     for (size_t i = 0; texts && texts[i]; i++)
@@ -149,7 +150,7 @@ static json_t *texts_write(char *const *texts)
     return array;
 }
 
-static char **texts_read(const json_t *array)
+char **release_texts_read(const json_t *array)
 {
     GPtrArray *texts = g_ptr_array_new();
     for (size_t i = 0; i < json_array_size(array); i++) {
@@ -171,9 +172,9 @@ json_t *release_health_write(const GPtrArray *health)
         if (check->url)
             json_object_set_new(value, "url", json_string(check->url));
         if (check->command)
-            json_object_set_new(value, "command", texts_write(check->command));
+            json_object_set_new(value, "command", release_texts_write(check->command));
         if (check->severities)
-            json_object_set_new(value, "severities", texts_write(check->severities));
+            json_object_set_new(value, "severities", release_texts_write(check->severities));
         json_object_set_new(value, "expect", json_integer(check->expect));
         json_object_set_new(value, "withinMs", json_integer(check->within_ms));
         json_object_set_new(value, "everyMs", json_integer(check->every_ms));
@@ -195,11 +196,11 @@ static struct roll_error *check_read(const json_t *value, struct roll_plan_healt
     if (check->kind == ROLL_HEALTH_HTTP && !check->url)
         return roll_error_new(ROLL_E_INVALID, "an http check needs 'url'");
     const json_t *command = json_object_get(value, "command");
-    check->command = command ? texts_read(command) : NULL;
+    check->command = command ? release_texts_read(command) : NULL;
     if (check->kind == ROLL_HEALTH_COMMAND && (!check->command || !check->command[0]))
         return roll_error_new(ROLL_E_INVALID, "a command check needs 'command'");
     const json_t *severities = json_object_get(value, "severities");
-    check->severities = severities ? texts_read(severities) : NULL;
+    check->severities = severities ? release_texts_read(severities) : NULL;
     check->expect = (int)json_integer_value(json_object_get(value, "expect"));
     check->within_ms = json_integer_value(json_object_get(value, "withinMs"));
     check->every_ms = json_integer_value(json_object_get(value, "everyMs"));

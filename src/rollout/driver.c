@@ -179,8 +179,13 @@ void roll_send_free(void *item)
 static void keep_poll_url(struct roll_send *send, const struct roll_arm_reply *reply)
 {
     if (reply->poll_url && send->name)
-        g_hash_table_replace(send->driver->poll_urls, g_strdup(send->name),
+        g_hash_table_replace(send->driver->poll_urls, g_strdup(send->correlation_id),
                              g_strdup(reply->poll_url));
+}
+
+const char *roll_send_poll_url(const struct roll_send *send)
+{
+    return g_hash_table_lookup(send->driver->poll_urls, send->correlation_id);
 }
 
 void roll_send_away(struct roll_send *send)
@@ -331,9 +336,12 @@ static struct roll_send *send_new(struct roll_driver *driver, const struct roll_
     send->name =
         roll_step_name(driver->service, driver->environment, action->request_hash,
                        action->target->name, action->step, action->attempt, send->correlation_id);
-    if (action->target->deployment_name && action->step == 0) {
-        g_free(send->name);
-        send->name = g_strdup(action->target->deployment_name);
+    if (action->step == 0) {
+        char *fixed = roll_fixed_name(driver->service, driver->environment, action->target);
+        if (fixed) {
+            g_free(send->name);
+            send->name = fixed;
+        }
     }
     g_hash_table_add(driver->sends, send);
     return send;
@@ -360,7 +368,7 @@ static void late_refuse(void *user)
     g_free(late);
 }
 
-static void refuse_later(struct roll_send *send, const char *code, struct roll_error *err)
+void roll_send_refuse_later(struct roll_send *send, const char *code, struct roll_error *err)
 {
     struct late *late = g_new0(struct late, 1);
 
@@ -382,7 +390,7 @@ static void perform_send(struct roll_driver *driver, const struct roll_action *a
         err = roll_error_new(ROLL_E_INVALID, "'apply' %s is not built in this version",
                              action->target->apply);
     if (err) {
-        refuse_later(send, "NoWayToApply", err);
+        roll_send_refuse_later(send, "NoWayToApply", err);
         return;
     }
     switch (action->kind) {

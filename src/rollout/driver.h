@@ -21,7 +21,7 @@ struct roll_driver {
     const struct roll_order *order; /* of the driven rollout */
     GPtrArray *orders; /* owned struct roll_order * of every rollout that the machine knows */
     struct roll_lock *lock;
-    GHashTable *poll_urls; /* deployment name -> URL */
+    GHashTable *poll_urls; /* correlation id of an attempt -> URL */
     GHashTable *began;     /* target name -> int64_t *: when its first step of the driven rollout was intended, UTC ms */
     int64_t ahead_ms;      /* how far Azure's clock is ahead of this one, as last seen */
     GHashTable *sends;     /* struct roll_send *, those under way */
@@ -37,7 +37,7 @@ struct roll_driver {
     char *silence;          /* why, as far as it is known; owned, or NULL */
     GHashTable *told;       /* what was said already */
     GHashTable *remedies;   /* what stands in the way -> struct remedy, owned by remedy.c */
-    GHashTable *failures;   /* deployment name -> json_t *: what is known of a failed one */
+    GHashTable *failures;   /* correlation id -> json_t *: what is known of a failed one */
     bool detaching;
     bool replaying;         /* old events are folded: the listener knows them */
     struct roll_error *err; /* that ended the driver, owned */
@@ -110,6 +110,10 @@ void roll_send_free(void *send);
 void roll_send_reply(struct roll_send *send, const struct roll_arm_reply *reply,
                      struct roll_blob *result_take);
 void roll_send_refuse(struct roll_send *send, const char *code, struct roll_error *err_take);
+/* The same from the loop: for what is known inside roll_driver_pump(). */
+void roll_send_refuse_later(struct roll_send *send, const char *code, struct roll_error *err_take);
+/* Where ARM told to poll this attempt, or NULL. Borrowed. */
+const char *roll_send_poll_url(const struct roll_send *send);
 /* code: of what is definitely sick and need not be looked at again, or NULL. */
 void roll_send_probed(struct roll_send *send, bool healthy, const char *code, const char *message);
 

@@ -275,6 +275,9 @@ void machine_sequence_init(struct roll_machine *machine);
 /* Steps of a target: 0, its actions, then the health checks. */
 bool machine_is_check(const struct job *job, int64_t step);
 bool machine_is_action(const struct job *job, int64_t step);
+/* The step at hand is a stack: one name for all attempts and releases, overwritten by each PUT, which
+ * ARM takes only while it is at rest; nothing cancels it. */
+bool machine_is_stack(const struct job *job);
 const struct roll_plan_health *machine_check(const struct job *job, int64_t step);
 int64_t machine_next_step(const struct job *job, int64_t step); /* -1: none */
 /* From step on nothing can fail the target any more. */
@@ -322,6 +325,8 @@ void machine_leave(struct roll_machine *machine, struct job *job);
 /* The answer to a look by name (GET, DETAIL). */
 void machine_found(struct roll_machine *machine, struct job *job,
                    const struct roll_observation *reply);
+/* ARM forgets a deployment or stack now and then for a moment: is that what this "not found" says? */
+bool machine_is_forgotten(const struct roll_observation *reply);
 /* The outcome is noted: explain a failure, record the rest. */
 void machine_finalize(struct roll_machine *machine, struct job *job);
 

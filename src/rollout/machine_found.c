@@ -68,15 +68,20 @@ static void not_arrived(struct roll_machine *machine, struct job *job)
         machine_conclude(machine, job, "absent", NULL, "the request never arrived");
 }
 
+bool machine_is_forgotten(const struct roll_observation *reply)
+{
+    return !reply->code || strcmp(reply->code, "DeploymentNotFound") == 0 ||
+           strcmp(reply->code, "DeploymentStackResourceNotFound") == 0;
+}
+
 /* It was there, and is not any more. */
 static void vanished(struct roll_machine *machine, struct job *job,
                      const struct roll_observation *reply)
 {
-    bool transient = !reply->code || strcmp(reply->code, "DeploymentNotFound") == 0;
-
     if (job->missing_boot_ms < 0)
         job->missing_boot_ms = job->asked_boot_ms;
-    if (transient && job->asked_boot_ms - job->missing_boot_ms < ROLL_NOT_FOUND_MS) {
+    if (machine_is_forgotten(reply) &&
+        job->asked_boot_ms - job->missing_boot_ms < ROLL_NOT_FOUND_MS) {
         machine_due(machine, job,
                     machine->boot_ms + machine_poll_ms(machine, job, reply->retry_after_ms));
         return;
@@ -106,12 +111,34 @@ static bool wait_for_other(struct roll_machine *machine, struct job *job,
            machine_try_again(machine, job, MACHINE_PUT_PATIENCE_MS, reply->retry_after_ms);
 }
 
+/* A stack that still has an earlier release (or attempt) has not got this one. Nothing of ours
+ * comes after this one before it has ended: once it was there, somebody else has written the stack.
+ */
+static void found_other_stack(struct roll_machine *machine, struct job *job,
+                              const struct roll_observation *reply)
+{
+    g_autofree char *message = NULL;
+
+    if (!job->accepted) {
+        not_arrived(machine, job);
+        return;
+    }
+    message = g_strdup_printf("the stack was written by somebody else meanwhile (correlation id "
+                              "%s); what became of this PUT is not known",
+                              reply->correlation_id);
+    machine_conclude(machine, job, "conflict", "StackOverwritten", message);
+}
+
 /* A name that the plan fixes was used before; a derived one never was. */
 static void found_other(struct roll_machine *machine, struct job *job,
                         const struct roll_observation *reply)
 {
     g_autofree char *message = NULL;
 
+    if (machine_is_stack(job)) {
+        found_other_stack(machine, job, reply);
+        return;
+    }
     if (job->target->deployment_name && !job->accepted && machine_outcome_of(reply->state)) {
         not_arrived(machine, job);
         return;

@@ -77,10 +77,20 @@ static void unblock(struct roll_machine *machine, struct job *heir)
         g_queue_push_tail(&machine->freed, heir);
 }
 
+/* A stack that is at work takes nothing else and cannot be cancelled: its heir waits as long as it
+ * can be seen. */
+static bool waits_on(const struct roll_machine *machine, const struct job *job)
+{
+    bool unseen =
+        job->trouble_boot_ms >= 0 && machine->boot_ms - job->trouble_boot_ms >= ROLL_CANCEL_WAIT_MS;
+
+    return machine_is_stack(job) && machine_is_stack(job->heir) && !unseen;
+}
+
 void machine_inherit_wait(struct roll_machine *machine, struct job *job)
 {
     if (!job->heir || job->released ||
-        machine->boot_ms - machine->begin_boot_ms < ROLL_CANCEL_WAIT_MS)
+        machine->boot_ms - machine->begin_boot_ms < ROLL_CANCEL_WAIT_MS || waits_on(machine, job))
         return;
     job->released = true;
     job->heir->followed++;
@@ -95,7 +105,8 @@ static void note_rival(struct roll_machine *machine, const struct job *job, stru
                        int64_t arm_at)
 {
     (void)machine;
-    (void)job;
+    if (machine_is_stack(job) && g_strcmp0(successor->target->apply, "stack") == 0)
+        return; /* ARM took the later one only when this one had ended */
     successor->rival_at = MAX(successor->rival_at, arm_at);
 }
 

@@ -22,3 +22,13 @@ char *roll_step_name(const char *service, const char *environment, const char *r
     digits[count] = '\0';
     return g_strdup_printf("roll-%s-%s-%s", service, environment, digits);
 }
+
+char *roll_fixed_name(const char *service, const char *environment,
+                      const struct roll_order_target *target)
+{
+    if (target->deployment_name)
+        return g_strdup(target->deployment_name);
+    if (g_strcmp0(target->apply, "stack") == 0)
+        return g_strdup_printf("roll-%s-%s", service, environment);
+    return NULL;
+}

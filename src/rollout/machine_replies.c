@@ -133,11 +133,10 @@ static void put_replied(struct roll_machine *machine, struct job *job,
 static void poll_missed(struct roll_machine *machine, struct job *job,
                         const struct roll_observation *reply)
 {
-    bool transient = !reply->code || strcmp(reply->code, "DeploymentNotFound") == 0;
-
     if (job->missing_boot_ms < 0)
         job->missing_boot_ms = job->asked_boot_ms;
-    if (transient && job->asked_boot_ms - job->missing_boot_ms < ROLL_NOT_FOUND_MS)
+    if (machine_is_forgotten(reply) &&
+        job->asked_boot_ms - job->missing_boot_ms < ROLL_NOT_FOUND_MS)
         machine_due(machine, job,
                     machine->boot_ms + machine_poll_ms(machine, job, reply->retry_after_ms));
     else

@@ -19,6 +19,11 @@ bool machine_is_check(const struct job *job, int64_t step)
     return step > (int64_t)action_count(job);
 }
 
+bool machine_is_stack(const struct job *job)
+{
+    return job->step == 0 && g_strcmp0(job->target->apply, "stack") == 0;
+}
+
 bool machine_is_action(const struct job *job, int64_t step)
 {
     return step > 0 && !machine_is_check(job, step);

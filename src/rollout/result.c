@@ -1,5 +1,5 @@
-/* What the ledger keeps of a deployment's answer. Secrets never: an output of secure type, or one
- * whose expression reads keys or a secure parameter, is left out. */
+/* What the ledger keeps of a deployment's or stack's answer. Secrets never: an output of secure
+ * type, or one whose expression reads keys or a secure parameter, is left out. */
 #include "driver.h"
 
 #include "rollbook/json.h"
@@ -25,13 +25,23 @@ static json_t *storable_outputs(struct roll_ledger *ledger, const struct roll_or
     return kept;
 }
 
-static json_t *resource_ids(const json_t *properties)
+/* What it has put: a stack says what it manages. */
+static const json_t *put_resources(const json_t *properties)
+{
+    const json_t *output = json_object_get(properties, "outputResources");
+
+    return json_object_get(properties, "actionOnUnmanage")
+               ? json_object_get(properties, "resources")
+               : output;
+}
+
+static json_t *resource_ids(const json_t *resources)
 {
     json_t *ids = json_array();
     size_t index;
     json_t *resource;
 
-    json_array_foreach (json_object_get(properties, "outputResources"), index, resource) {
+    json_array_foreach ((json_t *)(uintptr_t)resources, index, resource) {
         json_t *id = json_object_get(resource, "id");
         if (json_is_string(id))
             json_array_append(ids, id);
@@ -39,10 +49,45 @@ static json_t *resource_ids(const json_t *properties)
     return ids;
 }
 
+/* What could not be deleted, with the innermost cause. */
+static json_t *failed_resources(const json_t *resources)
+{
+    json_t *list = json_array();
+    size_t index;
+    json_t *resource;
+
+    json_array_foreach ((json_t *)(uintptr_t)resources, index, resource) {
+        const char *id = roll_json_get_string(resource, "id");
+        g_autofree char *code = NULL, *message = NULL;
+        roll_arm_error_leaf(resource, &code, &message);
+        if (id)
+            json_array_append_new(
+                list, json_pack("{s:s,s:s*,s:s*}", "id", id, "code", code, "message", message));
+    }
+    return list;
+}
+
+static void add_list(json_t *result, const char *name, json_t *list_take)
+{
+    if (json_array_size(list_take) > 0)
+        json_object_set(result, name, list_take);
+    json_decref(list_take);
+}
+
+/* What left a stack, and what became of it. */
+static void add_stack(json_t *result, const json_t *properties)
+{
+    static const char *const lists[] = {"deletedResources", "detachedResources", NULL};
+
+    for (int i = 0; lists[i]; i++)
+        add_list(result, lists[i], resource_ids(json_object_get(properties, lists[i])));
+    add_list(result, "failedResources",
+             failed_resources(json_object_get(properties, "failedResources")));
+}
+
 int64_t roll_result_resources(const struct roll_arm_reply *reply)
 {
-    return (int64_t)json_array_size(
-        json_object_get(json_object_get(reply->body, "properties"), "outputResources"));
+    return (int64_t)json_array_size(put_resources(json_object_get(reply->body, "properties")));
 }
 
 static json_t *error_of(const struct roll_arm_reply *reply)
@@ -70,8 +115,8 @@ static json_t *result_of(struct roll_ledger *ledger, const struct roll_order_tar
     json_t *outputs = json_object_get(properties, "outputs");
     json_t *result = json_object();
 
-    if (json_array_size(json_object_get(properties, "outputResources")) > 0)
-        json_object_set_new(result, "outputResources", resource_ids(properties));
+    add_list(result, "outputResources", resource_ids(put_resources(properties)));
+    add_stack(result, properties);
     if (json_object_size(outputs) > 0)
         json_object_set_new(result, "outputs", storable_outputs(ledger, target, outputs));
     if (reply->error_json)
@@ -116,11 +161,11 @@ static void add_causes(json_t *result, const struct roll_arm_reply *reply)
 struct roll_blob *roll_result_failed(struct roll_driver *driver, const struct roll_send *send,
                                      const struct roll_arm_reply *reply)
 {
-    json_t *known = g_hash_table_lookup(driver->failures, send->name);
+    json_t *known = g_hash_table_lookup(driver->failures, send->correlation_id);
 
     if (send->kind != ROLL_ACTION_EXPLAIN || !known) {
         known = result_of(driver->options->ledger, send->target, reply);
-        g_hash_table_replace(driver->failures, g_strdup(send->name), known);
+        g_hash_table_replace(driver->failures, g_strdup(send->correlation_id), known);
     }
     if (send->kind == ROLL_ACTION_EXPLAIN && reply->error_json)
         add_causes(known, reply);
