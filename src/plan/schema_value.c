@@ -29,6 +29,11 @@ static bool is_number(const json_t *value)
     return json_is_number(value);
 }
 
+static bool is_boolean(const json_t *value)
+{
+    return json_is_boolean(value);
+}
+
 static const struct type {
     const char *name;
     const char *shown;
@@ -36,7 +41,7 @@ static const struct type {
 } types[] = {
     {"object", "an object { }", is_object},    {"array", "a list [ ]", is_array},
     {"string", "a text in quotes", is_string}, {"integer", "a whole number", is_integer},
-    {"number", "a number", is_number},
+    {"number", "a number", is_number},         {"boolean", "true or false", is_boolean},
 };
 
 static const struct type *find_type(const char *name)

@@ -510,7 +510,7 @@ static bool perform(struct roll_driver *driver, const struct roll_action *action
         struct roll_send *send = send_new(driver, action);
         struct roll_error *err = roll_probe(send);
         if (err)
-            refuse_later(send, NULL, err);
+            roll_send_refuse_later(send, NULL, err);
         return true;
     }
     case ROLL_ACTION_DECIDE_BACK:

@@ -234,7 +234,8 @@ START_TEST(test_plan__targets_have_scopes_and_inherit)
         "\"s\":{\"location\":\"westeurope\",\"subscription\":\"22222222-2222-2222-2222-"
         "222222222222\"},"
         "\"m\":{\"managementGroup\":\"corp\",\"location\":\"westeurope\",\"cloud\":\"china\"},"
-        "\"t\":{\"scope\":\"tenant\",\"location\":\"westeurope\",\"credential\":\"environment\"}},"
+        "\"t\":{\"scope\":\"tenant\",\"location\":\"westeurope\",\"credential\":\"environment\","
+        "\"apply\":\"deployment\"}},"
         "\"rings\":[[\"t\"]]}}}");
     roll_auto(plan) struct roll_plan *plan = NULL;
     OK(read_plan("plans/shop.json", &plan));
@@ -255,6 +256,28 @@ START_TEST(test_plan__targets_have_scopes_and_inherit)
     ck_assert_int_eq(roll_plan_ring(prod, "t"), 0); /* what no ring names comes last */
     ck_assert_int_eq(roll_plan_ring(prod, "g"), 1);
     ck_assert_int_eq(roll_plan_ring_count(prod), 2);
+}
+END_TEST
+
+START_TEST(test_plan__stacks_say_what_leaves_them_and_what_is_denied)
+{
+    put("plans/shop.json",
+        "{\"service\":\"shop\",\"source\":{\"template\":\"main.json\"},\"environments\":{\"prod\":{"
+        "\"subscription\":\"" SUBSCRIPTION "\",\"apply\":\"stack\",\"deleteUnmanaged\":true,"
+        "\"denySettings\":{\"mode\":\"denyDelete\",\"excludedPrincipals\":[\"" SUBSCRIPTION
+        "\"],\"excludedActions\":[\"Microsoft.Storage/*/write\"],\"applyToChildScopes\":true},"
+        "\"targets\":{\"a\":{\"resourceGroup\":\"a\"},"
+        "\"b\":{\"resourceGroup\":\"b\",\"deleteUnmanaged\":false,\"denySettings\":{\"mode\":"
+        "\"none\"}},"
+        "\"c\":{\"resourceGroup\":\"a\",\"deploymentName\":\"other\"}}}}}");
+    roll_auto(plan) struct roll_plan *plan = NULL;
+    OK(read_plan("plans/shop.json", &plan));
+    const struct roll_plan_environment *prod = plan->environments->pdata[0];
+    const struct roll_plan_target *a = prod->targets->pdata[0], *b = prod->targets->pdata[1];
+    ck_assert(a->delete_unmanaged);
+    ck_assert_str_eq(roll_json_get_string(a->deny_settings, "mode"), "denyDelete");
+    ck_assert(!b->delete_unmanaged);
+    ck_assert_str_eq(roll_json_get_string(b->deny_settings, "mode"), "none");
 }
 END_TEST
 
@@ -443,6 +466,21 @@ static const struct {
     {ONE_TARGET ",^\"maxParallel\":0", "expected at least 1, not 0"},
     {ONE_TARGET ",^\"apply\":\"complete\"",
      "expected one of 'deployment', 'stack', not 'complete'"},
+    {ONE_TARGET ",\"apply\":\"stack\",^\"deleteUnmanaged\":\"yes\"",
+     "expected true or false, not 'yes'"},
+    {ONE_TARGET ",\"apply\":\"stack\",\"denySettings\":{^\"mode\":\"deny\"}",
+     "expected one of 'none', 'denyDelete', 'denyWriteAndDelete', not 'deny'"},
+    {ONE_TARGET ",\"apply\":\"stack\",\"denySettings\":{\"mode\":\"none\",\"excludedActions\":[^"
+                "\"write\"]}",
+     "expected an action such as Microsoft.Storage/storageAccounts/delete, not 'write'"},
+    {"\"apply\":\"stack\",\"targets\":{^\"weu\":{\"scope\":\"tenant\",\"location\":\"a\"}}",
+     "a tenant has no stacks: expected \"apply\": \"deployment\""},
+    {"\"apply\":\"stack\",\"denySettings\":{\"mode\":\"denyDelete\"},\"targets\":{^\"weu\":{"
+     "\"managementGroup\":\"m\",\"location\":\"a\"}}",
+     "'denySettings' do not exist at management groups: expected the mode 'none'"},
+    {"\"apply\":\"stack\",\"subscription\":\"" SUBSCRIPTION
+     "\",\"targets\":{\"weu\":{\"resourceGroup\":\"A\"},^\"neu\":{\"resourceGroup\":\"a\"}}",
+     "another target of the same scope has the same stack: expected a 'deploymentName' of its own"},
     {ONE_TARGET ",^\"onFailure\":true", "expected one of 'stop', 'back', not true"},
     {ONE_TARGET ",\"health\":[^{\"within\":\"PT1S\"}]",
      "expected exactly one of 'http', 'command', 'alerts', found none"},
@@ -925,6 +963,7 @@ static TCase *reading_tests(void)
     tcase_add_test(tests, test_plan__example_environment_has_steps_health_and_lanes);
     tcase_add_test(tests, test_plan__smallest_plan_has_defaults);
     tcase_add_test(tests, test_plan__targets_have_scopes_and_inherit);
+    tcase_add_test(tests, test_plan__stacks_say_what_leaves_them_and_what_is_denied);
     tcase_add_test(tests, test_plan__targets_may_stand_in_a_file);
     tcase_add_test(tests, test_plan__findings_in_a_file_of_targets_name_that_file);
     tcase_add_test(tests, test_plan__a_target_may_be_called_file);
