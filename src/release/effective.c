@@ -162,14 +162,16 @@ static json_t *secrets_of(json_t *parameters)
     return secrets;
 }
 
-/* Without how it is applied. */
-static json_t *entry_write(struct release_maker *maker, json_t *scope, json_t *parameters,
-                           json_t *pins)
+/* how: members that say how it is applied; consumed, as is scope. */
+static json_t *entry_write(struct release_maker *maker, json_t *scope, json_t *how,
+                           json_t *parameters, json_t *pins)
 {
     json_t *entry = json_object();
     const char *digest = release_blobs_add_take(maker->blobs, release_parameters_write(parameters));
     json_object_set_new(entry, "parameters", json_string(digest));
     json_object_set_new(entry, "scope", scope);
+    json_object_update(entry, how);
+    json_decref(how);
     json_object_set(entry, "pins", pins);
     json_object_set_new(entry, "secrets", secrets_of(parameters));
     return entry;
@@ -209,8 +211,9 @@ struct roll_error *release_effective_entry(struct release_maker *maker,
                              "while preparing target '%s'", where));
     ROLL_TRY(
         roll_error_wrap(expand(maker, &place, parameters), "while preparing target '%s'", where));
-    *ret_entry = entry_write(maker, release_scope_write(target), parameters, pins);
-    release_apply_write(target, *ret_entry);
+    json_t *how = json_object();
+    release_apply_write(target, how);
+    *ret_entry = entry_write(maker, release_scope_write(target), how, parameters, pins);
     return NULL;
 }
 
@@ -238,8 +241,9 @@ struct roll_error *release_effective_from_base(struct release_maker *maker, cons
     release_order_target_free(place);
     ROLL_TRY(err);
     json_t *pins = json_object_get(base, "pins");
+    json_t *how = json_object();
+    release_apply_copy(base, how);
     *ret_entry =
-        entry_write(maker, json_deep_copy(json_object_get(base, "scope")), parameters, pins);
-    release_apply_copy(base, *ret_entry);
+        entry_write(maker, json_deep_copy(json_object_get(base, "scope")), how, parameters, pins);
     return NULL;
 }
