@@ -221,6 +221,37 @@ CREATE TABLE debts (
   PRIMARY KEY (stream, rollout, debt)
 ) STRICT, WITHOUT ROWID;
 
+-- The shared ledger (module sync). A side stream is spliced into its main one where that says so; what was folded is folded
+-- again, since the order of rollouts is no longer that of their numbers.
+-- name: schema_4
+CREATE INDEX events_joins ON events (stream, seq) WHERE kind IN ('ledger.joined', 'ledger.reconciled');
+CREATE INDEX rollouts_stream ON rollouts (stream, requested_at, number);
+DROP TABLE successes;
+CREATE TABLE successes (
+  stream INTEGER NOT NULL,
+  at INTEGER NOT NULL,
+  seq INTEGER NOT NULL,                  -- of the event that made it a success
+  release TEXT NOT NULL,
+  rollout INTEGER NOT NULL,
+  adopted INTEGER NOT NULL,
+  PRIMARY KEY (stream, at, seq)
+) STRICT, WITHOUT ROWID;
+
+-- How far this replica knows the store: what it has verified there. Forgotten and learnt again at will.
+CREATE TABLE remote (
+  stream TEXT PRIMARY KEY,
+  seq INTEGER NOT NULL,                  -- of the last event that the store is known to hold
+  size INTEGER NOT NULL,                 -- bytes of that event's segment up to its end
+  etag TEXT                              -- of that segment, or NULL
+) STRICT, WITHOUT ROWID;
+
+-- Events that count because they are durable here, and that have no place in their stream yet: they get it from the store.
+CREATE TABLE pending (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  stream TEXT NOT NULL,
+  line TEXT NOT NULL                     -- as if it followed the head that was known then
+) STRICT;
+
 -- name: meta_get
 SELECT value FROM meta WHERE key = :key
 
@@ -260,6 +291,28 @@ SELECT count(*) FROM events INDEXED BY events_place WHERE stream = :stream AND s
 -- name: event_naming
 SELECT DISTINCT stream FROM events WHERE instr(line, :quoted) > 0
 
+-- name: event_joins
+SELECT seq, line FROM events
+WHERE stream = :stream AND kind IN ('ledger.joined', 'ledger.reconciled') ORDER BY seq
+
+-- name: event_row
+SELECT id FROM events WHERE stream = :stream AND seq = :seq
+
+-- name: event_last_row
+SELECT id FROM events WHERE stream = :stream ORDER BY seq DESC LIMIT 1
+
+-- name: event_first
+SELECT s.name FROM events e JOIN streams s ON s.id = e.stream WHERE e.id = (SELECT min(id) FROM events)
+
+-- name: remote_get
+SELECT seq, size, etag FROM remote WHERE stream = :stream
+
+-- name: remote_set
+INSERT OR REPLACE INTO remote (stream, seq, size, etag) VALUES (:stream, :seq, :size, :etag)
+
+-- name: remote_list
+SELECT stream, seq, size, etag FROM remote ORDER BY stream
+
 -- name: object_has
 SELECT data IS NOT NULL FROM objects WHERE digest = :digest
 
@@ -285,6 +338,9 @@ SELECT digest, id FROM objects ORDER BY digest
 INSERT INTO releases (stream, version, seq, at, manifest, source_commit, base, data_version, data_floor)
 VALUES (:stream, :version, :seq, :at, :manifest, :commit, :base, :data_version, :data_floor)
 ON CONFLICT DO NOTHING
+
+-- name: release_last
+SELECT coalesce(max(seq), 0) FROM releases WHERE stream = :stream
 
 -- name: release_data
 SELECT data_version, data_floor FROM releases WHERE stream = :stream ORDER BY seq DESC LIMIT 1
@@ -344,6 +400,9 @@ VALUES (:stream, :target, :release, :rollout, :since, :dirty, :dirty_rollout, :f
 -- name: target_floor_all
 UPDATE targets SET floor = :floor WHERE stream = :stream
 
+-- name: target_floor_raise
+UPDATE targets SET floor = max(floor, :floor) WHERE stream = :stream
+
 -- name: target_list
 SELECT t.target, t.release, t.rollout, t.since, t.dirty, t.dirty_rollout, t.floor, t.accepted_release, t.accepted_rollout
 FROM streams s JOIN targets t ON t.stream = s.id WHERE s.name = :stream ORDER BY t.target
@@ -358,6 +417,9 @@ INSERT INTO rollouts (stream, number, service, hash, lane, kind, release, from_r
 VALUES (:stream, :number, :service, :hash, :lane, :kind, :release, :from, :reason, :order, :proved, :claimed,
   :requested_at, :targets, :cause, :supersedes, :partial, :state, 0, 0, 0, 0, 0, 0)
 ON CONFLICT DO NOTHING
+
+-- name: rollout_time
+SELECT requested_at FROM rollouts WHERE stream = :stream AND number = :number
 
 -- name: rollout_load
 SELECT release, partial, state, end_reason, ended_at, superseded_by, succeeded, failed, driver, host, claim_until, detached
@@ -378,7 +440,7 @@ FROM streams s JOIN rollouts r ON r.stream = s.id WHERE s.name = :stream AND r.n
 SELECT s.name, r.number, r.hash, r.lane, r.kind, r.release, r.from_release, r.reason, r.order_digest, r.state, r.end_reason, r.proved,
   r.claimed, r.requested_at, r.ended_at, r.targets, r.succeeded, r.failed, r.cause, r.supersedes, r.superseded_by, r.partial,
   r.driver, r.host, r.claim_until, r.detached
-FROM streams s JOIN rollouts r ON r.stream = s.id WHERE s.name = :stream ORDER BY r.number DESC LIMIT :limit
+FROM streams s JOIN rollouts r ON r.stream = s.id WHERE s.name = :stream ORDER BY r.requested_at DESC, r.number DESC LIMIT :limit
 
 -- name: rollout_of_service
 SELECT s.name, r.number, r.hash, r.lane, r.kind, r.release, r.from_release, r.reason, r.order_digest, r.state, r.end_reason, r.proved,
@@ -408,6 +470,10 @@ FROM steps WHERE stream = :stream AND rollout = :rollout AND target = :target AN
 SELECT 1 FROM steps WHERE stream = :stream AND rollout = :rollout AND target = :target
   AND (outcome IS NULL OR outcome NOT IN ('succeeded', 'skipped')) LIMIT 1
 
+-- name: step_arm_time
+SELECT max(CASE WHEN arm_at > 0 THEN arm_at ELSE ended_at END) FROM steps
+WHERE stream = :stream AND rollout = :rollout AND target = :target AND accepted
+
 -- name: step_list
 SELECT p.target, p.step, p.attempt, p.release, p.outcome, p.accepted, p.intended_at, p.ended_at, p.arm_at, p.duration_ms,
   p.resources, p.code, p.message, p.result
@@ -418,13 +484,13 @@ INSERT INTO successes (stream, seq, release, rollout, at, adopted) VALUES (:stre
 
 -- name: success_list
 SELECT '', x.release, x.rollout, x.at, x.adopted
-FROM streams s JOIN successes x ON x.stream = s.id WHERE s.name = :stream ORDER BY x.seq DESC
+FROM streams s JOIN successes x ON x.stream = s.id WHERE s.name = :stream ORDER BY x.at DESC, x.seq DESC
 
 -- name: success_of_target
 SELECT p.target, p.release, p.rollout, p.clean_at, 0
 FROM streams s CROSS JOIN rollouts r ON r.stream = s.id
   CROSS JOIN steps p ON p.stream = r.stream AND p.rollout = r.number AND p.target = :target
-WHERE s.name = :stream AND p.clean_at > 0 ORDER BY r.number DESC, p.step DESC
+WHERE s.name = :stream AND p.clean_at > 0 ORDER BY r.requested_at DESC, r.number DESC, p.step DESC
 
 -- name: bad_add
 INSERT OR REPLACE INTO bad (stream, version, rollout) VALUES (:stream, :version, :rollout)
@@ -530,7 +596,7 @@ SELECT json_array(rollout, target, step, attempt, release, outcome, accepted, in
 FROM steps WHERE stream = :stream ORDER BY rollout, target, step
 
 -- name: dump_successes
-SELECT json_array(seq, release, rollout, at, adopted) FROM successes WHERE stream = :stream ORDER BY seq
+SELECT json_array(seq, release, rollout, at, adopted) FROM successes WHERE stream = :stream ORDER BY at, seq
 
 -- name: dump_bad
 SELECT json_array(version, rollout) FROM bad WHERE stream = :stream ORDER BY version

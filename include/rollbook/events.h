@@ -42,7 +42,8 @@
     F(text, fixed_by, "fixedBy", OPTIONAL) /* commit */                                            \
     F(text, reason, "reason", OPTIONAL)
 
-/* Stream SERVICE/ENVIRONMENT from here on. rollout: sequence number of its rollout.requested.
+/* Stream SERVICE/ENVIRONMENT from here on. rollout: sequence number of its rollout.requested; in a side stream, and for
+ * what was requested there, its number in the main stream's course (ledger.h).
  * lane: release, hotfix, rollback. kind: out, hotfix, back, forward, adopted. order: what is done to which target
  * (release.h). bad: versions that this back marks bad here; lifts: versions whose mark here this forward lifts. */
 #define ROLL_FIELDS_rollout_requested(F)                                                           \
@@ -308,6 +309,8 @@ struct roll_event {
     char **objects; /* sorted digests */
     void *body;
     char *body_text; /* canonical JSON, as hashed */
+    int64_t beside_at; /* 0; in the course of a stream that had moved on when a side stream was spliced in (ledger.reconciled):
+                          when ARM last had a deployment of that side stream on the step's target; else 1 */
 };
 
 const char *roll_event_kind_name(enum roll_event_kind kind); /* static, NULL for UNKNOWN */

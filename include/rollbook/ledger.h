@@ -210,6 +210,73 @@ typedef struct roll_error *(*roll_debt_fn)(void *user, const struct roll_debt_ro
 /* Of an environment, oldest first, closed ones too. */
 struct roll_error *roll_ledger_debts(struct roll_ledger *ledger, const char *stream, roll_debt_fn fn, void *user) ROLL_CHECKED;
 
+/* ---- the shared store (module sync) --------------------------------------------------------- */
+
+/* A side stream `shop/prod~REPLICA` holds what its replica appended while the store was out of reach. In the course of its main
+ * stream (roll_ledger_events, roll_ledger_event, roll_ledger_head and all projections) event k of a side stream has a number
+ * above ROLL_SIDE_NUMBER that follows from the side stream's name: at the place where ledger.joined or ledger.reconciled
+ * splices it in; what this replica wrote and is not spliced in yet stands at the end. */
+#define ROLL_SIDE_NUMBER INT64_C(1000000000) /* main streams stay below */
+#define ROLL_SIDE_MAX INT64_C(1000000)       /* events of a side stream */
+static inline bool roll_number_is_side(int64_t number)
+{
+    return number >= ROLL_SIDE_NUMBER;
+}
+
+/* The stream's own head, without what stands aside. */
+struct roll_error *roll_ledger_main_head(struct roll_ledger *ledger, const char *stream, struct roll_head *ret_head) ROLL_CHECKED;
+
+/* From now on appends go to this replica's side streams. Expected heads are those that roll_ledger_head gives then. */
+void roll_ledger_set_aside(struct roll_ledger *ledger, bool aside);
+bool roll_ledger_is_aside(const struct roll_ledger *ledger);
+
+/* This replica's side streams with events that are not spliced in. moved: events came into the main stream since the first of
+ * them. */
+struct roll_aside {
+    const char *stream, *side;
+    int64_t seq, joined;
+    char head[ROLL_HEX_SIZE];
+    struct roll_head main_head;
+    bool moved;
+};
+typedef struct roll_error *(*roll_aside_fn)(void *user, const struct roll_aside *aside);
+struct roll_error *roll_ledger_asides(struct roll_ledger *ledger, roll_aside_fn fn, void *user) ROLL_CHECKED;
+
+/* Who must have an append before it counts. lines: the part's events as JSON Lines, as roll_ledger_export gives them. */
+struct roll_part {
+    const char *stream;
+    struct roll_head before, after;
+    const GString *lines;
+};
+struct roll_batch {
+    const struct roll_part *parts;
+    size_t n_parts;
+    const struct roll_object *objects; /* that are new with it */
+    size_t n_objects;
+    const struct roll_draft *drafts; /* what the parts say */
+    size_t n_drafts;
+};
+struct roll_publisher {
+    void *user;
+    /* Called by roll_ledger_append outside a transaction; what it returned without error is then kept here.
+     * ROLL_E_CONFLICT: somebody was faster, or the ledger goes on aside now: decide again. */
+    struct roll_error *(*publish)(void *user, const struct roll_batch *batch);
+};
+/* publisher is borrowed; NULL ends it. */
+void roll_ledger_set_publisher(struct roll_ledger *ledger, const struct roll_publisher *publisher);
+
+/* What is known to be in the store: kept with the replica, so that only news is read. seq 0: nothing. */
+struct roll_remote {
+    int64_t seq, size;
+    char etag[128];
+};
+struct roll_error *roll_ledger_remote(struct roll_ledger *ledger, const char *stream, struct roll_remote *ret_remote) ROLL_CHECKED;
+struct roll_error *roll_ledger_set_remote(struct roll_ledger *ledger, const char *stream, const struct roll_remote *remote) ROLL_CHECKED;
+/* stream → struct roll_remote *; g_hash_table_unref. */
+struct roll_error *roll_ledger_remotes(struct roll_ledger *ledger, GHashTable **ret_remotes) ROLL_CHECKED;
+/* The stream of the first event, which gives the ledger its id; *ret_stream NULL: there is none. Owned. */
+struct roll_error *roll_ledger_first_stream(struct roll_ledger *ledger, char **ret_stream) ROLL_CHECKED;
+
 /* ---- whole-ledger commands ------------------------------------------------------------------ */
 
 struct roll_verify_options {

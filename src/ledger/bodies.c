@@ -207,10 +207,10 @@ bool roll_stream_is_valid(const char *stream)
 
     if (part == 0 || stream[part] == '\0')
         return part > 0;
-    if (stream[part] != '/')
-        return false;
-    stream += part + 1;
-    part = name_part(stream);
+    if (stream[part] == '/') {
+        stream += part + 1;
+        part = name_part(stream);
+    }
     if (part == 0 || stream[part] == '\0')
         return part > 0;
     if (stream[part] != '~')

@@ -31,10 +31,6 @@ static const struct rule rules[ROLL_EVENT_KIND_COUNT] = {
     [ROLL_EVENT_slot_passed] = {IN_ENVIRONMENT, roll_fold_slot_passed},
     [ROLL_EVENT_debt_closed] = {IN_ENVIRONMENT, roll_fold_debt_closed},
     [ROLL_EVENT_gate_evaluated] = {IN_ENVIRONMENT, roll_fold_gate_evaluated},
-    /* Side streams are not spliced in by this version of the rules; an environment that has one
-     * must not be driven by what it does not know. */
-    [ROLL_EVENT_ledger_joined] = {IN_ENVIRONMENT, roll_fold_unknown},
-    [ROLL_EVENT_ledger_reconciled] = {IN_ENVIRONMENT, roll_fold_unknown},
 };
 
 struct roll_error *roll_fold_event(struct roll_fold *fold, const struct roll_event *event)

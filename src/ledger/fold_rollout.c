@@ -64,7 +64,7 @@ static void end_back_hold(struct fold_environment *environment)
 static void change_hold(struct fold_environment *environment, const struct roll_event *event,
                         const struct roll_rollout_requested *body)
 {
-    if (body->unhold)
+    if (body->unhold && !event->beside_at)
         end_back_hold(environment);
     if (body->hold) {
         environment->back_hold = true;
@@ -82,10 +82,13 @@ struct roll_error *roll_fold_rollout_requested(struct roll_fold *fold,
     ROLL_TRY(add_rollout(fold, event, body));
     ROLL_TRY(roll_fold_slot(fold, body->slot, event->seq, NULL));
     ROLL_TRY(roll_fold_environment(fold, &environment));
-    environment->open_rollout = environment->last_rollout = event->seq;
+    /* What is open in the main stream stays so when a side stream comes beside it. Holds and marks
+     * of both are united: what the side lifted was lifted without knowing what the others did. */
+    if (!event->beside_at || environment->open_rollout == 0)
+        environment->open_rollout = environment->last_rollout = event->seq;
     environment->changed = true;
     change_hold(environment, event, body);
-    for (char **version = body->lifts; version && *version; version++)
+    for (char **version = event->beside_at ? NULL : body->lifts; version && *version; version++)
         ROLL_TRY(lift_bad(fold, *version));
     for (char **version = body->bad; version && *version; version++)
         ROLL_TRY(mark_bad(fold, *version, event->seq));
@@ -222,7 +225,8 @@ struct roll_error *roll_fold_hold_lifted(struct roll_fold *fold, const struct ro
 {
     struct fold_environment *environment;
 
-    (void)event;
+    if (event->beside_at)
+        return NULL;
     ROLL_TRY(roll_fold_environment(fold, &environment));
     environment->person_hold = false;
     environment->changed = true;

@@ -4,6 +4,7 @@
 
 #include "ledger/fold.h"
 #include "ledger/statements.h"
+#include "rollbook/ledger.h"
 
 /* ---- what a target holds --------------------------------------------------------------------- */
 
@@ -147,19 +148,46 @@ static struct roll_error *start_rollout(struct roll_fold *fold, int64_t number)
     return NULL;
 }
 
+/* A side stream was spliced in beside what others did meanwhile: the target has what ARM had later.
+ */
+static struct roll_error *is_overtaken(struct roll_fold *fold, const struct roll_event *event,
+                                       const struct fold_target *target, const char *name,
+                                       bool *ret_overtaken)
+{
+    struct roll_sql_stmt *stmt;
+    bool row;
+
+    *ret_overtaken = false;
+    if (!event->beside_at || target->accepted_rollout == 0)
+        return NULL;
+    ROLL_TRY(roll_fold_save_steps(fold));
+    ROLL_TRY(roll_sql_use(fold->sql, LEDGER_STEP_ARM_TIME, &stmt));
+    roll_sql_bind_int(stmt, ":stream", fold->stream);
+    roll_sql_bind_int(stmt, ":rollout", target->accepted_rollout);
+    roll_sql_bind_text(stmt, ":target", name);
+    ROLL_TRY(roll_sql_step(stmt, &row));
+    *ret_overtaken = row && roll_sql_int_at(stmt, 0) > event->beside_at;
+    roll_sql_reset(stmt);
+    return NULL;
+}
+
 /* An action of a later step changes the target just as the deployment does, so that every intent
  * makes it dirty. */
 struct roll_error *roll_fold_step_intended(struct roll_fold *fold, const struct roll_event *event)
 {
     const struct roll_step_intended *body = roll_event_body(event, step_intended);
     struct fold_target *target;
+    bool overtaken;
 
     ROLL_TRY(record_intent(fold, event, body));
     ROLL_TRY(roll_fold_target(fold, body->target, &target));
-    ROLL_TRY(make_dirty(fold, target, body->rollout));
-    fold_set_text(&target->going, body->release);
     target->floor = MAX(target->floor, body->floor);
     target->changed = true;
+    ROLL_TRY(is_overtaken(fold, event, target, body->target, &overtaken));
+    if (overtaken)
+        return start_rollout(fold, body->rollout);
+    ROLL_TRY(make_dirty(fold, target, body->rollout));
+    fold_set_text(&target->going, body->release);
     return start_rollout(fold, body->rollout);
 }
 
@@ -257,6 +285,29 @@ static struct roll_error *fold_outcome(struct roll_fold *fold, const struct roll
     return body->last ? count_target(fold, body->rollout, target, good) : NULL;
 }
 
+/* Numbers of side streams say nothing about when: then the times of the requests do. */
+static struct roll_error *is_not_older(struct roll_fold *fold, int64_t rollout, int64_t other,
+                                       bool *ret_newer)
+{
+    int64_t numbers[2] = {rollout, other}, times[2] = {0, 0};
+    struct roll_sql_stmt *stmt;
+    bool row;
+
+    *ret_newer = rollout >= other;
+    if (other == 0 || roll_number_is_side(rollout) == roll_number_is_side(other))
+        return NULL;
+    for (int i = 0; i < 2; i++) {
+        ROLL_TRY(roll_sql_use(fold->sql, LEDGER_ROLLOUT_TIME, &stmt));
+        roll_sql_bind_int(stmt, ":stream", fold->stream);
+        roll_sql_bind_int(stmt, ":number", numbers[i]);
+        ROLL_TRY(roll_sql_step(stmt, &row));
+        times[i] = row ? roll_sql_int_at(stmt, 0) : 0;
+        roll_sql_reset(stmt);
+    }
+    *ret_newer = times[0] >= times[1];
+    return NULL;
+}
+
 /* A superseded rollout's step may end after its rollout did, settled by the successor. What it says
  * of acceptance counts by the rollouts' order, and it cleans nothing that a later rollout has
  * touched. */
@@ -264,11 +315,18 @@ struct roll_error *roll_fold_step_ended(struct roll_fold *fold, const struct rol
 {
     const struct roll_step_ended *body = roll_event_body(event, step_ended);
     struct fold_target *target;
+    bool overtaken, newer = false;
 
     ROLL_TRY(record_outcome(fold, event, body));
     ROLL_TRY(roll_fold_target(fold, body->target, &target));
     target->changed = true;
-    if (body->accepted && body->rollout >= target->accepted_rollout) {
+    ROLL_TRY(is_overtaken(fold, event, target, body->target, &overtaken));
+    if (overtaken)
+        return body->last ? count_target(fold, body->rollout, target, is_good(body->outcome))
+                          : NULL;
+    if (body->accepted)
+        ROLL_TRY(is_not_older(fold, body->rollout, target->accepted_rollout, &newer));
+    if (newer) {
         fold_set_text(&target->accepted_release, body->release ? body->release : target->going);
         target->accepted_rollout = body->rollout;
     }
@@ -285,12 +343,13 @@ struct roll_error *roll_fold_floor_set(struct roll_fold *fold, const struct roll
 
     if (body->target) {
         ROLL_TRY(roll_fold_target(fold, body->target, &target));
-        target->floor = body->floor;
+        target->floor = event->beside_at ? MAX(target->floor, body->floor) : body->floor;
         target->changed = true;
         return NULL;
     }
     ROLL_TRY(roll_fold_flush(fold)); /* rows in memory would write the old floor again */
-    ROLL_TRY(roll_sql_use(fold->sql, LEDGER_TARGET_FLOOR_ALL, &stmt));
+    ROLL_TRY(roll_sql_use(
+        fold->sql, event->beside_at ? LEDGER_TARGET_FLOOR_RAISE : LEDGER_TARGET_FLOOR_ALL, &stmt));
     roll_sql_bind_int(stmt, ":stream", fold->stream);
     roll_sql_bind_int(stmt, ":floor", body->floor);
     return roll_sql_run(stmt);

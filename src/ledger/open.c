@@ -7,7 +7,8 @@
 
 #include "ledger/store.h"
 
-static const int migrations[ROLL_LEDGER_VERSION] = {LEDGER_SCHEMA_1, LEDGER_SCHEMA_2, LEDGER_SCHEMA_3};
+static const int migrations[ROLL_LEDGER_VERSION] = {LEDGER_SCHEMA_1, LEDGER_SCHEMA_2,
+                                                     LEDGER_SCHEMA_3, LEDGER_SCHEMA_4};
 
 /* ---- folder ---------------------------------------------------------------------------------- */
 
@@ -201,9 +202,11 @@ static struct roll_error *load_state(struct roll_ledger *ledger)
     ROLL_TRY(get_meta(ledger->sql, "replica", ledger->replica));
     ROLL_TRY(get_meta(ledger->sql, "ledger", ledger->id));
     ROLL_TRY(roll_stream_list(ledger, &streams));
-    for (guint i = 0; i < streams->len; i++)
-        if (((const struct roll_stream *)streams->pdata[i])->projection != ROLL_PROJECTION_VERSION)
-            ledger->stale = true;
+    for (guint i = 0; i < streams->len; i++) {
+        const struct roll_stream *stream = streams->pdata[i];
+        ledger->stale = ledger->stale || stream->projection != ROLL_PROJECTION_VERSION;
+        ledger->sides = ledger->sides || roll_side_is_own(ledger, stream->name);
+    }
     return NULL;
 }
 

@@ -2,6 +2,7 @@
  * the ledger as it likes. */
 #include <string.h>
 
+#include "ledger/fields.h"
 #include "ledger/store.h"
 
 #define PAGE 256
@@ -65,15 +66,11 @@ static void free_event(gpointer event)
     roll_event_free(event);
 }
 
-struct roll_error *roll_ledger_events(struct roll_ledger *ledger, const char *stream,
-                                      int64_t from_seq, roll_event_fn fn, void *user)
+struct roll_error *roll_stream_read(struct roll_ledger *ledger, int64_t id, const char *stream,
+                                    int64_t from_seq, roll_event_fn fn, void *user)
 {
     g_autoptr(GPtrArray) page = g_ptr_array_new_with_free_func(free_event);
-    int64_t id, projection;
 
-    ROLL_TRY(roll_stream_find(ledger, stream, &id, &projection));
-    if (id == 0)
-        return NULL;
     do {
         g_ptr_array_set_size(page, 0);
         ROLL_TRY(read_page(ledger, id, stream, from_seq, PAGE, page));
@@ -86,12 +83,26 @@ struct roll_error *roll_ledger_events(struct roll_ledger *ledger, const char *st
     return NULL;
 }
 
+struct roll_error *roll_ledger_events(struct roll_ledger *ledger, const char *stream,
+                                      int64_t from_seq, roll_event_fn fn, void *user)
+{
+    int64_t id, projection;
+
+    ROLL_TRY(roll_stream_find(ledger, stream, &id, &projection));
+    if (id == 0)
+        return NULL;
+    return roll_stream_is_side(stream) ? roll_stream_read(ledger, id, stream, from_seq, fn, user)
+                                       : roll_course_read(ledger, id, stream, from_seq, fn, user);
+}
+
 struct roll_error *roll_ledger_event(struct roll_ledger *ledger, const char *stream, int64_t seq,
                                      struct roll_event **ret_event)
 {
     g_autoptr(GPtrArray) page = g_ptr_array_new_with_free_func(free_event);
     int64_t id, projection;
 
+    if (roll_number_is_side(seq) && !roll_stream_is_side(stream))
+        return roll_course_event(ledger, stream, seq, ret_event);
     ROLL_TRY(roll_stream_find(ledger, stream, &id, &projection));
     if (id != 0)
         ROLL_TRY(read_page(ledger, id, stream, seq, 1, page));

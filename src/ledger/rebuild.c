@@ -163,6 +163,7 @@ static struct roll_error *rebuild_all(struct roll_ledger *ledger, bool *ret_equa
 struct roll_error *roll_ledger_rebuild(struct roll_ledger *ledger, bool *ret_equal)
 {
     ROLL_TRY(roll_ledger_make_writable(ledger));
+    ROLL_TRY(roll_ledger_freshen(ledger, NULL)); /* what is due anyway is no difference */
     ROLL_TRY(roll_sql_begin(ledger->sql, true));
     struct roll_error *err = rebuild_all(ledger, ret_equal);
     roll_sql_rollback(ledger->sql);

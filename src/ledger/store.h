@@ -7,7 +7,7 @@
 #include "ledger/statements.h"
 #include "rollbook/ledger.h"
 
-#define ROLL_LEDGER_VERSION 3              /* user_version: how many schema_N scripts have run */
+#define ROLL_LEDGER_VERSION 4              /* user_version: how many schema_N scripts have run */
 #define ROLL_LEDGER_APPLICATION 0x526F6C6C /* application_id: "Roll" */
 #define ROLL_OBJECT_MAX (64u << 20)
 
@@ -18,6 +18,9 @@ struct roll_ledger {
     enum roll_ledger_mode mode;
     bool writable;
     bool stale; /* some stream was folded by other rules */
+    bool aside; /* appends go to side streams: the store is out of reach */
+    bool sides; /* side streams of this replica are there */
+    const struct roll_publisher *publisher; /* borrowed, or NULL */
     char id[ROLL_UUID_SIZE], replica[ROLL_UUID_SIZE];
 };
 
@@ -55,6 +58,70 @@ struct roll_stream {
 struct roll_error *roll_stream_list(struct roll_ledger *ledger, GPtrArray **ret_streams)
     ROLL_CHECKED;
 
+/* The stream's own head, without what stands aside. */
+struct roll_error *roll_stream_head(struct roll_ledger *ledger, int64_t id,
+                                    struct roll_head *ret_head, int64_t *ret_at) ROLL_CHECKED;
+/* The stream is folded again before it is looked at the next time. Inside a transaction. */
+struct roll_error *roll_stream_make_stale(struct roll_ledger *ledger, int64_t id) ROLL_CHECKED;
+/* Events of one stream as they are, without splices. */
+struct roll_error *roll_stream_read(struct roll_ledger *ledger, int64_t id, const char *stream,
+                                    int64_t from, roll_event_fn fn, void *user) ROLL_CHECKED;
+
+/* ---- side streams (side.c) ------------------------------------------------------------------- */
+
+/* The side stream of this replica beside a main one. */
+struct roll_side {
+    char *name;            /* owned */
+    int64_t id;            /* 0: no event yet */
+    int64_t base;          /* its event k is number base + k in the main stream's course */
+    struct roll_head head; /* its own */
+    int64_t joined;        /* events up to here are spliced in */
+};
+struct roll_error *roll_side_load(struct roll_ledger *ledger, const char *stream,
+                                  struct roll_side *ret_side) ROLL_CHECKED;
+void roll_side_clear(struct roll_side *side);
+/* Whether this replica wrote it. */
+bool roll_side_is_own(const struct roll_ledger *ledger, const char *stream);
+int64_t roll_side_base(const char *side);
+/* shop/prod of shop/prod~1a2b3c4d. Owned. */
+char *roll_side_main(const char *side);
+/* The course of a main stream: its events, with side streams where they were spliced in, and what
+ * of this replica's own is not yet spliced in at the end. */
+struct roll_error *roll_course_read(struct roll_ledger *ledger, int64_t id, const char *stream,
+                                    int64_t from, roll_event_fn fn, void *user) ROLL_CHECKED;
+/* The event that a number of a side stream means; its stream and number as in the course. */
+struct roll_error *roll_course_event(struct roll_ledger *ledger, const char *stream, int64_t number,
+                                     struct roll_event **ret_event) ROLL_CHECKED;
+
+struct roll_writer;
+
+/* ---- with the shared store (publish.c) ------------------------------------------------------- */
+
+/* What roll_ledger_append was asked for. */
+struct roll_append {
+    const struct roll_actor *actor;
+    int64_t at;
+    const struct roll_expect *expects;
+    size_t n_expects;
+    const struct roll_draft *drafts;
+    size_t n_drafts;
+    const struct roll_object *objects;
+    size_t n_objects;
+    struct roll_head *ret_heads;
+};
+/* Opens a writer for each of expects and compares their heads. writers: n_expects, freed by the
+ * caller in any case. */
+struct roll_error *roll_append_check(struct roll_ledger *ledger, const struct roll_append *append,
+                                     struct roll_writer **writers) ROLL_CHECKED;
+struct roll_error *roll_append_drafts(struct roll_ledger *ledger, const struct roll_append *append,
+                                      struct roll_writer *const *writers) ROLL_CHECKED;
+struct roll_error *roll_append_here(struct roll_ledger *ledger, const struct roll_append *append)
+    ROLL_CHECKED;
+struct roll_error *roll_append_aside(struct roll_ledger *ledger, const struct roll_append *append)
+    ROLL_CHECKED;
+struct roll_error *roll_append_published(struct roll_ledger *ledger,
+                                         const struct roll_append *append) ROLL_CHECKED;
+
 /* Stores an object that is not there; ROLL_E_REFUSED when it was redacted. Inside a transaction. */
 struct roll_error *roll_object_store(struct roll_ledger *ledger, const void *data, size_t size,
                                      char ret_digest[ROLL_HEX_SIZE]) ROLL_CHECKED;
@@ -76,7 +143,18 @@ struct roll_writer {
     int64_t at;   /* of the head, 0 */
     bool folds;   /* its projections are current, and are kept so */
     bool folding; /* fold was begun */
+    bool beside;  /* events of this replica's side stream stand behind its head */
+    int64_t base; /* a side stream of this replica: added to its numbers, 0 else */
+    int64_t fold_id;
+    char *fold_name; /* whose projections are kept: its own, or its main stream's */
     struct roll_fold fold;
+    GPtrArray *added; /* of struct roll_added, when what is written is wanted; or NULL */
+};
+
+struct roll_added {
+    char *stream;
+    GString *line;
+    struct roll_head before, after;
 };
 
 /* Inside a write transaction, until roll_writer_free. */

@@ -62,7 +62,7 @@ struct roll_error *roll_stream_find(struct roll_ledger *ledger, const char *name
 
 /* ---- head ------------------------------------------------------------------------------------ */
 
-static struct roll_error *read_head(struct roll_ledger *ledger, int64_t id,
+struct roll_error *roll_stream_head(struct roll_ledger *ledger, int64_t id,
                                     struct roll_head *ret_head, int64_t *ret_at)
 {
     struct roll_head head = {.seq = 0};
@@ -88,16 +88,70 @@ static struct roll_error *read_head(struct roll_ledger *ledger, int64_t id,
     return NULL;
 }
 
-struct roll_error *roll_ledger_head(struct roll_ledger *ledger, const char *stream,
-                                    struct roll_head *ret_head)
+struct roll_error *roll_ledger_main_head(struct roll_ledger *ledger, const char *stream,
+                                         struct roll_head *ret_head)
 {
     int64_t id, projection, at;
 
     ROLL_TRY(roll_stream_find(ledger, stream, &id, &projection));
-    return read_head(ledger, id, ret_head, &at);
+    return roll_stream_head(ledger, id, ret_head, &at);
+}
+
+struct roll_error *roll_ledger_head(struct roll_ledger *ledger, const char *stream,
+                                    struct roll_head *ret_head)
+{
+    if ((ledger->aside || ledger->sides) && !roll_stream_is_side(stream)) {
+        struct roll_side side = {0};
+        ROLL_TRY(roll_side_load(ledger, stream, &side));
+        bool stands_aside = ledger->aside || side.head.seq > side.joined;
+        *ret_head = side.head;
+        ret_head->seq += side.base;
+        roll_side_clear(&side);
+        if (stands_aside)
+            return NULL;
+    }
+    return roll_ledger_main_head(ledger, stream, ret_head);
 }
 
 /* ---- writing --------------------------------------------------------------------------------- */
+
+/* A side stream of this replica changes the projections of its main stream; what comes into a main
+ * stream while one stands aside comes before that, so that all is folded again. Others' side
+ * streams count when they are spliced in. */
+static struct roll_error *look_aside(struct roll_writer *writer)
+{
+    struct roll_side side = {0};
+    int64_t projection;
+
+    if (!roll_stream_is_side(writer->name)) {
+        if (!writer->ledger->sides)
+            return NULL;
+        ROLL_TRY(roll_side_load(writer->ledger, writer->name, &side));
+        writer->beside = side.head.seq > side.joined;
+        roll_side_clear(&side);
+        return NULL;
+    }
+    writer->folds = false;
+    if (!roll_side_is_own(writer->ledger, writer->name))
+        return NULL;
+    g_free(writer->fold_name);
+    writer->fold_name = roll_side_main(writer->name);
+    writer->base = roll_side_base(writer->name);
+    ROLL_TRY(roll_stream_find(writer->ledger, writer->fold_name, &writer->fold_id, &projection));
+    writer->folds = writer->fold_id != 0 && projection == ROLL_PROJECTION_VERSION;
+    return NULL;
+}
+
+struct roll_error *roll_stream_make_stale(struct roll_ledger *ledger, int64_t id)
+{
+    struct roll_sql_stmt *stmt;
+
+    ledger->stale = true;
+    ROLL_TRY(roll_sql_use(ledger->sql, LEDGER_STREAM_SET_PROJECTION, &stmt));
+    roll_sql_bind_int(stmt, ":id", id);
+    roll_sql_bind_int(stmt, ":projection", 0);
+    return roll_sql_run(stmt);
+}
 
 struct roll_error *roll_writer_open(struct roll_ledger *ledger, const char *stream,
                                     struct roll_writer **ret_writer)
@@ -110,8 +164,11 @@ struct roll_error *roll_writer_open(struct roll_ledger *ledger, const char *stre
     writer->ledger = ledger;
     writer->name = g_strdup(stream);
     ROLL_TRY(roll_stream_find(ledger, stream, &writer->id, &projection));
-    ROLL_TRY(read_head(ledger, writer->id, &writer->head, &writer->at));
+    ROLL_TRY(roll_stream_head(ledger, writer->id, &writer->head, &writer->at));
     writer->folds = projection == ROLL_PROJECTION_VERSION;
+    writer->fold_id = writer->id;
+    writer->fold_name = g_strdup(stream);
+    ROLL_TRY(look_aside(writer));
     *ret_writer = g_steal_pointer(&writer);
     return NULL;
 }
@@ -146,7 +203,44 @@ static struct roll_error *add_stream(struct roll_writer *writer)
     roll_sql_bind_int(stmt, ":projection", ROLL_PROJECTION_VERSION);
     ROLL_TRY(roll_sql_step(stmt, &row));
     writer->id = roll_sql_int_at(stmt, 0);
+    if (!roll_stream_is_side(writer->name))
+        writer->fold_id = writer->id;
+    else if (writer->base)
+        writer->ledger->sides = true;
     return roll_sql_run(stmt);
+}
+
+static void note_added(struct roll_writer *writer, const struct roll_event *event,
+                       const GString *line)
+{
+    struct roll_added *added;
+
+    if (!writer->added)
+        return;
+    added = g_new0(struct roll_added, 1);
+    added->stream = g_strdup(writer->name);
+    added->line = g_string_new_len(line->str, (gssize)line->len);
+    added->before = writer->head;
+    added->after.seq = event->seq;
+    memcpy(added->after.hash, event->hash, sizeof added->after.hash);
+    g_ptr_array_add(writer->added, added);
+}
+
+static struct roll_error *fold_event(struct roll_writer *writer, const struct roll_event *event)
+{
+    bool joins =
+        event->kind == ROLL_EVENT_ledger_joined || event->kind == ROLL_EVENT_ledger_reconciled;
+    struct roll_event numbered = *event;
+
+    if (!writer->base && (joins || writer->beside)) {
+        writer->folds = false;
+        return roll_stream_make_stale(writer->ledger, writer->id);
+    }
+    if (!writer->folding)
+        roll_fold_begin(&writer->fold, writer->ledger->sql, writer->fold_id, writer->fold_name);
+    writer->folding = true;
+    numbered.seq += writer->base;
+    return roll_fold_event(&writer->fold, &numbered);
 }
 
 static struct roll_error *insert_event(struct roll_writer *writer, const struct roll_event *event,
@@ -172,15 +266,11 @@ struct roll_error *roll_writer_add(struct roll_writer *writer, const struct roll
     if (writer->id == 0)
         ROLL_TRY(add_stream(writer));
     ROLL_TRY(insert_event(writer, event, line));
+    note_added(writer, event, line);
     writer->head.seq = event->seq;
     memcpy(writer->head.hash, event->hash, sizeof writer->head.hash);
     writer->at = event->at;
-    if (!writer->folds)
-        return NULL;
-    if (!writer->folding)
-        roll_fold_begin(&writer->fold, writer->ledger->sql, writer->id, writer->name);
-    writer->folding = true;
-    return roll_fold_event(&writer->fold, event);
+    return writer->folds ? fold_event(writer, event) : NULL;
 }
 
 struct roll_error *roll_writer_say(struct roll_writer *writer, const struct roll_actor *actor,
@@ -211,6 +301,7 @@ void roll_writer_free(struct roll_writer *writer)
         return;
     if (writer->folding)
         roll_fold_end(&writer->fold);
+    g_free(writer->fold_name);
     g_free(writer->name);
     g_free(writer);
 }

@@ -253,7 +253,7 @@ void roll_machine_fold(struct roll_machine *machine, const struct roll_event *ev
         [ROLL_EVENT_rollout_superseded] = fold_end,
     };
 
-    machine->head = MAX(machine->head, event->seq);
+    machine->head = event->seq; /* in the order of the course, which side streams are part of */
     if (event->kind == ROLL_EVENT_UNKNOWN)
         machine_finish(machine, ROLL_END_UNKNOWN_KIND);
     else if (folds[event->kind])

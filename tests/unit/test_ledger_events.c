@@ -307,9 +307,9 @@ END_TEST
 
 START_TEST(test_events__names_of_streams)
 {
-    const char *const good[] = {"shop", "shop/prod", "a.b_c-1/x", "shop/prod~3f2a-1"};
+    const char *const good[] = {"shop", "shop/prod", "a.b_c-1/x", "shop/prod~3f2a-1", "shop~x"};
     const char *const bad[] = {"",      "/",     "shop/",      "/prod",      "shop//prod",
-                               "-shop", "shop-", "shop/prod~", "shop~x",     "a/b/c",
+                               "-shop", "shop-", "shop/prod~", "shop~x/y",   "a/b/c",
                                "..",    "a/..",  "shop prod",  "sh\xc3\xb6p"};
 
     for (size_t i = 0; i < G_N_ELEMENTS(good); i++)

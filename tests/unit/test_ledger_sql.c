@@ -10,6 +10,7 @@ static const struct {
     {"stream_list", "a row for each service and environment"},
     {"event_all", "verify and export"},
     {"event_naming", "redaction"},
+    {"remote_list", "a row for each stream"},
     {"object_all", "verify"},
     {"object_indexed", "verify"},
     {"environment_list", "a row for each environment"},
