@@ -37,7 +37,8 @@ START_TEST(test_sql__every_statement_is_prepared_and_none_scans)
         if (g_str_has_prefix(name, "schema_") || g_str_equal(name, "checkpoint"))
             continue; /* a script, and a PRAGMA: they have no plan */
         ck_ok(roll_sql_explain(ledger->sql, i, &plan));
-        ck_assert_msg(!strstr(plan->str, "TEMP B-TREE") || g_str_equal(name, "event_naming"),
+        ck_assert_msg(!strstr(plan->str, "TEMP B-TREE") || g_str_equal(name, "event_naming") ||
+                          g_str_equal(name, "success_of_target"), /* the steps of one rollout */
                       "'%s' sorts:\n%s", name, plan->str);
         ck_assert_msg(!strstr(plan->str, "SCAN") || is_allowed(name), "'%s' scans:\n%s", name,
                       plan->str);
