@@ -77,6 +77,8 @@ bool roll_ledger_has_object(struct roll_ledger *ledger, const char *digest);
 typedef struct roll_error *(*roll_event_fn)(void *user, const struct roll_event *event);
 struct roll_error *roll_ledger_events(struct roll_ledger *ledger, const char *stream, int64_t from_seq, roll_event_fn fn, void *user) ROLL_CHECKED;
 struct roll_error *roll_ledger_event(struct roll_ledger *ledger, const char *stream, int64_t seq, struct roll_event **ret_event) ROLL_CHECKED;
+/* The exact line that is hashed, of the stream itself. ROLL_E_NOT_FOUND. */
+struct roll_error *roll_ledger_line(struct roll_ledger *ledger, const char *stream, int64_t seq, GString **ret_line) ROLL_CHECKED;
 /* Names of all streams, sorted; g_strfreev. */
 struct roll_error *roll_ledger_streams(struct roll_ledger *ledger, char ***ret_streams) ROLL_CHECKED;
 

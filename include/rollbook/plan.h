@@ -151,6 +151,20 @@ int roll_plan_ring_count(const struct roll_plan_environment *environment);
  * whose value is NULL, and a brace that is not closed: ROLL_E_PLAN. Owned. */
 struct roll_error *roll_plan_fill(const char *pattern, char **ret_text, ...) ROLL_CHECKED __attribute__((sentinel));
 
+/* Where the shared ledger is: plans/ledger.json (plans/ledger.schema.json). */
+struct roll_store {
+    char *account, *container;
+    char *prefix;    /* of all blobs: "key" */
+    char *cloud;     /* public, usgovernment, china */
+    char *tenant;    /* or NULL */
+    char *endpoint;  /* or NULL: the account's in its cloud */
+    bool token;      /* a token, whatever else is in the environment */
+};
+/* *ret_store NULL: there is no such file, the ledger is this machine's alone. ROLL_E_PLAN as for a plan. */
+struct roll_error *roll_workspace_store(const struct roll_workspace *workspace, struct roll_store **ret_store) ROLL_CHECKED;
+void roll_store_free(struct roll_store *store);
+ROLL_AUTO_DEFINE(store, struct roll_store, roll_store_free)
+
 /* The embedded schema's text (for editors and `roll init`). */
 const char *roll_plan_schema(size_t *ret_size);
 

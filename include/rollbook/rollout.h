@@ -67,6 +67,9 @@ void roll_machine_request(struct roll_machine *machine, const struct roll_rollou
  * Events of other rollouts and kinds are ignored, except rollout.superseded and an unknown kind (which stops). */
 void roll_machine_fold(struct roll_machine *machine, const struct roll_event *event);
 
+/* The stream goes on behind another number than that of its last event. */
+void roll_machine_moved(struct roll_machine *machine, int64_t head);
+
 /* What the machine writes of a target: step.intended and step.ended for each attempt; step.ended alone for a health check.
  * Exactly one step.ended of a touched target is `last`; the target holds the release if and only if that one succeeded:
  *   - after a failure, the failure;

@@ -30,6 +30,9 @@ struct roll_error *roll_storage_new(const struct roll_storage_options *options, 
 void roll_storage_free(struct roll_storage *storage);
 ROLL_AUTO_DEFINE(storage, struct roll_storage, roll_storage_free)
 
+/* As in the options, for calls from now on. */
+void roll_storage_set_patience(struct roll_storage *storage, bool no_retry, int64_t timeout_ms);
+
 enum roll_storage_outcome {
     ROLL_STORAGE_OK,
     ROLL_STORAGE_EXISTS,      /* 409: blob or container is there already */

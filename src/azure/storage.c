@@ -75,6 +75,12 @@ struct roll_error *roll_storage_new(const struct roll_storage_options *options,
     return NULL;
 }
 
+void roll_storage_set_patience(struct roll_storage *storage, bool no_retry, int64_t timeout_ms)
+{
+    storage->no_retry = no_retry;
+    storage->timeout_ms = timeout_ms;
+}
+
 void roll_storage_free(struct roll_storage *storage)
 {
     if (!storage)

@@ -4,7 +4,7 @@
 
 #include "rollbook/storage.h"
 
-#define STORAGE_DEADLINE_MS 60000 /* of all attempts of a call */
+#define STORAGE_DEADLINE_MS 20000 /* of all attempts of a call */
 
 struct roll_storage {
     struct roll_loop *loop;

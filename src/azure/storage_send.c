@@ -6,7 +6,7 @@
 #include "azure/storage.h"
 #include "rollbook/time.h"
 
-enum { DEFAULT_TIMEOUT_MS = 30000, CONNECT_MS = 5000 };
+enum { DEFAULT_TIMEOUT_MS = 10000, CONNECT_MS = 5000 };
 
 /* ---- the request ----------------------------------------------------------------------------- */
 
@@ -115,7 +115,7 @@ void storage_send(struct job *job, const struct roll_secret *token, roll_http_fn
         .connect_timeout_ms =
             MIN(storage->timeout_ms ? storage->timeout_ms : CONNECT_MS, CONNECT_MS),
         .stall_timeout_ms = storage->timeout_ms ? storage->timeout_ms : DEFAULT_TIMEOUT_MS,
-        .timeout_ms = storage->timeout_ms ? storage->timeout_ms : 4 * (int64_t)DEFAULT_TIMEOUT_MS,
+        .timeout_ms = storage->timeout_ms ? storage->timeout_ms : 10 * (int64_t)DEFAULT_TIMEOUT_MS,
         .retry = repeats ? ROLL_HTTP_RETRY_READ : ROLL_HTTP_RETRY_NONE,
         .deadline_ms = STORAGE_DEADLINE_MS,
     };

@@ -18,6 +18,8 @@ static struct roll_error *open_ledger(struct roll_act *act)
     struct roll_app *app = act->app;
     struct roll_error *err;
 
+    /* A rollback needs ARM, a credential and the local ledger, nothing else. */
+    app->emergency = strcmp(act->verb, "back") == 0 || strcmp(act->verb, "hotfix") == 0;
     if (!act->options->dry_run)
         return roll_app_write_ledger(app);
     if (!app->actor.claimed)
@@ -218,8 +220,11 @@ static struct roll_error *try_once(struct roll_act *act, struct roll_outcome *ou
     g_free(choice->request.reason);
     choice->request.reason = g_strdup(act->options->reason ? act->options->reason : act->reason);
     attach_plan(act, choice);
+    bool aside = roll_ledger_is_aside(act->app->ledger);
     err = drive(act, choice, outcome);
     *ret_moved = roll_error_code(err) == ROLL_E_CONFLICT;
+    if (!aside && roll_ledger_is_aside(act->app->ledger))
+        roll_app_say_aside(act->app, NULL);
     return err;
 }
 

@@ -77,13 +77,20 @@ struct roll_error *roll_confirm(struct roll_app *app, const char *question, bool
     return roll_error_new(ROLL_E_NOTHING, "nothing was done");
 }
 
-struct roll_error *roll_app_write_ledger(struct roll_app *app)
+struct roll_error *roll_app_open_ledger(struct roll_app *app)
 {
+    roll_app_unshare(app);
     roll_ledger_close(app->ledger);
     app->ledger = NULL;
     if (!app->actor.claimed)
         app->actor.claimed = roll_claimed_actor();
     return roll_ledger_open(app->workspace->state_dir, ROLL_LEDGER_CREATE, &app->ledger);
+}
+
+struct roll_error *roll_app_write_ledger(struct roll_app *app)
+{
+    ROLL_TRY(roll_app_open_ledger(app));
+    return roll_app_share(app);
 }
 
 struct roll_error *roll_app_sandbox(void *user, const char **ret_url)

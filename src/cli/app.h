@@ -69,6 +69,9 @@ struct roll_app {
     struct roll_workspace *workspace;
     struct roll_ledger *ledger;
     struct roll_sandbox *sandbox; /* joined at need */
+    struct roll_store *store;     /* of the shared ledger, once it was looked for; or NULL */
+    struct roll_sync *sync;       /* with it; or NULL */
+    bool emergency;               /* the shared ledger is waited for at most 2 s */
     struct roll_actor actor;      /* claimed; owned */
     int exit_status;              /* of a run without error; 0 unless a command sets it */
 };
@@ -120,7 +123,22 @@ struct roll_error *roll_confirm_possible(const struct roll_app *app, bool yes) R
 struct roll_error *roll_confirm(struct roll_app *app, const char *question, bool yes) ROLL_CHECKED;
 
 /* Opens the ledger for writing, making it at need. */
+struct roll_error *roll_app_open_ledger(struct roll_app *app) ROLL_CHECKED;
+/* The same for what decides and appends: pulls the shared ledger first, where there is one, and
+ * attaches it. */
 struct roll_error *roll_app_write_ledger(struct roll_app *app) ROLL_CHECKED;
+
+/* share.c: the shared ledger. */
+struct roll_sync_report;
+/* Pulls and pushes; nothing where none is shared. report may be NULL. */
+struct roll_error *roll_app_exchange(struct roll_app *app, struct roll_sync_report *report)
+    ROLL_CHECKED;
+/* The same for a command that goes on: in an emergency without it, aside. */
+struct roll_error *roll_app_share(struct roll_app *app) ROLL_CHECKED;
+void roll_app_unshare(struct roll_app *app);
+void roll_app_say_aside(struct roll_app *app, const char *why); /* why or NULL */
+/* What waits for the shared ledger: [{"stream","side","events"}]. New reference. */
+struct roll_error *roll_app_pending(struct roll_app *app, json_t **ret_list) ROLL_CHECKED;
 
 /* For roll_driver_options.sandbox; user is the app. */
 struct roll_error *roll_app_sandbox(void *user, const char **ret_url) ROLL_CHECKED;

@@ -24,7 +24,7 @@ static struct roll_error *read_heads(struct roll_app *app, json_t *heads)
     ROLL_TRY(roll_ledger_streams(app->ledger, &streams));
     for (char **stream = streams; *stream; stream++) {
         struct roll_head head;
-        ROLL_TRY(roll_ledger_head(app->ledger, *stream, &head));
+        ROLL_TRY(roll_ledger_main_head(app->ledger, *stream, &head));
         json_object_set_new(
             heads, *stream,
             json_sprintf("%s@%" G_GINT64_FORMAT ":%s", *stream, (gint64)head.seq, head.hash));
@@ -260,12 +260,19 @@ static const struct roll_command cmd_redact = {
     .run = run_redact,
 };
 
-static const struct roll_command *const subcommands[] = {&cmd_verify, &cmd_rebuild, &cmd_export,
-                                                         &cmd_import, &cmd_redact,  NULL};
+extern const struct roll_command roll_cmd_ledger_init_store, roll_cmd_ledger_sync;
+static const struct roll_command *const subcommands[] = {&cmd_verify,
+                                                         &cmd_rebuild,
+                                                         &cmd_export,
+                                                         &cmd_import,
+                                                         &cmd_redact,
+                                                         &roll_cmd_ledger_sync,
+                                                         &roll_cmd_ledger_init_store,
+                                                         NULL};
 
 const struct roll_command roll_cmd_ledger = {
     .name = "ledger",
     .arguments = "COMMAND",
-    .summary = "verify, rebuild, export, import or redact the ledger",
+    .summary = "verify, rebuild, export, import, redact or share the ledger",
     .subcommands = subcommands,
 };

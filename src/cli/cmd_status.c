@@ -279,6 +279,32 @@ static void print(const struct status *status)
         roll_say(status->app, "%s", (const char *)g_ptr_array_index(status->hints, i));
 }
 
+/* What an emergency recorded while the shared ledger was out of reach. */
+static struct roll_error *add_pending(struct status *status)
+{
+    roll_auto(json) json_t *pending = NULL;
+    size_t index, at;
+    json_t *row, *view;
+
+    ROLL_TRY(roll_app_pending(status->app, &pending));
+    json_array_foreach (pending, index, row) {
+        const char *stream = roll_json_get_string(row, "stream");
+        json_int_t events = json_integer_value(json_object_get(row, "events"));
+        g_ptr_array_add(status->hints,
+                        g_strdup_printf("%s: %" JSON_INTEGER_FORMAT
+                                        " event%s recorded aside wait for the shared ledger; next: "
+                                        "roll ledger sync",
+                                        stream, events, events == 1 ? "" : "s"));
+        json_array_foreach (status->list, at, view) {
+            g_autofree char *name = g_strdup_printf("%s/%s", roll_json_get_string(view, "service"),
+                                                    roll_json_get_string(view, "environment"));
+            if (strcmp(name, stream) == 0)
+                json_object_set_new(view, "pending", json_integer(events));
+        }
+    }
+    return NULL;
+}
+
 static struct roll_error *run(struct roll_app *app, void *context, char **arguments)
 {
     roll_auto(json) json_t *list = json_array();
@@ -287,6 +313,7 @@ static struct roll_error *run(struct roll_app *app, void *context, char **argume
 
     (void)context;
     ROLL_TRY(look_all(&status));
+    ROLL_TRY(add_pending(&status));
     if (app->json)
         roll_report_json(&app->out, list);
     else

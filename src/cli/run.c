@@ -145,7 +145,7 @@ static struct roll_error *prepare(struct roll_app *app)
     if (needs & (ROLL_NEEDS_WORKSPACE | ROLL_READS_LEDGER | ROLL_WRITES_LEDGER))
         ROLL_TRY(find_workspace(app));
     if (needs & ROLL_WRITES_LEDGER)
-        return roll_app_write_ledger(app);
+        return roll_app_open_ledger(app);
     if (needs & ROLL_READS_LEDGER) {
         struct roll_error *err =
             roll_ledger_open(app->workspace->state_dir, ROLL_LEDGER_READ, &app->ledger);
@@ -190,6 +190,7 @@ static struct roll_error *run_command(struct roll_app *app, char **argv)
 
 static void app_clear(struct roll_app *app)
 {
+    roll_app_unshare(app);
     roll_ledger_close(app->ledger);
     roll_sandbox_leave(app->sandbox);
     roll_workspace_free(app->workspace);

@@ -112,3 +112,26 @@ struct roll_error *roll_ledger_event(struct roll_ledger *ledger, const char *str
     *ret_event = g_ptr_array_steal_index(page, 0);
     return NULL;
 }
+
+struct roll_error *roll_ledger_line(struct roll_ledger *ledger, const char *stream, int64_t seq,
+                                    GString **ret_line)
+{
+    struct roll_sql_stmt *stmt;
+    int64_t id, projection;
+    bool row;
+
+    ROLL_TRY(roll_stream_find(ledger, stream, &id, &projection));
+    ROLL_TRY(roll_sql_use(ledger->sql, LEDGER_EVENT_PAGE, &stmt));
+    roll_sql_bind_int(stmt, ":stream", id);
+    roll_sql_bind_int(stmt, ":seq", seq);
+    roll_sql_bind_int(stmt, ":limit", 1);
+    ROLL_TRY(roll_sql_step(stmt, &row));
+    const char *line = row && roll_sql_int_at(stmt, 0) == seq ? roll_sql_text_at(stmt, 2) : NULL;
+    GString *text = line ? g_string_new(line) : NULL;
+    roll_sql_reset(stmt);
+    if (!text)
+        return roll_error_new(ROLL_E_NOT_FOUND, "there is no event %" G_GINT64_FORMAT " in '%s'",
+                              seq, stream);
+    *ret_line = text;
+    return NULL;
+}

@@ -58,7 +58,7 @@ static struct roll_workspace *look_at(const char *root, char **odd)
         }
         char *service = service_of(path);
         if (!service) {
-            if (!*odd && strcmp(names->pdata[at], "plan.schema.json") != 0)
+            if (!*odd && !g_str_has_suffix(names->pdata[at], ".schema.json"))
                 *odd = g_strdup(path);
             continue;
         }

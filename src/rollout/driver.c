@@ -93,11 +93,28 @@ static struct roll_error *fold_event(void *user, const struct roll_event *event)
     return NULL;
 }
 
+/* The shared store went out of reach: from here on the course goes on in this replica's side
+ * stream, whose numbers begin elsewhere. */
+static struct roll_error *follow_aside(struct roll_driver *driver)
+{
+    struct roll_head head;
+
+    if (!roll_ledger_is_aside(driver->options->ledger) || roll_number_is_side(driver->head.seq))
+        return NULL;
+    ROLL_TRY(roll_ledger_head(driver->options->ledger, driver->stream, &head));
+    if (driver->head.hash[0] && strcmp(head.hash, driver->head.hash) != 0)
+        return NULL;
+    driver->head = head;
+    roll_machine_moved(driver->machine, head.seq);
+    return NULL;
+}
+
 /* Folds what was appended since, by this driver or by others. */
 struct roll_error *roll_driver_catch_up(struct roll_driver *driver)
 {
-    return roll_ledger_events(driver->options->ledger, driver->stream, driver->head.seq + 1,
-                              fold_event, driver);
+    ROLL_TRY(roll_ledger_events(driver->options->ledger, driver->stream, driver->head.seq + 1,
+                                fold_event, driver));
+    return follow_aside(driver);
 }
 
 static void observe(struct roll_driver *driver, const struct roll_observation *observation)

@@ -233,6 +233,11 @@ static void fold_gate(struct roll_machine *machine, const struct roll_event *eve
         machine_fold_gate(rollout, body);
 }
 
+void roll_machine_moved(struct roll_machine *machine, int64_t head)
+{
+    machine->head = head;
+}
+
 void roll_machine_fold(struct roll_machine *machine, const struct roll_event *event)
 {
     static void (*const folds[ROLL_EVENT_KIND_COUNT])(struct roll_machine *,

@@ -1,0 +1,103 @@
+/* Commands and the shared ledger: what the store has is pulled before anything is decided, and
+ * appends count when it has them. In an emergency it never stands in the way. */
+#include "app.h"
+
+#include <inttypes.h>
+
+#include "rollbook/sync.h"
+
+enum { MAX_TRIES = 5 };
+
+void roll_app_unshare(struct roll_app *app)
+{
+    roll_sync_free(app->sync);
+    app->sync = NULL;
+    roll_store_free(app->store);
+    app->store = NULL;
+}
+
+/* Another replica may be faster while side streams are joined. */
+static struct roll_error *exchange(struct roll_app *app, struct roll_sync_report *report)
+{
+    struct roll_error *err = NULL;
+
+    for (int tries = 0; tries < MAX_TRIES; tries++) {
+        roll_error_free(err);
+        ROLL_TRY(roll_sync_pull(app->sync, app->ledger, report));
+        err = roll_sync_push(app->sync, app->ledger, &app->actor, report);
+        if (roll_error_code(err) != ROLL_E_CONFLICT)
+            break;
+    }
+    return err;
+}
+
+struct roll_error *roll_app_exchange(struct roll_app *app, struct roll_sync_report *report)
+{
+    struct roll_sync_report nothing;
+
+    if (!app->store)
+        ROLL_TRY(roll_workspace_store(app->workspace, &app->store));
+    if (!app->store)
+        return NULL;
+    if (!app->sync)
+        ROLL_TRY(roll_sync_new(app->store, &app->sync));
+    roll_sync_hurry(app->sync, app->emergency);
+    struct roll_error *err = exchange(app, report ? report : &nothing);
+    roll_sync_hurry(app->sync, false);
+    return roll_error_wrap(err, "while looking at the shared ledger of plans/ledger.json");
+}
+
+void roll_app_say_aside(struct roll_app *app, const char *why)
+{
+    fprintf(app->err.file,
+            "the shared ledger is out of reach%s%s\n"
+            "going on without it: what is done now is recorded aside, and joins when roll ledger "
+            "sync reaches it\n",
+            why ? ": " : "", why ? why : "");
+    fflush(app->err.file);
+}
+
+static const char *innermost(const struct roll_error *err)
+{
+    while (err->cause)
+        err = err->cause;
+    return err->message;
+}
+
+struct roll_error *roll_app_share(struct roll_app *app)
+{
+    struct roll_error *err = roll_app_exchange(app, NULL);
+
+    if (err && app->emergency) {
+        roll_app_say_aside(app, innermost(err));
+        roll_error_free(err);
+        roll_ledger_set_aside(app->ledger, true);
+        return NULL;
+    }
+    if (err && roll_sync_is_absent(err))
+        err = roll_error_detail(err, "{\"next\":[\"the same again, once the store can be reached\","
+                                     "\"roll back and roll hotfix do not wait for it\"]}");
+    if (!err && app->sync)
+        roll_sync_attach(app->sync, app->ledger, app->emergency);
+    return err;
+}
+
+static struct roll_error *count(void *user, const struct roll_aside *aside)
+{
+    json_t *list = user;
+
+    json_array_append_new(list,
+                          json_pack("{s:s,s:s,s:I}", "stream", aside->stream, "side", aside->side,
+                                    "events", (json_int_t)(aside->seq - aside->joined)));
+    return NULL;
+}
+
+struct roll_error *roll_app_pending(struct roll_app *app, json_t **ret_list)
+{
+    roll_auto(json) json_t *list = json_array();
+
+    if (app->ledger)
+        ROLL_TRY(roll_ledger_asides(app->ledger, count, list));
+    *ret_list = g_steal_pointer(&list);
+    return NULL;
+}

@@ -1,0 +1,105 @@
+/* A call of storage as a question that is waited for. In a hurry the wait ends in time, whatever
+ * the network and the credential do; an answer that comes later is thrown away. */
+#include <stdarg.h>
+#include <string.h>
+
+#include "rollbook/time.h"
+#include "sync/sync.h"
+
+struct answer *sync_answer_new(struct roll_sync *sync)
+{
+    struct answer *answer = g_new0(struct answer, 1);
+    int64_t left = sync->give_up_at ? sync->give_up_at - roll_boot_ms() : 0;
+
+    answer->sync = sync;
+    answer->length = -1;
+    sync->report.requests++;
+    roll_storage_set_patience(sync->storage, sync->give_up_at != 0,
+                              sync->give_up_at ? MAX(left, 1) : 0);
+    return answer;
+}
+
+void sync_answer_free(struct answer *answer)
+{
+    if (!answer)
+        return;
+    g_free(answer->code);
+    g_free(answer->message);
+    g_free(answer->etag);
+    if (answer->body)
+        g_string_free(answer->body, TRUE);
+    g_free(answer);
+}
+
+void sync_answered(void *user, const struct roll_storage_reply *reply)
+{
+    struct answer *answer = user;
+    struct roll_loop *loop = answer->sync->loop;
+
+    if (answer->abandoned) {
+        g_ptr_array_remove_fast(answer->sync->answers, answer);
+        return;
+    }
+    answer->done = true;
+    answer->outcome = reply->outcome;
+    answer->status = reply->status;
+    answer->code = g_strdup(reply->code);
+    answer->message = g_strdup(reply->message);
+    answer->etag = g_strdup(reply->etag);
+    answer->body = g_string_new_len(reply->body, (gssize)reply->body_size);
+    answer->length = reply->length;
+    answer->sync->report.requests += MAX(reply->attempts - 1, 0);
+    roll_loop_stop(loop);
+}
+
+static void too_late(void *user)
+{
+    roll_loop_stop(user);
+}
+
+struct roll_error *sync_wait(struct roll_sync *sync, struct answer **place)
+{
+    struct answer *answer = *place;
+    unsigned timer =
+        sync->give_up_at ? roll_loop_timer(sync->loop, sync->give_up_at, too_late, sync->loop) : 0;
+    struct roll_error *err = NULL;
+
+    while (!err && !answer->done && (!sync->give_up_at || roll_boot_ms() < sync->give_up_at))
+        err = roll_loop_run(sync->loop);
+    roll_loop_cancel_timer(sync->loop, timer);
+    if (answer->done)
+        return err;
+    answer->abandoned = true;
+    g_ptr_array_add(sync->answers, answer);
+    *place = NULL;
+    return err ? err
+               : roll_error_new(ROLL_E_TIMEOUT, "the shared store did not answer within %d s",
+                                ROLL_SYNC_EMERGENCY_MS / 1000);
+}
+
+struct roll_error *sync_failed(const struct answer *answer, const char *format, ...)
+{
+    const struct roll_storage_reply reply = {.outcome = answer->outcome,
+                                             .status = answer->status,
+                                             .code = answer->code,
+                                             .message = answer->message};
+    va_list arguments;
+
+    va_start(arguments, format);
+    g_autofree char *what = g_strdup_vprintf(format, arguments);
+    va_end(arguments);
+    return roll_storage_error(&reply, what);
+}
+
+void roll_sync_hurry(struct roll_sync *sync, bool hurry)
+{
+    sync->give_up_at = hurry ? roll_boot_ms() + ROLL_SYNC_EMERGENCY_MS : 0;
+}
+
+bool roll_sync_is_absent(const struct roll_error *err)
+{
+    enum roll_code code = roll_error_code(err);
+
+    return code == ROLL_E_HTTP || code == ROLL_E_TIMEOUT || code == ROLL_E_CREDENTIAL ||
+           code == ROLL_E_NOT_FOUND;
+}

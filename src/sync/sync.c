@@ -1,0 +1,221 @@
+/* The shared ledger: its life, its container, and the seam to the ledger. */
+#include "sync/sync.h"
+
+#include <string.h>
+
+#include "rollbook/log.h"
+#include "rollbook/time.h"
+
+/* ---- life ------------------------------------------------------------------------------------ */
+
+static struct roll_secret *secret_of(const char *name)
+{
+    const char *text = g_getenv(name);
+
+    return text && text[0] ? roll_secret_new(text, strlen(text)) : NULL;
+}
+
+static char *endpoint_of(const struct roll_store *store, const struct roll_cloud *cloud)
+{
+    return store->endpoint ? g_strdup(store->endpoint)
+                           : g_strdup_printf("https://%s.blob.%s", store->account, cloud->storage);
+}
+
+static struct roll_error *open_storage(struct roll_sync *sync, const struct roll_store *store)
+{
+    struct roll_storage_options options = {
+        .loop = sync->loop, .account = store->account, .container = store->container};
+
+    if (!store->token)
+        options.key = sync->secret = secret_of("ARM_ACCESS_KEY");
+    if (!store->token && !sync->secret)
+        options.sas = sync->secret = secret_of("ARM_SAS_TOKEN");
+    if (!sync->secret) {
+        ROLL_TRY(
+            roll_credential_new(sync->loop, sync->cloud, store->tenant, NULL, &sync->credential));
+        options.credential = sync->credential;
+    }
+    g_autofree char *endpoint = endpoint_of(store, sync->cloud);
+    options.endpoint = endpoint;
+    return roll_storage_new(&options, &sync->storage);
+}
+
+static void free_answer(gpointer answer)
+{
+    sync_answer_free(answer);
+}
+
+struct roll_error *roll_sync_new(const struct roll_store *store, struct roll_sync **ret_sync)
+{
+    roll_auto(sync) struct roll_sync *sync = g_new0(struct roll_sync, 1);
+
+    sync->prefix = g_strdup(store->prefix);
+    sync->answers = g_ptr_array_new_with_free_func(free_answer);
+    ROLL_TRY(roll_loop_new(&sync->loop));
+    ROLL_TRY(roll_cloud_new(store->cloud, NULL, &sync->cloud));
+    ROLL_TRY(open_storage(sync, store));
+    *ret_sync = g_steal_pointer(&sync);
+    return NULL;
+}
+
+void roll_sync_free(struct roll_sync *sync)
+{
+    if (!sync)
+        return;
+    if (sync->ledger)
+        roll_ledger_set_publisher(sync->ledger, NULL);
+    roll_storage_free(sync->storage);
+    roll_credential_free(sync->credential);
+    roll_cloud_free(sync->cloud);
+    roll_secret_free(sync->secret);
+    roll_loop_free(sync->loop);
+    g_ptr_array_unref(sync->answers);
+    g_free(sync->prefix);
+    g_free(sync);
+}
+
+struct roll_sync_report roll_sync_report(const struct roll_sync *sync)
+{
+    return sync->report;
+}
+
+struct roll_error *roll_sync_init_store(struct roll_sync *sync, bool *ret_made)
+{
+    roll_auto(answer) struct answer *answer = sync_answer_new(sync);
+
+    roll_storage_create_container(sync->storage, sync_answered, answer);
+    ROLL_TRY(sync_wait(sync, &answer));
+    if (answer->outcome != ROLL_STORAGE_OK && answer->outcome != ROLL_STORAGE_EXISTS)
+        return sync_failed(answer, "making its container");
+    *ret_made = answer->outcome == ROLL_STORAGE_OK;
+    return NULL;
+}
+
+/* ---- the seam to the ledger ------------------------------------------------------------------ */
+
+static GHashTable *objects_of(const struct roll_batch *batch)
+{
+    GHashTable *objects = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    char digest[ROLL_HEX_SIZE];
+
+    for (size_t i = 0; i < batch->n_objects; i++) {
+        roll_sha256_hex(batch->objects[i].data, batch->objects[i].size, digest);
+        g_hash_table_insert(
+            objects, g_strdup(digest),
+            g_string_new_len(batch->objects[i].data, (gssize)batch->objects[i].size));
+    }
+    return objects;
+}
+
+static void free_objects(GHashTable *objects)
+{
+    GHashTableIter iter;
+    gpointer data;
+
+    g_hash_table_iter_init(&iter, objects);
+    while (g_hash_table_iter_next(&iter, NULL, &data))
+        g_string_free(data, TRUE);
+    g_hash_table_unref(objects);
+}
+
+static struct roll_error *publish_objects(struct roll_sync *sync, const struct roll_batch *batch)
+{
+    if (batch->n_objects == 0)
+        return NULL;
+    GHashTable *objects = objects_of(batch);
+    struct roll_error *err = sync_put_objects(sync, objects);
+    free_objects(objects);
+    return err;
+}
+
+/* The first event of all gives the ledger its name: then the part is where it stands. */
+static struct roll_error *claim(struct roll_sync *sync, const struct roll_batch *batch)
+{
+    const char *known = roll_ledger_id(sync->ledger);
+    g_autofree char *stream = NULL;
+    char id[ROLL_UUID_SIZE], hash[ROLL_HEX_SIZE];
+
+    ROLL_TRY(roll_ledger_first_stream(sync->ledger, &stream));
+    if (stream)
+        return sync_claim_store(sync, sync->ledger, known, stream);
+    const struct roll_part *first = &batch->parts[0];
+    const char *end = strchr(first->lines->str, '\n');
+    g_strlcpy(hash, end - (ROLL_HEX_SIZE - 1) - 2, sizeof hash);
+    roll_uuid_from(id, "ledger", hash, NULL);
+    return sync_claim_store(sync, sync->ledger, id, first->stream);
+}
+
+/* Lines of a part, a block for each piece that fits into one. */
+static struct roll_error *append_lines(struct roll_sync *sync, const struct roll_part *part)
+{
+    g_autoptr(GString) block = g_string_new(NULL);
+    int64_t seq = part->before.seq, first = seq + 1;
+
+    for (const char *at = part->lines->str, *end; *at; at = end + 1) {
+        end = strchr(at, '\n');
+        size_t size = (size_t)(end + 1 - at);
+        if (block->len > 0 && (block->len + size > ROLL_STORAGE_BLOCK_MAX ||
+                               sync_segment_of(seq + 1) != sync_segment_of(first))) {
+            ROLL_TRY(sync_append(sync, sync->ledger, part->stream, first, seq, block));
+            g_string_truncate(block, 0);
+            first = seq + 1;
+        }
+        g_string_append_len(block, at, (gssize)size);
+        seq++;
+    }
+    return sync_append(sync, sync->ledger, part->stream, first, seq, block);
+}
+
+/* Somebody was faster, or this replica knew less of the store than it has: after a look, the same
+ * once more if it still follows. */
+static struct roll_error *publish_part(struct roll_sync *sync, const struct roll_part *part)
+{
+    struct roll_remote remote;
+    struct roll_head head;
+
+    ROLL_TRY(roll_ledger_remote(sync->ledger, part->stream, &remote));
+    if (remote.seq < part->before.seq)
+        ROLL_TRY(sync_push_stream(sync, sync->ledger, part->stream));
+    struct roll_error *err = append_lines(sync, part);
+    if (roll_error_code(err) != ROLL_E_CONFLICT)
+        return err;
+    ROLL_TRY(roll_error_join(roll_sync_pull(sync, sync->ledger, NULL), NULL));
+    ROLL_TRY(roll_ledger_main_head(sync->ledger, part->stream, &head));
+    if (head.seq != part->before.seq || strcmp(head.hash, part->before.hash) != 0)
+        return err;
+    roll_error_free(err);
+    return append_lines(sync, part);
+}
+
+static struct roll_error *publish_all(struct roll_sync *sync, const struct roll_batch *batch)
+{
+    ROLL_TRY(claim(sync, batch));
+    ROLL_TRY(publish_objects(sync, batch));
+    for (size_t i = 0; i < batch->n_parts; i++)
+        ROLL_TRY(publish_part(sync, &batch->parts[i]));
+    return NULL;
+}
+
+static struct roll_error *publish(void *user, const struct roll_batch *batch)
+{
+    struct roll_sync *sync = user;
+
+    if (sync->may_go_aside)
+        roll_sync_hurry(sync, true);
+    struct roll_error *err = publish_all(sync, batch);
+    if (sync->may_go_aside)
+        roll_sync_hurry(sync, false);
+    if (!sync->may_go_aside || !roll_sync_is_absent(err))
+        return roll_error_wrap(err, "while writing to the shared ledger");
+    roll_ledger_set_aside(sync->ledger, true);
+    return roll_error_join(
+        roll_error_new(ROLL_E_CONFLICT, "the shared ledger is out of reach: going on aside"), err);
+}
+
+void roll_sync_attach(struct roll_sync *sync, struct roll_ledger *ledger, bool may_go_aside)
+{
+    sync->ledger = ledger;
+    sync->may_go_aside = may_go_aside;
+    sync->publisher = (struct roll_publisher){.user = sync, .publish = publish};
+    roll_ledger_set_publisher(ledger, &sync->publisher);
+}
