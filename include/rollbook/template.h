@@ -159,7 +159,8 @@ struct roll_error *roll_parameters_read(const char *text, size_t size, const cha
 
 /* Differences of two expansions' resources, nested levels included, by id without regard to case. New reference: array of
  * {"change": "create"|"delete"|"modify", "id", "type", "name", "properties": [{"path", "change", "before", "after"}]}
- * sorted by id; arrays whose elements all have a distinct `name` compare as sets. */
+ * sorted by id; what is created has the whole resource in "after", what is deleted in "before", both without "properties".
+ * Arrays whose elements all have a distinct `name` compare as sets, names of members and locations without regard to case. */
 struct roll_error *roll_template_compare(const json_t *before, const json_t *after, json_t **ret_changes) ROLL_CHECKED;
 
 /* Findings for roll template check: all that can be found at once. New reference: array of {"line", "column", "level":

@@ -126,11 +126,76 @@ static void write_property(const struct roll_screen *screen, const json_t *prope
     g_string_append_c(out, '\n');
 }
 
+/* ---- where a resource is, when its name does not say it ---- */
+
+enum { PART_SUBSCRIPTION = 1, PART_GROUP = 3 };
+
+/* The resource group, else the subscription, else "the tenant" or the like, of an id. */
+static char *place_of(const char *id)
+{
+    g_auto(GStrv) parts = g_strsplit(id, "/", 6);
+    guint count = g_strv_length(parts);
+
+    if (count > PART_GROUP + 1 && g_ascii_strcasecmp(parts[PART_GROUP], "resourceGroups") == 0)
+        return g_ascii_strdown(parts[PART_GROUP + 1], -1);
+    if (count > PART_SUBSCRIPTION + 1 &&
+        g_ascii_strcasecmp(parts[PART_SUBSCRIPTION], "subscriptions") == 0)
+        return g_strdup_printf("subscription %s", parts[PART_SUBSCRIPTION + 1]);
+    return g_strdup("tenant");
+}
+
+static bool in_one_place(const json_t *changes)
+{
+    g_autofree char *first = NULL;
+    size_t index;
+    json_t *change;
+
+    json_array_foreach ((json_t *)(uintptr_t)changes, index, change) {
+        const char *id = roll_json_get_string(change, "id");
+        g_autofree char *place = place_of(id ? id : "");
+        if (first && strcmp(first, place) != 0)
+            return false;
+        if (!first)
+            first = g_steal_pointer(&place);
+    }
+    return true;
+}
+
+/* What an extension resource is on: `Ns/a/x` of `…/providers/Ns/a/x/providers/Ext/b/y`. */
+static char *extended(const char *id)
+{
+    const char *first = strstr(id, "/providers/");
+    const char *last = g_strrstr(id, "/providers/");
+
+    if (!first || first == last)
+        return NULL;
+    first += strlen("/providers/");
+    return g_strndup(first, (gsize)(last - first));
+}
+
+static void write_place(const json_t *change, bool one_place, GString *out)
+{
+    const char *id = roll_json_get_string(change, "id");
+    g_autofree char *on = extended(id ? id : "");
+    g_autofree char *place = one_place ? NULL : place_of(id ? id : "");
+
+    if (on) {
+        g_string_append(out, "  on ");
+        roll_text_safe(on, strlen(on), false, out);
+    }
+    if (place) {
+        g_string_append(out, "  in ");
+        roll_text_safe(place, strlen(place), false, out);
+    }
+}
+
 size_t roll_report_changes(const struct roll_screen *screen, const json_t *changes, int indent)
 {
     g_autoptr(GString) out = g_string_new(NULL);
     size_t index;
     json_t *change;
+
+    bool one_place = in_one_place(changes);
 
     json_array_foreach (changes, index, change) {
         const struct change_style *style = change_style(change);
@@ -145,6 +210,7 @@ size_t roll_report_changes(const struct roll_screen *screen, const json_t *chang
         roll_text_safe(type ? type : "", type ? strlen(type) : 0, false, out);
         g_string_append_c(out, ' ');
         roll_text_safe(name ? name : "", name ? strlen(name) : 0, false, out);
+        write_place(change, one_place, out);
         if (strcmp(style->name, "leave") == 0)
             g_string_append(out, "  stays, left over");
         g_string_append_c(out, '\n');

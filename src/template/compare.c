@@ -1,4 +1,5 @@
-/* Differences of two expansions, resource by resource and property by property. */
+/* Differences of two expansions, resource by resource and property by property. As in ARM, names of
+ * members, ids and locations are the same whatever their case (reference 3). */
 #include "internal.h"
 
 #define MAX_PATH_DEPTH 128
@@ -76,15 +77,24 @@ static struct roll_error *compare_part(struct comparison *comparison, const char
     return err;
 }
 
+/* The other object's member of that name; of names that differ by case alone, the same spelling. */
+static json_t *counterpart(const json_t *object, const char *key, const json_t *other)
+{
+    const char *spelling = object_key(other, key);
+    if (!spelling || strcmp(spelling, key) == 0)
+        return spelling ? json_object_get(other, spelling) : NULL;
+    return json_object_get(object, spelling) ? NULL : json_object_get(other, spelling);
+}
+
 static struct roll_error *compare_objects(struct comparison *comparison, json_t *before,
                                           json_t *after)
 {
     const char *key;
     json_t *value;
     json_object_foreach (before, key, value)
-        ROLL_TRY(compare_part(comparison, key, false, value, json_object_get(after, key)));
+        ROLL_TRY(compare_part(comparison, key, false, value, counterpart(before, key, after)));
     json_object_foreach (after, key, value)
-        if (!json_object_get(before, key))
+        if (!counterpart(after, key, before))
             ROLL_TRY(compare_part(comparison, key, false, NULL, value));
     return NULL;
 }
@@ -141,6 +151,27 @@ static struct roll_error *compare_arrays(struct comparison *comparison, json_t *
     return NULL;
 }
 
+/* "West Europe" is westeurope. */
+static char *plain_location(const json_t *location)
+{
+    g_autoptr(GString) plain = g_string_new(NULL);
+    for (const char *at = json_string_value(location); *at; at++)
+        if (*at != ' ')
+            g_string_append_c(plain, g_ascii_tolower(*at));
+    return g_strdup(plain->str);
+}
+
+static bool is_same_place(const struct comparison *comparison, const json_t *before,
+                          const json_t *after)
+{
+    if (!json_is_string(before) || !json_is_string(after) ||
+        g_ascii_strcasecmp(comparison->path->str, "location") != 0)
+        return false;
+    g_autofree char *left = plain_location(before);
+    g_autofree char *right = plain_location(after);
+    return strcmp(left, right) == 0;
+}
+
 static struct roll_error *compare_values(struct comparison *comparison, json_t *before,
                                          json_t *after)
 {
@@ -156,6 +187,7 @@ static struct roll_error *compare_values(struct comparison *comparison, json_t *
         err = compare_arrays(comparison, before, after);
     else
         err = value_equal(comparison->work, before, after, &equal);
+    equal = equal || is_same_place(comparison, before, after);
     bool same_kind = (json_is_object(before) && json_is_object(after)) ||
                      (json_is_array(before) && json_is_array(after));
     if (!err && !same_kind && !equal)
@@ -187,8 +219,9 @@ static struct roll_error *compare_resource(struct work *work, const json_t *befo
 
 /* ---- the whole ---- */
 
+/* whole: what is created or deleted, named by `after` or `before`; or NULL. */
 static void add_resource(json_t *changes, const char *change, const json_t *resource,
-                         json_t *properties)
+                         json_t *properties, const char *whole)
 {
     static const char *const shown[] = {"id", "type", "name"};
     json_t *entry = json_object();
@@ -199,6 +232,8 @@ static void add_resource(json_t *changes, const char *change, const json_t *reso
             object_put(entry, shown[i], json_incref(value));
     }
     object_put(entry, "properties", properties);
+    if (whole)
+        object_put(entry, whole, comparable(resource));
     json_array_append_new(changes, entry);
 }
 
@@ -208,12 +243,12 @@ static struct roll_error *compare_one(struct work *work, const json_t *before, c
     roll_auto(json) json_t *properties = json_array();
     if (!before || !after) {
         add_resource(changes, before ? "delete" : "create", before ? before : after,
-                     g_steal_pointer(&properties));
+                     g_steal_pointer(&properties), before ? "before" : "after");
         return NULL;
     }
     ROLL_TRY(compare_resource(work, before, after, properties));
     if (json_array_size(properties) > 0)
-        add_resource(changes, "modify", after, g_steal_pointer(&properties));
+        add_resource(changes, "modify", after, g_steal_pointer(&properties), NULL);
     return NULL;
 }
 

@@ -384,7 +384,7 @@ START_TEST(test_template_compare__lists_changes_by_id)
         "[{`id`:`/SAME`,`type`:`T`,`name`:`same`},{`id`:`/"
         "B`,`type`:`T`,`name`:`b`,`properties`:{`x`:1.0,`list`:[{`name`:`Q`,"
         "`v`:2},{`name`:`p`,`v`:3},{`name`:`r`}],`plain`:[1],`y`:null}},{`id`:`/"
-        "new`,`type`:`T`,`name`:`new`},{`id`:`/n`,"
+        "new`,`type`:`T`,`name`:`new`,`location`:`x`},{`id`:`/n`,"
         "`type`:`Microsoft.Resources/deployments`,`properties`:{`template`:{`resources`:[{`id`:`/"
         "in`,`type`:`T`,`name`:`in`,"
         "`sku`:{`name`:`S2`}}]}}}]");
@@ -400,11 +400,31 @@ START_TEST(test_template_compare__lists_changes_by_id)
                 "properties.plain[1]`,`change`:`"
                 "delete`,`before`:2},{`path`:`properties.y`,`change`:`create`,`after`:null}]},{`"
                 "change`:`delete`,`id`:`/gone`,"
-                "`type`:`T`,`name`:`gone`,`properties`:[]},{`change`:`modify`,`id`:`/"
+                "`type`:`T`,`name`:`gone`,`properties`:[],`before`:{}},{`change`:`modify`,`id`:`/"
                 "in`,`type`:`T`,`name`:`in`,`properties`:[{"
                 "`path`:`sku.name`,`change`:`modify`,`before`:`S1`,`after`:`S2`}]},{`change`:`"
                 "create`,`id`:`/new`,`type`:`T`,"
-                "`name`:`new`,`properties`:[]}]");
+                "`name`:`new`,`properties`:[],`after`:{`location`:`x`}}]");
+}
+END_TEST
+
+/* Neither the case of names nor the spelling of a location is a difference; two names that differ
+ * by case alone are two members. */
+START_TEST(test_template_compare__spelling)
+{
+    roll_auto(json) json_t *before =
+        json_of("[{`id`:`/a`,`location`:`West Europe`,`properties`:{`Note`:`x`,`tags`:{`k`:1,`K`:2}"
+                ",`location`:`West Europe`,`empty`:[]}}]");
+    roll_auto(json) json_t *after =
+        json_of("[{`id`:`/A`,`Location`:`westeurope`,`properties`:{`note`:`x`,`tags`:{`K`:3,`k`:1}"
+                ",`location`:`westeurope`,`empty`:[{`name`:`n`}]}}]");
+    roll_auto(json) json_t *changes = NULL;
+    struct roll_error *err = roll_template_compare(before, after, &changes);
+    ck_assert_ptr_null(err);
+    assert_json(changes, "[{`change`:`modify`,`id`:`/A`,`properties`:[{`path`:`properties.tags.K`,"
+                         "`change`:`modify`,`before`:2,`after`:3},{`path`:`properties.location`,"
+                         "`change`:`modify`,`before`:`West Europe`,`after`:`westeurope`},{`path`:"
+                         "`properties.empty[n]`,`change`:`create`,`after`:{`name`:`n`}}]}]");
 }
 END_TEST
 
@@ -672,6 +692,7 @@ int main(void)
     tcase_add_test(tcase, test_template_facts__guids_come_from_the_seed);
     tcase_add_test(tcase, test_template_facts__secret_outputs);
     tcase_add_test(tcase, test_template_compare__lists_changes_by_id);
+    tcase_add_test(tcase, test_template_compare__spelling);
     tcase_add_test(tcase, test_template_hash__recorded_value);
     tcase_add_test(tcase, test_template_hash__ignores_order_case_and_its_own_note);
     tcase_add_test(tcase, test_template_hash__ignores_the_order_of_types);
