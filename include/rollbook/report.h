@@ -47,6 +47,17 @@ size_t roll_report_changes(const struct roll_screen *screen, const json_t *chang
 char *roll_report_time(int64_t unix_ms);
 char *roll_report_ago(int64_t unix_ms, int64_t now_ms);
 
+/* What an event says, in one sentence. Not made safe: it is for JSON, the page and Markdown. Owned. */
+char *roll_report_sentence(const struct roll_event *event);
+
+/* ---- the page ------------------------------------------------------------------------------- */
+
+/* `roll report -o json` as one HTML page that needs nothing else. Text of the facts is shown as text, whatever it holds.
+ * Owned. */
+GString *roll_report_page(json_t *facts);
+/* The same facts as Markdown. Owned. */
+GString *roll_report_markdown(const json_t *facts);
+
 /* ---- live progress -------------------------------------------------------------------------- */
 
 /* A listener for the driver: on a terminal a line per target (at most 20, then sums), redrawn; else plain lines, one per

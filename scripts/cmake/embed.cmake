@@ -16,7 +16,10 @@ endfunction()
 
 # Each file listed here becomes generated/NAME.h with `static const char NAME[]` and `NAME_size`.
 function(roll_embed_files target)
-  foreach(pair "plans/plan.schema.json=plan_schema_json" "plans/ledger.schema.json=ledger_schema_json")
+  foreach(pair
+      "plans/plan.schema.json=plan_schema_json"
+      "plans/ledger.schema.json=ledger_schema_json"
+      "src/report/page.html=page_html")
     string(REGEX MATCH "^(.*)=(.*)$" _ ${pair})
     set(in ${CMAKE_SOURCE_DIR}/${CMAKE_MATCH_1})
     set(name ${CMAKE_MATCH_2})

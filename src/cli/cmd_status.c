@@ -305,6 +305,15 @@ static struct roll_error *add_pending(struct status *status)
     return NULL;
 }
 
+struct roll_error *roll_view_status(struct roll_app *app, const char *only, json_t *list)
+{
+    g_autoptr(GPtrArray) hints = g_ptr_array_new_with_free_func(g_free);
+    struct status status = {app, only, list, hints};
+
+    ROLL_TRY(look_all(&status));
+    return add_pending(&status);
+}
+
 static struct roll_error *run(struct roll_app *app, void *context, char **arguments)
 {
     roll_auto(json) json_t *list = json_array();

@@ -1,17 +1,39 @@
 /* Every command, in the order in which help lists them. */
 #include "app.h"
 
-extern const struct roll_command roll_cmd_init, roll_cmd_release, roll_cmd_out, roll_cmd_back,
-    roll_cmd_forward, roll_cmd_hotfix, roll_cmd_status, roll_cmd_log, roll_cmd_show, roll_cmd_diff,
-    roll_cmd_resume, roll_cmd_cancel, roll_cmd_mark, roll_cmd_hold, roll_cmd_unhold,
-    roll_cmd_ledger, roll_cmd_template, roll_cmd_sandbox, roll_cmd_help, roll_cmd_version,
-    roll_cmd_completion, roll_cmd_window, roll_cmd_doctor;
+/* One a line, in the order of help. */
+/* clang-format off */
+#define ROLL_COMMANDS(C) \
+    C(init) \
+    C(release) \
+    C(out) \
+    C(back) \
+    C(forward) \
+    C(hotfix) \
+    C(status) \
+    C(log) \
+    C(show) \
+    C(diff) \
+    C(report) \
+    C(resume) \
+    C(cancel) \
+    C(mark) \
+    C(hold) \
+    C(unhold) \
+    C(window) \
+    C(ledger) \
+    C(template) \
+    C(doctor) \
+    C(sandbox) \
+    C(help) \
+    C(version) \
+    C(completion)
+/* clang-format on */
 
-const struct roll_command *const roll_commands[] = {
-    &roll_cmd_init,    &roll_cmd_release,  &roll_cmd_out,        &roll_cmd_back,
-    &roll_cmd_forward, &roll_cmd_hotfix,   &roll_cmd_status,     &roll_cmd_log,
-    &roll_cmd_show,    &roll_cmd_diff,     &roll_cmd_resume,     &roll_cmd_cancel,
-    &roll_cmd_mark,    &roll_cmd_hold,     &roll_cmd_unhold,     &roll_cmd_window,
-    &roll_cmd_ledger,  &roll_cmd_template, &roll_cmd_doctor,     &roll_cmd_sandbox,
-    &roll_cmd_help,    &roll_cmd_version,  &roll_cmd_completion, NULL,
-};
+#define C(name) extern const struct roll_command roll_cmd_##name;
+ROLL_COMMANDS(C)
+#undef C
+
+#define C(name) &roll_cmd_##name,
+const struct roll_command *const roll_commands[] = {ROLL_COMMANDS(C) NULL};
+#undef C

@@ -20,6 +20,10 @@ void roll_view_say_causes(struct roll_app *app, const json_t *target);
  * done. */
 void roll_say_stacks(struct roll_app *app, const json_t *view);
 
+/* What `roll status -o json` prints, of one environment or (NULL) of all, appended to list. */
+struct roll_error *roll_view_status(struct roll_app *app, const char *only, json_t *list)
+    ROLL_CHECKED;
+
 /* The colour of a state. */
 enum roll_paint roll_view_state_paint(const char *state);
 

@@ -171,10 +171,11 @@ static struct roll_error *check_target(const struct release_chooser *chooser,
                        managed, &kept));
     if (!kept)
         return NULL;
-    return roll_error_new(ROLL_E_REFUSED,
-                          "the stack of target '%s' would delete what the plan keeps and %s does "
-                          "not have: %s; with \"deleteUnmanaged\": false in the plan it is detached",
-                          target->name, target->release, kept);
+    return roll_error_new(
+        ROLL_E_REFUSED,
+        "the stack of target '%s' would delete what the plan keeps and %s does "
+        "not have: %s; with \"deleteUnmanaged\": false in the plan it is detached",
+        target->name, target->release, kept);
 }
 
 struct roll_error *release_check_kept(const struct release_chooser *chooser,

@@ -1,0 +1,341 @@
+/* The document of `roll report`, put together: status and log with what only a page has room for.
+ */
+#include "facts.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "rollbook/time.h"
+
+enum {
+    MAX_TARGETS = 50,       /* of a rollout; a fleet's others are counted */
+    MAX_DIFF_TARGETS = 500, /* of a comparison */
+    MAX_DIFFS = 200,        /* pairs of releases: the newest */
+};
+
+/* ---- durations ------------------------------------------------------------------------------ */
+
+static int by_number(gconstpointer a, gconstpointer b)
+{
+    int64_t left = *(const int64_t *)a, right = *(const int64_t *)b;
+
+    return left < right ? -1 : left > right;
+}
+
+/* The median of those that succeeded, of one kind; 0 when there are fewer than three. */
+static int64_t usual_ms(const json_t *rollouts, const char *kind)
+{
+    g_autoptr(GArray) all = g_array_new(FALSE, FALSE, sizeof(int64_t));
+    size_t index;
+    json_t *view;
+
+    json_array_foreach (rollouts, index, view) {
+        int64_t took = json_integer_value(json_object_get(view, "durationMs"));
+        if (took > 0 && g_strcmp0(roll_json_get_string(view, "kind"), kind) == 0 &&
+            g_strcmp0(roll_json_get_string(view, "state"), "succeeded") == 0)
+            g_array_append_val(all, took);
+    }
+    g_array_sort(all, by_number);
+    return all->len < 3 ? 0 : g_array_index(all, int64_t, all->len / 2);
+}
+
+static void add_durations(json_t *rollouts)
+{
+    static const char *const kinds[] = {"out", "hotfix", "back", "forward"};
+    size_t index;
+    json_t *view;
+
+    json_array_foreach (rollouts, index, view) {
+        int64_t ended = facts_time(view, "finishedAt");
+        if (ended)
+            json_object_set_new(view, "durationMs",
+                                json_integer(ended - facts_time(view, "startedAt")));
+    }
+    for (size_t i = 0; i < G_N_ELEMENTS(kinds); i++) {
+        int64_t usual = usual_ms(rollouts, kinds[i]);
+        json_array_foreach (rollouts, index, view)
+            if (usual && g_strcmp0(roll_json_get_string(view, "kind"), kinds[i]) == 0)
+                json_object_set_new(view, "usualMs", json_integer(usual));
+    }
+}
+
+/* ---- differences ---------------------------------------------------------------------------- */
+
+/* Targets that change alike share one group. */
+static json_t *group_alike(json_t *diff)
+{
+    json_t *groups = json_array(), *group, *changes;
+    const char *target;
+    size_t index;
+
+    json_object_foreach (diff, target, changes) {
+        json_t *found = NULL;
+        json_array_foreach (groups, index, group)
+            if (!found && json_equal(json_object_get(group, "changes"), changes))
+                found = group;
+        if (!found) {
+            found = json_pack("{s:[],s:O}", "targets", "changes", changes);
+            json_array_append_new(groups, found);
+        }
+        json_array_append_new(json_object_get(found, "targets"), json_string(target));
+    }
+    return groups;
+}
+
+/* What cannot be compared any more (a redacted template) is left out of the page. */
+static void add_diff(struct roll_app *app, json_t *view, json_t *diffs)
+{
+    const char *service = roll_json_get_string(view, "service");
+    const char *environment = roll_json_get_string(view, "environment");
+    const char *from = roll_json_get_string(view, "from");
+    const char *to = roll_json_get_string(view, "version");
+    size_t targets = json_array_size(json_object_get(view, "targets"));
+    roll_auto(json) json_t *diff = NULL;
+
+    if (!from || !to || targets > MAX_DIFF_TARGETS)
+        return;
+    g_autofree char *name = g_strdup_printf("%s/%s %s..%s", service, environment, from, to);
+    if (!json_object_get(diffs, name)) {
+        if (json_object_size(diffs) >= MAX_DIFFS)
+            return;
+        struct roll_error *err =
+            roll_release_diff(app->ledger, service, environment, from, to, &diff);
+        roll_error_free(err);
+        if (err)
+            return;
+        json_object_set_new(diffs, name, group_alike(diff));
+    }
+    json_object_set_new(view, "diff", json_string(name));
+}
+
+/* ---- one environment ------------------------------------------------------------------------ */
+
+static bool is_trouble(const json_t *target)
+{
+    const char *state = roll_json_get_string(target, "state");
+
+    return g_strcmp0(state, "succeeded") != 0 && g_strcmp0(state, "skipped") != 0;
+}
+
+/* Those in trouble stay; a page has no use for thousands of rows that say the same. */
+static void shorten_targets(json_t *view)
+{
+    json_t *targets = json_object_get(view, "targets");
+    size_t all = json_array_size(targets), kept = 0;
+    json_t *shorter = json_array();
+
+    for (int pass = 0; pass < 2; pass++)
+        for (size_t i = 0; i < all && kept < MAX_TARGETS; i++) {
+            json_t *target = json_array_get(targets, i);
+            if (is_trouble(target) == (pass == 0)) {
+                json_array_append(shorter, target);
+                kept++;
+            }
+        }
+    json_object_set_new(view, "targets", shorter);
+    if (all > kept)
+        json_object_set_new(view, "moreTargets", json_integer((json_int_t)(all - kept)));
+}
+
+static void leave_out_older(json_t *rollouts, int64_t since)
+{
+    size_t kept = 0;
+
+    while (kept < json_array_size(rollouts) &&
+           facts_time(json_array_get(rollouts, kept), "startedAt") >= since)
+        kept++;
+    while (json_array_size(rollouts) > kept)
+        json_array_remove(rollouts, json_array_size(rollouts) - 1);
+}
+
+static struct roll_error *add_rollouts(struct roll_app *app, json_t *environment, int64_t since,
+                                       json_t *diffs)
+{
+    const char *stream = roll_json_get_string(environment, "stream");
+    const struct roll_rollout_query query = {.stream = stream};
+    json_t *rollouts = NULL, *bands = json_array(), *view;
+    size_t index;
+
+    json_object_set_new(environment, "bands", bands);
+    ROLL_TRY(roll_view_rollouts(app, &query, true, &rollouts));
+    json_object_set_new(environment, "rollouts", rollouts);
+    add_durations(rollouts);
+    leave_out_older(rollouts, since);
+    ROLL_TRY(facts_add_events(app, stream, rollouts, bands));
+    json_array_foreach (rollouts, index, view) {
+        add_diff(app, view, diffs);
+        shorten_targets(view);
+    }
+    if (index > 0)
+        facts_add_freezes(app, stream, facts_time(json_array_get(rollouts, index - 1), "startedAt"),
+                          roll_now_ms(), bands);
+    return NULL;
+}
+
+static struct roll_error *add_environment(struct roll_app *app, json_t *environment, int64_t since,
+                                          json_t *diffs)
+{
+    json_object_set_new(environment, "stream",
+                        json_sprintf("%s/%s", roll_json_get_string(environment, "service"),
+                                     roll_json_get_string(environment, "environment")));
+    if (app->ledger)
+        return add_rollouts(app, environment, since, diffs);
+    json_object_set_new(environment, "rollouts", json_array());
+    json_object_set_new(environment, "bands", json_array());
+    return NULL;
+}
+
+/* ---- releases ------------------------------------------------------------------------------- */
+
+static struct roll_error *take_release(void *user, const struct roll_release_row *row)
+{
+    char at[ROLL_TIME_SIZE];
+
+    roll_time_format(row->at, at);
+    json_array_append_new(user,
+                          json_pack("{s:o,s:s,s:s,s:s*,s:s,s:s*,s:s*}", "release",
+                                    json_sprintf("%s@%s", row->service, row->version), "version",
+                                    row->version, "digest", row->manifest, "commit", row->commit,
+                                    "madeAt", at, "verdict", row->verdict, "reason", row->reason));
+    return NULL;
+}
+
+static struct roll_error *add_releases(struct roll_app *app, const json_t *environments,
+                                       json_t *releases)
+{
+    g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
+    size_t index;
+    json_t *environment;
+
+    json_array_foreach (environments, index, environment) {
+        const char *service = roll_json_get_string(environment, "service");
+        if (app->ledger && g_hash_table_add(seen, (gpointer)(uintptr_t)service))
+            ROLL_TRY(roll_ledger_releases(app->ledger, service, take_release, releases));
+    }
+    return NULL;
+}
+
+/* ---- an incident ---------------------------------------------------------------------------- */
+
+/* The rollouts of the same trouble: what it undid or took the place of, what was done because of
+ * it, and what undid it next. */
+static bool belongs(const json_t *view, const json_t *incident)
+{
+    const char *own = roll_json_get_string(view, "rollout");
+    const char *it = roll_json_get_string(incident, "rollout");
+    const char *members[] = {"cause", "supersedes", "supersededBy"};
+
+    if (strcmp(own, it) == 0)
+        return true;
+    for (size_t i = 0; i < G_N_ELEMENTS(members); i++)
+        if (g_strcmp0(roll_json_get_string(view, members[i]), it) == 0 ||
+            g_strcmp0(roll_json_get_string(incident, members[i]), own) == 0)
+            return true;
+    return false;
+}
+
+/* Newest first: index of the incident in the list; the one before it in time brought what it left,
+ * the one after it is what followed. */
+static json_t *choose_story(const json_t *rollouts, size_t at)
+{
+    const json_t *incident = json_array_get(rollouts, at);
+    json_t *chosen = json_array();
+
+    for (size_t i = json_array_size(rollouts); i-- > 0;) {
+        json_t *view = json_array_get(rollouts, i);
+        if (i == at + 1 || (at > 0 && i == at - 1) || belongs(view, incident))
+            json_array_append(chosen, view);
+    }
+    return chosen;
+}
+
+static int by_seq(const void *a, const void *b)
+{
+    json_int_t left = json_integer_value(json_object_get(*(json_t *const *)a, "seq"));
+    json_int_t right = json_integer_value(json_object_get(*(json_t *const *)b, "seq"));
+
+    return left < right ? -1 : left > right;
+}
+
+static json_t *merge_events(const json_t *rollouts)
+{
+    g_autoptr(GPtrArray) all = g_ptr_array_new();
+    json_t *merged = json_array(), *view, *event;
+    size_t index, at;
+
+    json_array_foreach (rollouts, index, view) {
+        json_array_foreach (json_object_get(view, "events"), at, event) {
+            const char *number = strchr(roll_json_get_string(view, "rollout"), '#');
+            json_object_set_new(event, "text",
+                                json_sprintf("%s %s", number, roll_json_get_string(event, "text")));
+            g_ptr_array_add(all, event);
+        }
+    }
+    qsort(all->pdata, all->len, sizeof(gpointer), by_seq);
+    for (guint i = 0; i < all->len; i++)
+        json_array_append(merged, g_ptr_array_index(all, i));
+    return merged;
+}
+
+static json_t *sentence_of(const json_t *view)
+{
+    const char *from = roll_json_get_string(view, "from"),
+               *to = roll_json_get_string(view, "version");
+    const char *reason = roll_json_get_string(view, "reason");
+    const char *started = roll_json_get_string(view, "startedAt");
+
+    return json_sprintf("%s of %s/%s%s%s%s%s: %s. Asked for at %s%s%s.",
+                        roll_json_get_string(view, "kind"), roll_json_get_string(view, "service"),
+                        roll_json_get_string(view, "environment"), from ? " from " : "",
+                        from ? from : "", to ? " to " : "", to ? to : "",
+                        roll_json_get_string(view, "state"), started, reason ? ", because: " : "",
+                        reason ? reason : "");
+}
+
+static struct roll_error *add_incident(json_t *facts, const struct roll_facts_options *options)
+{
+    const json_t *environment = json_array_get(json_object_get(facts, "environments"), 0);
+    const json_t *rollouts = json_object_get(environment, "rollouts");
+    g_autofree char *name = g_strdup_printf("%s#%" PRId64, options->stream, options->incident);
+    size_t index;
+    json_t *view;
+
+    json_array_foreach (rollouts, index, view) {
+        if (strcmp(roll_json_get_string(view, "rollout"), name) != 0)
+            continue;
+        json_t *chosen = choose_story(rollouts, index);
+        json_object_set_new(facts, "incident",
+                            json_pack("{s:s,s:o,s:o,s:o}", "rollout", name, "sentence",
+                                      sentence_of(view), "events", merge_events(chosen), "rollouts",
+                                      chosen));
+        return NULL;
+    }
+    return roll_error_new(ROLL_E_NOT_FOUND, "there is no rollout '%s'", name);
+}
+
+/* ---- all together --------------------------------------------------------------------------- */
+
+struct roll_error *roll_facts(struct roll_app *app, const struct roll_facts_options *options,
+                              json_t **ret_facts)
+{
+    char at[ROLL_TIME_SIZE], since[ROLL_TIME_SIZE];
+    json_t *environments = json_array(), *releases = json_array(), *diffs = json_object();
+    size_t index;
+    json_t *environment;
+
+    roll_time_format(roll_now_ms(), at);
+    roll_time_format(options->since, since);
+    roll_auto(json) json_t *facts =
+        json_pack("{s:s,s:s,s:s*,s:o,s:o,s:o}", "generatedAt", at, "program", "roll " ROLL_VERSION,
+                  "since", options->since ? since : NULL, "environments", environments, "releases",
+                  releases, "diffs", diffs);
+    ROLL_TRY(roll_view_status(app, options->stream ? options->stream : options->environment,
+                              environments));
+    json_array_foreach (environments, index, environment)
+        ROLL_TRY(add_environment(app, environment, options->since, diffs));
+    ROLL_TRY(add_releases(app, environments, releases));
+    if (options->incident)
+        ROLL_TRY(add_incident(facts, options));
+    *ret_facts = g_steal_pointer(&facts);
+    return NULL;
+}

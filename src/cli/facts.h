@@ -1,0 +1,38 @@
+/* The facts of `roll report`: one JSON document, from plans and ledger alone.
+ *
+ *   {"generatedAt","program","since"?,
+ *    "environments":[what `roll status -o json` says of it, and
+ *      "stream", "rollouts":[what `roll log -o json` says of each, newest first, and "durationMs"?,
+ * "usualMs"?, "events":[{"seq","at","kind","hash","text","by"?}], "diff"?: a name in "diffs",
+ * "moreTargets"?], "bands":[{"kind": hold | freeze,"name"?,"from","to"?}]],
+ *    "releases":[{"release","version","digest","commit"?,"madeAt","verdict"?,"reason"?}],
+ *    "diffs":{NAME:[{"targets":[…],"changes":[as roll_template_compare]}]},
+ *    "incident"?:{"rollout","sentence","events":[…],"rollouts":[…]}} */
+#ifndef ROLL_CLI_FACTS_H
+#define ROLL_CLI_FACTS_H
+
+#include "view.h"
+
+struct roll_facts_options {
+    const char *environment; /* or NULL: all */
+    int64_t since;           /* UTC ms; 0: everything */
+    const char *stream;      /* of the incident, or NULL */
+    int64_t incident;        /* number of its rollout, 0: none */
+};
+/* New reference. */
+struct roll_error *roll_facts(struct roll_app *app, const struct roll_facts_options *options,
+                              json_t **ret_facts) ROLL_CHECKED;
+
+/* ---- between the files of it ---------------------------------------------------------------- */
+
+/* Adds "events" to the rollouts of a stream, and the bands of its holds. */
+struct roll_error *facts_add_events(struct roll_app *app, const char *stream, json_t *rollouts,
+                                    json_t *bands) ROLL_CHECKED;
+/* Adds the bands of the environment's freezes between two times. A plan that cannot be read has
+ * none: status shows what is wrong with it. */
+void facts_add_freezes(struct roll_app *app, const char *stream, int64_t from, int64_t to,
+                       json_t *bands);
+/* The member "text" of a rollout's time, or 0. */
+int64_t facts_time(const json_t *view, const char *member);
+
+#endif

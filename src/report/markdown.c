@@ -1,0 +1,181 @@
+/* The facts of `roll report` as Markdown: for a ticket, a wiki, a post-mortem. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "rollbook/json.h"
+#include "rollbook/report.h"
+#include "rollbook/text.h"
+#include "rollbook/time.h"
+
+/* Text from elsewhere must neither end a cell nor become markup. */
+static void append_text(GString *out, const char *text)
+{
+    g_autoptr(GString) safe = g_string_new(NULL);
+
+    roll_text_safe(text, strlen(text), false, safe);
+    for (const char *at = safe->str; *at; at++) {
+        if (strchr("\\`*_{}[]<>#|", *at))
+            g_string_append_c(out, '\\');
+        g_string_append_c(out, *at);
+    }
+}
+
+static void append_cell(GString *out, const char *text)
+{
+    g_string_append(out, " ");
+    append_text(out, text ? text : "");
+    g_string_append(out, " |");
+}
+
+static void append_time(GString *out, const char *text)
+{
+    if (text) /* 2026-11-21T09:30:00Z */
+        g_string_append_printf(out, " %.10s %.5s |", text, strlen(text) > 16 ? text + 11 : "");
+    else
+        g_string_append(out, "  |");
+}
+
+static void append_took(GString *out, const json_t *view)
+{
+    const json_t *took = json_object_get(view, "durationMs");
+
+    g_string_append(out, " ");
+    if (took)
+        roll_duration_write(json_integer_value(took), out);
+    g_string_append(out, " |");
+}
+
+static const char *actor_of(const json_t *view)
+{
+    const json_t *actor = json_object_get(view, "actor");
+    const char *proved = roll_json_get_string(actor, "proved");
+
+    return proved ? proved : roll_json_get_string(actor, "claimed");
+}
+
+static void append_rollout_row(GString *out, const json_t *view)
+{
+    const char *from = roll_json_get_string(view, "from");
+    const char *to = roll_json_get_string(view, "version");
+    g_autofree char *release =
+        g_strdup_printf("%s%s%s", from ? from : "", from ? " → " : "", to ? to : "each its own");
+
+    g_string_append(out, "|");
+    append_cell(out, roll_json_get_string(view, "rollout"));
+    append_cell(out, roll_json_get_string(view, "kind"));
+    append_cell(out, release);
+    append_cell(out, roll_json_get_string(view, "state"));
+    append_time(out, roll_json_get_string(view, "startedAt"));
+    append_took(out, view);
+    append_cell(out, actor_of(view));
+    append_cell(out, roll_json_get_string(view, "reason"));
+    g_string_append(out, "\n");
+}
+
+static void append_rollouts(GString *out, const json_t *rollouts)
+{
+    size_t index;
+    json_t *view;
+
+    if (json_array_size(rollouts) == 0) {
+        g_string_append(out, "No rollouts.\n\n");
+        return;
+    }
+    g_string_append(out,
+                    "| rollout | kind | release | state | started (UTC) | took | by | reason |\n"
+                    "|---|---|---|---|---|---|---|---|\n");
+    json_array_foreach (rollouts, index, view)
+        append_rollout_row(out, view);
+    g_string_append(out, "\n");
+}
+
+static void append_environment(GString *out, const json_t *environment)
+{
+    const char *version = roll_json_get_string(environment, "version");
+    const json_t *rollback = json_object_get(environment, "rollback");
+    const char *goal = roll_json_get_string(rollback, "version");
+
+    g_string_append(out, "## ");
+    append_text(out, roll_json_get_string(environment, "stream"));
+    g_string_append(out, "\n\nLive: ");
+    append_text(out, version ? version : "nothing");
+    g_string_append(out, ". `roll back` goes to ");
+    append_text(out, goal ? goal : "nothing");
+    g_string_append(out, ".\n\n");
+    append_rollouts(out, json_object_get(environment, "rollouts"));
+}
+
+static void append_errors(GString *out, const json_t *rollouts)
+{
+    size_t index, at;
+    json_t *view, *target;
+    bool first = true;
+
+    json_array_foreach (rollouts, index, view) {
+        json_array_foreach (json_object_get(view, "targets"), at, target) {
+            const char *code = roll_json_get_string(target, "code");
+            const char *message = roll_json_get_string(target, "message");
+            if (!code)
+                continue;
+            g_string_append(out, first ? "## Errors\n\n- " : "- ");
+            first = false;
+            append_text(out, roll_json_get_string(view, "rollout"));
+            g_string_append(out, " ");
+            append_text(out, roll_json_get_string(target, "name"));
+            g_string_append_printf(out, ": `%s` ", code);
+            append_text(out, message ? message : "");
+            g_string_append(out, "\n");
+        }
+    }
+    if (!first)
+        g_string_append(out, "\n");
+}
+
+static void append_story(GString *out, const json_t *events)
+{
+    size_t index;
+    json_t *event;
+
+    g_string_append(out, "| when (UTC) | what | who | ledger |\n|---|---|---|---|\n");
+    json_array_foreach (events, index, event) {
+        g_string_append_printf(out, "| %s |", roll_json_get_string(event, "at"));
+        append_cell(out, roll_json_get_string(event, "text"));
+        append_cell(out, roll_json_get_string(event, "by"));
+        g_string_append_printf(out, " #%" JSON_INTEGER_FORMAT " `%.12s` |\n",
+                               json_integer_value(json_object_get(event, "seq")),
+                               roll_json_get_string(event, "hash"));
+    }
+    g_string_append(out, "\n");
+}
+
+static void append_incident(GString *out, const json_t *incident)
+{
+    const json_t *rollouts = json_object_get(incident, "rollouts");
+
+    g_string_append(out, "# Incident ");
+    append_text(out, roll_json_get_string(incident, "rollout"));
+    g_string_append(out, "\n\n");
+    append_text(out, roll_json_get_string(incident, "sentence"));
+    g_string_append(out, "\n\n## Rollouts\n\n");
+    append_rollouts(out, rollouts);
+    append_errors(out, rollouts);
+    g_string_append(out, "## In order of time\n\n");
+    append_story(out, json_object_get(incident, "events"));
+}
+
+GString *roll_report_markdown(const json_t *facts)
+{
+    const json_t *incident = json_object_get(facts, "incident");
+    GString *out = g_string_new(NULL);
+    size_t index;
+    json_t *environment;
+
+    if (incident) {
+        append_incident(out, incident);
+        return out;
+    }
+    g_string_append(out, "# Rollbook report\n\n");
+    json_array_foreach (json_object_get(facts, "environments"), index, environment)
+        append_environment(out, environment);
+    return out;
+}
