@@ -85,8 +85,8 @@ CREATE TABLE action (
   at INTEGER NOT NULL
 ) STRICT;
 
--- Activity log: who asked for what, and how it ended; onErrorDeployment: JSON; what to do when it fails.
 -- name: schema_2
+-- Activity log: who asked for what, and how it ended. on_error: onErrorDeployment as JSON, what to do when it fails.
 CREATE TABLE activity (
   serial INTEGER PRIMARY KEY AUTOINCREMENT,
   at INTEGER NOT NULL,
@@ -124,6 +124,9 @@ CREATE TABLE stack_operation (
   state TEXT NOT NULL,
   error TEXT
 ) STRICT, WITHOUT ROWID;
+
+-- name: schema_4
+CREATE INDEX activity_by_correlation ON activity (correlation, serial);
 
 -- name: setting_get
 SELECT value FROM setting WHERE name = :name
@@ -300,3 +303,21 @@ ON CONFLICT (id) DO UPDATE SET state = excluded.state, error = excluded.error
 
 -- name: stack_operation_get
 SELECT state, error FROM stack_operation WHERE id = :id
+
+-- name: activity_insert
+INSERT INTO activity (at, subscription, scope, target, correlation, entry)
+VALUES (:at, :subscription, :scope, :target, :correlation, :entry)
+RETURNING serial
+
+-- name: activity_prune
+DELETE FROM activity WHERE serial <= :serial
+
+-- name: activity_of
+SELECT entry FROM activity WHERE correlation = :correlation ORDER BY serial LIMIT 1
+
+-- name: activity_list
+SELECT entry FROM activity WHERE subscription = :subscription AND at >= :from AND at <= :to
+AND (:scope IS NULL OR scope = :scope) AND (:target IS NULL OR target = :target)
+AND (:correlation IS NULL OR correlation = :correlation COLLATE NOCASE)
+AND (:provider IS NULL OR target LIKE '%/providers/' || :provider || '/%')
+ORDER BY at DESC, serial DESC LIMIT :top OFFSET :skip

@@ -4,6 +4,7 @@
 
 #include "rollbook/digest.h"
 #include "rollbook/log.h"
+#include "sandbox/activity.h"
 #include "sandbox/deployment.h"
 #include "sandbox/faults.h"
 #include "sandbox/login.h"
@@ -47,10 +48,17 @@ static struct roll_error *handle(struct sandbox_server *server, sandbox_handler 
     ROLL_TRY(sandbox_life_advance(server, request->now_ms));
     bool write = !(request->method & (METHOD_GET | METHOD_HEAD));
     ROLL_TRY(roll_sql_begin(server->sql, write));
-    struct roll_error *err = handler(server, request, reply);
+    struct roll_error *err = sandbox_activity_begin(server, request);
+    if (!err)
+        err = handler(server, request, reply);
+    if (!err && !reply->refused)
+        err = sandbox_activity_end(server, request, reply);
     if (!err && !reply->refused)
         err = roll_sql_commit(server->sql);
     roll_sql_rollback(server->sql);
+    /* Of what was refused only this stays. */
+    if (!err && reply->refused)
+        err = sandbox_activity_end(server, request, reply);
     return err;
 }
 

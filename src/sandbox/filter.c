@@ -50,7 +50,7 @@ static bool take(const char **at, char c)
 }
 
 /* Letters and slashes: identity/principalId. */
-static char *read_name(const char **at)
+char *sandbox_filter_name(const char **at)
 {
     skip_blanks(at);
     const char *start = *at;
@@ -60,7 +60,7 @@ static char *read_name(const char **at)
 }
 
 /* In single quotes, two of them for one. */
-static char *read_text(const char **at)
+char *sandbox_filter_text(const char **at)
 {
     if (!take(at, '\''))
         return NULL;
@@ -84,27 +84,27 @@ static bool read_call(const char **at, struct term *term, enum term_kind kind)
     if (!take(at, '('))
         return false;
     if (kind == TERM_PART)
-        return (term->text = read_text(at)) && take(at, ',') && (term->property = read_name(at)) &&
-               take(at, ')');
-    return (term->property = read_name(at)) && take(at, ',') && (term->text = read_text(at)) &&
-           take(at, ')');
+        return (term->text = sandbox_filter_text(at)) && take(at, ',') &&
+               (term->property = sandbox_filter_name(at)) && take(at, ')');
+    return (term->property = sandbox_filter_name(at)) && take(at, ',') &&
+           (term->text = sandbox_filter_text(at)) && take(at, ')');
 }
 
 static bool read_term(const char **at, struct term *term)
 {
-    g_autofree char *first = read_name(at);
+    g_autofree char *first = sandbox_filter_name(at);
     if (!first)
         return false;
     if (g_ascii_strcasecmp(first, "substringof") == 0)
         return read_call(at, term, TERM_PART);
     if (g_ascii_strcasecmp(first, "startswith") == 0)
         return read_call(at, term, TERM_START);
-    g_autofree char *sign = read_name(at);
+    g_autofree char *sign = sandbox_filter_name(at);
     if (!sign || (g_ascii_strcasecmp(sign, "eq") != 0 && g_ascii_strcasecmp(sign, "ne") != 0))
         return false;
     term->kind = g_ascii_strcasecmp(sign, "eq") == 0 ? TERM_EQUAL : TERM_DIFFERENT;
     term->property = g_steal_pointer(&first);
-    term->text = read_text(at);
+    term->text = sandbox_filter_text(at);
     return term->text != NULL;
 }
 
@@ -119,7 +119,7 @@ static bool read_terms(const char *text, GArray *terms)
         skip_blanks(&at);
         if (!*at)
             return true;
-        g_autofree char *join = read_name(&at);
+        g_autofree char *join = sandbox_filter_name(&at);
         if (!join || g_ascii_strcasecmp(join, "and") != 0)
             return false;
     }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "rollbook/json.h"
+#include "sandbox/activity.h"
 #include "sandbox/faults.h"
 #include "sandbox/life.h"
 #include "sandbox/stack.h"
@@ -126,6 +127,24 @@ static struct roll_error *write_resource(struct moment *moment,
     return err;
 }
 
+/* What a deployment writes stands in the activity log as its caller's doing. */
+static struct roll_error *note_write(struct moment *moment,
+                                     const struct sandbox_deployment *deployment, int64_t position,
+                                     bool created)
+{
+    struct sandbox_run *run;
+    struct sandbox_id id = {0};
+    ROLL_TRY(sandbox_run_get(moment->server, deployment, &run));
+    const json_t *meta = json_array_get(roll_template_run_resources(run->run), (size_t)position);
+    const char *target = roll_json_get_string(meta, "id");
+    struct roll_error *err = NULL;
+    if (target && sandbox_id_parse(target, &id))
+        err = sandbox_activity_write(moment->server, &id, deployment->correlation, moment->at_ms,
+                                     created);
+    sandbox_id_clear(&id);
+    return err;
+}
+
 struct roll_error *life_complete_operation(struct moment *moment, int64_t serial, int64_t position)
 {
     roll_auto(sandbox_deployment) struct sandbox_deployment *deployment = NULL;
@@ -139,6 +158,7 @@ struct roll_error *life_complete_operation(struct moment *moment, int64_t serial
     if (failure)
         return fail_operation(moment, deployment, position, failure);
     moment_push(moment, serial);
+    ROLL_TRY(note_write(moment, deployment, position, created));
     return sandbox_operation_end(moment->server, serial, position, "Succeeded", moment->at_ms,
                                  created, NULL);
 }

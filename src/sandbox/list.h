@@ -18,6 +18,11 @@ bool sandbox_filter_is_by_tag(const struct sandbox_filter *filter);
 void sandbox_filter_free(struct sandbox_filter *filter);
 ROLL_AUTO_DEFINE(sandbox_filter, struct sandbox_filter, sandbox_filter_free)
 
+/* The next word of a filter, letters and slashes, or the next text in single quotes; NULL when
+ * there is something else. Owned by the caller; *at moves behind it. */
+char *sandbox_filter_name(const char **at);
+char *sandbox_filter_text(const char **at);
+
 /* ---- pages (page.c) ---- */
 
 /* The request's $top, between 1 and most; most without one. */

@@ -1,6 +1,7 @@
 /* From a request to its handler: one table of methods and paths. */
 #include <string.h>
 
+#include "sandbox/activity.h"
 #include "sandbox/deployment.h"
 #include "sandbox/stack.h"
 #include "sandbox/store.h"
@@ -81,6 +82,11 @@ static const struct route routes[] = {
     {ANY, RESOURCES "/deploymentstackswhatifresults/{rest}", NULL},
     {ANY, RESOURCES "/tags/{rest}", sandbox_tags},
     {ANY, "providers/microsoft.resourcegraph/{rest}", NULL},
+    {METHOD_GET,
+     "subscriptions/{subscription}/providers/microsoft.insights/eventtypes/management/values",
+     sandbox_activity_list},
+    {METHOD_GET, "providers/microsoft.insights/eventtypes/management/values",
+     sandbox_activity_list},
     {ANY, "{scope}/providers/microsoft.insights/eventtypes/{rest}", NULL},
     {ANY, "{scope}/providers/microsoft.authorization/checkaccess", NULL},
     {ANY, "subscriptions/{subscription}/{rest}", sandbox_generic},

@@ -11,7 +11,7 @@
 
 /* What makes each version out of the one before; the first makes it out of nothing. A released step
  * is never changed: what is new is one more. */
-static const int steps[] = {SANDBOX_SCHEMA, SANDBOX_SCHEMA_2, SANDBOX_SCHEMA_3};
+static const int steps[] = {SANDBOX_SCHEMA, SANDBOX_SCHEMA_2, SANDBOX_SCHEMA_3, SANDBOX_SCHEMA_4};
 #define SCHEMA_VERSION ((int)G_N_ELEMENTS(steps))
 
 static struct roll_error *prepare(struct roll_sql *sql)
