@@ -88,6 +88,19 @@ struct roll_error *sandbox_operations(struct sandbox_server *server, int64_t dep
                                       GPtrArray *out) ROLL_CHECKED;
 GPtrArray *sandbox_operations_new(void);
 
+/* ---- the history of a scope (history.c) ---- */
+
+#define SANDBOX_HISTORY_LIMIT 800
+/* False, and ScopeLocked in reply, when a lock keeps this entry. */
+struct roll_error *sandbox_history_deletable(struct sandbox_server *server,
+                                             const struct sandbox_deployment *deployment,
+                                             struct sandbox_reply *reply, bool *ret_deletable)
+    ROLL_CHECKED;
+/* Trims the history that deployment would join. *ret_full: there is still no room for it. */
+struct roll_error *sandbox_history_groom(struct sandbox_server *server,
+                                         const struct sandbox_deployment *deployment,
+                                         bool *ret_full) ROLL_CHECKED;
+
 /* ---- templates and runs (deployment_run.c) ---- */
 
 /* A parsed template by its text, from the cache if it is there. New reference. Errors of
@@ -191,6 +204,14 @@ struct roll_error *sandbox_deployment_expand(struct sandbox_new *made, struct sa
 /* Inserts it with its operations and hands its run to the cache. */
 struct roll_error *sandbox_deployment_store(struct sandbox_server *server, struct sandbox_new *made)
     ROLL_CHECKED;
+
+/* Deployed resources at every level, nested deployments themselves left out. Borrowed from
+ * resources. */
+void sandbox_flatten(const json_t *resources, GPtrArray *out);
+
+/* What providers would refuse before anything runs (preflight.c). A refusal is in reply. */
+struct roll_error *sandbox_preflight(struct sandbox_server *server, const struct sandbox_new *made,
+                                     struct sandbox_reply *reply, bool *ret_good) ROLL_CHECKED;
 
 /* ---- what answers show (deployment_show.c) ---- */
 

@@ -8,11 +8,7 @@
 #include "sandbox/list.h"
 #include "sandbox/slice.h"
 #include "sandbox/store.h"
-#include "sandbox_sql.h"
 
-#define HISTORY_LIMIT 800
-#define GROOM_ABOVE 700
-#define GROOM_TO 600
 #define PAGE 200
 
 static void not_found(const struct sandbox_request *request, struct sandbox_reply *reply)
@@ -78,95 +74,12 @@ static bool check_known(const struct sandbox_deployment *known, const char *loca
     return true;
 }
 
-static struct roll_error *count(struct sandbox_server *server, const char *scope,
-                                int64_t *ret_count)
-{
-    struct roll_sql_stmt *stmt;
-    bool row;
-    ROLL_TRY(roll_sql_use(server->sql, SANDBOX_DEPLOYMENT_COUNT, &stmt));
-    roll_sql_bind_text(stmt, ":scope", scope);
-    ROLL_TRY(roll_sql_step(stmt, &row));
-    *ret_count = row ? roll_sql_int_at(stmt, 0) : 0;
-    roll_sql_reset(stmt);
-    return NULL;
-}
-
-static struct roll_error *is_deletable(struct sandbox_server *server,
-                                       const struct sandbox_deployment *deployment,
-                                       struct sandbox_reply *reply, bool *ret_deletable)
-{
-    struct sandbox_id id = {0};
-    if (!sandbox_id_parse(deployment->id, &id))
-        return roll_error_new(ROLL_E_INTERNAL, "'%s' is no id of a deployment", deployment->id);
-    struct roll_error *err = sandbox_lock_check(server, &id, CHANGE_DELETE, reply, ret_deletable);
-    sandbox_id_clear(&id);
-    return err;
-}
-
-/* A lock on the scope ends grooming (REST reference 6.4), and so does the flag that opts out. */
-static struct roll_error *may_groom(struct sandbox_server *server,
-                                    const struct sandbox_deployment *deployment, bool *ret_may)
-{
-    struct sandbox_reply reply;
-    struct sandbox_id id = {0};
-    bool opted_out = false;
-    struct roll_error *err = NULL;
-    if (sandbox_id_parse(deployment->id, &id) && id.scope.subscription)
-        err = sandbox_feature_is_on(server, id.scope.subscription, "DisableDeploymentGrooming",
-                                    &opted_out);
-    sandbox_id_clear(&id);
-    ROLL_TRY(err);
-    sandbox_reply_init(&reply);
-    err = is_deletable(server, deployment, &reply, ret_may);
-    sandbox_reply_clear(&reply);
-    *ret_may = *ret_may && !opted_out;
-    return err;
-}
-
-/* History grooming (REST reference 8.3): above 700 the oldest go, down to 600; what is active
- * stays. */
-static struct roll_error *groom(struct sandbox_server *server,
-                                const struct sandbox_deployment *deployment, bool *ret_full)
-{
-    const char *scope = deployment->scope;
-    bool may = false;
-    int64_t have;
-    struct roll_sql_stmt *stmt;
-    bool row;
-    g_autoptr(GPtrArray) keys = g_ptr_array_new_with_free_func(g_free);
-    *ret_full = false;
-    ROLL_TRY(count(server, scope, &have));
-    if (have <= GROOM_ABOVE)
-        return NULL;
-    *ret_full = have >= HISTORY_LIMIT;
-    ROLL_TRY(may_groom(server, deployment, &may));
-    if (!may)
-        return NULL;
-    ROLL_TRY(roll_sql_use(server->sql, SANDBOX_DEPLOYMENT_OLDEST, &stmt));
-    roll_sql_bind_text(stmt, ":scope", scope);
-    roll_sql_bind_int(stmt, ":top", have - GROOM_TO);
-    for (;;) {
-        ROLL_TRY(roll_sql_step(stmt, &row));
-        if (!row)
-            break;
-        g_ptr_array_add(keys, g_strdup(roll_sql_text_at(stmt, 0)));
-    }
-    for (guint i = 0; i < keys->len; i++) {
-        roll_auto(sandbox_deployment) struct sandbox_deployment *old = NULL;
-        ROLL_TRY(sandbox_deployment_find(server, keys->pdata[i], &old));
-        if (old)
-            ROLL_TRY(sandbox_deployment_remove(server, old));
-    }
-    *ret_full = have - keys->len >= HISTORY_LIMIT;
-    return NULL;
-}
-
 static struct roll_error *accept(struct sandbox_server *server, struct sandbox_request *request,
                                  struct sandbox_reply *reply, struct sandbox_new *made, bool known)
 {
     struct sandbox_deployment *deployment = made->deployment;
     bool full;
-    ROLL_TRY(groom(server, deployment, &full));
+    ROLL_TRY(sandbox_history_groom(server, deployment, &full));
     if (full && !known) {
         sandbox_reply_error(
             reply, 409, "DeploymentQuotaExceeded",
@@ -174,7 +87,7 @@ static struct roll_error *accept(struct sandbox_server *server, struct sandbox_r
             "count is "
             "'%d', please delete some deployments before creating a new one. Please see "
             "https://aka.ms/arm-deploy for usage details.",
-            request->name, HISTORY_LIMIT, HISTORY_LIMIT);
+            request->name, SANDBOX_HISTORY_LIMIT, SANDBOX_HISTORY_LIMIT);
         return NULL;
     }
     ROLL_TRY(sandbox_deployment_store(server, made));
@@ -196,7 +109,7 @@ static struct roll_error *preflight(struct sandbox_server *server,
     ROLL_TRY(sandbox_registration_check(server, request->scope.subscription, resources,
                                         request->now_ms, reply, &registered));
     if (registered)
-        return groom(server, made->deployment, &full);
+        return sandbox_history_groom(server, made->deployment, &full);
     sandbox_new_clear(made);
     return NULL;
 }
@@ -225,6 +138,8 @@ struct roll_error *sandbox_request_deployment(struct sandbox_server *server,
         err = sandbox_deployment_expand(ret_made, reply);
     bool good = true;
     if (!err && ret_made->deployment)
+        err = sandbox_preflight(server, ret_made, reply, &good);
+    if (!err && ret_made->deployment && good)
         err = sandbox_on_error_read(server, ret_made->deployment,
                                     roll_json_get_nocase(body, "properties"), reply, &good);
     if (!good)
@@ -369,7 +284,7 @@ struct roll_error *sandbox_deployment_delete(struct sandbox_server *server,
         return NULL;
     }
     bool deletable = false;
-    ROLL_TRY(is_deletable(server, deployment, reply, &deletable));
+    ROLL_TRY(sandbox_history_deletable(server, deployment, reply, &deletable));
     if (!deletable)
         return NULL;
     g_autofree char *token = NULL;

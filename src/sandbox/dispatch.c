@@ -41,6 +41,41 @@ static bool check_api_version(const struct sandbox_request *request, struct sand
     return false;
 }
 
+/* REST reference 1.2. */
+static const char *const deployment_versions[] = {
+    "2015-11-01", "2016-02-01", "2016-07-01", "2016-09-01", "2017-05-10", "2018-02-01",
+    "2018-05-01", "2019-03-01", "2019-05-01", "2019-05-10", "2019-07-01", "2019-08-01",
+    "2019-10-01", "2020-06-01", "2020-08-01", "2020-10-01", "2021-01-01", "2021-04-01",
+    "2022-09-01", "2023-07-01", "2024-03-01", "2024-07-01", "2024-08-01", "2024-11-01",
+    "2025-03-01", "2025-04-01", "2026-06-01", "2026-09-01", NULL,
+};
+
+static bool is_of_deployments(const struct sandbox_request *request)
+{
+    char *const *segments = (char *const *)request->segments->pdata;
+    const struct sandbox_scope *scope = &request->scope;
+    guint from = scope->kind == ROLL_SCOPE_GROUP || scope->management_group ? 4
+                 : scope->subscription                                      ? 2
+                                                                            : 0;
+    return request->segments->len > from + 2 &&
+           g_ascii_strcasecmp(segments[from], "providers") == 0 &&
+           g_ascii_strcasecmp(segments[from + 1], "Microsoft.Resources") == 0 &&
+           g_ascii_strcasecmp(segments[from + 2], "deployments") == 0;
+}
+
+/* ARM's own types say which versions they have. */
+static bool check_supported(const struct sandbox_request *request, struct sandbox_reply *reply)
+{
+    const char *version = sandbox_query(request, "api-version");
+    if (!is_of_deployments(request) || g_strv_contains(deployment_versions, version))
+        return true;
+    g_autofree char *list = g_strjoinv(",", (char **)(uintptr_t)deployment_versions);
+    sandbox_reply_error(reply, 400, "InvalidApiVersionParameter",
+                        "The api-version '%s' is invalid. The supported versions are '%s'.",
+                        version, list);
+    return false;
+}
+
 /* One transaction for what the handler does; a refusal undoes it. */
 static struct roll_error *handle(struct sandbox_server *server, sandbox_handler handler,
                                  struct sandbox_request *request, struct sandbox_reply *reply)
@@ -96,7 +131,7 @@ static void answer(struct sandbox_server *server, struct sandbox_request *reques
     if (!sandbox_authenticate(server, request, reply) || !handler)
         return;
     if (!sandbox_buckets_take(server, request, reply) || !check_api_version(request, reply) ||
-        !check_subscription(request, reply))
+        !check_supported(request, reply) || !check_subscription(request, reply))
         return;
     roll_auto(error) struct roll_error *err = handle(server, handler, request, reply);
     if (!err)

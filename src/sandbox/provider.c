@@ -9,7 +9,9 @@
 
 #define TENANT "44444444-4444-4444-4444-444444444444"
 
-/* In value: {name} the resource's last name, {region} its location, {guid} and {hash} made from id
+/* What a template says of these has no effect.
+ *
+ * In value: {name} the resource's last name, {region} its location, {guid} and {hash} made from id
  * and path. */
 static const struct addition {
     const char *type; /* lower case */
@@ -127,6 +129,15 @@ static const struct addition {
     {"microsoft.network/networksecuritygroups", "resourceGuid", "{guid}"},
 };
 
+const char *sandbox_provider_path(const char *type, size_t index)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(additions); i++) {
+        if (g_ascii_strcasecmp(additions[i].type, type) == 0 && index-- == 0)
+            return additions[i].path;
+    }
+    return index == 0 ? "provisioningState" : NULL;
+}
+
 bool sandbox_provider_adds(const char *type, const char *path)
 {
     size_t length = strlen(path);
@@ -173,17 +184,29 @@ static json_t *fill(const struct addition *addition, const struct sandbox_id *id
     return list ? list : json_string(text->str);
 }
 
-/* Sets path below object unless it is there; nothing where the path leads through something that is
- * no object. */
-static void set_absent(json_t *object, const char *path, json_t *value_take)
+/* The member's name as the object has it. */
+static const char *spelling(const json_t *object, const char *name)
+{
+    const char *own;
+    json_t *value;
+    json_object_foreach ((json_t *)(uintptr_t)object, own, value) {
+        if (g_ascii_strcasecmp(own, name) == 0)
+            return own;
+    }
+    return name;
+}
+
+/* Sets path below object; nothing where the path leads through something that is no object, nor,
+ * unless it is to be replaced, where there is a value. */
+static void set_at(json_t *object, const char *path, bool replace, json_t *value_take)
 {
     g_auto(GStrv) parts = g_strsplit(path, ".", -1);
     for (int i = 0; parts[i]; i++) {
         json_t *next = roll_json_get_nocase(object, parts[i]);
-        if (next && (!parts[i + 1] || !json_is_object(next)))
+        if (next && (parts[i + 1] ? !json_is_object(next) : !replace))
             break;
         if (!parts[i + 1]) {
-            json_object_set(object, parts[i], value_take);
+            json_object_set(object, spelling(object, parts[i]), value_take);
             break;
         }
         if (!next) {
@@ -238,7 +261,7 @@ static void complete_part(const struct sandbox_id *id, const char *list, size_t 
     }
     if (roll_json_get_nocase(properties, "subnet")) {
         g_autofree char *address = g_strdup_printf("10.0.0.%zu", 4 + index % 250);
-        set_absent(properties, "privateIPAddress", json_string(address));
+        set_at(properties, "privateIPAddress", false, json_string(address));
     }
 }
 
@@ -263,7 +286,7 @@ void sandbox_provider_complete(const struct sandbox_id *id, json_t *body)
         complete_parts(id, properties);
     for (size_t i = 0; i < G_N_ELEMENTS(additions); i++) {
         if (strcmp(additions[i].type, type) == 0)
-            set_absent(properties, additions[i].path, fill(&additions[i], id, region));
+            set_at(properties, additions[i].path, true, fill(&additions[i], id, region));
     }
 }
 

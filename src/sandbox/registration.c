@@ -134,6 +134,32 @@ static json_t *versions_of(GHashTable *used, const char *retired)
     return list;
 }
 
+struct roll_error *sandbox_version_check(struct sandbox_server *server, const char *type,
+                                         const char *version, const char *location,
+                                         struct sandbox_reply *reply, bool *ret_offered)
+{
+    g_autofree char *name = retired_name(type);
+    g_autofree char *retired = NULL;
+    ROLL_TRY(read_setting(server, name, &retired));
+    g_auto(GStrv) gone = g_strsplit(retired ? retired : "", ",", -1);
+    *ret_offered = !version || !g_strv_contains((const char *const *)gone, version);
+    if (*ret_offered)
+        return NULL;
+    g_autoptr(GHashTable) none = g_hash_table_new(g_str_hash, g_str_equal);
+    roll_auto(json) json_t *versions = versions_of(none, retired);
+    g_autoptr(GString) list = g_string_new(NULL);
+    for (size_t i = 0; i < json_array_size(versions); i++)
+        g_string_append_printf(list, "%s%s", i > 0 ? ", " : "",
+                               json_string_value(json_array_get(versions, i)));
+    sandbox_reply_error(reply, 400, "NoRegisteredProviderFound",
+                        "No registered resource provider found for location '%s' and API version "
+                        "'%s' for type '%s'. The supported api-versions are '%s'. The supported "
+                        "locations are 'westeurope, northeurope, eastus, westus2'.",
+                        location ? location : "global", version,
+                        strchr(type, '/') ? strchr(type, '/') + 1 : type, list->str);
+    return NULL;
+}
+
 struct type {
     char *name; /* as it is spelt */
     GHashTable *versions;

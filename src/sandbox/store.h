@@ -60,6 +60,13 @@ bool sandbox_provider_adds(const char *type, const char *path);
  * prefix (lower case): after one that this gave, or the first for NULL. NULL at the end. */
 const char *sandbox_provider_next_type(const char *prefix, const char *after);
 
+/* *ret_offered is false, and NoRegisteredProviderFound in reply, when the type's version was
+ * retired. version may be NULL. */
+struct roll_error *sandbox_version_check(struct sandbox_server *server, const char *type,
+                                         const char *version, const char *location,
+                                         struct sandbox_reply *reply, bool *ret_offered)
+    ROLL_CHECKED;
+
 /* *ret_registered is false, and MissingSubscriptionRegistration in reply, when a provider of these
  * resources is not registered. */
 struct roll_error *sandbox_registration_check(struct sandbox_server *server,
@@ -70,6 +77,10 @@ struct roll_error *sandbox_registration_check(struct sandbox_server *server,
 /* A feature flag of Microsoft.Resources, by name. */
 struct roll_error *sandbox_feature_is_on(struct sandbox_server *server, const char *subscription,
                                          const char *feature, bool *ret_on) ROLL_CHECKED;
+
+/* The index-th member, dotted below properties, that a provider answers on its own whatever a
+ * template says; NULL behind the last one. */
+const char *sandbox_provider_path(const char *type, size_t index);
 
 /* A fake, stable answer of a list* function. New reference. */
 json_t *sandbox_provider_list(const char *function, const char *resource_id);

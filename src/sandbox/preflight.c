@@ -1,0 +1,111 @@
+/* What providers refuse before anything runs (REST reference 7.2): versions that are offered no
+ * more, locations that are missing, and names that storage accounts cannot have. */
+#include <string.h>
+
+#include "rollbook/digest.h"
+#include "rollbook/json.h"
+#include "sandbox/deployment.h"
+#include "sandbox/store.h"
+
+/* Types of which every resource stands in a region (lower case). */
+static const char *const regional[] = {
+    "microsoft.storage/storageaccounts",
+    "microsoft.web/sites",
+    "microsoft.web/serverfarms",
+    "microsoft.keyvault/vaults",
+    "microsoft.network/virtualnetworks",
+    "microsoft.network/publicipaddresses",
+    "microsoft.network/networkinterfaces",
+    "microsoft.compute/virtualmachines",
+    "microsoft.compute/disks",
+    "microsoft.containerregistry/registries",
+    "microsoft.containerservice/managedclusters",
+    "microsoft.app/containerapps",
+    "microsoft.app/managedenvironments",
+    "microsoft.sql/servers",
+    "microsoft.insights/components",
+    "microsoft.operationalinsights/workspaces",
+    "microsoft.managedidentity/userassignedidentities",
+    NULL,
+};
+
+static void add_detail(json_t *details, const char *code, const char *target, const char *message)
+{
+    json_array_append_new(
+        details, json_pack("{s:s,s:s,s:s}", "code", code, "target", target, "message", message));
+}
+
+static void check_location(const json_t *resource, const char *type, const char *name,
+                           json_t *details)
+{
+    const char *location = json_string_value(roll_json_get_nocase(resource, "location"));
+    if (g_strv_contains(regional, type) && (!location || !*location))
+        add_detail(details, "LocationRequired", name,
+                   "The location property is required for this definition.");
+}
+
+static void check_account_name(const char *type, const char *name, json_t *details)
+{
+    size_t length = strlen(name);
+    if (strcmp(type, "microsoft.storage/storageaccounts") != 0)
+        return;
+    if (length >= 3 && length <= 24 &&
+        strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789") == length)
+        return;
+    g_autofree char *message = g_strdup_printf(
+        "%s is not a valid storage account name. Storage account name must be between 3 and 24 "
+        "characters in length and use numbers and lower-case letters only.",
+        name);
+    add_detail(details, "AccountNameInvalid", name, message);
+}
+
+static void refuse(const struct sandbox_new *made, json_t *details, struct sandbox_reply *reply)
+{
+    char tracking[ROLL_UUID_SIZE];
+    roll_uuid_random(tracking);
+    g_autofree char *message = g_strdup_printf(
+        "The template deployment '%s' is not valid according to the validation procedure. The "
+        "tracking id is '%s'. See inner errors for details.",
+        sandbox_deployment_name(made->deployment), tracking);
+    sandbox_reply_error_take(
+        reply, 400,
+        json_pack("{s:s,s:s,s:[{s:s,s:s,s:O}]}", "code", "InvalidTemplateDeployment", "message",
+                  message, "details", "code", "PreflightValidationCheckFailed", "message",
+                  "Preflight validation failed. Please refer to the details for the specific "
+                  "errors.",
+                  "details", details));
+}
+
+/* What is only known when the deployment runs is passed by. */
+static struct roll_error *check(struct sandbox_server *server, const json_t *resource,
+                                json_t *details, struct sandbox_reply *reply, bool *ret_good)
+{
+    const char *spelt = roll_json_get_string(resource, "type");
+    const char *name = roll_json_get_string(resource, "name");
+    if (!spelt || !name)
+        return NULL;
+    g_autofree char *type = g_ascii_strdown(spelt, -1);
+    ROLL_TRY(sandbox_version_check(server, spelt, roll_json_get_string(resource, "apiVersion"),
+                                   roll_json_get_string(resource, "location"), reply, ret_good));
+    if (!*ret_good || name[0] == '[')
+        return NULL;
+    check_location(resource, type, name, details);
+    check_account_name(type, name, details);
+    return NULL;
+}
+
+struct roll_error *sandbox_preflight(struct sandbox_server *server, const struct sandbox_new *made,
+                                     struct sandbox_reply *reply, bool *ret_good)
+{
+    g_autoptr(GPtrArray) resources = g_ptr_array_new();
+    roll_auto(json) json_t *details = json_array();
+    *ret_good = true;
+    sandbox_flatten(made->expansion->resources, resources);
+    for (guint i = 0; *ret_good && i < resources->len; i++)
+        ROLL_TRY(check(server, resources->pdata[i], details, reply, ret_good));
+    if (!*ret_good || json_array_size(details) == 0)
+        return NULL;
+    *ret_good = false;
+    refuse(made, details, reply);
+    return NULL;
+}
