@@ -103,6 +103,15 @@ struct roll_plan_environment {
     int64_t resume_within_ms;  /* default 1 h */
 };
 
+struct roll_plan_schedule {
+    char *name, *environment;
+    char *cron, *zone;   /* checked; calendar.h reads them */
+    char *release;       /* a version, latest:ENVIRONMENT, or NULL: what `roll out` would take */
+    int64_t ask_ms;      /* how long before its time it is requested, 0 */
+    bool run_missed;     /* "missed": "run" */
+    int64_t expires_ms;  /* how long after its time it may still start, 0: not said */
+};
+
 struct roll_plan {
     char *service;
     char *path;  /* absolute */
@@ -113,7 +122,8 @@ struct roll_plan {
     char **sticky;           /* never NULL */
     int64_t data_version, data_floor; /* 0: not declared */
     GPtrArray *environments; /* struct roll_plan_environment * */
-    json_t *value;           /* the whole plan, for what is looked at by later rooms: roles, gates, schedule, notify, needs */
+    GPtrArray *schedule;     /* struct roll_plan_schedule * */
+    json_t *value;           /* the whole plan, for what is looked at by later rooms: roles, gates, notify, needs */
     int retain;
 };
 

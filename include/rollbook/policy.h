@@ -76,4 +76,26 @@ struct roll_error *roll_timing_at(const json_t *timing, int64_t at_ms,
                                   struct roll_timing *ret_timing) ROLL_CHECKED;
 void roll_timing_clear(struct roll_timing *timing);
 
+/* ---- slots: the times of a schedule ------------------------------------------------------------ */
+
+#define ROLL_SLOT_LATE_MS (INT64_C(15) * 60 * 1000) /* cron and timers are late: so much is not missed */
+
+enum roll_slot_step {
+    ROLL_SLOT_NOTHING, /* before wake */
+    ROLL_SLOT_REQUEST, /* request a rollout for the slot */
+    ROLL_SLOT_SKIP,    /* it was missed, and missed ones are skipped: record that it passed */
+    ROLL_SLOT_EXPIRE,  /* it was missed, and it is too late now: likewise */
+};
+struct roll_slot_due {
+    enum roll_slot_step step;
+    int64_t at;      /* of the slot */
+    int64_t expires; /* REQUEST: when it may not start any more, 0: never */
+    int64_t wake;    /* when something is due next, if nothing else happens; ROLL_NEVER */
+};
+/* What a schedule asks for at an instant. known_at: its newest slot that something became of, 0: none ever; then what lies in
+ * the past was before the schedule, and is skipped. Only the newest slot of the past counts: one missed run is made up for, not
+ * a hundred. Pure; asked again after what it says was done. Errors as roll_calendar_new. */
+struct roll_error *roll_slot_next(const struct roll_plan_schedule *schedule, int64_t now_ms,
+                                  int64_t known_at, struct roll_slot_due *ret_due) ROLL_CHECKED;
+
 #endif

@@ -152,6 +152,14 @@ struct roll_error *roll_choose_auto_back(struct roll_ledger *ledger, const char 
  * there, not bad. ROLL_E_NOT_FOUND. Owned version. */
 struct roll_error *roll_choose_promoted(const struct roll_plan *plan, const struct roll_plan_environment *environment, struct roll_ledger *ledger, char **ret_version) ROLL_CHECKED;
 
+/* What a schedule's `latest:FROM` takes: the newest release that succeeded in FROM and baked there (as long as `after` says, where
+ * it names FROM), is not bad and does not descend from a bad one, there or here. ROLL_E_NOT_FOUND says why not. Owned. */
+struct roll_error *roll_choose_latest(const struct roll_plan *plan, const struct roll_plan_environment *environment, const char *from,
+                                      struct roll_ledger *ledger, struct roll_git *git, char **ret_version) ROLL_CHECKED;
+/* Is a release bad in an environment (or for the service), or does its commit contain a bad one's without containing the commit that
+ * fixes it? *ret_reason: owned, NULL: neither. What cannot be told (git NULL, a commit that is not there) counts as yes. */
+struct roll_error *roll_release_quarantined(struct roll_ledger *ledger, const char *stream, struct roll_git *git, const char *version, char **ret_reason) ROLL_CHECKED;
+
 /* ---- comparing ------------------------------------------------------------------------------ */
 
 /* Compares what targets hold (nothing where they had nothing) with what a choice would put there, offline. Made once for all

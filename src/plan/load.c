@@ -86,6 +86,37 @@ static GPtrArray *load_environments(const struct roll_draft *draft)
     return environments;
 }
 
+static void schedule_free(void *data)
+{
+    struct roll_plan_schedule *schedule = data;
+    g_free(schedule->name);
+    g_free(schedule->environment);
+    g_free(schedule->cron);
+    g_free(schedule->zone);
+    g_free(schedule->release);
+    g_free(schedule);
+}
+
+static GPtrArray *load_schedule(json_t *values)
+{
+    GPtrArray *list = g_ptr_array_new_with_free_func(schedule_free);
+    size_t at;
+    json_t *value;
+    json_array_foreach (values, at, value) {
+        struct roll_plan_schedule *schedule = g_new0(struct roll_plan_schedule, 1);
+        schedule->name = roll_plan_text_of(value, "name", NULL);
+        schedule->environment = roll_plan_text_of(value, "environment", NULL);
+        schedule->cron = roll_plan_text_of(value, "cron", NULL);
+        schedule->zone = roll_plan_text_of(value, "zone", "UTC");
+        schedule->release = roll_plan_text_of(value, "release", NULL);
+        schedule->ask_ms = roll_plan_ms_of(value, "ask", 0);
+        schedule->run_missed = g_strcmp0(roll_json_get_string(value, "missed"), "run") == 0;
+        schedule->expires_ms = roll_plan_ms_of(value, "expires", 0);
+        g_ptr_array_add(list, schedule);
+    }
+    return list;
+}
+
 /* The workspace is the folder above the plan's. */
 static char *repository_path(const struct roll_document *document, const json_t *source)
 {
@@ -112,6 +143,7 @@ struct roll_plan *roll_plan_load(const struct roll_draft *draft)
     plan->data_version = json_integer_value(json_object_get(data, "version"));
     plan->data_floor = json_integer_value(json_object_get(data, "floor"));
     plan->environments = load_environments(draft);
+    plan->schedule = load_schedule(json_object_get(document->value, "schedule"));
     plan->value = json_incref(document->value);
     plan->retain = roll_plan_int_of(document->value, "retain", 10);
     return plan;
@@ -130,6 +162,7 @@ void roll_plan_free(struct roll_plan *plan)
     g_ptr_array_unref(plan->artifacts);
     g_strfreev(plan->sticky);
     g_ptr_array_unref(plan->environments);
+    g_ptr_array_unref(plan->schedule);
     json_decref(plan->value);
     g_free(plan);
 }
