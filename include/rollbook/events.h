@@ -166,7 +166,7 @@
     F(text, reason, "reason", REQUIRED)
 #define ROLL_FIELDS_slot_passed(F)                                                                 \
     F(text, slot, "slot", REQUIRED)                                                                \
-    F(text, fate, "fate", REQUIRED) /* skipped, expired */
+    F(text, fate, "fate", REQUIRED) /* skipped, expired, needless: it was there already */
 
 #define ROLL_FIELDS_baseline_taken(F)                                                              \
     F(number, rollout, "rollout", REQUIRED)                                                        \

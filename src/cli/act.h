@@ -74,6 +74,17 @@ void roll_act_clear(struct roll_act *act);
 struct roll_error *roll_act_record(struct roll_act *act, const struct roll_release *release)
     ROLL_CHECKED;
 
+/* act_release.c: which release goes out. All NULL: with `after` in the plan the newest that the predecessor has proved, else a
+ * snapshot of HEAD; a snapshot is recorded. */
+struct roll_act_source {
+    const char *release, *ref, *version;
+    GPtrArray *artifacts;
+    bool allow_dirty;
+};
+struct roll_error *roll_act_decide_release(struct roll_act *act,
+                                           const struct roll_act_source *source,
+                                           char **ret_version) ROLL_CHECKED;
+
 /* The repository of the plan; ROLL_E_GIT and friends. Opened once. */
 struct roll_error *roll_act_git(struct roll_act *act) ROLL_CHECKED;
 

@@ -3,49 +3,9 @@
 
 struct context {
     struct roll_act_options act;
-    const char *release, *ref, *version;
-    GPtrArray *artifacts;
-    bool allow_dirty, include_new;
+    struct roll_act_source source;
+    bool include_new;
 };
-
-/* A snapshot is made and recorded first; the rollout then names it. */
-static struct roll_error *snapshot(struct roll_act *act, const struct context *context,
-                                   struct roll_release **ret_release)
-{
-    struct roll_release_options options = {
-        .ref = context->ref,
-        .version = context->version,
-        .artifacts = context->artifacts ? (const char *const *)context->artifacts->pdata : NULL,
-        .allow_dirty = context->allow_dirty,
-        .overrides = act->choice.overrides,
-    };
-
-    ROLL_TRY(roll_release_make(act->plan, act->app->ledger, act->loop, &options, ret_release));
-    for (char **note = (*ret_release)->notes; note && *note; note++)
-        roll_say(act->app, "note     %s", *note);
-    ROLL_TRY(roll_act_record(act, *ret_release));
-    return NULL;
-}
-
-/* Without --release: what the predecessor environment has proved, else a snapshot of HEAD (or of
- * --ref). */
-static struct roll_error *decide_release(struct roll_act *act, const struct context *context,
-                                         char **ret_version)
-{
-    roll_auto(release) struct roll_release *release = NULL;
-    const char *version = NULL;
-
-    if (context->release) {
-        ROLL_TRY(roll_version_argument(context->release, act->plan->service, &version));
-        *ret_version = g_strdup(version);
-        return NULL;
-    }
-    if (act->environment->after && !context->ref && !context->version && !context->artifacts)
-        return roll_choose_promoted(act->plan, act->environment, act->app->ledger, ret_version);
-    ROLL_TRY(snapshot(act, context, &release));
-    *ret_version = g_strdup(release->version);
-    return NULL;
-}
 
 static struct roll_error *choose(struct roll_act *act, struct roll_choice **ret_choice)
 {
@@ -53,7 +13,7 @@ static struct roll_error *choose(struct roll_act *act, struct roll_choice **ret_
     g_autofree char *version = NULL;
     struct roll_error *err;
 
-    ROLL_TRY(decide_release(act, context, &version));
+    ROLL_TRY(roll_act_decide_release(act, &context->source, &version));
     act->choice.release = version;
     /* A release that is in the ledger needs no repository. */
     roll_act_try_git(act);
@@ -84,15 +44,15 @@ static struct roll_error *run(struct roll_app *app, void *user, char **arguments
 }
 
 static const struct roll_option options[] = {
-    {"release", 0, ROLL_TEXT, offsetof(struct context, release), "VERSION",
+    {"release", 0, ROLL_TEXT, offsetof(struct context, source.release), "VERSION",
      "a release that is in the ledger"},
-    {"ref", 0, ROLL_TEXT, offsetof(struct context, ref), "REF",
+    {"ref", 0, ROLL_TEXT, offsetof(struct context, source.ref), "REF",
      "make the release from this commit, tag or branch"},
-    {"version", 0, ROLL_TEXT, offsetof(struct context, version), "VERSION",
+    {"version", 0, ROLL_TEXT, offsetof(struct context, source.version), "VERSION",
      "the version of a new release (default: from git)"},
-    {"artifact", 0, ROLL_TEXTS, offsetof(struct context, artifacts), "NAME=REF",
+    {"artifact", 0, ROLL_TEXTS, offsetof(struct context, source.artifacts), "NAME=REF",
      "an artifact, pinned: web=registry/image@sha256:…"},
-    {"allow-dirty", 0, ROLL_FLAG, offsetof(struct context, allow_dirty), NULL,
+    {"allow-dirty", 0, ROLL_FLAG, offsetof(struct context, source.allow_dirty), NULL,
      "release although the work tree has changes"},
     {"include-new", 0, ROLL_FLAG, offsetof(struct context, include_new), NULL,
      "targets that the plan has got since the release was made, too"},

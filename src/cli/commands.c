@@ -20,6 +20,8 @@
     C(mark) \
     C(hold) \
     C(unhold) \
+    C(run) \
+    C(schedule) \
     C(window) \
     C(ledger) \
     C(template) \

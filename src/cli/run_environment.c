@@ -1,0 +1,368 @@
+/* One pass over one environment: what waits is started when it may, what a schedule started and was
+ * interrupted goes on, what is due is requested. Several processes may do the same in the same
+ * second: the stream's compare-and-swap lets one of them through, and the others see the slot taken
+ * when they decide again. */
+#include "run.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "rollbook/calendar.h"
+#include "rollbook/fault.h"
+#include "rollbook/time.h"
+
+enum { STEPS_MAX = 10 }; /* of one schedule in one pass */
+
+struct pass {
+    struct roll_app *app;
+    const char *name; /* shop/prod */
+    json_t *done;
+    struct roll_act_options options;
+};
+
+/* What a slot asks for, while it is being chosen. */
+struct slot {
+    struct pass *pass;
+    const struct roll_plan_schedule *schedule;
+    const struct roll_slot_due *due;
+    char *key;
+    bool taken, needless;
+};
+
+/* ---- telling -------------------------------------------------------------------------------- */
+
+static void note(struct pass *pass, const char *did, const char *slot, int64_t rollout,
+                 const char *reason, int status)
+{
+    json_t *entry = json_pack("{s:s,s:s,s:s*,s:s*,s:i}", "environment", pass->name, "did", did,
+                              "slot", slot, "reason", reason, "exit", status);
+
+    if (rollout)
+        json_object_set_new(entry, "rollout", json_sprintf("%s#%" PRId64, pass->name, rollout));
+    json_array_append_new(pass->done, entry);
+    if (status == 0 && reason)
+        roll_say(pass->app, "%s: %s%s%s: %s", pass->name, slot ? slot : "", slot ? " " : "", did,
+                 reason);
+}
+
+/* An error is told where it belongs; it does not keep others from what is due. */
+static void note_error(struct pass *pass, const char *did, const char *slot, int64_t rollout,
+                       struct roll_error *err_take)
+{
+    note(pass, did, slot, rollout, err_take->message, roll_code_exit(err_take->code));
+    if (slot && !pass->app->json)
+        fprintf(pass->app->err.file, "%s: %s\n", pass->name, slot);
+    if (!pass->app->json)
+        roll_print_error(pass->app, err_take);
+    roll_error_free(err_take);
+}
+
+/* ---- passing a slot by ---------------------------------------------------------------------- */
+
+static struct roll_error *pass_by(struct pass *pass, const char *stream, const char *schedule,
+                                  int64_t at, const char *fate, const char *reason)
+{
+    g_autofree char *key = roll_slot_key(schedule, at);
+    g_autofree char *copy = g_strdup(fate);
+    const struct roll_slot_passed body = {.slot = key, .fate = copy};
+    const struct roll_draft draft = {
+        .stream = stream, .kind = ROLL_EVENT_slot_passed, .body = &body};
+    struct roll_expect expect = {.stream = stream};
+    struct roll_slot_row row;
+    struct roll_error *err;
+
+    ROLL_TRY(roll_ledger_head(pass->app->ledger, stream, &expect.head));
+    ROLL_TRY(roll_ledger_slot(pass->app->ledger, stream, schedule, at, &row));
+    if (row.there)
+        return NULL;
+    err = roll_ledger_append(pass->app->ledger, &pass->app->actor, 0, &expect, 1, &draft, 1, NULL,
+                             0, NULL);
+    if (roll_error_code(err) == ROLL_E_CONFLICT) { /* the caller looks again */
+        roll_error_free(err);
+        return NULL;
+    }
+    if (!err)
+        note(pass, fate, key, 0, reason, 0);
+    return err;
+}
+
+/* ---- choosing for a slot -------------------------------------------------------------------- */
+
+static struct roll_error *see_hold(void *user, const struct roll_environment_row *row)
+{
+    char **reason = user;
+
+    if (row->hold || row->hold_by_person)
+        *reason = g_strdup(row->hold_reason ? row->hold_reason : "by a rollback");
+    return NULL;
+}
+
+static struct roll_error *check_hold(const struct roll_act *act)
+{
+    g_autofree char *reason = NULL;
+    g_autofree char *next =
+        g_strdup_printf("{\"next\":[\"roll unhold %s\"]}", act->environment->name);
+
+    ROLL_TRY(roll_ledger_environments(act->app->ledger, act->stream, see_hold, &reason));
+    if (!reason)
+        return NULL;
+    return roll_error_detail(roll_error_new(ROLL_E_REFUSED,
+                                            "'%s' is on hold, schedules leave it alone: %s",
+                                            act->stream, reason),
+                             next);
+}
+
+/* After the choice: whatever is written from now on lies behind the head that it was decided on,
+ * and makes it a conflict. */
+static struct roll_error *check_taken(const struct roll_act *act, struct slot *slot)
+{
+    struct roll_slot_row row;
+
+    ROLL_TRY(
+        roll_ledger_slot(act->app->ledger, act->stream, slot->schedule->name, slot->due->at, &row));
+    slot->taken = row.there;
+    if (!row.there)
+        return NULL;
+    return row.rollout
+               ? roll_error_new(ROLL_E_NOTHING, "slot %s is taken by %s#%" PRId64, slot->key,
+                                act->stream, row.rollout)
+               : roll_error_new(ROLL_E_NOTHING, "slot %s has passed: %s", slot->key, row.fate);
+}
+
+static struct roll_error *choose_release(struct roll_act *act, struct slot *slot,
+                                         char **ret_version)
+{
+    const struct roll_act_source source = {0};
+
+    roll_act_try_git(act);
+    ROLL_TRY(roll_run_release(act->plan, act->environment, slot->schedule, act->app->ledger,
+                              act->git, ret_version));
+    if (*ret_version)
+        return NULL;
+    return roll_act_decide_release(act, &source, ret_version); /* a snapshot of HEAD */
+}
+
+static struct roll_error *choose(struct roll_act *act, struct roll_choice **ret_choice)
+{
+    struct slot *slot = act->user;
+    g_autofree char *version = NULL;
+    struct roll_choice *choice = NULL;
+
+    ROLL_TRY(check_hold(act));
+    ROLL_TRY(choose_release(act, slot, &version));
+    act->choice.release = version;
+    struct roll_error *err = roll_choose_out(act->plan, act->environment, act->app->ledger,
+                                             act->git, &act->choice, &choice);
+    act->choice.release = NULL;
+    if (!err || roll_error_code(err) == ROLL_E_CONFLICT || roll_error_code(err) == ROLL_E_NOTHING) {
+        struct roll_error *taken = check_taken(act, slot);
+        slot->needless = !taken && roll_error_code(err) == ROLL_E_NOTHING;
+        if (taken) {
+            roll_error_free(err);
+            err = taken;
+        }
+    }
+    if (!err)
+        err = check_hold(act);
+    if (err) {
+        roll_choice_free(choice);
+        return err;
+    }
+    choice->request.slot = g_strdup(slot->key);
+    choice->request.not_before = slot->due->at > roll_now_ms() ? slot->due->at : 0;
+    choice->request.expires = slot->due->expires;
+    choice->request.resume_within = act->environment->resume_within_ms;
+    *ret_choice = choice;
+    return NULL;
+}
+
+/* ---- driving -------------------------------------------------------------------------------- */
+
+/* What is driven reports for itself, except in JSON: there is one document, at the end. */
+static struct roll_error *quietly(struct roll_act *act,
+                                  struct roll_error *(*run)(struct roll_act *act))
+{
+    struct roll_app *app = act->app;
+    bool json = app->json, quiet = app->globals.quiet;
+
+    app->json = false;
+    app->globals.quiet = quiet || json;
+    struct roll_error *err = run(act);
+    app->json = json;
+    app->globals.quiet = quiet;
+    return err;
+}
+
+static struct roll_error *see_open(void *user, const struct roll_environment_row *row)
+{
+    *(int64_t *)user = row->last_rollout;
+    return NULL;
+}
+
+static struct roll_error *request(struct pass *pass, const struct roll_plan_schedule *schedule,
+                                  const struct roll_slot_due *due)
+{
+    struct roll_act act = {.app = pass->app,
+                           .options = &pass->options,
+                           .lane = ROLL_LANE_RELEASE,
+                           .verb = "out",
+                           .choose = choose};
+    g_autofree char *key = roll_slot_key(schedule->name, due->at);
+    g_autofree char *reason = g_strdup_printf("schedule %s", schedule->name);
+    struct slot slot = {.pass = pass, .schedule = schedule, .due = due, .key = key};
+    int64_t rollout = 0;
+    struct roll_error *err = roll_act_open(&act, pass->name);
+
+    act.user = &slot;
+    act.reason = reason;
+    (void)roll_fault("slot-due"); /* others may take it here */
+    if (!err)
+        err = quietly(&act, roll_act_run);
+    if (!err)
+        err = roll_ledger_environments(pass->app->ledger, act.stream, see_open, &rollout);
+    if (!err)
+        note(pass, "ran", key, rollout, NULL, pass->app->exit_status);
+    else if (slot.taken)
+        roll_say(pass->app, "%s: %s", pass->name, err->message);
+    else if (slot.needless) {
+        struct roll_error *later =
+            pass_by(pass, act.stream, schedule->name, due->at, "needless", err->message);
+        roll_error_free(err);
+        err = later;
+    } else {
+        note_error(pass, "left", key, 0, g_steal_pointer(&err));
+    }
+    if (slot.taken) {
+        roll_error_free(err);
+        err = NULL;
+    }
+    roll_act_clear(&act);
+    return err;
+}
+
+/* ---- schedules ------------------------------------------------------------------------------ */
+
+static struct roll_error *do_schedule(struct pass *pass, const char *stream,
+                                      const struct roll_plan_schedule *schedule)
+{
+    int64_t tried = 0;
+
+    for (int i = 0; i < STEPS_MAX; i++) {
+        struct roll_slot_due due;
+        ROLL_TRY(roll_run_due(pass->app, stream, schedule, roll_now_ms(), &due));
+        if (due.step == ROLL_SLOT_NOTHING || (due.step == ROLL_SLOT_REQUEST && due.at == tried))
+            return NULL;
+        if (due.step == ROLL_SLOT_REQUEST) {
+            tried = due.at; /* left for the next pass when it could not be requested */
+            ROLL_TRY(request(pass, schedule, &due));
+        } else if (due.step == ROLL_SLOT_SKIP) {
+            ROLL_TRY(pass_by(pass, stream, schedule->name, due.at, "skipped", "it was missed"));
+        } else {
+            ROLL_TRY(pass_by(pass, stream, schedule->name, due.at, "expired",
+                             "it was missed for too long"));
+        }
+    }
+    return NULL;
+}
+
+/* ---- what is open --------------------------------------------------------------------------- */
+
+/* Why a rollout that was interrupted stays for a person; NULL: it goes on. Owned. */
+static struct roll_error *why_not_resumed(const struct roll_plan_environment *environment,
+                                          const struct roll_run_view *view, char **ret_reason)
+{
+    int64_t now = roll_now_ms();
+    roll_auto(json) json_t *rules = roll_policy_timing(environment, ROLL_LANE_RELEASE, NULL);
+    struct roll_timing timing = {0};
+
+    *ret_reason = NULL;
+    if (view->held) {
+        *ret_reason = g_strdup("the environment is on hold");
+        return NULL;
+    }
+    if (now - view->open.began_at > environment->resume_within_ms) {
+        g_autoptr(GString) age = g_string_new(NULL);
+        roll_duration_write(environment->resume_within_ms, age);
+        *ret_reason = g_strdup_printf("it is older than resumeWithin (%s)", age->str);
+        return NULL;
+    }
+    ROLL_TRY(roll_timing_at(rules, now, &timing));
+    if (!timing.open)
+        *ret_reason = g_strdup(timing.why);
+    roll_timing_clear(&timing);
+    return NULL;
+}
+
+static struct roll_error *run_resume(struct roll_act *act)
+{
+    const struct roll_run_open *open = act->user;
+
+    return roll_act_resume(act, open->number);
+}
+
+static struct roll_error *resume(struct pass *pass, const struct roll_run_open *open)
+{
+    struct roll_act act = {.app = pass->app, .options = &pass->options, .verb = "resume"};
+    struct roll_error *err = roll_act_open(&act, pass->name);
+    struct roll_run_open copy = *open;
+
+    act.user = &copy;
+    if (!err)
+        err = quietly(&act, run_resume);
+    roll_act_clear(&act);
+    if (roll_error_code(err) == ROLL_E_CONFLICT) { /* another process was faster */
+        roll_say(pass->app, "%s: %s", pass->name, err->message);
+        roll_error_free(err);
+        return NULL;
+    }
+    if (err)
+        note_error(pass, "left", open->slot, open->number, err);
+    else
+        note(pass, open->pending ? "tried" : "resumed", open->slot, open->number, NULL,
+             pass->app->exit_status);
+    return NULL;
+}
+
+static struct roll_error *do_open(struct pass *pass,
+                                  const struct roll_plan_environment *environment,
+                                  const struct roll_run_view *view)
+{
+    const struct roll_run_open *open = &view->open;
+    g_autofree char *reason = NULL;
+
+    if (!open->number || open->driven)
+        return NULL;
+    if (open->pending)
+        return open->not_before <= roll_now_ms() ? resume(pass, open) : NULL;
+    if (!open->slot)
+        return NULL; /* a person's: theirs to go on with */
+    ROLL_TRY(why_not_resumed(environment, view, &reason));
+    if (!reason)
+        return resume(pass, open);
+    note(pass, "left", open->slot, open->number, reason, 0);
+    return NULL;
+}
+
+/* ---- the pass ------------------------------------------------------------------------------- */
+
+struct roll_error *roll_run_environment(struct roll_app *app, const char *name, json_t *done)
+{
+    roll_auto(plan) struct roll_plan *plan = NULL;
+    const struct roll_plan_environment *environment = NULL;
+    struct pass pass = {.app = app, .done = done, .options = {.yes = true}};
+    struct roll_run_view view = {0};
+
+    ROLL_TRY(roll_workspace_environment(app->workspace, name, &plan, &environment));
+    g_autofree char *stream = roll_stream_of(plan, environment);
+    pass.name = stream;
+    ROLL_TRY(roll_app_write_ledger(app));
+    ROLL_TRY(roll_run_look(app, plan, environment, roll_now_ms(), &view));
+    struct roll_error *err = view.work ? do_open(&pass, environment, &view) : NULL;
+    for (guint i = 0; !err && view.work && i < plan->schedule->len; i++) {
+        const struct roll_plan_schedule *schedule = plan->schedule->pdata[i];
+        if (strcmp(schedule->environment, environment->name) == 0)
+            err = do_schedule(&pass, stream, schedule);
+    }
+    roll_run_view_clear(&view);
+    return err;
+}

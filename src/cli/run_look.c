@@ -1,0 +1,191 @@
+/* What there is to do in an environment, from ledger and plan alone. */
+#include "run.h"
+
+#include <string.h>
+
+#include "rollbook/calendar.h"
+#include "rollbook/time.h"
+
+/* ---- schedules ------------------------------------------------------------------------------ */
+
+struct roll_error *roll_run_due(struct roll_app *app, const char *stream,
+                                const struct roll_plan_schedule *schedule, int64_t now_ms,
+                                struct roll_slot_due *ret_due)
+{
+    struct roll_slot_row last = {0};
+
+    if (app->ledger)
+        ROLL_TRY(roll_ledger_slot(app->ledger, stream, schedule->name, 0, &last));
+    return roll_error_wrap(roll_slot_next(schedule, now_ms, last.at, ret_due), "schedule '%s'",
+                           schedule->name);
+}
+
+static struct roll_error *check_quarantine(const struct roll_plan *plan,
+                                           const struct roll_plan_environment *environment,
+                                           struct roll_ledger *ledger, struct roll_git *git,
+                                           const char *version)
+{
+    g_autofree char *stream = roll_stream_of(plan, environment);
+    g_autofree char *reason = NULL, *next = NULL;
+
+    ROLL_TRY(roll_release_quarantined(ledger, stream, git, version, &reason));
+    if (!reason)
+        return NULL;
+    next = g_strdup_printf(
+        "{\"next\":[\"roll mark VERSION bad --fixed-by COMMIT\",\"roll out %s --release %s\"]}",
+        environment->name, version);
+    return roll_error_detail(
+        roll_error_new(ROLL_E_REFUSED, "schedules leave %s alone: %s", version, reason), next);
+}
+
+struct roll_error *roll_run_release(const struct roll_plan *plan,
+                                    const struct roll_plan_environment *environment,
+                                    const struct roll_plan_schedule *schedule,
+                                    struct roll_ledger *ledger, struct roll_git *git,
+                                    char **ret_version)
+{
+    const char *release = schedule->release;
+    g_autofree char *version = NULL;
+
+    if (release && g_str_has_prefix(release, "latest:")) {
+        return roll_choose_latest(plan, environment, release + strlen("latest:"), ledger, git,
+                                  ret_version);
+    } else if (release) {
+        const char *bare = NULL;
+        ROLL_TRY(roll_version_argument(release, plan->service, &bare));
+        version = g_strdup(bare);
+    } else if (environment->after) {
+        ROLL_TRY(roll_choose_promoted(plan, environment, ledger, &version));
+    }
+    if (version)
+        ROLL_TRY(check_quarantine(plan, environment, ledger, git, version));
+    *ret_version = g_steal_pointer(&version);
+    return NULL;
+}
+
+/* ---- an open rollout ------------------------------------------------------------------------ */
+
+static struct roll_error *see_environment(void *user, const struct roll_environment_row *row)
+{
+    struct roll_run_view *view = user;
+
+    view->held = row->hold || row->hold_by_person;
+    view->hold_reason = g_strdup(row->hold_reason);
+    view->open.number = row->open_rollout;
+    return NULL;
+}
+
+struct claim {
+    char *host, *state;
+    int64_t until, requested_at;
+    bool claimed, detached;
+};
+
+static struct roll_error *see_claim(void *user, const struct roll_rollout_row *row)
+{
+    struct claim *claim = user;
+
+    *claim = (struct claim){.host = g_strdup(row->host),
+                            .state = g_strdup(row->state),
+                            .until = row->claim_until,
+                            .requested_at = row->requested_at,
+                            .claimed = row->driver != NULL,
+                            .detached = row->detached};
+    return NULL;
+}
+
+/* As the driver tells it: here the lock says whether the process lives, elsewhere only its claim
+ * does. */
+static struct roll_error *is_driven(struct roll_app *app, const char *stream, int64_t number,
+                                    const struct claim *claim, int64_t now_ms, bool *ret_driven)
+{
+    roll_auto(lock) struct roll_lock *lock = NULL;
+    g_autofree char *here =
+        g_strdup_printf("%s:%.8s", g_get_host_name(), roll_ledger_replica(app->ledger));
+
+    ROLL_TRY(roll_ledger_lock(app->ledger, stream, number, &lock));
+    *ret_driven = !lock || (claim->host && strcmp(claim->host, here) != 0 && !claim->detached &&
+                            claim->until > now_ms);
+    return NULL;
+}
+
+static struct roll_error *look_at_open(struct roll_app *app, const char *stream, int64_t now_ms,
+                                       struct roll_run_open *open)
+{
+    struct roll_rollout_query query = {.stream = stream, .number = open->number, .limit = 1};
+    roll_auto(event) struct roll_event *event = NULL;
+    const struct roll_rollout_requested *body;
+    struct claim claim = {0};
+    struct roll_error *err;
+
+    ROLL_TRY(roll_ledger_event(app->ledger, stream, open->number, &event));
+    body = roll_event_body(event, rollout_requested);
+    ROLL_TRY(roll_ledger_rollouts(app->ledger, &query, see_claim, &claim));
+    err = is_driven(app, stream, open->number, &claim, now_ms, &open->driven);
+    open->slot = g_strdup(body ? body->slot : NULL);
+    open->not_before = body ? body->not_before : 0;
+    open->resume_within_ms = body ? body->resume_within : 0;
+    open->began_at = MAX(claim.requested_at, open->not_before);
+    open->state = g_steal_pointer(&claim.state);
+    open->pending = !claim.claimed;
+    g_free(claim.host);
+    return err;
+}
+
+/* ---- all ------------------------------------------------------------------------------------ */
+
+void roll_run_view_clear(struct roll_run_view *view)
+{
+    g_free(view->hold_reason);
+    g_free(view->open.slot);
+    g_free(view->open.state);
+    *view = (struct roll_run_view){0};
+}
+
+/* Of an open rollout: one that waits may start, one that a schedule started may go on. */
+static bool open_is_work(const struct roll_run_view *view, int64_t now_ms)
+{
+    const struct roll_run_open *open = &view->open;
+
+    if (!open->number || open->driven)
+        return false;
+    return open->pending ? open->not_before <= now_ms : open->slot != NULL && !view->held;
+}
+
+static struct roll_error *look(struct roll_app *app, const struct roll_plan *plan,
+                               const char *stream, const char *environment, int64_t now_ms,
+                               struct roll_run_view *view)
+{
+    if (app->ledger)
+        ROLL_TRY(roll_ledger_environments(app->ledger, stream, see_environment, view));
+    if (view->open.number)
+        ROLL_TRY(look_at_open(app, stream, now_ms, &view->open));
+    if (view->open.pending && view->open.not_before > now_ms)
+        view->wake = view->open.not_before;
+    view->work = open_is_work(view, now_ms);
+    for (guint i = 0; i < plan->schedule->len; i++) {
+        const struct roll_plan_schedule *schedule = plan->schedule->pdata[i];
+        struct roll_slot_due due;
+        if (strcmp(schedule->environment, environment) != 0)
+            continue;
+        ROLL_TRY(roll_run_due(app, stream, schedule, now_ms, &due));
+        view->work = view->work || due.step != ROLL_SLOT_NOTHING;
+        view->wake = MIN(view->wake, due.wake);
+    }
+    return NULL;
+}
+
+struct roll_error *roll_run_look(struct roll_app *app, const struct roll_plan *plan,
+                                 const struct roll_plan_environment *environment, int64_t now_ms,
+                                 struct roll_run_view *ret_view)
+{
+    g_autofree char *stream = roll_stream_of(plan, environment);
+    struct roll_run_view view = {.wake = ROLL_NEVER};
+    struct roll_error *err = look(app, plan, stream, environment->name, now_ms, &view);
+
+    if (err)
+        roll_run_view_clear(&view);
+    else
+        *ret_view = view;
+    return err;
+}
