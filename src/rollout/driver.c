@@ -211,11 +211,21 @@ void roll_send_away(struct roll_send *send)
     send->driver->puts_away++;
 }
 
-static void count_put(struct roll_send *send, enum roll_arm_outcome outcome)
+/* What is found by name may be another's: a stack has one name for all releases. */
+static bool is_there(const struct roll_send *send, const struct roll_arm_reply *reply)
+{
+    return reply->outcome == ROLL_ARM_OK &&
+           (send->kind != ROLL_ACTION_GET ||
+            (reply->correlation_id &&
+             g_ascii_strcasecmp(reply->correlation_id, send->correlation_id) == 0));
+}
+
+static void count_put(struct roll_send *send, const struct roll_arm_reply *reply)
 {
     struct roll_driver *driver = send->driver;
+    enum roll_arm_outcome outcome = reply->outcome;
 
-    if (outcome == ROLL_ARM_OK && send->rollout == own_number(driver))
+    if (is_there(send, reply) && send->rollout == own_number(driver))
         driver->reached = true;
     if (send->kind != ROLL_ACTION_PUT)
         return;
@@ -271,7 +281,8 @@ static void say_wait(struct roll_send *send, const struct roll_arm_reply *reply)
 {
     if (reply->outcome == ROLL_ARM_THROTTLED)
         roll_driver_notice(send->driver, "ARM asks to slow down (429); waiting as it says");
-    else if (reply->outcome == ROLL_ARM_BUSY && send->kind == ROLL_ACTION_PUT)
+    else if (reply->outcome == ROLL_ARM_BUSY && send->kind == ROLL_ACTION_PUT &&
+             reply->status != 0) /* 0: said where it was made */
         roll_driver_notice_once(
             send->driver,
             g_strdup_printf("%s: another operation is in the way; waiting for it (%s)",
@@ -310,7 +321,7 @@ void roll_send_reply(struct roll_send *send, const struct roll_arm_reply *reply,
     if (reply->server_date_ms > 0)
         send->driver->ahead_ms = reply->server_date_ms - roll_now_ms();
     keep_poll_url(send, reply);
-    count_put(send, reply->outcome);
+    count_put(send, reply);
     note_silence(send->driver, reply);
     say_wait(send, reply);
     finish(send, &seen);

@@ -159,6 +159,10 @@ static void name_failed(const json_t *body, GString *text)
 
 static void held_end(struct held *held)
 {
+    struct roll_send *send = held->put->send;
+
+    roll_driver_notice_once(
+        send->driver, g_strdup_printf("%s: waiting: %s", send->target->name, held->text->str));
     refuse(held->put, ROLL_ARM_BUSY, "DeploymentStackInNonTerminalState", held->text->str);
     g_string_free(held->text, TRUE);
     g_free(held);
@@ -398,7 +402,7 @@ static void stack_cancel(struct roll_send *send, const struct roll_action *actio
                         send->name, send->target->name);
 
     (void)action;
-    roll_driver_notice(send->driver, text);
+    roll_driver_notice_once(send->driver, g_strdup(text));
     roll_send_refuse_later(send, "StackCannotBeCancelled",
                            roll_error_new(ROLL_E_INVALID, "ARM has no cancel for a stack"));
 }
