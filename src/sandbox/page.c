@@ -17,8 +17,7 @@ static int compare_names(const void *left, const void *right)
 char *sandbox_page_next(const struct sandbox_request *request, const char *token)
 {
     guint count;
-    g_autofree const char **names =
-        (const char **)g_hash_table_get_keys_as_array(request->query, &count);
+    g_autofree gpointer *names = g_hash_table_get_keys_as_array(request->query, &count);
     GString *url = g_string_new(request->base_url);
     qsort(names, count, sizeof(*names), compare_names);
     g_string_append_printf(url, "%s?", request->path);
