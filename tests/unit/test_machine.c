@@ -694,6 +694,114 @@ START_TEST(test_machine__a_fixed_name_was_used_before)
 }
 END_TEST
 
+/* ARM's DeploymentActive: what runs under the name that the plan fixes is waited for. */
+START_TEST(test_machine__another_deployment_of_a_fixed_name_is_waited_for)
+{
+    struct world world;
+    struct roll_order_target *target;
+
+    world_init(&world, order_new("weu"));
+    target = g_ptr_array_index(world.order->targets, 0);
+    target->deployment_name = g_strdup("main");
+    begin(&world);
+    reply(&world, ROLL_ACTION_PUT, "weu", NOT(BUSY, .code = "DeploymentActive"));
+    for (int i = 0; i < 20; i++) {
+        reply(&world, ROLL_ACTION_GET, "weu",
+              OTHERS(.state = "Running", .correlation_id = "the portal", .retry_after_ms = 15000));
+        pass(&world, 15000);
+    }
+    reply(&world, ROLL_ACTION_GET, "weu",
+          OTHERS(.state = "Succeeded", .correlation_id = "the portal"));
+    expect_waiting(&world, "PUT weu");
+    world_clear(&world);
+}
+END_TEST
+
+START_TEST(test_machine__another_deployment_is_not_waited_for_without_end)
+{
+    struct world world;
+    struct roll_order_target *target;
+
+    world_init(&world, order_new("weu"));
+    target = g_ptr_array_index(world.order->targets, 0);
+    target->deployment_name = g_strdup("main");
+    begin(&world);
+    reply(&world, ROLL_ACTION_PUT, "weu", NOT(BUSY, .code = "DeploymentActive"));
+    for (int i = 0; i < 41; i++) {
+        reply(&world, ROLL_ACTION_GET, "weu",
+              OTHERS(.state = "Running", .correlation_id = "the portal", .retry_after_ms = 15000));
+        pass(&world, 15000);
+        if (world.n_asked == 0)
+            break;
+    }
+    g_autofree char *text = history(&world, 3);
+    ck_assert_msg(strstr(text, "ended:weu:0:conflict:last failed"), "%s", text);
+    world_clear(&world);
+}
+END_TEST
+
+/* A no that the driver lifts: the same request, without a look in between, for ten minutes. */
+START_TEST(test_machine__what_is_being_lifted_is_asked_again)
+{
+    struct world world;
+
+    start(&world, "weu");
+    for (int i = 0; i < 59; i++) {
+        reply(&world, ROLL_ACTION_PUT, "weu",
+              NOT(LATER, .code = "AuthorizationFailed", .retry_after_ms = 10000));
+        expect_waiting(&world, "");
+        pass(&world, 10000);
+        expect_waiting(&world, "PUT weu");
+    }
+    reply(&world, ROLL_ACTION_PUT, "weu", OK(.state = "Accepted"));
+    expect_waiting(&world, "POLL weu");
+    world_clear(&world);
+}
+END_TEST
+
+START_TEST(test_machine__what_is_not_lifted_in_ten_minutes_is_refused)
+{
+    struct world world;
+
+    start(&world, "weu");
+    for (int i = 0; i < 61 && !world.done.kind; i++) {
+        reply(&world, ROLL_ACTION_PUT, "weu",
+              NOT(LATER, .code = "AuthorizationFailed", .message = "no", .retry_after_ms = 10000));
+        if (world.n_asked == 0)
+            pass(&world, 10000);
+        if (world.n_asked == 0)
+            break;
+    }
+    ck_assert_int_ge(world.boot, 600000);
+    const struct roll_event *last = g_ptr_array_index(world.events, world.events->len - 2);
+    const struct roll_step_ended *end = roll_event_body(last, step_ended);
+    ck_assert_ptr_nonnull(end);
+    ck_assert_str_eq(end->outcome, "refused");
+    ck_assert_str_eq(end->code, "AuthorizationFailed");
+    ck_assert_str_eq(end->message, "no");
+    world_clear(&world);
+}
+END_TEST
+
+/* Reading may be forbidden for as long. */
+START_TEST(test_machine__looks_wait_for_access_too)
+{
+    struct world world;
+
+    start(&world, "weu");
+    reply(&world, ROLL_ACTION_PUT, "weu", NOT(LOST));
+    for (int i = 0; i < 30; i++) {
+        reply(&world, ROLL_ACTION_GET, "weu",
+              NOT(LATER, .code = "AuthorizationFailed", .retry_after_ms = 15000));
+        pass(&world, 15000);
+    }
+    reply(&world, ROLL_ACTION_GET, "weu", OK(.state = "Running"));
+    pass(&world, 2000);
+    expect_waiting(&world, "POLL weu");
+    world_clear(&world);
+}
+END_TEST
+
 START_TEST(test_machine__lost_five_times_and_never_seen_is_absent)
 {
     struct world world;
@@ -1432,6 +1540,11 @@ int main(void)
     tcase_add_test(tests, test_machine__a_rollout_of_one_target);
     tcase_add_test(tests, test_machine__a_lost_reply_is_followed_by_a_look_never_by_a_blind_repeat);
     tcase_add_test(tests, test_machine__a_put_waits_for_a_renewal_when_the_last_append_is_old);
+    tcase_add_test(tests, test_machine__another_deployment_of_a_fixed_name_is_waited_for);
+    tcase_add_test(tests, test_machine__another_deployment_is_not_waited_for_without_end);
+    tcase_add_test(tests, test_machine__what_is_being_lifted_is_asked_again);
+    tcase_add_test(tests, test_machine__what_is_not_lifted_in_ten_minutes_is_refused);
+    tcase_add_test(tests, test_machine__looks_wait_for_access_too);
     tcase_add_test(tests, test_machine__whoever_resumes_looks_first);
     tcase_add_test(tests, test_machine__a_standing_claim_refuses_without_a_word);
     tcase_add_test(tests, test_machine__settling_records_and_leaves_what_runs_open);
