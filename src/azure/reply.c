@@ -191,6 +191,8 @@ static enum roll_arm_outcome outcome_of_status(const struct arm_answer *answer, 
         return answer->code || rule == ARM_THERE ? ROLL_ARM_NOT_FOUND : ROLL_ARM_LOST;
     if (status == 429)
         return ROLL_ARM_THROTTLED;
+    if (status == 501 || status == 505)
+        return ROLL_ARM_REFUSED; /* nobody took it, and nobody will */
     if (status == 408 || status >= 500)
         return ROLL_ARM_LOST;
     return ROLL_ARM_REFUSED;
