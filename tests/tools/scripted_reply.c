@@ -7,6 +7,22 @@
 
 /* ---- replies -------------------------------------------------------------------------------- */
 
+/* Of the newest request that had it. */
+static void append_last(const struct connection *connection, const char *name, GString *out)
+{
+    struct scripted_server *server = connection->server;
+
+    g_mutex_lock(&server->lock);
+    for (guint i = server->requests->len; i-- > 0;) {
+        const char *value = scripted_request_header(g_ptr_array_index(server->requests, i), name);
+        if (value) {
+            g_string_append(out, value);
+            break;
+        }
+    }
+    g_mutex_unlock(&server->lock);
+}
+
 static void append_variable(const struct connection *connection, const struct script_expect *expect,
                             const struct scripted_request *request, const char *name, GString *out)
 {
@@ -23,6 +39,8 @@ static void append_variable(const struct connection *connection, const struct sc
     } else if (g_str_has_prefix(name, "header:")) {
         const char *value = scripted_request_header(request, name + 7);
         g_string_append(out, value ? value : "");
+    } else if (g_str_has_prefix(name, "last:")) {
+        append_last(connection, name + 5, out);
     } else if (g_str_has_prefix(name, "match:") && expect->regex) {
         g_autoptr(GMatchInfo) match = NULL;
         g_regex_match(expect->regex, request->target, 0, &match);
