@@ -51,6 +51,9 @@ struct roll_error *roll_sync_push(struct roll_sync *sync, struct roll_ledger *le
  * ledger goes on in its side streams, and the append that met it is a ROLL_E_CONFLICT: decide again. Ends with roll_sync_free. */
 void roll_sync_attach(struct roll_sync *sync, struct roll_ledger *ledger, bool may_go_aside);
 
+/* The last pull was refused to a SAS, which may be good for writing all the same. */
+bool roll_sync_only_writes(const struct roll_sync *sync);
+
 /* Compares the ledger's heads with the store's: a line for each stream that differs, owned; NULL when all are equal. */
 struct roll_error *roll_sync_compare(struct roll_sync *sync, struct roll_ledger *ledger, char **ret_differences) ROLL_CHECKED;
 

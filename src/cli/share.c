@@ -68,6 +68,13 @@ struct roll_error *roll_app_share(struct roll_app *app)
 {
     struct roll_error *err = roll_app_exchange(app, NULL);
 
+    if (err && app->sync && roll_sync_only_writes(app->sync)) {
+        fprintf(app->err.file,
+                "this SAS does not let us read the shared ledger: going on with what is "
+                "known here\n");
+        roll_error_free(err);
+        err = NULL;
+    }
     if (err && app->emergency) {
         roll_app_say_aside(app, innermost(err));
         roll_error_free(err);

@@ -81,6 +81,7 @@ static struct roll_error *list_page(struct roll_sync *sync, const char *prefix, 
         return roll_error_detail(
             roll_error_new(ROLL_E_NOT_FOUND, "the shared store's container is not there"),
             "{\"next\":[\"roll ledger init-store\"]}");
+    sync->only_writes = sync->sas && answer->outcome == ROLL_STORAGE_FORBIDDEN;
     if (answer->outcome != ROLL_STORAGE_OK)
         return sync_failed(answer, "listing it");
     g_clear_pointer(marker, g_free);

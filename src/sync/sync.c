@@ -30,6 +30,7 @@ static struct roll_error *open_storage(struct roll_sync *sync, const struct roll
         options.key = sync->secret = secret_of("ARM_ACCESS_KEY");
     if (!store->token && !sync->secret)
         options.sas = sync->secret = secret_of("ARM_SAS_TOKEN");
+    sync->sas = options.sas != NULL;
     if (!sync->secret) {
         ROLL_TRY(
             roll_credential_new(sync->loop, sync->cloud, store->tenant, NULL, &sync->credential));
@@ -72,6 +73,11 @@ void roll_sync_free(struct roll_sync *sync)
     g_ptr_array_unref(sync->answers);
     g_free(sync->prefix);
     g_free(sync);
+}
+
+bool roll_sync_only_writes(const struct roll_sync *sync)
+{
+    return sync->only_writes;
 }
 
 struct roll_sync_report roll_sync_report(const struct roll_sync *sync)

@@ -10,12 +10,14 @@ struct roll_sync {
     struct roll_cloud *cloud;
     struct roll_credential *credential; /* or NULL */
     struct roll_secret *secret;         /* key or SAS, or NULL */
+    bool sas;                           /* it is a SAS */
     struct roll_storage *storage;
     char *prefix;
     int64_t give_up_at;         /* boot ms of a hurry, 0: none */
     GPtrArray *answers;         /* that were given up: they may come still */
     struct roll_ledger *ledger; /* attached, or NULL */
     bool may_go_aside;
+    bool only_writes;
     struct roll_publisher publisher;
     struct roll_sync_report report;
 };
