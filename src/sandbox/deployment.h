@@ -226,8 +226,11 @@ char *sandbox_duration(int64_t ms);
 
 /* ---- handlers ---- */
 
-/* Reads a request for a deployment (PUT, validate, whatIf). ret_body: new reference or NULL; a
- * refusal is in reply and leaves ret_made empty. */
+/* The id that the request's path names. Owned by the caller. */
+char *sandbox_deployment_id(const struct sandbox_request *request);
+
+/* Reads a request for a deployment (PUT, validate, whatIf; deployment_request.c). ret_body: new
+ * reference or NULL; a refusal is in reply and leaves ret_made empty. */
 struct roll_error *sandbox_request_deployment(struct sandbox_server *server,
                                               struct sandbox_request *request,
                                               struct sandbox_reply *reply, json_t **ret_body,

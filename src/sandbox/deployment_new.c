@@ -85,7 +85,8 @@ static bool check_built(const json_t *properties, struct sandbox_reply *reply)
     static const char *const missing[] = {"templateLink", "parametersLink", "externalInputs",
                                           "extensionConfigs", NULL};
     for (int i = 0; missing[i]; i++) {
-        if (!is_set(properties, missing[i]))
+        /* A link is done with when the template was found. */
+        if (!is_set(properties, missing[i]) || (i == 0 && is_set(properties, "template")))
             continue;
         sandbox_reply_error(reply, 501, "NotImplemented",
                             "The sandbox does not implement 'properties.%s'.", missing[i]);
@@ -231,7 +232,7 @@ static json_t *show_extra(const struct sandbox_run *run, const json_t *body)
     json_t *extra = json_object();
     json_object_set_new(extra, "providers", show_providers(resources));
     json_object_set_new(extra, "dependencies", show_dependencies(run->run, resources));
-    static const char *const echoed[] = {"debugSetting", "validationLevel", NULL};
+    static const char *const echoed[] = {"debugSetting", "validationLevel", "templateLink", NULL};
     for (int i = 0; echoed[i]; i++) {
         json_t *value = roll_json_get_nocase(properties, echoed[i]);
         if (value && !json_is_null(value))

@@ -6,7 +6,6 @@
 #include "sandbox/deployment.h"
 #include "sandbox/faults.h"
 #include "sandbox/list.h"
-#include "sandbox/slice.h"
 #include "sandbox/store.h"
 
 #define PAGE 200
@@ -17,7 +16,7 @@ static void not_found(const struct sandbox_request *request, struct sandbox_repl
                         request->name);
 }
 
-static char *deployment_id(const struct sandbox_request *request)
+char *sandbox_deployment_id(const struct sandbox_request *request)
 {
     return g_strdup_printf("%s/providers/Microsoft.Resources/deployments/%s", request->scope.id,
                            request->name);
@@ -29,7 +28,7 @@ static struct roll_error *find(struct sandbox_server *server, struct sandbox_req
                                struct sandbox_deployment **ret_deployment)
 {
     bool there;
-    g_autofree char *id = deployment_id(request);
+    g_autofree char *id = sandbox_deployment_id(request);
     *ret_deployment = NULL;
     ROLL_TRY(sandbox_group_require(server, &request->scope, reply, &there));
     if (!there && reply->status == 404)
@@ -98,59 +97,6 @@ static struct roll_error *accept(struct sandbox_server *server, struct sandbox_r
     return sandbox_life_begin(server, deployment, request->now_ms);
 }
 
-/* What ARM does before it looks closer, for a deployment, validate and what-if: are the providers
- * registered; is the history to be trimmed (REST reference 8.3). */
-static struct roll_error *preflight(struct sandbox_server *server,
-                                    const struct sandbox_request *request,
-                                    struct sandbox_reply *reply, struct sandbox_new *made)
-{
-    bool registered, full;
-    const json_t *resources = roll_template_run_resources(made->run->run);
-    ROLL_TRY(sandbox_registration_check(server, request->scope.subscription, resources,
-                                        request->now_ms, reply, &registered));
-    if (registered)
-        return sandbox_history_groom(server, made->deployment, &full);
-    sandbox_new_clear(made);
-    return NULL;
-}
-
-struct roll_error *sandbox_request_deployment(struct sandbox_server *server,
-                                              struct sandbox_request *request,
-                                              struct sandbox_reply *reply, json_t **ret_body,
-                                              struct sandbox_new *ret_made)
-{
-    bool there;
-    json_t *body = NULL;
-    GString *strict = NULL;
-    *ret_body = NULL;
-    *ret_made = (struct sandbox_new){0};
-    g_autofree char *id = deployment_id(request);
-    if (!sandbox_request_json(request, reply, &body, &strict))
-        return NULL;
-    static const char *const path[] = {"properties", "template", NULL};
-    size_t size = 0;
-    const char *text = sandbox_slice(strict->str, path, &size);
-    struct roll_error *err = sandbox_group_require(server, &request->scope, reply, &there);
-    if (!err && there)
-        err = sandbox_deployment_make(server, id, body, text, size, request->correlation_id,
-                                      request->now_ms, reply, ret_made);
-    if (!err && ret_made->deployment)
-        err = sandbox_deployment_expand(ret_made, reply);
-    bool good = true;
-    if (!err && ret_made->deployment)
-        err = sandbox_preflight(server, ret_made, reply, &good);
-    if (!err && ret_made->deployment && good)
-        err = sandbox_on_error_read(server, ret_made->deployment,
-                                    roll_json_get_nocase(body, "properties"), reply, &good);
-    if (!good)
-        sandbox_new_clear(ret_made);
-    if (!err && ret_made->deployment)
-        err = preflight(server, request, reply, ret_made);
-    g_string_free(strict, TRUE);
-    *ret_body = body;
-    return err;
-}
-
 struct roll_error *sandbox_deployment_put(struct sandbox_server *server,
                                           struct sandbox_request *request,
                                           struct sandbox_reply *reply)
@@ -158,7 +104,7 @@ struct roll_error *sandbox_deployment_put(struct sandbox_server *server,
     roll_auto(sandbox_deployment) struct sandbox_deployment *known = NULL;
     roll_auto(json) json_t *body = NULL;
     struct sandbox_new made;
-    g_autofree char *id = deployment_id(request);
+    g_autofree char *id = sandbox_deployment_id(request);
     struct roll_error *err = sandbox_request_deployment(server, request, reply, &body, &made);
     if (!err && made.deployment)
         err = sandbox_deployment_find(server, id, &known);

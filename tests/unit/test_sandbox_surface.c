@@ -341,6 +341,49 @@ START_TEST(test_sandbox_surface__foresees_what_has_no_effect)
 }
 END_TEST
 
+START_TEST(test_sandbox_surface__refuses_complete_mode_of_nested_deployments)
+{
+    start();
+    expect_error(&peer, 400, "InvalidTemplate", "PUT", DEPLOYMENT "d1" API,
+                 BODY("{\"type\":\"Microsoft.Resources/deployments\",\"apiVersion\":\"2022-09-01\","
+                      "\"name\":\"inner\",\"properties\":{\"mode\":\"Complete\",\"template\":{"
+                      "\"$schema\":\"https://schema.management.azure.com/schemas/2019-04-01/"
+                      "deploymentTemplate.json#\",\"contentVersion\":\"1.0.0.0\",\"resources\":[]"
+                      "}}}"));
+}
+END_TEST
+
+/* ---- template specs ---- */
+
+#define SPEC GROUP "/providers/Microsoft.Resources/templateSpecs/web"
+#define LINK(link) "{\"properties\":{\"mode\":\"Incremental\",\"templateLink\":" link "}}"
+
+START_TEST(test_sandbox_surface__deploys_a_template_spec)
+{
+    static const char version[] =
+        "{\"location\":\"westeurope\",\"properties\":{\"mainTemplate\":{\"$schema\":\"https://"
+        "schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#\","
+        "\"contentVersion\":\"1.0.0.0\",\"resources\":[" WIDGET("one", "1") "]}}}";
+    start();
+    expect_only(&peer, 201, "PUT", SPEC API, "{\"location\":\"westeurope\",\"properties\":{}}");
+    expect_only(&peer, 201, "PUT", SPEC "/versions/v1" API, version);
+    struct answer answer =
+        expect(&peer, 201, "PUT", DEPLOYMENT "d1" API, LINK("{\"id\":\"" SPEC "/versions/v1\"}"));
+    ck_assert_str_eq(text_of(answer.json, "properties.templateLink.id"), SPEC "/versions/v1");
+    answer_clear(&answer);
+    expect_only(&peer, 200, "GET", WIDGETS "one" API, NULL);
+    expect_text("POST", DEPLOYMENT "d1/exportTemplate" API, "", "template.resources.0.name", "one");
+    expect_error(&peer, 404, "ResourceNotFound", "PUT", DEPLOYMENT "d2" API,
+                 LINK("{\"id\":\"" SPEC "/versions/v2\"}"));
+    expect_error(&peer, 400, "InvalidTemplate", "PUT", DEPLOYMENT "d2" API,
+                 LINK("{\"id\":\"" SPEC "/versions/v1\",\"relativePath\":\"other.json\"}"));
+    expect_error(&peer, 501, "NotImplemented", "PUT", DEPLOYMENT "d2" API,
+                 LINK("{\"uri\":\"https://example.com/main.json\"}"));
+    expect_error(&peer, 400, "InvalidRequestContent", "PUT", DEPLOYMENT "d2" API,
+                 BODY_IN("Incremental", "\"templateLink\":{\"id\":\"x\"},", ""));
+}
+END_TEST
+
 /* ---- the activity log ---- */
 
 #define LOG                                                                                        \
@@ -551,6 +594,8 @@ static Suite *make_suite(void)
     tcase_add_test(tcase, test_sandbox_surface__refuses_what_providers_refuse);
     tcase_add_test(tcase, test_sandbox_surface__names_the_versions_that_deployments_have);
     tcase_add_test(tcase, test_sandbox_surface__foresees_what_has_no_effect);
+    tcase_add_test(tcase, test_sandbox_surface__refuses_complete_mode_of_nested_deployments);
+    tcase_add_test(tcase, test_sandbox_surface__deploys_a_template_spec);
     tcase_add_test(tcase, test_sandbox_surface__logs_who_did_what);
     tcase_add_test(tcase, test_sandbox_surface__refuses_other_forms_of_the_logs_filter);
     tcase_add_test(tcase, test_sandbox_surface__goes_on_after_being_killed);
