@@ -51,9 +51,13 @@ void roll_credential_prefetch(struct roll_credential *credential);
 typedef void (*roll_token_fn)(void *user, const struct roll_secret *token, const struct roll_error *err);
 void roll_credential_token(struct roll_credential *credential, const char *audience, roll_token_fn fn, void *user);
 /* Who the token says that we are, once there is one; NULL before, and when it is no JWT. Words with one blank between:
- * the user's name (`alice@contoso.com`) or `app:APPLICATION-ID`, then `oid:OBJECT-ID`, then `tenant:TENANT-ID`, as far as the token
- * has them. A sandbox: `sandbox-developer`. Borrowed. */
+ * the user's name (`alice@contoso.com`) or `app:APPLICATION-ID`, then `oid:OBJECT-ID`, `tenant:TENANT-ID` and, of a person,
+ * `client:APPLICATION-ID` of the program that signed in, as far as the token has them. A sandbox: `sandbox-developer`. Borrowed. */
 const char *roll_credential_actor(const struct roll_credential *credential);
+
+/* The ids of the groups that the token names, NULL-terminated; NULL when it leaves them open (then membership is unknown, which is
+ * not the same as in none). Borrowed. */
+const char *const *roll_credential_groups(const struct roll_credential *credential);
 
 /* Which way gave the token ("environment", …; "sandbox"), NULL before; static. And what those before it in the chain lacked, of the
  * last fetch of ARM's token: "workload-identity: AZURE_FEDERATED_TOKEN_FILE is not set", …; new, NULL-terminated. */

@@ -22,6 +22,10 @@ ROLL_AUTO_DEFINE(loop, struct roll_loop, roll_loop_free)
 struct roll_error *roll_loop_run(struct roll_loop *loop) ROLL_CHECKED;
 void roll_loop_stop(struct roll_loop *loop);
 
+/* Lets what was asked for begin (a name is looked up, a connection made) without waiting and without callbacks: for requests that
+ * are to be under way while the caller does something else. */
+void roll_loop_start(struct roll_loop *loop);
+
 /* ---- timers, descriptors, signals, children ------------------------------------------------- */
 
 typedef void (*roll_loop_fn)(void *user);

@@ -40,6 +40,7 @@ const char *roll_gate_name(enum roll_gate gate);
 struct roll_requester {
     const struct roll_actor *actor;
     bool sandbox;
+    const char *const *groups;    /* that the token names, NULL-terminated; NULL: it leaves them open */
     const char *const *overrides; /* KIND or KIND:NAME, NULL-terminated, or NULL */
     const char *reason;           /* or NULL */
     int64_t at_ms;                /* when: for windows and freezes */

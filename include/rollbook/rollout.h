@@ -226,6 +226,8 @@ ROLL_AUTO_DEFINE(links, struct roll_links, roll_links_free)
 /* The client and the credential of a target's cloud, tenant and credential; either may be NULL. Borrowed until roll_links_free. */
 struct roll_error *roll_links_get(struct roll_links *links, const struct roll_order_target *target, struct roll_arm **ret_arm,
                                   struct roll_credential **ret_credential) ROLL_CHECKED;
+/* Begins to fetch the target's token, while the caller does something else. What goes wrong is told to whoever asks for it. */
+void roll_links_prefetch(struct roll_links *links, const struct roll_order_target *target);
 /* Fetches the target's token, if there is none yet, and says who it names; ROLL_E_CREDENTIAL. Owned. */
 struct roll_error *roll_links_prove(struct roll_links *links, const struct roll_order_target *target, char **ret_proved) ROLL_CHECKED;
 

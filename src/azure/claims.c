@@ -10,6 +10,7 @@
 
 #define TOKEN_MAX_BYTES (64u << 10)
 #define CLAIM_MAX_BYTES 256
+#define GROUPS_MAX 2000 /* Entra puts at most 200 into a token */
 
 /* base64url without padding, as JWTs have it (RFC 7515). NULL when it is something else. Owned by
  * the caller. */
@@ -65,13 +66,39 @@ static char *describe(const json_t *claims)
         add_claim(actor, claims, names[i], "");
     for (size_t i = 0; i < G_N_ELEMENTS(apps) && actor->len == 0; i++)
         add_claim(actor, claims, apps[i], "app:");
+    bool person = actor->len > 0 && !g_str_has_prefix(actor->str, "app:");
     add_claim(actor, claims, "oid", "oid:");
     add_claim(actor, claims, "tid", "tenant:");
+    for (size_t i = 0; i < G_N_ELEMENTS(apps) && person; i++) {
+        size_t before = actor->len;
+        add_claim(actor, claims, apps[i], "client:"); /* with which program the person signed in */
+        person = actor->len == before;
+    }
     bool empty = actor->len == 0;
     return g_string_free(actor, empty);
 }
 
-char *claims_actor(const char *token, size_t size)
+/* The groups that it names, or NULL where it leaves them open: no such claim, or too many for a
+ * token (overage). */
+static char **groups_of(const json_t *claims)
+{
+    const json_t *groups = json_object_get(claims, "groups");
+    GPtrArray *names;
+
+    if (!json_is_array(groups) || json_array_size(groups) > GROUPS_MAX)
+        return NULL;
+    names = g_ptr_array_new();
+    for (size_t i = 0; i < json_array_size(groups); i++) {
+        const char *name = json_string_value(json_array_get(groups, i));
+        if (name && strlen(name) <= CLAIM_MAX_BYTES)
+            g_ptr_array_add(names, g_strdup(name));
+    }
+    g_ptr_array_add(names, NULL);
+    return (char **)g_ptr_array_free(names, FALSE);
+}
+
+/* New reference, or NULL. */
+static json_t *read_claims(const char *token, size_t size)
 {
     g_autofree char *decoded = NULL;
     gsize decoded_size = 0;
@@ -91,5 +118,19 @@ char *claims_actor(const char *token, size_t size)
         return NULL;
     roll_auto(error) struct roll_error *err =
         roll_json_parse(decoded, decoded_size, ROLL_JSON_STRICT, &claims);
-    return err || !json_is_object(claims) ? NULL : describe(claims);
+    return err || !json_is_object(claims) ? NULL : json_incref(claims);
+}
+
+char *claims_actor(const char *token, size_t size)
+{
+    roll_auto(json) json_t *claims = read_claims(token, size);
+
+    return claims ? describe(claims) : NULL;
+}
+
+char **claims_groups(const char *token, size_t size)
+{
+    roll_auto(json) json_t *claims = read_claims(token, size);
+
+    return groups_of(claims);
 }

@@ -167,6 +167,7 @@ void roll_credential_free(struct roll_credential *credential)
     roll_secret_free(credential->renewal);
     g_free(credential->tenant);
     g_free(credential->actor);
+    g_strfreev(credential->groups);
     g_free(credential);
 }
 
@@ -238,8 +239,10 @@ void token_fetched(struct token *token, const char *text, size_t size, struct to
     token->renew_at = now + renew_after_ms(life);
     if (!credential->worked[0])
         credential->worked[0] = token->source;
-    if (!credential->actor)
+    if (!credential->actor) {
         credential->actor = claims_actor(text, size);
+        credential->groups = claims_groups(text, size);
+    }
     roll_log(ROLL_LOG_DEBUG, "token from %s for %s, valid %d min", token->source->kind,
              token->audience, (int)(life.valid / 60));
     answer_soon(token);
@@ -404,6 +407,11 @@ const char *roll_credential_key_vault(const struct roll_credential *credential)
 const char *roll_credential_actor(const struct roll_credential *credential)
 {
     return credential->actor;
+}
+
+const char *const *roll_credential_groups(const struct roll_credential *credential)
+{
+    return (const char *const *)credential->groups;
 }
 
 void credential_drop(struct roll_credential *credential, const char *audience,

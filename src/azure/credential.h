@@ -44,6 +44,7 @@ struct roll_credential {
     int64_t retry_second;        /* ms; tests make it short */
     GHashTable *tokens;          /* audience → struct token, owned */
     char *actor;
+    char **groups; /* or NULL: not known */
 };
 
 struct token {
@@ -171,5 +172,7 @@ struct roll_secret *certificate_assertion(const struct certificate_use *use, cha
 /* Words as roll_credential_actor has them; NULL when text is no JWT or names nobody. Owned by the
  * caller. */
 char *claims_actor(const char *token, size_t size);
+/* The groups that it names; NULL when it leaves them open. g_strfreev. */
+char **claims_groups(const char *token, size_t size);
 
 #endif

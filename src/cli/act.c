@@ -72,14 +72,30 @@ static struct roll_error *settle(struct roll_act *act)
                            "while settling what was interrupted in '%s'", act->stream);
 }
 
+/* The token is asked for while the ledger is read: as the first target will want it. */
+static void prefetch(const struct roll_act *act)
+{
+    const struct roll_plan_target *first = g_ptr_array_index(act->environment->targets, 0);
+    char *own = act->environment->lanes[act->lane].credential;
+    struct roll_order_target target = {.cloud = first->cloud,
+                                       .tenant = first->tenant,
+                                       .credential = own ? own : first->credential};
+
+    /* A person is not asked for a code before it is known what for. */
+    if (!act->options->dry_run && g_strcmp0(first->cloud, "sandbox") != 0 &&
+        g_strcmp0(target.credential, "device-code") != 0)
+        roll_links_prefetch(act->links, &target);
+}
+
 struct roll_error *roll_act_open(struct roll_act *act, const char *environment)
 {
     ROLL_TRY(roll_workspace_environment(act->app->workspace, environment, &act->plan,
                                         &act->environment));
     act->stream = roll_stream_of(act->plan, act->environment);
-    ROLL_TRY(open_ledger(act));
     ROLL_TRY(roll_loop_new(&act->loop));
     act->links = roll_links_new(act->loop, roll_app_sandbox, act->app);
+    prefetch(act);
+    ROLL_TRY(open_ledger(act));
     return act->options->dry_run ? NULL : settle(act);
 }
 
@@ -138,12 +154,19 @@ static void attach_plan(struct roll_act *act, struct roll_choice *choice)
 }
 
 /* Lanes with roles ask who we are, and only the token proves it. */
-static struct roll_error *prove(struct roll_act *act, const struct roll_choice *choice)
+static struct roll_error *prove(struct roll_act *act, const struct roll_choice *choice,
+                                const char *const **ret_groups)
 {
-    if (!act->environment->has_lanes || act->app->actor.proved)
+    const struct roll_order_target *target = g_ptr_array_index(choice->order->targets, 0);
+    struct roll_credential *credential = NULL;
+
+    if (!act->environment->has_lanes)
         return NULL;
-    return roll_links_prove(act->links, g_ptr_array_index(choice->order->targets, 0),
-                            &act->app->actor.proved);
+    if (!act->app->actor.proved)
+        ROLL_TRY(roll_links_prove(act->links, target, &act->app->actor.proved));
+    ROLL_TRY(roll_links_get(act->links, target, NULL, &credential));
+    *ret_groups = roll_credential_groups(credential);
+    return NULL;
 }
 
 /* What the choice passed by is recorded with the person's reason, as what policy passed by is. */
@@ -170,7 +193,7 @@ static struct roll_error *govern(struct roll_act *act, struct roll_choice *choic
     };
     json_t *recorded = NULL;
 
-    ROLL_TRY(prove(act, choice));
+    ROLL_TRY(prove(act, choice, &requester.groups));
     ROLL_TRY(roll_policy_check(act->plan, act->environment, act->lane, &requester, &recorded));
     give_reason(act, choice->request.overrides);
     if (recorded && choice->request.overrides) {

@@ -306,6 +306,16 @@ int64_t transfers_deadline(const struct roll_loop *loop)
     return first;
 }
 
+void roll_loop_start(struct roll_loop *loop)
+{
+    int running = 0;
+
+    if (!transfers_busy(loop))
+        return;
+    start_queued(loop->transfers);
+    curl_multi_perform(loop->transfers->multi, &running);
+}
+
 bool transfers_perform(struct roll_loop *loop)
 {
     int running = 0;

@@ -22,6 +22,18 @@ static bool names_member(const char *actor, const char *member)
     return size > 0 && strlen(member) == size && g_ascii_strncasecmp(actor, member, size) == 0;
 }
 
+/* "group:ID" */
+static bool in_group(const struct check *check, const char *member)
+{
+    const char *const *group = check->requester->groups;
+
+    if (!group || !g_str_has_prefix(member, "group:"))
+        return false;
+    while (*group && g_ascii_strcasecmp(*group, member + strlen("group:")) != 0)
+        group++;
+    return *group != NULL;
+}
+
 static bool has_role(const struct check *check, const char *role)
 {
     const json_t *members = json_object_get(json_object_get(check->plan->value, "roles"), role);
@@ -31,7 +43,7 @@ static bool has_role(const struct check *check, const char *role)
 
     json_array_foreach (members, index, member) {
         const char *name = json_string_value(member);
-        if (name && (names_member(actor->proved, name) ||
+        if (name && (names_member(actor->proved, name) || in_group(check, name) ||
                      (check->requester->sandbox && names_member(actor->claimed, name))))
             return true;
     }
@@ -74,7 +86,7 @@ static struct roll_error *check_roles(struct check *check)
     for (char **role = roles; *role; role++)
         if (has_role(check, *role))
             return NULL;
-    if (check->lane == ROLL_LANE_ROLLBACK && depends_on_group(check)) {
+    if (check->lane == ROLL_LANE_ROLLBACK && !check->requester->groups && depends_on_group(check)) {
         record(check, "membership-unknown", NULL,
                "the token names no groups; let through for review");
         return NULL;

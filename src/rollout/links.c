@@ -97,6 +97,17 @@ struct roll_error *roll_links_get(struct roll_links *links, const struct roll_or
     return NULL;
 }
 
+void roll_links_prefetch(struct roll_links *links, const struct roll_order_target *target)
+{
+    struct roll_credential *credential = NULL;
+    roll_auto(error) struct roll_error *err = roll_links_get(links, target, NULL, &credential);
+
+    if (err)
+        return;
+    roll_credential_prefetch(credential);
+    roll_loop_start(links->loop);
+}
+
 /* ---- who we are ------------------------------------------------------------------------------ */
 
 struct token_wait {

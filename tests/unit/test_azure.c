@@ -331,10 +331,14 @@ START_TEST(test_azure__client_secret_becomes_a_token_and_an_actor)
 END_TEST
 
 static const struct {
-    const char *token, *actor;
+    const char *token, *actor, *groups; /* groups: NULL: open */
 } claims[] = {
     {"{\"upn\":\"alice@contoso.com\",\"appid\":\"a\",\"oid\":\"o\",\"tid\":\"t\"}",
-     "alice@contoso.com oid:o tenant:t"},
+     "alice@contoso.com oid:o tenant:t client:a"},
+    {"{\"upn\":\"alice@contoso.com\",\"groups\":[\"g-1\",7,\"g-2\"]}", "alice@contoso.com",
+     "g-1 g-2"},
+    {"{\"upn\":\"alice@contoso.com\",\"groups\":[]}", "alice@contoso.com", ""},
+    {"{\"upn\":\"alice@contoso.com\",\"hasgroups\":true,\"groups\":\"g\"}", "alice@contoso.com"},
     {"{\"preferred_username\":\"bob@contoso.com\"}", "bob@contoso.com"},
     {"{\"unique_name\":\"a b\\u0000\\nc\"}", NULL},
     {"{\"unique_name\":\"a b\\nc\",\"upn\":\"\"}", "a_b_c"},
@@ -357,6 +361,9 @@ START_TEST(test_azure__claims_are_read_as_they_are)
     ask_token(&world, &seen);
     ck_assert_str_eq(seen.token, jwt);
     ck_assert_pstr_eq(roll_credential_actor(world.credential), claims[_i].actor);
+    const char *const *groups = roll_credential_groups(world.credential);
+    g_autofree char *joined = groups ? g_strjoinv(" ", (char **)(uintptr_t)groups) : NULL;
+    ck_assert_pstr_eq(joined, claims[_i].groups);
     token_clear(&seen);
     close_world(&world);
 }

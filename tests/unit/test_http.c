@@ -117,6 +117,31 @@ static void see_stop(void *user)
     roll_loop_stop(order->loop);
 }
 
+START_TEST(test_http__what_is_started_is_under_way_without_callbacks)
+{
+    struct scripted_server *server =
+        scripted_server_start("expect GET /early\nreply 200\n  body hello\n", 0);
+    struct roll_loop *loop = new_loop();
+    struct got got = {0};
+    g_autofree char *url = url_of(server, "/early");
+    struct roll_http_request request = {.method = "GET", .url = url};
+    int64_t until = roll_boot_ms() + 10000;
+
+    roll_http_send(loop, &request, on_reply, &got);
+    while (scripted_server_count(server) == 0 && roll_boot_ms() < until) {
+        roll_loop_start(loop);
+        g_usleep(1000);
+    }
+    ck_assert_uint_eq(scripted_server_count(server), 1);
+    ck_assert_int_eq(got.calls, 0);
+    run(loop);
+    ck_assert_int_eq(got.calls, 1);
+    clear(&got);
+    roll_loop_free(loop);
+    stop(server);
+}
+END_TEST
+
 START_TEST(test_http__timers_fire_in_order_and_can_be_cancelled)
 {
     roll_auto(loop) struct roll_loop *loop = new_loop();
@@ -884,6 +909,7 @@ static Suite *suite(void)
 
     tcase_set_timeout(requests, 20);
     tcase_set_timeout(retries, 20);
+    tcase_add_test(loop, test_http__what_is_started_is_under_way_without_callbacks);
     tcase_add_test(loop, test_http__timers_fire_in_order_and_can_be_cancelled);
     tcase_add_test(loop, test_http__stop_ends_a_run_and_keeps_what_is_left);
     tcase_add_test(loop, test_http__descriptors_call_until_unwatched);

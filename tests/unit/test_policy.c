@@ -124,6 +124,30 @@ START_TEST(test_policy__unknown_membership_lets_a_rollback_through_for_review)
 }
 END_TEST
 
+START_TEST(test_policy__a_known_membership_decides)
+{
+    static char *security[] = {security_role, NULL};
+    const char *const none[] = {NULL};
+    const char *const other[] = {"11111111-0000-0000-0000-000000000000", NULL};
+    const char *const own[] = {"11111111-0000-0000-0000-000000000000",
+                               "33333333-3333-3333-3333-333333333333", NULL};
+    const char *const *const sets[] = {none, other, own};
+    struct fixture fixture;
+
+    fixture_init(&fixture);
+    fixture.environment.lanes[ROLL_LANE_ROLLBACK].roles = security;
+    fixture.environment.lanes[ROLL_LANE_HOTFIX].roles = security;
+    fixture.actor.proved = (char[]){"eve@contoso.com"};
+    for (size_t i = 0; i < G_N_ELEMENTS(sets); i++) {
+        fixture.requester.groups = sets[i];
+        ck_assert_int_eq(check(&fixture, ROLL_LANE_HOTFIX), i == 2 ? ROLL_OK : ROLL_E_REFUSED);
+        ck_assert_int_eq(check(&fixture, ROLL_LANE_ROLLBACK), i == 2 ? ROLL_OK : ROLL_E_REFUSED);
+        ck_assert_ptr_null(fixture.overrides);
+    }
+    fixture_clear(&fixture);
+}
+END_TEST
+
 START_TEST(test_policy__a_gate_that_cannot_be_evaluated_is_not_passed)
 {
     static char *gates[] = {scan_gate, NULL};
@@ -255,6 +279,7 @@ int main(void)
     tcase_add_test(tests, test_policy__a_role_is_proved_not_claimed);
     tcase_add_test(tests, test_policy__in_the_sandbox_the_claimed_name_counts);
     tcase_add_test(tests, test_policy__unknown_membership_lets_a_rollback_through_for_review);
+    tcase_add_test(tests, test_policy__a_known_membership_decides);
     tcase_add_test(tests, test_policy__a_gate_that_cannot_be_evaluated_is_not_passed);
     tcase_add_test(tests, test_policy__windows_and_freezes_stop_releases_only);
     tcase_add_test(tests, test_policy__a_window_is_passed_by_where_the_lane_allows_it);
