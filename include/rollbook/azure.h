@@ -116,6 +116,9 @@ struct roll_arm;
 /* loop, cloud and credential are borrowed and must outlive it. One for each credential, so that all reads of a subscription
  * share one budget. Freeing it cancels what is under way, without callbacks. */
 struct roll_arm *roll_arm_new(struct roll_loop *loop, const struct roll_cloud *cloud, struct roll_credential *credential);
+/* A token of this credential, of another tenant, goes with every request from now on, so that a template may refer to what is
+ * there; ARM takes three. Borrowed; must outlive arm. Source: REST reference 7.4. */
+void roll_arm_add_auxiliary(struct roll_arm *arm, struct roll_credential *credential);
 void roll_arm_free(struct roll_arm *arm);
 ROLL_AUTO_DEFINE(arm, struct roll_arm, roll_arm_free)
 

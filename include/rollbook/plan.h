@@ -42,6 +42,7 @@ struct roll_plan_target {
     char *name;
     enum roll_scope_kind scope;
     char *cloud, *tenant, *subscription, *credential; /* own or inherited; tenant, credential or NULL */
+    char **auxiliary_tenants;                         /* own or the environment's; never NULL */
     char *resource_group, *management_group;          /* or NULL */
     char *location;                                   /* or NULL */
     char *apply;                                      /* deployment, stack */

@@ -69,6 +69,7 @@ struct roll_order_target {
     char *template_digest, *parameters_digest; /* what is sent; parameters after sticky values */
     enum roll_scope_kind scope;
     char *cloud, *tenant, *subscription, *credential, *resource_group, *management_group, *location; /* or NULL */
+    char *auxiliary_tenants;       /* GUIDs with commas between, or NULL */
     char *apply;                   /* deployment, stack */
     bool delete_unmanaged;         /* stack: what leaves it is deleted */
     json_t *deny_settings;         /* stack: as sent, or NULL: none. Owned */

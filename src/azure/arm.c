@@ -19,6 +19,7 @@ struct arm_call {
     enum roll_http_retry retry;
     int64_t deadline_ms, leave_by;
 
+    guint fetched;  /* tokens that were waited for */
     bool renewed;   /* a 401 was answered with a new token already */
     unsigned timer; /* until its turn */
     struct roll_http_call *http;
@@ -33,6 +34,8 @@ static void call_free(gpointer data)
     if (call->http)
         roll_http_cancel(call->arm->loop, call->http);
     credential_forget(call->arm->credential, call);
+    for (guint i = 0; i < call->arm->auxiliary->len; i++)
+        credential_forget(call->arm->auxiliary->pdata[i], call);
     if (call->free_user)
         call->free_user(call->user);
     roll_secret_free(call->token);
@@ -53,6 +56,7 @@ struct roll_arm *roll_arm_new(struct roll_loop *loop, const struct roll_cloud *c
     arm->loop = loop;
     arm->cloud = cloud;
     arm->credential = credential;
+    arm->auxiliary = g_ptr_array_new();
     arm->budget = budget_new();
     arm->calls = g_hash_table_new_full(NULL, NULL, call_free, NULL);
     return arm;
@@ -63,8 +67,14 @@ void roll_arm_free(struct roll_arm *arm)
     if (!arm)
         return;
     g_hash_table_unref(arm->calls);
+    g_ptr_array_unref(arm->auxiliary);
     budget_free(arm->budget);
     g_free(arm);
+}
+
+void roll_arm_add_auxiliary(struct roll_arm *arm, struct roll_credential *credential)
+{
+    g_ptr_array_add(arm->auxiliary, credential);
 }
 
 void roll_arm_renew(struct roll_arm *arm)
@@ -102,6 +112,9 @@ static void on_reply(void *user, const struct roll_http_reply *reply)
         g_autofree char *claims = challenge_claims(roll_http_header(reply, "www-authenticate"));
         call->renewed = true;
         credential_drop(arm->credential, NULL, call->token, claims);
+        for (guint i = 0; i < arm->auxiliary->len; i++) /* it does not say which one it refuses */
+            credential_drop(arm->auxiliary->pdata[i], NULL,
+                            credential_peek(arm->auxiliary->pdata[i], NULL), NULL);
         g_clear_pointer(&call->token, roll_secret_free);
         roll_credential_token(arm->credential, NULL, on_token, call);
         return;
@@ -128,9 +141,29 @@ static GPtrArray *make_headers(const struct arm_call *call)
     return headers;
 }
 
+/* "x-ms-authorization-auxiliary: Bearer T1, Bearer T2", to be wiped; NULL without other tenants. */
+static GString *auxiliary_header(const struct roll_arm *arm)
+{
+    size_t size = 64;
+    GString *line = NULL;
+
+    if (arm->auxiliary->len == 0)
+        return NULL;
+    for (guint i = 0; i < arm->auxiliary->len; i++)
+        size += 16 + roll_secret_size(credential_peek(arm->auxiliary->pdata[i], NULL));
+    line = g_string_sized_new(size); /* does not grow, so that no copy stays */
+    g_string_append(line, "x-ms-authorization-auxiliary: ");
+    for (guint i = 0; i < arm->auxiliary->len; i++) {
+        g_string_append(line, i > 0 ? ", Bearer " : "Bearer ");
+        g_string_append(line, roll_secret_reveal(credential_peek(arm->auxiliary->pdata[i], NULL)));
+    }
+    return line;
+}
+
 static void send_now(struct arm_call *call, struct roll_secret *token)
 {
     g_autoptr(GPtrArray) headers = make_headers(call);
+    GString *auxiliary = auxiliary_header(call->arm);
     struct roll_http_request request = {
         .method = call->method,
         .url = call->url,
@@ -143,17 +176,50 @@ static void send_now(struct arm_call *call, struct roll_secret *token)
         .leave_by_boot_ms = call->leave_by,
     };
 
+    if (auxiliary) {
+        headers->pdata[headers->len - 1] = g_steal_pointer(&auxiliary->str);
+        g_string_free(auxiliary, FALSE);
+        g_ptr_array_add(headers, NULL);
+        request.headers = (const char *const *)headers->pdata;
+    }
     call->token = roll_secret_ref(token);
     call->http = roll_http_send(call->arm->loop, &request, on_reply, call);
+    if (call->arm->auxiliary->len > 0) {
+        char *line = headers->pdata[headers->len - 2];
+        roll_wipe(line, strlen(line));
+    }
+}
+
+/* The first credential without a token that is valid now: ARM's own, then those of other tenants.
+ */
+static struct roll_credential *lacks_token(const struct roll_arm *arm)
+{
+    if (!credential_peek(arm->credential, NULL))
+        return arm->credential;
+    for (guint i = 0; i < arm->auxiliary->len; i++)
+        if (!credential_peek(arm->auxiliary->pdata[i], NULL))
+            return arm->auxiliary->pdata[i];
+    return NULL;
+}
+
+/* One token after the other, then the wire. */
+static void proceed(struct arm_call *call)
+{
+    struct roll_credential *lacking = lacks_token(call->arm);
+
+    if (lacking)
+        roll_credential_token(lacking, NULL, on_token, call);
+    else
+        send_now(call, credential_peek(call->arm->credential, NULL));
 }
 
 static void on_token(void *user, const struct roll_secret *token, const struct roll_error *err)
 {
     struct arm_call *call = user;
-    struct roll_secret *now = token ? credential_peek(call->arm->credential, NULL) : NULL;
 
-    if (now)
-        send_now(call, now);
+    /* A token that was fetched and is of no use at once is asked for a few times only. */
+    if (token && call->fetched++ <= 2 * (call->arm->auxiliary->len + 1))
+        proceed(call);
     else
         finish(call, NULL, err);
 }
@@ -161,13 +227,9 @@ static void on_token(void *user, const struct roll_secret *token, const struct r
 static void on_turn(void *user)
 {
     struct arm_call *call = user;
-    struct roll_secret *token = credential_peek(call->arm->credential, NULL);
 
     call->timer = 0;
-    if (token)
-        send_now(call, token);
-    else
-        roll_credential_token(call->arm->credential, NULL, on_token, call);
+    proceed(call);
 }
 
 void arm_send(struct roll_arm *arm, const struct arm_request *request, arm_fn fn, void *user,

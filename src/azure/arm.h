@@ -31,6 +31,7 @@ struct roll_arm {
     struct roll_loop *loop;             /* borrowed */
     const struct roll_cloud *cloud;     /* borrowed */
     struct roll_credential *credential; /* borrowed */
+    GPtrArray *auxiliary; /* struct roll_credential *, borrowed: of other tenants */
     struct budget *budget;
     GHashTable *calls; /* struct arm_call, owned */
 };

@@ -18,6 +18,7 @@ static void target_free(void *data)
     g_free(target->tenant);
     g_free(target->subscription);
     g_free(target->credential);
+    g_strfreev(target->auxiliary_tenants);
     g_free(target->resource_group);
     g_free(target->management_group);
     g_free(target->location);
@@ -65,6 +66,8 @@ static struct roll_plan_target *load_target(const char *name, const json_t *valu
     target->tenant = inherited(value, environment, "tenant", NULL);
     target->subscription = inherited(value, environment, "subscription", NULL);
     target->credential = inherited(value, environment, "credential", NULL);
+    target->auxiliary_tenants = roll_plan_texts_of(
+        json_object_get(value, "auxiliaryTenants") ? value : environment, "auxiliaryTenants");
     target->resource_group = roll_plan_text_of(value, "resourceGroup", NULL);
     target->management_group = roll_plan_text_of(value, "managementGroup", NULL);
     target->location = roll_plan_text_of(value, "location", NULL);

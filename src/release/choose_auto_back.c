@@ -57,15 +57,18 @@ static void govern(struct roll_order *order, const struct roll_order *failed)
     order->keep = g_strdupv(failed->keep);
     for (guint i = 0; i < failed->health->len; i++)
         g_ptr_array_add(order->health, release_health_copy(g_ptr_array_index(failed->health, i)));
-    g_autoptr(GHashTable) credentials = g_hash_table_new(g_str_hash, g_str_equal);
+    g_autoptr(GHashTable) signs = g_hash_table_new(g_str_hash, g_str_equal);
     for (guint i = 0; i < failed->targets->len; i++) {
         const struct roll_order_target *target = g_ptr_array_index(failed->targets, i);
-        g_hash_table_insert(credentials, target->name, target->credential);
+        g_hash_table_insert(signs, target->name, (void *)(uintptr_t)target);
     }
     for (guint i = 0; i < order->targets->len; i++) {
         struct roll_order_target *target = g_ptr_array_index(order->targets, i);
+        const struct roll_order_target *as = g_hash_table_lookup(signs, target->name);
         g_free(target->credential);
-        target->credential = g_strdup(g_hash_table_lookup(credentials, target->name));
+        g_free(target->auxiliary_tenants);
+        target->credential = as ? g_strdup(as->credential) : NULL;
+        target->auxiliary_tenants = as ? g_strdup(as->auxiliary_tenants) : NULL;
     }
 }
 

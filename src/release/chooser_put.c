@@ -91,6 +91,9 @@ static void govern(struct release_chooser *chooser, struct roll_order_target *ta
         g_free(target->credential);
         target->credential = g_strdup(credential);
     }
+    g_clear_pointer(&target->auxiliary_tenants, g_free);
+    if (planned && planned->auxiliary_tenants && planned->auxiliary_tenants[0])
+        target->auxiliary_tenants = g_strjoinv(",", planned->auxiliary_tenants);
     if (planned && chooser->lane != ROLL_LANE_ROLLBACK)
         target->ring = roll_plan_ring(environment, target->name);
 }

@@ -29,6 +29,7 @@ static const struct text_field target_texts[] = {
     TARGET(tenant, "tenant", false),
     TARGET(subscription, "subscription", false),
     TARGET(credential, "credential", false),
+    TARGET(auxiliary_tenants, "auxiliaryTenants", false),
     TARGET(resource_group, "resourceGroup", false),
     TARGET(management_group, "managementGroup", false),
     TARGET(location, "location", false),

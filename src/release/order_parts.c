@@ -78,6 +78,7 @@ void release_order_target_free(struct roll_order_target *target)
                      target->tenant,
                      target->subscription,
                      target->credential,
+                     target->auxiliary_tenants,
                      target->resource_group,
                      target->management_group,
                      target->location,

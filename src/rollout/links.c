@@ -2,27 +2,34 @@
  * cloud, tenant and credential. */
 #include "driver.h"
 
-struct link {
+#define AUXILIARY_MAX 3 /* REST reference 7.4 */
+
+/* One token for each (cloud, tenant, credential). */
+struct login {
     struct roll_cloud *cloud;
     struct roll_credential *credential;
-    struct roll_arm *arm;
 };
 
 struct roll_links {
     struct roll_loop *loop; /* borrowed */
     struct roll_error *(*sandbox)(void *user, const char **ret_url);
     void *sandbox_user;
-    GHashTable *links; /* "cloud\ntenant\ncredential" -> struct link * */
+    GHashTable *logins; /* "cloud\ntenant\ncredential" -> struct login * */
+    GHashTable *arms;   /* the same and "\nauxiliary tenants" -> struct roll_arm * */
 };
 
-static void link_free(void *item)
+static void login_free(void *item)
 {
-    struct link *link = item;
+    struct login *login = item;
 
-    roll_arm_free(link->arm);
-    roll_credential_free(link->credential);
-    roll_cloud_free(link->cloud);
-    g_free(link);
+    roll_credential_free(login->credential);
+    roll_cloud_free(login->cloud);
+    g_free(login);
+}
+
+static void arm_free(void *arm)
+{
+    roll_arm_free(arm);
 }
 
 struct roll_links *roll_links_new(struct roll_loop *loop,
@@ -34,7 +41,8 @@ struct roll_links *roll_links_new(struct roll_loop *loop,
     links->loop = loop;
     links->sandbox = sandbox;
     links->sandbox_user = sandbox_user;
-    links->links = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, link_free);
+    links->logins = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, login_free);
+    links->arms = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, arm_free);
     return links;
 }
 
@@ -42,7 +50,8 @@ void roll_links_free(struct roll_links *links)
 {
     if (!links)
         return;
-    g_hash_table_unref(links->links);
+    g_hash_table_unref(links->arms);
+    g_hash_table_unref(links->logins);
     g_free(links);
 }
 
@@ -59,21 +68,64 @@ static struct roll_error *open_cloud(struct roll_links *links, const char *name,
     return roll_cloud_new(name, url, ret_cloud);
 }
 
-static struct roll_error *open_link(struct roll_links *links,
-                                    const struct roll_order_target *target, struct link **ret_link)
+static struct roll_error *get_login(struct roll_links *links, const char *cloud, const char *tenant,
+                                    const char *credential, struct login **ret_login)
 {
-    roll_auto(cloud) struct roll_cloud *cloud = NULL;
-    struct roll_credential *credential = NULL;
-    struct link *link;
+    g_autofree char *key = g_strjoin("\n", cloud ? cloud : "public", tenant ? tenant : "",
+                                     credential ? credential : "", NULL);
+    struct login *login = g_hash_table_lookup(links->logins, key);
+    roll_auto(cloud) struct roll_cloud *opened = NULL;
+    struct roll_credential *made = NULL;
 
-    ROLL_TRY(open_cloud(links, target->cloud, &cloud));
-    ROLL_TRY(
-        roll_credential_new(links->loop, cloud, target->tenant, target->credential, &credential));
-    link = g_new0(struct link, 1);
-    link->cloud = g_steal_pointer(&cloud);
-    link->credential = credential;
-    link->arm = roll_arm_new(links->loop, link->cloud, credential);
-    *ret_link = link;
+    if (!login) {
+        ROLL_TRY(open_cloud(links, cloud, &opened));
+        ROLL_TRY(roll_credential_new(links->loop, opened, tenant, credential, &made));
+        login = g_new0(struct login, 1);
+        login->cloud = g_steal_pointer(&opened);
+        login->credential = made;
+        g_hash_table_insert(links->logins, g_steal_pointer(&key), login);
+    }
+    *ret_login = login;
+    return NULL;
+}
+
+/* Tokens of other tenants, by the same way of signing in. */
+static struct roll_error *add_auxiliary(struct roll_links *links,
+                                        const struct roll_order_target *target,
+                                        struct roll_arm *arm)
+{
+    g_auto(GStrv) tenants = g_strsplit(target->auxiliary_tenants, ",", -1);
+
+    if (g_strv_length(tenants) > AUXILIARY_MAX)
+        return roll_error_new(ROLL_E_INVALID,
+                              "target '%s' names %u auxiliary tenants; ARM takes %d", target->name,
+                              g_strv_length(tenants), AUXILIARY_MAX);
+    for (char **tenant = tenants; *tenant; tenant++) {
+        struct login *login = NULL;
+        ROLL_TRY(get_login(links, target->cloud, *tenant, target->credential, &login));
+        roll_arm_add_auxiliary(arm, login->credential);
+    }
+    return NULL;
+}
+
+static struct roll_error *get_arm(struct roll_links *links, const struct roll_order_target *target,
+                                  const struct login *login, struct roll_arm **ret_arm)
+{
+    g_autofree char *key = g_strjoin(
+        "\n", target->cloud ? target->cloud : "public", target->tenant ? target->tenant : "",
+        target->credential ? target->credential : "",
+        target->auxiliary_tenants ? target->auxiliary_tenants : "", NULL);
+    struct roll_arm *arm = g_hash_table_lookup(links->arms, key);
+    roll_auto(arm) struct roll_arm *opened = NULL;
+
+    if (!arm) {
+        opened = roll_arm_new(links->loop, login->cloud, login->credential);
+        if (target->auxiliary_tenants)
+            ROLL_TRY(add_auxiliary(links, target, opened));
+        arm = g_steal_pointer(&opened);
+        g_hash_table_insert(links->arms, g_steal_pointer(&key), arm);
+    }
+    *ret_arm = arm;
     return NULL;
 }
 
@@ -81,19 +133,13 @@ struct roll_error *roll_links_get(struct roll_links *links, const struct roll_or
                                   struct roll_arm **ret_arm,
                                   struct roll_credential **ret_credential)
 {
-    g_autofree char *key = g_strjoin("\n", target->cloud ? target->cloud : "public",
-                                     target->tenant ? target->tenant : "",
-                                     target->credential ? target->credential : "", NULL);
-    struct link *link = g_hash_table_lookup(links->links, key);
+    struct login *login = NULL;
 
-    if (!link) {
-        ROLL_TRY(open_link(links, target, &link));
-        g_hash_table_insert(links->links, g_steal_pointer(&key), link);
-    }
+    ROLL_TRY(get_login(links, target->cloud, target->tenant, target->credential, &login));
     if (ret_arm)
-        *ret_arm = link->arm;
+        ROLL_TRY(get_arm(links, target, login, ret_arm));
     if (ret_credential)
-        *ret_credential = link->credential;
+        *ret_credential = login->credential;
     return NULL;
 }
 

@@ -1171,6 +1171,71 @@ END_TEST
 
 /* ---- names ---- */
 
+static void on_reply(void *user, const struct roll_arm_reply *reply)
+{
+    *(enum roll_arm_outcome *)user = reply->outcome;
+}
+
+/* A refused token is renewed once; which of them it was is not said, so that all are. */
+START_TEST(test_azure_credentials__other_tenants_send_their_tokens_along)
+{
+    struct world world;
+    struct roll_credential *others[2] = {NULL, NULL};
+    enum roll_arm_outcome outcome = ROLL_ARM_LOST;
+
+    open_world(&world, "expect POST /tenant.example/oauth2/v2.0/token times 2\n"
+                       "reply 200\n  body {\"access_token\":\"main\",\"expires_in\":3600}\n"
+                       "expect POST /second/oauth2/v2.0/token times 2\n"
+                       "reply 200\n  body {\"access_token\":\"two\",\"expires_in\":3600}\n"
+                       "expect POST /third/oauth2/v2.0/token times 2\n"
+                       "reply 200\n  body {\"access_token\":\"three\",\"expires_in\":3600}\n"
+                       "expect GET /subscriptions/s times 2\n"
+                       "  has-header Authorization: Bearer main\n"
+                       "  has-header x-ms-authorization-auxiliary: Bearer two, Bearer three\n"
+                       "reply 401\n  body {}\nreply 200\n  body {\"id\":\"x\"}\n");
+    set_application();
+    set("AZURE_CLIENT_SECRET", "s3cret");
+    use(&world, "environment");
+    ok(roll_credential_new(world.loop, world.cloud, "second", "environment", &others[0]));
+    ok(roll_credential_new(world.loop, world.cloud, "third", "environment", &others[1]));
+    struct roll_arm *arm = roll_arm_new(world.loop, world.cloud, world.credential);
+    roll_arm_add_auxiliary(arm, others[0]);
+    roll_arm_add_auxiliary(arm, others[1]);
+    roll_arm_resource_get(arm, "/subscriptions/s", "2022-12-01", on_reply, &outcome);
+    ok(roll_loop_run(world.loop));
+    ck_assert_int_eq(outcome, ROLL_ARM_OK);
+    roll_arm_free(arm);
+    roll_credential_free(others[0]);
+    roll_credential_free(others[1]);
+    close_world(&world);
+}
+END_TEST
+
+START_TEST(test_azure_credentials__without_the_other_tenants_token_nothing_is_sent)
+{
+    struct world world;
+    struct roll_credential *other = NULL;
+    enum roll_arm_outcome outcome = ROLL_ARM_LOST;
+
+    open_world(&world, "expect POST /tenant.example/oauth2/v2.0/token times 1\n"
+                       "reply 200\n  body {\"access_token\":\"main\",\"expires_in\":3600}\n"
+                       "expect POST /second/oauth2/v2.0/token times 1\n"
+                       "reply 401\n  body {\"error\":\"invalid_client\"}\n");
+    set_application();
+    set("AZURE_CLIENT_SECRET", "s3cret");
+    use(&world, "environment");
+    ok(roll_credential_new(world.loop, world.cloud, "second", "environment", &other));
+    struct roll_arm *arm = roll_arm_new(world.loop, world.cloud, world.credential);
+    roll_arm_add_auxiliary(arm, other);
+    roll_arm_resource_get(arm, "/subscriptions/s", "2022-12-01", on_reply, &outcome);
+    ok(roll_loop_run(world.loop));
+    ck_assert_int_eq(outcome, ROLL_ARM_NO_TOKEN);
+    roll_arm_free(arm);
+    roll_credential_free(other);
+    close_world(&world);
+}
+END_TEST
+
 START_TEST(test_azure_credentials__each_is_selected_by_its_name)
 {
     static const char *const names[] = {"environment",     "workload-identity", "github",
@@ -1279,6 +1344,8 @@ static void add_life(TCase *tests)
     tcase_add_test(tests, test_azure_credentials__the_old_one_serves_while_no_new_one_is_had);
     tcase_add_test(tests, test_azure_credentials__a_claims_challenge_is_read);
     tcase_add_test(tests, test_azure_credentials__a_claims_challenge_is_answered_once);
+    tcase_add_test(tests, test_azure_credentials__other_tenants_send_their_tokens_along);
+    tcase_add_test(tests, test_azure_credentials__without_the_other_tenants_token_nothing_is_sent);
     tcase_add_test(tests, test_azure_credentials__each_is_selected_by_its_name);
     tcase_add_test(tests, test_azure_credentials__the_chain_is_narrowed_by_its_variable);
 }
