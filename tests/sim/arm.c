@@ -16,6 +16,21 @@ struct deployment *sim_deployment(const struct world *world, const char *name, i
     return NULL;
 }
 
+struct deployment *sim_newest(const struct world *world, int target)
+{
+    for (guint i = world->deployments->len; i > 0; i--) {
+        struct deployment *deployment = g_ptr_array_index(world->deployments, i - 1);
+        if (deployment->target == target)
+            return deployment;
+    }
+    return NULL;
+}
+
+bool sim_is_stack(const struct world *world, int target)
+{
+    return world->stacks >> target & 1;
+}
+
 static bool is_active(const struct world *world, const struct deployment *deployment)
 {
     return world->now < deployment->end_ms;
@@ -174,10 +189,19 @@ static void judge_arrival(struct world *world, const struct request *request)
     world->put_claim[request->target] = request->claim_seq;
 }
 
+/* What stands in the way of a PUT while it is active: the deployment of that name, or whatever the
+ * stack does. */
+static const struct deployment *in_the_way(const struct world *world, const struct request *request,
+                                           const struct deployment *same)
+{
+    return sim_is_stack(world, request->target) ? sim_newest(world, request->target) : same;
+}
+
 static void put_arrives(struct world *world, void *data)
 {
     const struct request *request = data;
     struct deployment *deployment = sim_deployment(world, request->name, request->target);
+    const struct deployment *other = in_the_way(world, request, deployment);
     struct answer answer = {.outcome = ROLL_ARM_OK, .state = "Accepted", .retry_after_ms = -1};
 
     judge_content(world, request);
@@ -190,10 +214,11 @@ static void put_arrives(struct world *world, void *data)
     g_strlcpy(answer.correlation, request->correlation, sizeof answer.correlation);
     if (request->step > 0) {
         sim_trace(world, "arm    t%d runs action %d", request->target, (int)request->step);
-    } else if (deployment && is_active(world, deployment)) {
+    } else if (other && is_active(world, other)) {
         answer.outcome = ROLL_ARM_BUSY;
         answer.state = NULL;
-        answer.code = "DeploymentActive";
+        answer.code = sim_is_stack(world, request->target) ? "DeploymentStackInNonTerminalState"
+                                                           : "DeploymentActive";
     } else {
         accept_deployment(world, request, deployment);
     }
@@ -298,17 +323,29 @@ void sim_arm_put(struct world *world, struct process *process, const struct roll
  * ----------------------------------------------------------------------------------------------------------------------
  */
 
+/* A look finds what the name has; the name of a stack has whatever came last, unless the history
+ * knows of ours. */
+static const struct deployment *found_by(const struct world *world, const struct request *request)
+{
+    const struct deployment *deployment = sim_deployment(world, request->name, request->target);
+
+    if (!deployment && request->kind == ROLL_ACTION_GET && sim_is_stack(world, request->target))
+        return sim_newest(world, request->target);
+    return deployment;
+}
+
 static void read_arrives(struct world *world, void *data)
 {
     const struct request *request = data;
-    const struct deployment *deployment = sim_deployment(world, request->name, request->target);
+    const struct deployment *deployment = found_by(world, request);
     struct answer answer = {.outcome = ROLL_ARM_OK, .retry_after_ms = -1};
 
     if (turned_away(world, request))
         return;
     if (!deployment || (request->kind == ROLL_ACTION_POLL && sim_chance(world, SIM_MISSING, 20))) {
         answer.outcome = ROLL_ARM_NOT_FOUND;
-        answer.code = "DeploymentNotFound";
+        answer.code = sim_is_stack(world, request->target) ? "DeploymentStackResourceNotFound"
+                                                           : "DeploymentNotFound";
     } else if (request->kind == ROLL_ACTION_EXPLAIN) {
         answer.code = "Conflict";
         answer.message = "the resource says no";
@@ -345,8 +382,11 @@ static void cancel_arrives(struct world *world, void *data)
 
     if (turned_away(world, request))
         return;
-    if (deployment && is_active(world, deployment) && deployment->end_ms - world->now > 1000 &&
-        !sim_chance(world, SIM_REFUSE, 200)) {
+    if (sim_is_stack(world, request->target)) {
+        answer.outcome = ROLL_ARM_REFUSED;
+        answer.code = "StackCannotBeCancelled";
+    } else if (deployment && is_active(world, deployment) &&
+               deployment->end_ms - world->now > 1000 && !sim_chance(world, SIM_REFUSE, 200)) {
         deployment->end_ms = world->now + sim_between(world, SIM_TIME, 100, 1000);
         deployment->final = "Canceled";
         sim_trace(world, "arm    t%d cancels %s", request->target, request->name);

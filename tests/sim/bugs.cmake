@@ -63,3 +63,5 @@ sim_bug(orphans_what_it_superseded machine_wait.c
   "else if (machine_count_intents(machine) > 0)" "else if (false)")
 sim_bug(back_decided_once machine_append.c
   "machine_forget_back(machine);" "(void)0;")
+sim_bug(stack_of_before_is_a_conflict machine_found.c
+  "if (machine_is_stack(job)) {" "if (false) {")

@@ -23,7 +23,8 @@ static void free_step(gpointer data)
     g_free(step);
 }
 
-static void add_target(struct roll_order *order, int target, int release, int ring)
+static void add_target(const struct world *world, struct roll_order *order, int target, int release,
+                       int ring)
 {
     struct roll_order_target *row = g_new0(struct roll_order_target, 1);
 
@@ -32,7 +33,7 @@ static void add_target(struct roll_order *order, int target, int release, int ri
     row->manifest = g_strdup_printf("%064x", (unsigned)release);
     row->template_digest = g_strdup(row->manifest);
     row->parameters_digest = g_strdup(row->manifest);
-    row->apply = g_strdup("deployment");
+    row->apply = g_strdup(sim_is_stack(world, target) ? "stack" : "deployment");
     row->ring = ring;
     row->steps = g_ptr_array_new_with_free_func(free_step);
     g_ptr_array_add(order->targets, row);
@@ -91,7 +92,7 @@ static struct roll_order *release_order(struct world *world, enum roll_lane lane
     for (int i = 0; i < world->n_targets; i++) {
         int ring = i * rings / world->n_targets;
         if (!partial || i == 0 || sim_between(world, SIM_PLAN, 0, 1))
-            add_target(order, i, release, ring);
+            add_target(world, order, i, release, ring);
         order->rings = MAX(order->rings, ring + 1);
     }
     order->max_parallel = (int)sim_between(world, SIM_PLAN, 1, 4);
@@ -119,7 +120,7 @@ static struct roll_order *back_order(struct world *world)
     for (int i = 0; i < world->n_targets; i++) {
         int goal = goal_of(&world->holdings[i]);
         if (goal > 0)
-            add_target(order, i, goal, 0);
+            add_target(world, order, i, goal, 0);
     }
     order->health_reports_only = true;
     order->max_failures = SIM_TARGETS_MAX;
@@ -339,7 +340,7 @@ struct roll_choice *sim_auto_back(struct world *world, const struct process *pro
             world->holdings[i].before ? world->holdings[i].before : world->holdings[i].good[0];
         if (fact->parts[i].touched && before > 0 && before >= world->floor &&
             !g_hash_table_contains(world->bad, GINT_TO_POINTER(before)))
-            add_target(order, i, before, 0);
+            add_target(world, order, i, before, 0);
     }
     order->health_reports_only = true;
     if (order->targets->len == 0) {

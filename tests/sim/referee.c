@@ -168,6 +168,8 @@ static void judge_ended(struct world *world, const struct roll_step_ended *body)
         sim_violate(world, "an outcome of %s, which was not touched", body->target);
         return;
     }
+    if (strcmp(body->outcome, "conflict") == 0)
+        sim_violate(world, "a conflict on %s, where nobody else deploys", body->target);
     if (open && !matches)
         sim_violate(world, "an outcome beside the open intent of %s", body->target);
     if (!open && body->step <= actions_of(part) && !is_closing(body))

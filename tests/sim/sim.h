@@ -192,6 +192,7 @@ struct world {
     bool calm;       /* no more trouble: the run is being brought to its end */
     int n_targets;
     int64_t longest_ms; /* of an ordinary deployment */
+    int stacks;         /* bit for each target that is a stack */
     int64_t offset[SIM_HOSTS], boot[SIM_HOSTS];
 
     GPtrArray *events;   /* struct roll_event * */
@@ -242,6 +243,9 @@ void sim_arm_read(struct world *world, struct process *process, const struct rol
 void sim_arm_cancel(struct world *world, struct process *process, const struct roll_action *action);
 struct deployment *sim_deployment(const struct world *world, const char *name, int target);
 const char *sim_state(const struct world *world, const struct deployment *deployment);
+/* The target's newest one: what a stack holds. */
+struct deployment *sim_newest(const struct world *world, int target);
+bool sim_is_stack(const struct world *world, int target);
 void sim_answer(struct world *world, struct process *process, uint64_t id, int64_t delay_ms,
                 const struct answer *answer);
 
