@@ -190,7 +190,7 @@ static void world_init(struct world *world, const struct sim_config *config)
     if (config->targets)
         world->n_targets = MIN(world->n_targets, config->targets);
     world->longest_ms = sim_between(world, SIM_PLAN, 0, 2) ? 60000 : 2000;
-    if (sim_between(world, SIM_PLAN, 0, 1))
+    if (sim_between(world, SIM_PLAN, 0, 2) == 0)
         world->stacks = (int)sim_between(world, SIM_PLAN, 1, (1 << SIM_TARGETS_MAX) - 1);
     for (int i = 0; i < SIM_HOSTS; i++) {
         world->offset[i] = sim_between(world, SIM_PLAN, -29000, 29000);
