@@ -149,7 +149,7 @@ static bool open_is_work(const struct roll_run_view *view, int64_t now_ms)
 
     if (!open->number || open->driven)
         return false;
-    return open->pending ? open->not_before <= now_ms : open->slot != NULL && !view->held;
+    return open->pending ? open->not_before <= now_ms : open->slot != NULL;
 }
 
 static struct roll_error *look(struct roll_app *app, const struct roll_plan *plan,

@@ -15,7 +15,9 @@
 #include "rollbook/time.h"
 
 #define LOOK_MS (INT64_C(30) * 1000)  /* plans and ledgers change without a word */
-#define AGAIN_MS (INT64_C(60) * 1000) /* what could not be done is tried again then */
+#define AGAIN_MS (INT64_C(60) * 1000) /* what could not be done is tried again then, and later… */
+#define AGAIN_MAX_MS                                                                               \
+    (16 * AGAIN_MS) /* … at ever longer distances, while the ledger does not move */
 #define LEAVE_MS                                                                                   \
     (INT64_C(60) * 1000) /* children detach within seconds; nobody is waited for longer */
 
@@ -25,7 +27,8 @@ struct child {
     GPid pid;   /* 0: not running */
     int fd;
     int64_t again_boot_ms; /* not before then, unless the ledger has moved */
-    int64_t head;          /* of its stream, when it was started */
+    int64_t again_ms;
+    int64_t head; /* of its stream, when it was started */
 };
 
 struct watch {
@@ -91,6 +94,19 @@ static void own_group(gpointer user)
     setpgid(0, 0);
 }
 
+/* The clock of a test has run on since it was set. */
+static void hand_on_clock(void)
+{
+#ifdef ROLL_TESTING
+    char now[ROLL_TIME_SIZE];
+
+    if (!g_getenv("ROLL_TEST_NOW"))
+        return;
+    roll_time_format(roll_now_ms(), now);
+    g_setenv("ROLL_TEST_NOW", now, TRUE);
+#endif
+}
+
 static struct roll_error *start(struct watch *watch, struct child *child)
 {
     struct roll_app *app = watch->app;
@@ -104,6 +120,7 @@ static struct roll_error *start(struct watch *watch, struct child *child)
         argv[count++] = app->globals.debug ? "-vv" : "-v";
     argv[count++] = "run";
     argv[count++] = child->name;
+    hand_on_clock();
     if (!g_spawn_async(NULL, (char **)(uintptr_t)argv, NULL,
                        G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_FILE_AND_ARGV_ZERO, own_group, NULL,
                        &child->pid, &problem)) {
@@ -165,8 +182,10 @@ static struct roll_error *look_at(struct watch *watch, const struct roll_plan *p
     if (watch->app->ledger)
         ROLL_TRY(roll_ledger_head(watch->app->ledger, stream, &head));
     if (view.work && (roll_boot_ms() >= child->again_boot_ms || head.seq != child->head)) {
+        child->again_ms =
+            head.seq != child->head ? AGAIN_MS : CLAMP(2 * child->again_ms, AGAIN_MS, AGAIN_MAX_MS);
+        child->again_boot_ms = roll_boot_ms() + child->again_ms;
         child->head = head.seq;
-        child->again_boot_ms = roll_boot_ms() + AGAIN_MS;
         g_ptr_array_add(work, child);
     }
     roll_run_view_clear(&view);
