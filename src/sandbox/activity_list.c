@@ -52,6 +52,9 @@ static bool read_condition(const char *name, const char *sign, const char *text,
 {
     if (g_ascii_strcasecmp(name, "eventTimestamp") == 0)
         return read_time(sign, text, query);
+    /* All that happens here is of the channels that az asks for. */
+    if (g_ascii_strcasecmp(name, "eventChannels") == 0)
+        return true;
     bool other = query->scope || query->target || query->correlation || query->provider;
     if (other || g_ascii_strcasecmp(sign, "eq") != 0)
         return false;
@@ -68,12 +71,24 @@ static bool read_condition(const char *name, const char *sign, const char *text,
     return true;
 }
 
+/* In quotes as the specification has it, or, as az sends times, without. */
+static char *read_value(const char **at)
+{
+    *at += strspn(*at, " ");
+    if (**at == '\'')
+        return sandbox_filter_text(at);
+    size_t length = strcspn(*at, " ");
+    char *text = g_strndup(*at, length);
+    *at += length;
+    return text;
+}
+
 static bool read_conditions(const char *filter, struct query *query)
 {
     for (const char *at = filter;;) {
         g_autofree char *name = sandbox_filter_name(&at);
         g_autofree char *sign = sandbox_filter_name(&at);
-        g_autofree char *text = sandbox_filter_text(&at);
+        g_autofree char *text = read_value(&at);
         if (!name || !sign || !text || !read_condition(name, sign, text, query))
             return false;
         at += strspn(at, " ");

@@ -13,20 +13,14 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "rollbook/digest.h"
 #include "rollbook/sandbox.h"
 #include "rollbook/time.h"
-#include "sandbox/service.h"
+#include "sandbox/place.h"
 
-#define SOCKET_NAME "sandbox.sock"
-#define LOCK_NAME "sandbox.lock"
 #define GREETING_MS 15000
 #define PATIENCE_MS 20000
 
@@ -34,165 +28,6 @@ struct roll_sandbox {
     char *url;
     int fd; /* held open: that is what keeps the server */
 };
-
-/* The place of one workspace. */
-struct place {
-    char *state_dir; /* absolute */
-    int run_fd;      /* STATE_DIR/run */
-};
-
-static void place_clear(struct place *place)
-{
-    g_free(place->state_dir);
-    if (place->run_fd >= 0)
-        close(place->run_fd);
-}
-
-/* What a sandbox keeps does not belong into the repository that the workspace lies in. */
-static struct roll_error *ignore_in_git(const char *state_dir)
-{
-    g_autofree char *path = g_build_filename(state_dir, ".gitignore", NULL);
-    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-    if (fd < 0)
-        return errno == EEXIST ? NULL : roll_error_errno(errno, "cannot create '%s'", path);
-    bool written = write(fd, "*\n", 2) == 2;
-    struct roll_error *err = written ? NULL : roll_error_errno(errno, "cannot write '%s'", path);
-    close(fd);
-    return err;
-}
-
-static struct roll_error *place_open(const char *state_dir, struct place *ret_place)
-{
-    g_autofree char *run = g_build_filename(state_dir, "run", NULL);
-    if (g_mkdir_with_parents(run, 0700) != 0)
-        return roll_error_errno(errno, "cannot make the folder '%s'", run);
-    ROLL_TRY(ignore_in_git(state_dir));
-    char *absolute = realpath(state_dir, NULL);
-    int fd = open(run, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (!absolute || fd < 0) {
-        int saved = errno;
-        free(absolute);
-        if (fd >= 0)
-            close(fd);
-        return roll_error_errno(saved, "cannot open the folder '%s'", run);
-    }
-    ret_place->state_dir = g_strdup(absolute);
-    free(absolute);
-    ret_place->run_fd = fd;
-    return NULL;
-}
-
-/* A socket's path may have 107 bytes, a workspace's more: the descriptor of its folder makes it
- * short. */
-static void socket_address(const struct place *place, struct sockaddr_un *address)
-{
-    *address = (struct sockaddr_un){.sun_family = AF_UNIX};
-    g_snprintf(address->sun_path, sizeof(address->sun_path), "/proc/self/fd/%d/" SOCKET_NAME,
-               place->run_fd);
-}
-
-/* ---- the lock ---- */
-
-/* *ret_fd is -1 when another process has it. Above 2, so that the child can give 0 to 2 to
- * /dev/null. */
-static struct roll_error *take_lock(const struct place *place, int *ret_fd)
-{
-    int low = openat(place->run_fd, LOCK_NAME, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    int fd = low < 0 ? -1 : fcntl(low, F_DUPFD_CLOEXEC, 3);
-    int saved = errno;
-    if (low >= 0)
-        close(low);
-    if (fd < 0)
-        return roll_error_errno(saved, "cannot open '%s/run/%s'", place->state_dir, LOCK_NAME);
-    *ret_fd = fd;
-    if (flock(fd, LOCK_EX | LOCK_NB) == 0)
-        return NULL;
-    saved = errno;
-    close(fd);
-    *ret_fd = -1;
-    if (saved == EWOULDBLOCK)
-        return NULL;
-    return roll_error_errno(saved, "cannot lock '%s/run/%s'", place->state_dir, LOCK_NAME);
-}
-
-/* Only the holder of the lock: replaces what a killed server left. */
-static struct roll_error *listen_for_users(const struct place *place, int *ret_fd)
-{
-    struct sockaddr_un address;
-    socket_address(place, &address);
-    unlinkat(place->run_fd, SOCKET_NAME, 0);
-    int low = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    int fd = low < 0 ? -1 : fcntl(low, F_DUPFD_CLOEXEC, 3);
-    if (low >= 0)
-        close(low);
-    if (fd >= 0 && bind(fd, (const struct sockaddr *)&address, sizeof(address)) == 0 &&
-        listen(fd, 511) == 0) {
-        *ret_fd = fd;
-        return NULL;
-    }
-    struct roll_error *err = roll_error_errno(errno, "cannot make the socket '%s/run/%s'",
-                                              place->state_dir, SOCKET_NAME);
-    if (fd >= 0)
-        close(fd);
-    return err;
-}
-
-/* ---- serving ---- */
-
-static struct roll_error *serve_place(const struct place *place,
-                                      const struct roll_sandbox_options *given, int users_fd,
-                                      bool until_users_gone, void (*ready)(void *user, int port),
-                                      void *user)
-{
-    g_autofree char *state_file = g_build_filename(place->state_dir, "sandbox.db", NULL);
-    char hex[ROLL_HEX_SIZE];
-    struct roll_sandbox_options options = *given;
-    if (!options.state_file)
-        options.state_file = state_file;
-    const char *dir = place->state_dir ? place->state_dir : "";
-    roll_sha256_hex(dir, strlen(dir), hex);
-    hex[7] = '\0';
-    struct sandbox_service_options service = {
-        .sandbox = &options,
-        .port_hint = (unsigned)g_ascii_strtoull(hex, NULL, 16) | 1u,
-        .keep_port = true,
-        .users_fd = users_fd,
-        .until_users_gone = until_users_gone,
-        .ready = ready,
-        .user = user,
-    };
-    return sandbox_service_run(&service);
-}
-
-struct roll_error *roll_sandbox_serve_workspace(const char *state_dir,
-                                                const struct roll_sandbox_options *options,
-                                                void (*ready)(void *user, int port), void *user)
-{
-    struct place place = {.run_fd = -1};
-    int lock_fd = -1, users_fd = -1;
-    if (options->tls)
-        return roll_error_new(ROLL_E_USAGE,
-                              "the commands of a workspace speak plain http with its "
-                              "sandbox; with tls it serves others, on a port of its own");
-    struct roll_error *err = place_open(state_dir, &place);
-    if (!err)
-        err = take_lock(&place, &lock_fd);
-    if (!err && lock_fd < 0)
-        err = roll_error_new(ROLL_E_CONFLICT, "another process serves the sandbox of '%s'",
-                             place.state_dir);
-    if (!err)
-        err = listen_for_users(&place, &users_fd);
-    if (!err)
-        err = serve_place(&place, options, users_fd, false, ready, user);
-    if (users_fd >= 0) {
-        unlinkat(place.run_fd, SOCKET_NAME, 0);
-        close(users_fd);
-    }
-    if (lock_fd >= 0)
-        close(lock_fd);
-    place_clear(&place);
-    return err;
-}
 
 /* ---- the child ---- */
 
@@ -242,7 +77,7 @@ static void tell_failure(int users_fd, const struct roll_error *err)
         close(fd);
 }
 
-static void run_child(struct place *place, int lock_fd, int users_fd)
+static void run_child(struct sandbox_place *place, int lock_fd, int users_fd)
 {
     int kept[] = {place->run_fd, lock_fd, users_fd};
     reset_signals();
@@ -255,19 +90,19 @@ static void run_child(struct place *place, int lock_fd, int users_fd)
     struct roll_error *err =
         time && *time ? roll_duration_parse(time, &options.operation_time_ms) : NULL;
     if (!err)
-        err = serve_place(place, &options, users_fd, true, NULL, NULL);
+        err = sandbox_place_serve(place, &options, users_fd, true, NULL, NULL);
     if (err)
         tell_failure(users_fd, err);
     /* The socket goes before the lock does: whoever connects now is cut off, tries again, and finds
      * the lock free. */
-    unlinkat(place->run_fd, SOCKET_NAME, 0);
+    unlinkat(place->run_fd, SANDBOX_SOCKET, 0);
     close(users_fd);
     _exit(err ? 1 : 0);
 }
 
 /* Twice, so that the server is no child of the command: it neither waits for it nor gets its
  * terminal's signals. */
-static struct roll_error *fork_server(struct place *place, int lock_fd, int users_fd)
+static struct roll_error *fork_server(struct sandbox_place *place, int lock_fd, int users_fd)
 {
     int status;
     pid_t pid = fork();
@@ -330,12 +165,12 @@ static struct roll_error *told_error(const char *line)
                           message + strspn(message, " "));
 }
 
-static struct roll_error *try_connect(const struct place *place, struct roll_sandbox *sandbox,
-                                      enum found *ret_found)
+static struct roll_error *try_connect(const struct sandbox_place *place,
+                                      struct roll_sandbox *sandbox, enum found *ret_found)
 {
     struct sockaddr_un address;
     char line[512];
-    socket_address(place, &address);
+    sandbox_place_address(place, &address);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return roll_error_errno(errno, "cannot join the sandbox");
@@ -346,7 +181,7 @@ static struct roll_error *try_connect(const struct place *place, struct roll_san
         if (saved == ENOENT || saved == ECONNREFUSED || saved == EAGAIN || saved == EINTR)
             return NULL;
         return roll_error_errno(saved, "cannot join the sandbox at '%s/run/%s'", place->state_dir,
-                                SOCKET_NAME);
+                                SANDBOX_SOCKET);
     }
     if (!read_line(fd, line, sizeof(line))) {
         close(fd);
@@ -363,14 +198,14 @@ static struct roll_error *try_connect(const struct place *place, struct roll_san
     return NULL;
 }
 
-static struct roll_error *try_start(struct place *place, bool *ret_started)
+static struct roll_error *try_start(struct sandbox_place *place, bool *ret_started)
 {
     int lock_fd = -1, users_fd = -1;
-    ROLL_TRY(take_lock(place, &lock_fd));
+    ROLL_TRY(sandbox_place_lock(place, &lock_fd));
     *ret_started = lock_fd >= 0;
     if (lock_fd < 0)
         return NULL;
-    struct roll_error *err = listen_for_users(place, &users_fd);
+    struct roll_error *err = sandbox_place_listen(place, &users_fd);
     if (!err)
         err = fork_server(place, lock_fd, users_fd);
     if (users_fd >= 0)
@@ -379,7 +214,7 @@ static struct roll_error *try_start(struct place *place, bool *ret_started)
     return err;
 }
 
-static struct roll_error *join(struct place *place, struct roll_sandbox *sandbox)
+static struct roll_error *join(struct sandbox_place *place, struct roll_sandbox *sandbox)
 {
     int64_t until = roll_boot_ms() + PATIENCE_MS;
     while (roll_boot_ms() < until) {
@@ -400,13 +235,13 @@ static struct roll_error *join(struct place *place, struct roll_sandbox *sandbox
 
 struct roll_error *roll_sandbox_join(const char *state_dir, struct roll_sandbox **ret_sandbox)
 {
-    struct place place = {.run_fd = -1};
+    struct sandbox_place place = {.run_fd = -1};
     roll_auto(sandbox) struct roll_sandbox *sandbox = g_new0(struct roll_sandbox, 1);
     sandbox->fd = -1;
-    struct roll_error *err = place_open(state_dir, &place);
+    struct roll_error *err = sandbox_place_open(state_dir, &place);
     if (!err)
         err = join(&place, sandbox);
-    place_clear(&place);
+    sandbox_place_clear(&place);
     if (!err)
         *ret_sandbox = g_steal_pointer(&sandbox);
     return err;
