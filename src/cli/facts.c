@@ -8,7 +8,6 @@
 #include "rollbook/time.h"
 
 enum {
-    MAX_TARGETS = 50,       /* of a rollout; a fleet's others are counted */
     MAX_DIFF_TARGETS = 500, /* of a comparison */
     MAX_DIFFS = 200,        /* pairs of releases: the newest */
 };
@@ -125,7 +124,7 @@ static void shorten_targets(json_t *view)
     json_t *shorter = json_array();
 
     for (int pass = 0; pass < 2; pass++)
-        for (size_t i = 0; i < all && kept < MAX_TARGETS; i++) {
+        for (size_t i = 0; i < all && kept < FACTS_MAX_TARGETS; i++) {
             json_t *target = json_array_get(targets, i);
             if (is_trouble(target) == (pass == 0)) {
                 json_array_append(shorter, target);

@@ -25,6 +25,9 @@ struct roll_error *roll_facts(struct roll_app *app, const struct roll_facts_opti
 
 /* ---- between the files of it ---------------------------------------------------------------- */
 
+/* So many targets of a rollout are told one by one; a fleet's others are counted. */
+#define FACTS_MAX_TARGETS 50
+
 /* Adds "events" to the rollouts of a stream, and the bands of its holds. */
 struct roll_error *facts_add_events(struct roll_app *app, const char *stream, json_t *rollouts,
                                     json_t *bands) ROLL_CHECKED;

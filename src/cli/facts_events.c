@@ -91,6 +91,24 @@ static void note_hold(struct gathering *gathering, const struct roll_event *even
         close_hold(gathering, event->at);
 }
 
+/* Of a fleet only what did not go as it should is told one by one. */
+static bool is_told(const struct roll_event *event, const json_t *view)
+{
+    const struct roll_step_ended *ended = roll_event_body(event, step_ended);
+
+    if (json_array_size(json_object_get(view, "targets")) <= FACTS_MAX_TARGETS)
+        return true;
+    return event->kind != ROLL_EVENT_step_intended && event->kind != ROLL_EVENT_rollout_claimed &&
+           !(ended && strcmp(ended->outcome, "succeeded") == 0);
+}
+
+static void count_untold(json_t *view)
+{
+    json_int_t before = json_integer_value(json_object_get(view, "moreEvents"));
+
+    json_object_set_new(view, "moreEvents", json_integer(before + 1));
+}
+
 static struct roll_error *take_event(void *user, const struct roll_event *event)
 {
     struct gathering *gathering = user;
@@ -98,8 +116,10 @@ static struct roll_error *take_event(void *user, const struct roll_event *event)
     json_t *view = g_hash_table_lookup(gathering->rollouts, number);
 
     note_hold(gathering, event);
-    if (view)
+    if (view && is_told(event, view))
         json_array_append_new(json_object_get(view, "events"), event_json(event));
+    else if (view)
+        count_untold(view);
     return NULL;
 }
 
