@@ -257,16 +257,16 @@ struct row {
     bool correlated; /* carries the client's correlation id */
 };
 
-#define DEPLOYED(function, call, method, suffix, body, correlated)                                  \
-    {"roll_arm_" function, call, 0,    method,    GROUP RESOURCES "deployments/d1" suffix,          \
-     "2022-09-01",         "",   body, correlated},                                                 \
-        {"roll_arm_" function, call, 1,    method,    SUB RESOURCES "deployments/d1" suffix,        \
-         "2022-09-01",         "",   body, correlated},                                             \
-        {"roll_arm_" function, call, 2,    method,    MANAGEMENT RESOURCES "deployments/d1" suffix, \
-         "2022-09-01",         "",   body, correlated},                                             \
-    {                                                                                               \
-        "roll_arm_" function, call, 3, method, RESOURCES "deployments/d1" suffix, "2022-09-01",     \
-            "", body, correlated                                                                    \
+#define DEPLOYED(function, call, method, suffix, body, own)                                        \
+    {"roll_arm_" function, call, 0,    method, GROUP RESOURCES "deployments/d1" suffix,            \
+     "2022-09-01",         "",   body, own},                                                       \
+        {"roll_arm_" function, call, 1,    method, SUB RESOURCES "deployments/d1" suffix,          \
+         "2022-09-01",         "",   body, own},                                                   \
+        {"roll_arm_" function, call, 2,    method, MANAGEMENT RESOURCES "deployments/d1" suffix,   \
+         "2022-09-01",         "",   body, own},                                                   \
+    {                                                                                              \
+        "roll_arm_" function, call, 3, method, RESOURCES "deployments/d1" suffix, "2022-09-01",    \
+            "", body, own                                                                          \
     }
 
 static const struct row rows[] = {
