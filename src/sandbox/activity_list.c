@@ -32,10 +32,14 @@ static bool refuse(struct sandbox_reply *reply, const char *message)
     return false;
 }
 
+/* az leaves the Z out. */
 static bool read_time(const char *sign, const char *text, struct query *query)
 {
     int64_t at_ms;
-    struct roll_error *err = roll_time_parse(text, &at_ms);
+    size_t length = strlen(text);
+    bool whole = length > 0 && (text[length - 1] == 'Z' || strpbrk(text + MIN(length, 11), "+-"));
+    g_autofree char *zoned = g_strconcat(text, whole ? "" : "Z", NULL);
+    struct roll_error *err = roll_time_parse(zoned, &at_ms);
     bool good = !err;
     roll_error_free(err);
     if (good && g_ascii_strcasecmp(sign, "ge") == 0)
@@ -60,7 +64,8 @@ static bool read_condition(const char *name, const char *sign, const char *text,
         return false;
     if (g_ascii_strcasecmp(name, "resourceGroupName") == 0)
         query->scope = g_ascii_strdown(text, -1);
-    else if (g_ascii_strcasecmp(name, "resourceUri") == 0)
+    else if (g_ascii_strcasecmp(name, "resourceUri") == 0 ||
+             g_ascii_strcasecmp(name, "resourceId") == 0) /* as az calls it */
         query->target = sandbox_key(text);
     else if (g_ascii_strcasecmp(name, "correlationId") == 0)
         query->correlation = g_strdup(text);

@@ -108,6 +108,8 @@ static void read_head(struct exchange *exchange, const char *url, const char *me
         is_host(host) ? g_strdup_printf("%s://%s", exchange->daemon->tls ? "https" : "http", host)
                       : g_strdup(exchange->daemon->server->url);
     request->authorization = g_strdup(get_header(connection, "Authorization"));
+    request->if_match = g_strdup(get_header(connection, "If-Match"));
+    request->if_none_match = g_strdup(get_header(connection, "If-None-Match"));
     if (is_plain(client) && back && g_ascii_strcasecmp(back, "true") == 0)
         request->client_request_id = g_strdup(client);
     if (is_plain(correlation)) {

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "rollbook/json.h"
+#include "sandbox/stack.h"
 #include "sandbox/store.h"
 
 struct move {
@@ -55,6 +56,9 @@ static struct roll_error *move_one(struct move *move, const struct sandbox_id *i
         return NULL;
     g_ptr_array_add(rows, own);
     ROLL_TRY(sandbox_lock_check(move->server, id, CHANGE_WRITE, move->reply, ret_done));
+    if (*ret_done)
+        ROLL_TRY(sandbox_stack_check_request(move->server, move->request, id, "delete", move->reply,
+                                             ret_done));
     if (!*ret_done || move->only_asked)
         return NULL;
     ROLL_TRY(sandbox_store_list(move->server, LIST_BELOW, id->id, NULL, rows));

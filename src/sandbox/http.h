@@ -34,6 +34,8 @@ struct sandbox_request {
     bool body_too_large;
     char *base_url;          /* scheme and host as the caller spelt them: where polling URLs lead */
     char *authorization;     /* or NULL */
+    char *if_match;          /* or NULL */
+    char *if_none_match;     /* or NULL */
     char *correlation_id;    /* the caller's, else a new one */
     char *client_request_id; /* or NULL; only when the caller wants it back */
     int64_t now_ms;

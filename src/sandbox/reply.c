@@ -110,6 +110,8 @@ void sandbox_request_clear(struct sandbox_request *request)
     g_free(request->path);
     g_free(request->base_url);
     g_free(request->authorization);
+    g_free(request->if_match);
+    g_free(request->if_none_match);
     g_free(request->correlation_id);
     g_free(request->client_request_id);
     g_clear_pointer(&request->segments, g_ptr_array_unref);

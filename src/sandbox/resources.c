@@ -34,6 +34,7 @@ static struct roll_error *put_resource(struct sandbox_server *server,
                                request->now_ms, &created));
     ROLL_TRY(sandbox_store_get(server, id->id, &stored));
     sandbox_reply_set(reply, created ? 201 : 200, json_incref(stored->body));
+    sandbox_etag_tell(reply, stored->body);
     return NULL;
 }
 
@@ -124,6 +125,8 @@ static struct roll_error *serve_resource(struct sandbox_server *server,
 {
     roll_auto(sandbox_resource) struct sandbox_resource *resource = NULL;
     ROLL_TRY(sandbox_store_get(server, id->id, &resource));
+    if (!sandbox_etag_check(request, resource, reply))
+        return NULL;
     if (request->method == METHOD_PUT)
         return write_resource(server, request, reply, id, NULL);
     if (request->method == METHOD_DELETE)
@@ -142,6 +145,7 @@ static struct roll_error *serve_resource(struct sandbox_server *server,
         sandbox_reply_set(reply, 204, NULL);
     else
         sandbox_reply_set(reply, 200, json_incref(resource->body));
+    sandbox_etag_tell(reply, resource->body);
     return NULL;
 }
 

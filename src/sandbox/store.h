@@ -29,6 +29,13 @@ struct roll_error *sandbox_store_get(struct sandbox_server *server, const char *
 struct roll_error *sandbox_store_answers_list(struct sandbox_server *server, const char *id,
                                               bool *ret_answers) ROLL_CHECKED;
 
+/* Tells the ETag of a body in reply: the same body has the same one (etag.c). */
+void sandbox_etag_tell(struct sandbox_reply *reply, const json_t *body);
+/* False, and PreconditionFailed in reply, when If-Match or If-None-Match forbid to go on (REST
+ * reference 6.2). resource NULL: there is none. */
+bool sandbox_etag_check(const struct sandbox_request *request,
+                        const struct sandbox_resource *resource, struct sandbox_reply *reply);
+
 /* Rewrites the resource whole with the body as a provider would show it: id, name, type,
  * identities, properties with provisioningState and what providers add. The same body gives the
  * same stored text. ret_created may be NULL. */

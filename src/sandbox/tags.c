@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "rollbook/json.h"
+#include "sandbox/stack.h"
 #include "sandbox/store.h"
 
 #define TAIL_SEGMENTS 4 /* providers/Microsoft.Resources/tags/default */
@@ -143,6 +144,8 @@ static struct roll_error *serve(struct sandbox_server *server, struct sandbox_re
     roll_auto(json) json_t *tags = tags_of(holder, beside);
     if (request->method & (METHOD_PUT | METHOD_PATCH | METHOD_DELETE)) {
         ROLL_TRY(sandbox_lock_check(server, id, CHANGE_WRITE, reply, &free));
+        if (free)
+            ROLL_TRY(sandbox_stack_check_request(server, request, id, "write", reply, &free));
         if (free)
             tags = apply(request, reply, tags);
         if (!free || !tags)

@@ -37,10 +37,11 @@ struct peer {
     pid_t pid;
     char *url;
     CURL *curl;
-    const char *token;       /* NULL: none is sent */
-    const char *correlation; /* NULL: none is sent */
-    const char *ca_file;     /* NULL: plain http */
-    bool fresh;              /* a new connection: libcurl repeats what dies on a reused one */
+    const char *token;                    /* NULL: none is sent */
+    const char *correlation;              /* NULL: none is sent */
+    const char *if_match, *if_none_match; /* NULL: none is sent */
+    const char *ca_file;                  /* NULL: plain http */
+    bool fresh; /* a new connection: libcurl repeats what dies on a reused one */
 };
 
 struct answer {
@@ -159,6 +160,8 @@ static inline struct answer call(struct peer *peer, const char *method, const ch
     struct curl_slist *headers = NULL;
     headers = add_header(headers, "Authorization", bearer);
     headers = add_header(headers, "x-ms-correlation-request-id", peer->correlation);
+    headers = add_header(headers, "If-Match", peer->if_match);
+    headers = add_header(headers, "If-None-Match", peer->if_none_match);
     headers = add_header(headers, "Content-Type", body ? "application/json" : NULL);
     long status = 0;
     curl_easy_reset(peer->curl);

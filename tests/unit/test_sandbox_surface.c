@@ -146,6 +146,28 @@ START_TEST(test_sandbox_surface__pages_follow_one_another)
 }
 END_TEST
 
+/* ---- conditions ---- */
+
+START_TEST(test_sandbox_surface__minds_etags)
+{
+    start();
+    peer.if_none_match = "*";
+    put_widget("one", "{\"location\":\"westeurope\"}");
+    expect_error(&peer, 412, "PreconditionFailed", "PUT", WIDGETS "one" API, "{}");
+    peer.if_none_match = NULL;
+    struct answer answer = expect(&peer, 200, "GET", WIDGETS "one" API, NULL);
+    g_autofree char *etag = header_of(&answer, "ETag");
+    answer_clear(&answer);
+    peer.if_match = etag;
+    expect_only(&peer, 200, "PUT", WIDGETS "one" API, "{\"tags\":{\"a\":\"b\"}}");
+    expect_error(&peer, 412, "PreconditionFailed", "PUT", WIDGETS "one" API, "{}");
+    expect_error(&peer, 412, "PreconditionFailed", "DELETE", WIDGETS "one" API, NULL);
+    expect_error(&peer, 412, "PreconditionFailed", "PUT", WIDGETS "two" API, "{}");
+    peer.if_match = "*";
+    expect_only(&peer, 200, "DELETE", WIDGETS "one" API, NULL);
+}
+END_TEST
+
 /* ---- tags, moves, exports ---- */
 
 #define TAGS "/providers/Microsoft.Resources/tags/default" API
@@ -442,6 +464,15 @@ START_TEST(test_sandbox_surface__logs_who_did_what)
     ck_assert_str_eq(text_of(answer.json, "value.0.status.value"), "Failed");
     ck_assert_uint_eq(json_object_size(at(answer.json, "value.0")), 2);
     answer_clear(&answer);
+    /* As az writes it. */
+    g_autoptr(GDateTime) now = g_date_time_new_now_utc();
+    g_autoptr(GDateTime) hour_ago = g_date_time_add_hours(now, -1);
+    g_autofree char *from = g_date_time_format(hour_ago, "%Y-%m-%dT%H:%M:%S");
+    g_autofree char *plain = g_strdup_printf(
+        LOG "eventTimestamp%%20ge%%20%s.123456%%20and%%20eventChannels%%20eq"
+            "%%20'Admin,%%20Operation'%%20and%%20resourceId%%20eq%%20'" WIDGETS "two'",
+        from);
+    expect_count(plain, 1);
 }
 END_TEST
 
@@ -586,6 +617,7 @@ static Suite *make_suite(void)
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, test_sandbox_surface__filters_resources);
     tcase_add_test(tcase, test_sandbox_surface__pages_follow_one_another);
+    tcase_add_test(tcase, test_sandbox_surface__minds_etags);
     tcase_add_test(tcase, test_sandbox_surface__changes_tags_of_any_scope);
     tcase_add_test(tcase, test_sandbox_surface__moves_resources_with_what_is_below_them);
     tcase_add_test(tcase, test_sandbox_surface__exports_a_group_as_a_template_that_deploys);
