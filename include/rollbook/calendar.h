@@ -88,4 +88,7 @@ void roll_calendar_at(const struct roll_calendar *calendar, int64_t at_ms, struc
 /* The first instant not before at_ms at which it is open; ROLL_NEVER. */
 int64_t roll_calendar_opens(const struct roll_calendar *calendar, int64_t at_ms);
 
+/* While it is open: since the last opening of a window or the end of a freeze, 0: since ever. */
+int64_t roll_calendar_opened(const struct roll_calendar *calendar, int64_t at_ms);
+
 #endif

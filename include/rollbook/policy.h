@@ -68,6 +68,7 @@ struct roll_timing {
     bool open;
     enum roll_gate gate; /* closed: ROLL_GATE_WINDOW or ROLL_GATE_FREEZE */
     char *name;          /* the window that opens next, the freeze that holds; or NULL */
+    int64_t since;       /* open: since when, 0: ever */
     int64_t until;       /* the next change, ROLL_NEVER: none */
     char *why;           /* closed: "freeze 'christmas' holds; it opens 2027-01-04 08:00 UTC"; open: NULL */
 };

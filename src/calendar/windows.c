@@ -301,6 +301,23 @@ int64_t roll_calendar_opens(const struct roll_calendar *calendar, int64_t at_ms)
     return ROLL_NEVER;
 }
 
+int64_t roll_calendar_opened(const struct roll_calendar *calendar, int64_t at_ms)
+{
+    int64_t since = calendar->windows > 0 ? at_ms : 0;
+
+    for (size_t i = 0; i < calendar->windows; i++) {
+        int64_t opened_at = at_ms;
+        if (closes(rule_at(calendar, i), at_ms, &opened_at) > at_ms)
+            since = MIN(since, opened_at);
+    }
+    for (size_t i = calendar->windows; i < calendar->rules->len; i++) {
+        const struct freeze *freeze = &rule_at(calendar, i)->freeze;
+        if (freeze->to <= at_ms)
+            since = MAX(since, freeze->to);
+    }
+    return since;
+}
+
 /* Open at at_ms: until the next freeze, or until no window is open any more. */
 static void until_closed(const struct roll_calendar *calendar, int64_t at_ms,
                          struct roll_calendar_state *state)

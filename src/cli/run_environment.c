@@ -267,30 +267,64 @@ static struct roll_error *do_schedule(struct pass *pass, const char *stream,
 
 /* ---- what is open --------------------------------------------------------------------------- */
 
+struct detached {
+    int64_t rollout, at;
+};
+
+static struct roll_error *see_detached(void *user, const struct roll_event *event)
+{
+    const struct roll_rollout_detached *body = roll_event_body(event, rollout_detached);
+    struct detached *detached = user;
+
+    if (body && body->rollout == detached->rollout)
+        detached->at = event->at;
+    return NULL;
+}
+
+/* From when on its age counts: if it was let go while its window was closed, from the next opening;
+ * that wait does not make it old. One that was killed, or let go of in its window, is as old as it
+ * is. */
+static struct roll_error *age_since(struct pass *pass, const struct roll_run_open *open,
+                                    const json_t *rules, int64_t opened_at, int64_t *ret_since)
+{
+    struct detached detached = {.rollout = open->number};
+    struct roll_timing then = {.open = true};
+
+    ROLL_TRY(
+        roll_ledger_events(pass->app->ledger, pass->name, open->number, see_detached, &detached));
+    if (detached.at)
+        ROLL_TRY(roll_timing_at(rules, detached.at, &then));
+    *ret_since = then.open ? open->began_at : MAX(open->began_at, opened_at);
+    roll_timing_clear(&then);
+    return NULL;
+}
+
 /* Why a rollout that was interrupted stays for a person; NULL: it goes on. Owned. */
-static struct roll_error *why_not_resumed(const struct roll_plan_environment *environment,
+static struct roll_error *why_not_resumed(struct pass *pass,
+                                          const struct roll_plan_environment *environment,
                                           const struct roll_run_view *view, char **ret_reason)
 {
-    int64_t now = roll_now_ms();
+    int64_t now = roll_now_ms(), since = 0;
     roll_auto(json) json_t *rules = roll_policy_timing(environment, ROLL_LANE_RELEASE, NULL);
     struct roll_timing timing = {0};
+    struct roll_error *err;
 
     *ret_reason = NULL;
     if (view->held) {
         *ret_reason = g_strdup("the environment is on hold");
         return NULL;
     }
-    if (now - view->open.began_at > environment->resume_within_ms) {
+    ROLL_TRY(roll_timing_at(rules, now, &timing));
+    err = age_since(pass, &view->open, rules, timing.since, &since);
+    if (!err && !timing.open) {
+        *ret_reason = g_strdup(timing.why);
+    } else if (!err && now - since > environment->resume_within_ms) {
         g_autoptr(GString) age = g_string_new(NULL);
         roll_duration_write(environment->resume_within_ms, age);
         *ret_reason = g_strdup_printf("it is older than resumeWithin (%s)", age->str);
-        return NULL;
     }
-    ROLL_TRY(roll_timing_at(rules, now, &timing));
-    if (!timing.open)
-        *ret_reason = g_strdup(timing.why);
     roll_timing_clear(&timing);
-    return NULL;
+    return err;
 }
 
 static struct roll_error *run_resume(struct roll_act *act)
@@ -336,7 +370,7 @@ static struct roll_error *do_open(struct pass *pass,
         return open->not_before <= roll_now_ms() ? resume(pass, open) : NULL;
     if (!open->slot)
         return NULL; /* a person's: theirs to go on with */
-    ROLL_TRY(why_not_resumed(environment, view, &reason));
+    ROLL_TRY(why_not_resumed(pass, environment, view, &reason));
     if (!reason)
         return resume(pass, open);
     note(pass, "left", open->slot, open->number, reason, 0);

@@ -103,6 +103,7 @@ struct roll_error *roll_timing_at(const json_t *timing, int64_t at_ms,
                                                                        : ROLL_GATE_WINDOW,
         .name = state.rule ? g_strdup(state.rule->name) : NULL,
         .until = state.until,
+        .since = state.open ? roll_calendar_opened(calendar, at_ms) : 0,
         .why = state.open ? NULL : reason(&state),
     };
     return NULL;

@@ -37,6 +37,7 @@ static void free_rollout(struct rollout *rollout)
         machine_forget_outcome(&rollout->jobs[i]);
     g_hash_table_unref(rollout->by_name);
     machine_wait_free(rollout->wait);
+    machine_window_free(rollout->window);
     g_free(rollout->jobs);
     g_free(rollout);
 }
@@ -120,6 +121,7 @@ void roll_machine_request(struct roll_machine *machine,
     machine->request = request;
     machine->request_blobs = blobs;
     machine->own->wait = machine_wait_new(request);
+    machine->own->window = machine_window_new(request);
 }
 
 static struct job *take_question(struct roll_machine *machine, uint64_t id)
@@ -243,7 +245,8 @@ static bool append(struct roll_machine *machine, struct roll_action *ret_action)
 
 static int64_t wake(const struct roll_machine *machine)
 {
-    int64_t at = INT64_MAX, bake = machine_bake_left(machine);
+    int64_t at = INT64_MAX, bake = machine_bake_left(machine),
+            window = machine_window_left(machine);
 
     if (machine->begun && !machine->detach)
         at = machine_agenda_next(machine);
@@ -252,6 +255,8 @@ static int64_t wake(const struct roll_machine *machine)
     at = MIN(at, machine_wait_boot(machine));
     if (bake > 0)
         at = MIN(at, machine->boot_ms + bake);
+    if (window > 0 && window != INT64_MAX)
+        at = MIN(at, machine->boot_ms + window);
     return MIN(at, machine_renewal_boot(machine));
 }
 
@@ -291,7 +296,7 @@ static const char *state_name(const struct roll_machine *machine)
 
     if (machine->end < G_N_ELEMENTS(ends) && ends[machine->end])
         return ends[machine->end];
-    if (machine_waits(machine))
+    if (machine_waits(machine) || machine_window_left(machine) > 0)
         return "waiting";
     if (machine->counts[ROLL_TARGET_WAITING] == machine->own->n_jobs)
         return "requested";
@@ -312,7 +317,8 @@ void roll_machine_view(const struct roll_machine *machine, struct roll_machine_v
         .ring = (int)MIN(machine->ring, machine->rings->len - 1),
         .rings = (int)machine->rings->len,
         .until_boot_ms = bake > 0 ? machine->boot_ms + bake : 0,
-        .waits_for = machine_waits_for(machine),
+        .waits_for =
+            machine_waits(machine) ? machine_waits_for(machine) : machine_window_why(machine),
     };
     memcpy(ret_view->counts, machine->counts, sizeof ret_view->counts);
 }

@@ -38,6 +38,7 @@
  *   machine_fold.c     durable facts        machine_append.c   what goes into the ledger
  *   machine_targets.c  rings, steps, bake   machine_claim.c    claims, fence, takeover
  *   machine_wait.c     what comes before the first claim: gates, approvals, windows
+ *   machine_window.c   a window that closes between two rings
  *   machine_ask.c      a job's questions    machine_inherit.c  superseded rollouts
  *   machine_replies.c  the answers          machine_end.c      how it begins and ends
  *   machine_found.c    what a look means    machine_agenda.c   time */
@@ -162,6 +163,7 @@ struct rollout {
     bool passive; /* whoever claimed it last sends nothing: it settles, or it is this process */
     int64_t sender_at; /* UTC ms: last event by a driver that may send */
     struct wait *wait; /* what must have passed before it starts, or NULL */
+    struct window *window; /* what keeps a further ring back, or NULL */
     bool started;      /* it was claimed to be driven: all of that had passed */
     size_t n_jobs;
     struct job *jobs;    /* as in the order */
@@ -386,6 +388,14 @@ void machine_wait_build(struct roll_machine *machine, struct append *append);
 int64_t machine_wait_boot(const struct roll_machine *machine); /* when to look again */
 /* Why it goes on waiting when this process has nothing to do for it, or NULL. */
 const char *machine_waits_for(const struct roll_machine *machine);
+
+/* ---- machine_window.c ----------------------------------------------------------------------- */
+
+struct window *machine_window_new(const struct roll_rollout_requested *request);
+void machine_window_free(struct window *window);
+/* ms until the next ring, of which nothing was begun, may be; 0: now, INT64_MAX: never by itself. */
+int64_t machine_window_left(const struct roll_machine *machine);
+const char *machine_window_why(const struct roll_machine *machine); /* or NULL */
 
 /* ---- machine_inherit.c ---------------------------------------------------------------------- */
 

@@ -177,5 +177,5 @@ bool machine_is_stuck(struct roll_machine *machine)
            !machine->append && g_hash_table_size(machine->asked) == 0 &&
            machine_agenda_next(machine) == INT64_MAX && g_queue_is_empty(&machine->records) &&
            g_queue_is_empty(&machine->starts) && g_queue_is_empty(&machine->fenced) &&
-           machine_bake_left(machine) == 0;
+           machine_bake_left(machine) == 0 && machine_window_left(machine) == 0;
 }

@@ -38,6 +38,8 @@ static void fold_requested(struct roll_machine *machine, const struct roll_event
         remember_request(rollout, event->seq, event->hash);
         if (!rollout->wait)
             rollout->wait = machine_wait_new(body);
+        if (!rollout->window)
+            rollout->window = machine_window_new(body);
     } else if (machine->own->number == 0 && g_strcmp0(body->driver, machine->driver) == 0) {
         remember_request(machine->own, event->seq, event->hash);
     } else if (machine->own->number == 0) {

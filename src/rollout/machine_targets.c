@@ -221,6 +221,8 @@ void machine_advance(struct roll_machine *machine)
     while (machine->ring < machine->rings->len && machine_may_start(machine)) {
         const struct ring *ring = &g_array_index(machine->rings, struct ring, machine->ring);
 
+        if (machine_window_left(machine) > 0)
+            return;
         start_targets(machine, ring);
         if (ring->open > 0 || machine_bake_left(machine) > 0)
             return;

@@ -296,6 +296,16 @@ START_TEST(test_calendar__overlapping_windows_are_one)
 }
 END_TEST
 
+START_TEST(test_calendar__says_since_when_it_is_open)
+{
+    roll_auto(calendar) struct roll_calendar *hours = calendar("[" HOURS "]", "[" CHRISTMAS "]");
+    assert_time(roll_calendar_opened(hours, at("2026-11-23T12:00:00Z")), "2026-11-23T08:00:00Z");
+    roll_auto(calendar) struct roll_calendar *freeze = calendar("[]", "[" CHRISTMAS "]");
+    assert_time(roll_calendar_opened(freeze, at("2027-02-01T12:00:00Z")), "2027-01-02T23:00:00Z");
+    ck_assert_int_eq(roll_calendar_opened(freeze, at("2026-02-01T12:00:00Z")), 0);
+}
+END_TEST
+
 /* A window's length is elapsed time: the night of the change does not shorten it by the clock on
  * the wall. */
 START_TEST(test_calendar__a_windows_length_is_elapsed_time)
@@ -363,6 +373,7 @@ int main(void)
     tcase_add_test(tests, test_calendar__without_rules_it_is_always_open);
     tcase_add_test(tests, test_calendar__a_freeze_wins_over_a_window);
     tcase_add_test(tests, test_calendar__overlapping_windows_are_one);
+    tcase_add_test(tests, test_calendar__says_since_when_it_is_open);
     tcase_add_test(tests, test_calendar__a_windows_length_is_elapsed_time);
     tcase_add_test(tests, test_calendar__a_search_is_bounded);
     tcase_add_test(tests, test_calendar__a_rule_that_cannot_be_read_is_named);

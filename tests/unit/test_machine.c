@@ -496,6 +496,85 @@ START_TEST(test_machine__rings_follow_one_another_after_a_bake)
 }
 END_TEST
 
+/* 2023-11-14T22:13:20Z is when these worlds begin. */
+static json_t *timing(const char *cron, const char *length, const char *when_closed)
+{
+    return json_pack("{s:{s:[{s:s,s:s,s:s}],s:s}}", "timing", "windows", "name", "night", "cron",
+                     cron, "for", length, "whenWindowCloses", when_closed);
+}
+
+static void begin_in_window(struct world *world, const char *when_closed, json_t **ret_gates)
+{
+    static struct roll_rollout_requested request;
+
+    request = request_of("release", 0);
+    request.gates = *ret_gates =
+        timing("0 22 * * *", "PT15M", when_closed); /* open for 100 s more */
+    world_init(world, order_new("weu/0 neu/1"));
+    world->order->bake_ms = 120000;
+    world->machine = machine_new(world, "d", ROLL_MACHINE_DRIVE);
+    roll_machine_request(world->machine, &request, world->order, NULL);
+    pump(world);
+}
+
+START_TEST(test_machine__a_window_that_closes_keeps_the_next_ring_waiting)
+{
+    struct world world;
+    struct roll_machine_view view;
+    json_t *gates = NULL;
+
+    begin_in_window(&world, "wait", &gates);
+    deploy(&world, "weu");
+    expect_waiting(&world, "");
+    pass(&world, 120000); /* baked, 20 seconds after it has closed */
+    expect_waiting(&world, "");
+    ck_assert_int_eq(world.done.end, ROLL_END_NONE);
+    roll_machine_view(world.machine, &view);
+    ck_assert_str_eq(view.state, "waiting");
+    ck_assert_str_eq(view.waits_for,
+                     "its window: no window is open; 'night' opens next, 2023-11-15 22:00 UTC");
+    while (world.wall < INT64_C(1700085600000) - 1) { /* its claim is renewed meanwhile */
+        int64_t step = MIN(world.wake - world.boot, INT64_C(1700085600000) - 1 - world.wall);
+        ck_assert_int_gt(step, 0);
+        pass(&world, step);
+        expect_waiting(&world, "");
+    }
+    pass(&world, 1);
+    expect_waiting(&world, "PUT neu");
+    json_decref(gates);
+    world_clear(&world);
+}
+END_TEST
+
+START_TEST(test_machine__a_ring_that_was_begun_goes_on_when_its_window_closes)
+{
+    struct world world;
+    json_t *gates = NULL;
+
+    begin_in_window(&world, "wait", &gates);
+    pass(&world, 600000);
+    expect_waiting(&world, "PUT weu");
+    deploy(&world, "weu");
+    expect_waiting(&world, "");
+    world_clear(&world);
+    json_decref(gates);
+}
+END_TEST
+
+START_TEST(test_machine__where_the_plan_says_continue_a_window_that_closes_is_passed)
+{
+    struct world world;
+    json_t *gates = NULL;
+
+    begin_in_window(&world, "continue", &gates);
+    deploy(&world, "weu");
+    pass(&world, 120000);
+    expect_waiting(&world, "PUT neu");
+    world_clear(&world);
+    json_decref(gates);
+}
+END_TEST
+
 START_TEST(test_machine__at_most_so_many_targets_at_once)
 {
     struct world world;
@@ -1629,6 +1708,10 @@ int main(void)
     tcase_add_test(tests, test_machine__cancelling_stops_what_runs_and_starts_nothing);
     tcase_add_test(tests, test_machine__names_follow_from_the_ledger);
     tcase_add_test(tests, test_machine__rings_follow_one_another_after_a_bake);
+    tcase_add_test(tests, test_machine__a_window_that_closes_keeps_the_next_ring_waiting);
+    tcase_add_test(tests, test_machine__a_ring_that_was_begun_goes_on_when_its_window_closes);
+    tcase_add_test(tests,
+                   test_machine__where_the_plan_says_continue_a_window_that_closes_is_passed);
     tcase_add_test(tests, test_machine__at_most_so_many_targets_at_once);
     tcase_add_test(tests, test_machine__too_many_failures_start_nothing_more);
     tcase_add_test(tests, test_machine__failures_within_the_bound_go_on_and_fail_at_the_end);
