@@ -67,7 +67,7 @@ char **roll_credential_passed(const struct roll_credential *credential);
 const char *roll_credential_key_vault(const struct roll_credential *credential);
 
 /* Who asks, by the pipeline's or the local environment's word; never proof: the requesting person of Azure Pipelines or GitHub
- * Actions, else USER@HOST. Owned by the caller. */
+ * Actions, else USER@HOST, as one word; in a pipeline then `run:URL` of the run. Owned by the caller. */
 char *roll_claimed_actor(void);
 
 /* ---- scopes and deployments ----------------------------------------------------------------- */

@@ -28,16 +28,46 @@ static const char *pipeline_person(void)
     return NULL;
 }
 
+/* Where this run can be looked at, or NULL. Owned by the caller. */
+static char *pipeline_run(void)
+{
+    const char *server =
+        variable(variable("TF_BUILD") ? "SYSTEM_COLLECTIONURI" : "GITHUB_SERVER_URL");
+    const char *place = variable(variable("TF_BUILD") ? "SYSTEM_TEAMPROJECT" : "GITHUB_REPOSITORY");
+    const char *run = variable(variable("TF_BUILD") ? "BUILD_BUILDID" : "GITHUB_RUN_ID");
+
+    if ((!variable("TF_BUILD") && !variable("GITHUB_ACTIONS")) || !server || !place || !run)
+        return NULL;
+    const char *slash = g_str_has_suffix(server, "/") ? "" : "/";
+    if (variable("TF_BUILD"))
+        return g_strdup_printf("%s%s%s/_build/results?buildId=%s", server, slash, place, run);
+    return g_strdup_printf("%s%s%s/actions/runs/%s", server, slash, place, run);
+}
+
+/* One word: what cannot be part of one becomes '_', and what is too long is cut. Owned by the
+ * caller. */
+static char *word_of(const char *text)
+{
+    char *word = g_utf8_make_valid(text, -1);
+
+    for (char *at = word; *at; at++)
+        if ((unsigned char)*at <= 0x20 || *at == 0x7f)
+            *at = '_';
+    if (strlen(word) > ACTOR_MAX_BYTES)
+        *g_utf8_find_prev_char(word, word + ACTOR_MAX_BYTES + 1) = '\0';
+    return word;
+}
+
 char *roll_claimed_actor(void)
 {
     const char *person = pipeline_person();
     g_autofree char *local =
         person ? NULL : g_strdup_printf("%s@%s", g_get_user_name(), g_get_host_name());
-    g_autofree char *valid = g_utf8_make_valid(person ? person : local, -1);
+    g_autofree char *name = word_of(person ? person : local);
+    g_autofree char *url = pipeline_run();
+    g_auto(GStrv) parts = url ? g_strsplit(url, " ", -1) : NULL;
+    g_autofree char *whole = url ? g_strjoinv("%20", parts) : NULL;
+    g_autofree char *run = url ? word_of(whole) : NULL;
 
-    if (strlen(valid) > ACTOR_MAX_BYTES) {
-        char *end = g_utf8_find_prev_char(valid, valid + ACTOR_MAX_BYTES + 1);
-        *end = '\0';
-    }
-    return g_steal_pointer(&valid);
+    return run ? g_strdup_printf("%s run:%s", name, run) : g_steal_pointer(&name);
 }

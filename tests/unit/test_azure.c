@@ -579,6 +579,30 @@ START_TEST(test_azure__claimed_actor_is_the_requesting_person)
 }
 END_TEST
 
+START_TEST(test_azure__claimed_actor_names_the_run)
+{
+    clean_environment();
+    g_setenv("GITHUB_SERVER_URL", "https://github.example", TRUE);
+    g_setenv("GITHUB_REPOSITORY", "contoso/shop", TRUE);
+    g_setenv("GITHUB_RUN_ID", "42", TRUE);
+    g_autofree char *local = roll_claimed_actor();
+    ck_assert_ptr_null(strstr(local, "run:"));
+    g_setenv("GITHUB_ACTIONS", "true", TRUE);
+    g_setenv("GITHUB_ACTOR", "octocat", TRUE);
+    g_autofree char *github = roll_claimed_actor();
+    ck_assert_str_eq(github, "octocat run:https://github.example/contoso/shop/actions/runs/42");
+    g_setenv("TF_BUILD", "True", TRUE);
+    g_setenv("BUILD_REQUESTEDFOR", "Alice of\nContoso", TRUE);
+    g_setenv("SYSTEM_COLLECTIONURI", "https://dev.azure.example/contoso/", TRUE);
+    g_setenv("SYSTEM_TEAMPROJECT", "my shop", TRUE);
+    g_setenv("BUILD_BUILDID", "7", TRUE);
+    g_autofree char *azure = roll_claimed_actor();
+    ck_assert_str_eq(azure,
+                     "Alice_of_Contoso run:https://dev.azure.example/contoso/my%20shop/_build/"
+                     "results?buildId=7");
+}
+END_TEST
+
 /* A token that ARM refuses is renewed once, also for a PUT, which was certainly not accepted. */
 START_TEST(test_azure__a_refused_token_is_renewed_once)
 {
@@ -1431,6 +1455,7 @@ static Suite *suite(void)
     tcase_add_test(credentials, test_azure__a_freed_credential_ends_az);
     tcase_add_test(credentials, test_azure__kinds_of_credentials);
     tcase_add_test(credentials, test_azure__claimed_actor_is_the_requesting_person);
+    tcase_add_test(credentials, test_azure__claimed_actor_names_the_run);
     tcase_add_test(credentials, test_azure__a_refused_token_is_renewed_once);
     tcase_add_test(credentials, test_azure__without_a_token_nothing_is_sent);
     tcase_add_test(arm, test_azure__put_sends_recorded_bytes_and_reads_the_record);
