@@ -265,6 +265,15 @@ json_t *roll_arm_error_leaves(const json_t *body);
 /* What to do next for a known code (REST reference 7.2), one sentence, static; NULL when unknown. */
 const char *roll_arm_advice(const char *code);
 
+/* Versions of a Key Vault secret, never its value. vault: its name or its id. timeout_ms: of the request. Reply body
+ * {"current": VERSION, "versions":[{"version","enabled","created"?,"notBefore"?,"expires"?}]}, times in Unix seconds; current is the
+ * newest, which a reference without version takes. NOT_FOUND with SecretNotFound; REFUSED with the vault's code; NO_TOKEN. fn is
+ * called once, unless the call is cancelled before. loop and credential must outlive it. Source: services reference 2.1. */
+struct roll_key_vault_call;
+struct roll_key_vault_call *roll_key_vault_versions(struct roll_loop *loop, struct roll_credential *credential, const char *vault,
+                                                    const char *secret, int64_t timeout_ms, roll_arm_fn fn, void *user);
+void roll_key_vault_cancel(struct roll_key_vault_call *call);
+
 /* Artifact at a registry: the digest of name:tag (HEAD manifest; on 401 with a token of the registry: by exchange of the
  * credential's at the cloud's own registries, else anonymous). name: host/repository; plain http on loopback. Reply body
  * {"digest":"sha256:…"}; NOT_FOUND with MANIFEST_UNKNOWN, REFUSED with NAME_INVALID or UNAUTHORIZED. credential may be NULL.

@@ -10,7 +10,6 @@
 #define ASKED_MAX 5   /* subscriptions, registries, vaults of one connection */
 #define SKEW_MAX_S 60 /* DESIGN section 4: beyond it nobody takes over */
 #define SUBSCRIPTION_API "2022-12-01"
-#define KEY_VAULT_API "7.4"
 
 struct look {
     struct doctor *doctor;
@@ -138,66 +137,33 @@ static void ask_arm(struct connection *connection)
 
 /* ---- Key Vault ------------------------------------------------------------------------------ */
 
-static void on_vault(void *user, const struct roll_http_reply *reply)
+static void on_vault(void *user, const struct roll_arm_reply *reply)
 {
     struct ask *ask = user;
     g_autofree char *vault = g_strndup(ask->subject, strcspn(ask->subject, "/"));
 
-    if (reply->outcome != ROLL_HTTP_REPLIED)
-        answered(ask, DOCTOR_BAD, g_strdup_printf("%s does not answer: %s", vault, reply->problem),
-                 NULL);
-    else if (reply->status == 200)
+    if (reply->outcome == ROLL_ARM_OK || reply->outcome == ROLL_ARM_NOT_FOUND)
         answered(ask, DOCTOR_OK, g_strdup_printf("%s answers", vault), NULL);
-    else /* a deployment needs no more than vaults/deploy/action at ARM */
+    else if (reply->status > 0) /* a deployment needs no more than vaults/deploy/action at ARM */
         answered(ask, DOCTOR_WARN,
-                 g_strdup_printf("%s answers %d: versions of its secrets cannot be seen", vault,
-                                 reply->status),
+                 g_strdup_printf("%s: versions of its secrets cannot be seen", reply->message),
                  g_strdup_printf("give the role 'Key Vault Reader' on %s", vault));
-}
-
-static void on_vault_token(void *user, const struct roll_secret *token,
-                           const struct roll_error *err)
-{
-    static const char *const headers[] = {"Accept: application/json", NULL};
-    struct ask *ask = user;
-    const char *suffix = roll_credential_key_vault(ask->connection->credential);
-    const char *secret = strchr(ask->subject, '/') + 1;
-    g_autofree char *vault = g_strndup(ask->subject, strcspn(ask->subject, "/"));
-    g_autoptr(GString) url = g_string_new("https://");
-
-    ask->began = roll_boot_ms();
-    if (!token) {
-        answered(ask, DOCTOR_BAD, g_strdup_printf("no token for %s: %s", vault, err->message),
-                 NULL);
-        return;
-    }
-    roll_url_encode(vault, url);
-    g_string_append_printf(url, ".%s/secrets/", suffix);
-    roll_url_encode(secret, url);
-    g_string_append(url, "/versions?api-version=" KEY_VAULT_API "&maxresults=1");
-    struct roll_http_request request = {
-        .method = "GET",
-        .url = url->str,
-        .headers = headers,
-        /* Borrowed as const by this callback's type; a request counts its references. */
-        .bearer = (struct roll_secret *)(uintptr_t)token,
-        .retry = ROLL_HTTP_RETRY_READ,
-        .deadline_ms = WAIT_MS,
-    };
-    roll_http_send(ask->connection->look->loop, &request, on_vault, ask);
+    else
+        answered(ask, DOCTOR_BAD, g_strdup(reply->message), NULL);
 }
 
 static void ask_vaults(struct connection *connection)
 {
     const char *suffix = roll_credential_key_vault(connection->credential);
-    g_autofree char *audience = g_strdup_printf("https://%s", suffix);
 
-    for (guint i = 0; *suffix && i < MIN(connection->vaults->len, ASKED_MAX); i++)
-        roll_credential_token(
-            connection->credential, audience, on_vault_token,
-            ask_new(connection,
-                    doctor_find(connection->look->doctor, connection->where, "Key Vault"),
-                    g_ptr_array_index(connection->vaults, i)));
+    for (guint i = 0; *suffix && i < MIN(connection->vaults->len, ASKED_MAX); i++) {
+        struct ask *ask = ask_new(
+            connection, doctor_find(connection->look->doctor, connection->where, "Key Vault"),
+            g_ptr_array_index(connection->vaults, i));
+        g_autofree char *vault = g_strndup(ask->subject, strcspn(ask->subject, "/"));
+        roll_key_vault_versions(connection->look->loop, connection->credential, vault,
+                                ask->subject + strlen(vault) + 1, WAIT_MS, on_vault, ask);
+    }
 }
 
 /* ---- the credential ------------------------------------------------------------------------- */

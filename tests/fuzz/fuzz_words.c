@@ -1,9 +1,10 @@
 /* The small readers of what services and people write: one line, its first byte chooses.
  *
  * t time, d duration, u address, j token (JWT), r reply of a token endpoint, c challenge of a
- * registry, i id of a deployment, s text to show. */
+ * registry, i id of a deployment, m metadata of a cloud, s text to show. */
 #include "azure/arm.h"
 #include "azure/challenge.h"
+#include "azure/cloud.h"
 #include "azure/credential.h"
 #include "fuzz.h"
 #include "http/internal.h"
@@ -72,6 +73,7 @@ static void read_token(const char *text)
 
     FUZZ_CHECK(!actor || g_utf8_validate(actor, -1, NULL), "an actor that is not UTF-8");
     FUZZ_CHECK(!actor || !strpbrk(actor, "\n\r\t"), "an actor of several lines");
+    g_strfreev(claims_groups(text, strlen(text)));
 }
 
 static void read_reply(const char *text)
@@ -93,6 +95,20 @@ static void read_challenge(const char *text)
         g_autofree char *value = challenge_value(text, names[i]);
         FUZZ_CHECK(!value || strlen(value) <= strlen(text), "%s", value);
     }
+}
+
+static void read_metadata(const char *text)
+{
+    roll_auto(cloud) struct roll_cloud *cloud = NULL;
+
+    FUZZ_MUST(roll_cloud_new("https://arm.example", NULL, &cloud));
+    if (!fuzz_ok(cloud_read_metadata(cloud, text, strlen(text)))) {
+        FUZZ_CHECK(!cloud_is_known(cloud), "half a cloud");
+        return;
+    }
+    FUZZ_CHECK(roll_url_is_https(cloud->login), "secrets would go to %s", cloud->login);
+    FUZZ_CHECK(*cloud->audience, "a cloud without audience");
+    FUZZ_CHECK(!strpbrk(cloud->registry, "/:@?#"), "a suffix %s", cloud->registry);
 }
 
 static void read_id(const char *text)
@@ -125,8 +141,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static const struct {
         char key;
         void (*read)(const char *text);
-    } readers[] = {{'t', read_time},  {'d', read_duration},  {'u', read_url}, {'j', read_token},
-                   {'r', read_reply}, {'c', read_challenge}, {'i', read_id},  {'s', show}};
+    } readers[] = {{'t', read_time},  {'d', read_duration}, {'u', read_url},
+                   {'j', read_token}, {'r', read_reply},    {'c', read_challenge},
+                   {'i', read_id},    {'s', show},          {'m', read_metadata}};
 
     fuzz_begin();
     if (size == 0)
