@@ -242,6 +242,7 @@ struct roll_driver_options {
     bool take;
     bool wait_for_access;       /* a 403 is asked again with a new token, for 10 minutes: a role that was just granted */
     int retain;                 /* releases whose entries in ARM's history are kept, 0: 10 */
+    bool look;                  /* before a new rollout's first PUT: who deployed here last? (by the tags of deployments) */
 };
 
 struct roll_outcome {
@@ -262,6 +263,9 @@ struct roll_error *roll_rollout_what_if(const struct roll_driver_options *option
 struct roll_error *roll_rollout_resume(const struct roll_driver_options *options, const char *stream, int64_t rollout, struct roll_outcome *ret_outcome) ROLL_CHECKED;
 /* Records what became of intents without outcome, if their driver is gone; PUTs nothing. Nothing to settle: at once. */
 struct roll_error *roll_rollout_settle(const struct roll_driver_options *options, const char *stream, struct roll_outcome *ret_outcome) ROLL_CHECKED;
+/* What the tags of deployments at ARM say of the order's targets (at most 32 scopes): *ret_found names a deployment of another
+ * ledger, or of a rollout that this one does not know; owned, NULL when all fits. */
+struct roll_error *roll_rollout_look(const struct roll_driver_options *options, const struct roll_order *order, char **ret_found) ROLL_CHECKED;
 /* Appends rollout.cancelling and drives to the end (or leaves it to the living driver and waits). */
 struct roll_error *roll_rollout_cancel(const struct roll_driver_options *options, const char *stream, int64_t rollout, const char *reason, struct roll_outcome *ret_outcome) ROLL_CHECKED;
 

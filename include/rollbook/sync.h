@@ -54,8 +54,12 @@ void roll_sync_attach(struct roll_sync *sync, struct roll_ledger *ledger, bool m
 /* The last pull was refused to a SAS, which may be good for writing all the same. */
 bool roll_sync_only_writes(const struct roll_sync *sync);
 
-/* Compares the ledger's heads with the store's: a line for each stream that differs, owned; NULL when all are equal. */
-struct roll_error *roll_sync_compare(struct roll_sync *sync, struct roll_ledger *ledger, char **ret_differences) ROLL_CHECKED;
+/* Reads the whole store, verifies it, and compares it with the ledger. */
+struct roll_sync_comparison {
+    char *parted;          /* a line for each stream that the store has cut or replaced; owned, or NULL */
+    int64_t behind, ahead; /* events that only the store has, and that were not pushed yet */
+};
+struct roll_error *roll_sync_compare(struct roll_sync *sync, struct roll_ledger *ledger, struct roll_sync_comparison *ret_comparison) ROLL_CHECKED;
 
 /* Takes an object's content out of the store; no error when it is not there. */
 struct roll_error *roll_sync_forget(struct roll_sync *sync, const char *digest) ROLL_CHECKED;

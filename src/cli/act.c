@@ -136,6 +136,7 @@ struct roll_driver_options roll_act_driver(const struct roll_act *act,
         .timeout_ms = act->options->timeout_ms,
         .no_wait = act->options->no_wait,
         .take = act->options->take,
+        .look = true,
         .wait_for_access = act->options->wait_for_access,
         .retain = act->plan ? act->plan->retain : 0,
     };
@@ -245,7 +246,7 @@ static struct roll_error *try_once(struct roll_act *act, struct roll_outcome *ou
     attach_plan(act, choice);
     bool aside = roll_ledger_is_aside(act->app->ledger);
     err = drive(act, choice, outcome);
-    *ret_moved = roll_error_code(err) == ROLL_E_CONFLICT;
+    *ret_moved = roll_error_code(err) == ROLL_E_CONFLICT && outcome->end != ROLL_END_ERROR;
     if (!aside && roll_ledger_is_aside(act->app->ledger))
         roll_app_say_aside(act->app, NULL);
     return err;

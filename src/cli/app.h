@@ -137,6 +137,8 @@ struct roll_error *roll_app_exchange(struct roll_app *app, struct roll_sync_repo
 struct roll_error *roll_app_share(struct roll_app *app) ROLL_CHECKED;
 void roll_app_unshare(struct roll_app *app);
 void roll_app_say_aside(struct roll_app *app, const char *why); /* why or NULL */
+/* cmd_ledger_store.c: heads in the shared store and in the tags of deployments. ROLL_E_DAMAGED: they do not fit. */
+struct roll_error *roll_ledger_verify_online(struct roll_app *app) ROLL_CHECKED;
 /* What waits for the shared ledger: [{"stream","side","events"}]. New reference. */
 struct roll_error *roll_app_pending(struct roll_app *app, json_t **ret_list) ROLL_CHECKED;
 

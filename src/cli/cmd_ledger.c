@@ -6,7 +6,7 @@
 
 struct context {
     const char *head, *reason;
-    bool yes;
+    bool yes, online;
 };
 
 static struct roll_error *need_ledger(struct roll_app *app)
@@ -81,12 +81,16 @@ static struct roll_error *run_verify(struct roll_app *app, void *user, char **ar
                 "\"restore it from a backup, or roll ledger import an export into a new one\"]}"),
             err);
     roll_verify_report_clear(&report);
+    if (!err && context->online)
+        err = roll_ledger_verify_online(app);
     return err;
 }
 
 static const struct roll_option verify_options[] = {
     {"head", 0, ROLL_TEXT, offsetof(struct context, head), "HASH",
      "a hash noted elsewhere that must be in the ledger"},
+    {"online", 0, ROLL_FLAG, offsetof(struct context, online), NULL,
+     "compare with the shared store, and with what deployments at ARM say"},
     {NULL},
 };
 

@@ -1,4 +1,4 @@
-/* roll ledger init-store, roll ledger sync: the ledger that a team shares. */
+/* roll ledger init-store, sync, and verify --online: the ledger that a team shares. */
 #include "app.h"
 
 #include <inttypes.h>
@@ -60,6 +60,87 @@ const struct roll_command roll_cmd_ledger_init_store = {
     .needs = ROLL_NEEDS_WORKSPACE,
     .run = run_init,
 };
+
+/* ---- verify --online ------------------------------------------------------------------------- */
+
+static struct roll_error *compare_store(struct roll_app *app)
+{
+    struct roll_sync_comparison comparison = {0};
+
+    ROLL_TRY(roll_workspace_store(app->workspace, &app->store));
+    if (!app->store) {
+        roll_say(app, "no ledger is shared: there is no plans/ledger.json");
+        return NULL;
+    }
+    ROLL_TRY(roll_sync_new(app->store, &app->sync));
+    ROLL_TRY(roll_sync_compare(app->sync, app->ledger, &comparison));
+    g_autofree char *parted = comparison.parted;
+    if (parted)
+        return roll_error_new(ROLL_E_DAMAGED, "%s", parted);
+    roll_say(app, "the shared store fits: %" PRId64 " event%s to pull, %" PRId64 " to push",
+             comparison.behind, comparison.behind == 1 ? "" : "s", comparison.ahead);
+    return NULL;
+}
+
+static struct roll_order_target *look_target(const struct roll_plan_target *target)
+{
+    struct roll_order_target *look = g_new0(struct roll_order_target, 1);
+
+    look->name = g_strdup(target->name);
+    look->apply = g_strdup("deployment");
+    look->scope = target->scope;
+    look->cloud = g_strdup(target->cloud);
+    look->tenant = g_strdup(target->tenant);
+    look->subscription = g_strdup(target->subscription);
+    look->credential = g_strdup(target->credential);
+    look->resource_group = g_strdup(target->resource_group);
+    look->management_group = g_strdup(target->management_group);
+    return look;
+}
+
+static struct roll_error *look_at(struct roll_app *app, struct roll_loop *loop,
+                                  struct roll_links *links, const struct roll_plan *plan,
+                                  const struct roll_plan_environment *environment)
+{
+    const struct roll_driver_options options = {
+        .ledger = app->ledger, .loop = loop, .links = links, .actor = app->actor};
+    roll_auto(order) struct roll_order *order = roll_order_new();
+    g_autofree char *found = NULL;
+
+    order->service = g_strdup(plan->service);
+    order->environment = g_strdup(environment->name);
+    for (guint i = 0; i < environment->targets->len; i++)
+        g_ptr_array_add(order->targets, look_target(environment->targets->pdata[i]));
+    ROLL_TRY(roll_rollout_look(&options, order, &found));
+    if (found)
+        return roll_error_detail(
+            roll_error_new(ROLL_E_DAMAGED, "%s/%s: %s", plan->service, environment->name, found),
+            "{\"next\":[\"roll ledger sync\",\"roll adopt\"]}");
+    roll_say(app, "%s/%s: what its deployments say fits", plan->service, environment->name);
+    return NULL;
+}
+
+static struct roll_error *compare_arm(struct roll_app *app)
+{
+    roll_auto(loop) struct roll_loop *loop = NULL;
+    roll_auto(links) struct roll_links *links = NULL;
+
+    ROLL_TRY(roll_loop_new(&loop));
+    links = roll_links_new(loop, roll_app_sandbox, app);
+    for (char **path = app->workspace->plans; *path; path++) {
+        roll_auto(plan) struct roll_plan *plan = NULL;
+        ROLL_TRY(roll_plan_read(*path, &plan));
+        for (guint i = 0; i < plan->environments->len; i++)
+            ROLL_TRY(look_at(app, loop, links, plan, plan->environments->pdata[i]));
+    }
+    return NULL;
+}
+
+struct roll_error *roll_ledger_verify_online(struct roll_app *app)
+{
+    ROLL_TRY(compare_store(app));
+    return compare_arm(app);
+}
 
 /* ---- sync ------------------------------------------------------------------------------------ */
 

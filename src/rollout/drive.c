@@ -51,6 +51,8 @@ void roll_driver_clear(struct roll_driver *driver)
         g_hash_table_unref(driver->poll_urls);
     if (driver->orders)
         g_ptr_array_unref(driver->orders);
+    roll_loop_cancel_timer(driver->options->loop, driver->look_timer);
+    roll_look_leave(driver->look);
     roll_lock_free(driver->lock);
     g_free(driver->actor.proved);
     g_free(driver->actor.claimed);
@@ -305,6 +307,8 @@ static struct roll_error *start(struct roll_driver *driver, struct roll_choice *
     if (driver->head.seq != choice->head.seq)
         return roll_error_new(ROLL_E_CONFLICT, "'%s' has moved on since this was decided",
                               driver->stream);
+    ret_outcome->end = ROLL_END_ERROR;
+    ROLL_TRY(roll_driver_look_before(driver));
     roll_machine_request(driver->machine, &choice->request, choice->order, choice->blobs);
     ROLL_TRY(run_to_end(driver, ret_outcome));
     if (ret_outcome->end == ROLL_END_CONFLICT)

@@ -209,6 +209,7 @@ void roll_send_away(struct roll_send *send)
 {
     send->away = true;
     send->driver->puts_away++;
+    roll_driver_look_beside(send->driver);
 }
 
 /* What is found by name may be another's: a stack has one name for all releases. */

@@ -7,6 +7,10 @@
 #include "rollbook/http.h"
 #include "rollbook/rollout.h"
 
+/* Owns it from now on. */
+struct roll_look;
+void roll_links_keep(struct roll_links *links, struct roll_look *look);
+
 /* ---- driver.c ------------------------------------------------------------------------------- */
 
 struct roll_driver {
@@ -22,9 +26,10 @@ struct roll_driver {
     GPtrArray *orders; /* owned struct roll_order * of every rollout that the machine knows */
     struct roll_lock *lock;
     GHashTable *poll_urls; /* correlation id of an attempt -> URL */
-    GHashTable *began;     /* target name -> int64_t *: when its first step of the driven rollout was intended, UTC ms */
-    int64_t ahead_ms;      /* how far Azure's clock is ahead of this one, as last seen */
-    GHashTable *sends;     /* struct roll_send *, those under way */
+    GHashTable *began; /* target name -> int64_t *: when its first step of the driven rollout was
+                          intended, UTC ms */
+    int64_t ahead_ms;  /* how far Azure's clock is ahead of this one, as last seen */
+    GHashTable *sends; /* struct roll_send *, those under way */
     unsigned timer;
     int64_t data_version;
     int64_t append_boot_ms; /* before this driver's last append: the fence counts from here */
@@ -40,6 +45,8 @@ struct roll_driver {
     GHashTable *failures;   /* correlation id -> json_t *: what is known of a failed one */
     bool detaching;
     bool replaying;         /* old events are folded: the listener knows them */
+    struct roll_look *look; /* at who deployed here last; the links', or NULL */
+    unsigned look_timer;
     struct roll_error *err; /* that ended the driver, owned */
     struct roll_outcome outcome;
 };
@@ -132,6 +139,16 @@ GHashTable *roll_remedies_new(void);
  * why nothing could be deleted (borrowed). */
 typedef void (*roll_history_fn)(void *user, const char *problem);
 void roll_history_trim(struct roll_send *send, roll_history_fn done, void *user);
+
+/* ---- look.c --------------------------------------------------------------------------------- */
+
+/* Lane release: ROLL_E_CONFLICT when another ledger deploys here, or a rollout did that this one
+ * does not know. */
+struct roll_error *roll_driver_look_before(struct roll_driver *driver) ROLL_CHECKED;
+/* The other lanes: the same, said while the first PUT is under way. */
+void roll_driver_look_beside(struct roll_driver *driver);
+void roll_look_leave(struct roll_look *look); /* the driver goes; NULL does no harm */
+void roll_look_free(void *look);
 
 /* ---- probe.c -------------------------------------------------------------------------------- */
 

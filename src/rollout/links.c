@@ -16,6 +16,7 @@ struct roll_links {
     void *sandbox_user;
     GHashTable *logins; /* "cloud\ntenant\ncredential" -> struct login * */
     GHashTable *arms;   /* the same and "\nauxiliary tenants" -> struct roll_arm * */
+    GPtrArray *looks;  /* struct roll_look *: their answers may come until the links are freed */
 };
 
 static void login_free(void *item)
@@ -43,6 +44,7 @@ struct roll_links *roll_links_new(struct roll_loop *loop,
     links->sandbox_user = sandbox_user;
     links->logins = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, login_free);
     links->arms = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, arm_free);
+    links->looks = g_ptr_array_new_with_free_func(roll_look_free);
     return links;
 }
 
@@ -52,6 +54,7 @@ void roll_links_free(struct roll_links *links)
         return;
     g_hash_table_unref(links->arms);
     g_hash_table_unref(links->logins);
+    g_ptr_array_unref(links->looks);
     g_free(links);
 }
 
@@ -152,6 +155,11 @@ void roll_links_prefetch(struct roll_links *links, const struct roll_order_targe
         return;
     roll_credential_prefetch(credential);
     roll_loop_start(links->loop);
+}
+
+void roll_links_keep(struct roll_links *links, struct roll_look *look)
+{
+    g_ptr_array_add(links->looks, look);
 }
 
 /* ---- who we are ------------------------------------------------------------------------------ */

@@ -297,31 +297,3 @@ struct roll_error *roll_sync_pull(struct roll_sync *sync, struct roll_ledger *le
         *report = sync->report;
     return NULL;
 }
-
-/* ---- comparing ------------------------------------------------------------------------------- */
-
-/* What of a stream is not in both: read again up to its end, and not believed. */
-struct roll_error *roll_sync_compare(struct roll_sync *sync, struct roll_ledger *ledger,
-                                     char **ret_differences)
-{
-    g_autoptr(GString) text = g_string_new(NULL);
-    g_auto(GStrv) streams = NULL;
-    roll_auto(ledger) struct roll_ledger *whole = NULL;
-
-    ROLL_TRY(roll_ledger_rehearse(NULL, &whole));
-    ROLL_TRY(roll_sync_pull(sync, whole, NULL));
-    ROLL_TRY(roll_ledger_streams(ledger, &streams));
-    for (char **stream = streams; *stream; stream++) {
-        struct roll_head here, there;
-        ROLL_TRY(roll_ledger_main_head(ledger, *stream, &here));
-        ROLL_TRY(roll_ledger_main_head(whole, *stream, &there));
-        if (strcmp(here.hash, there.hash) != 0)
-            g_string_append_printf(
-                text,
-                "%s%s: event %" G_GINT64_FORMAT " (%.12s) here, event %" G_GINT64_FORMAT
-                " (%.12s) in the shared store",
-                text->len ? "\n" : "", *stream, here.seq, here.hash, there.seq, there.hash);
-    }
-    *ret_differences = text->len ? g_string_free(g_steal_pointer(&text), FALSE) : NULL;
-    return NULL;
-}

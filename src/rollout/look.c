@@ -1,0 +1,205 @@
+/* A ledger that is alone does not believe it: what do the deployments of a scope say about who
+ * deployed here last?
+ *
+ * Every deployment carries tags of its ledger (DESIGN section 4). The newest one of this stream
+ * decides: made by another ledger, or by a rollout that this one does not know. A release is
+ * refused then, before its first PUT; a rollback and a hotfix look beside their PUTs, and say it.
+ */
+#include <string.h>
+
+#include "driver.h"
+#include "rollbook/json.h"
+#include "rollbook/log.h"
+#include "rollbook/time.h"
+
+enum { SCOPES_MAX = 32, DEPLOYMENTS_MAX = 50 };
+
+struct roll_look {
+    struct roll_driver *driver;
+    size_t asked, answered;
+    char *found; /* what does not fit, or NULL */
+    bool blocks; /* somebody waits for the end */
+};
+
+/* ---- one deployment -------------------------------------------------------------------------- */
+
+static bool is_known(struct roll_driver *driver, const char *seq, const char *head)
+{
+    roll_auto(event) struct roll_event *event = NULL;
+    int64_t number = g_ascii_strtoll(seq, NULL, 10);
+    struct roll_error *err =
+        roll_ledger_event(driver->options->ledger, driver->stream, number, &event);
+    bool known = !err && strcmp(event->hash, head) == 0;
+
+    roll_error_free(err);
+    return known;
+}
+
+/* NULL: it is of another stream, or carries no tags of ours. */
+static const char *tag_of(const json_t *deployment, const char *name)
+{
+    return roll_json_get_string(roll_json_get_nocase(deployment, "tags"), name);
+}
+
+/* *ret_ours: it decides. Owned, NULL: it fits. */
+static char *judge(struct roll_driver *driver, const json_t *deployment, bool *ret_ours)
+{
+    const char *ledger = tag_of(deployment, "roll-ledger"), *seq = tag_of(deployment, "roll-seq");
+    const char *stream = tag_of(deployment, "roll-stream"), *head = tag_of(deployment, "roll-head");
+    const char *name = roll_json_get_string(deployment, "name");
+
+    *ret_ours = ledger && seq && head && g_strcmp0(stream, driver->stream) == 0;
+    if (!*ret_ours)
+        return NULL;
+    if (strcmp(ledger, roll_ledger_id(driver->options->ledger)) != 0)
+        return g_strdup_printf("deployment '%s' was made by another ledger (%.8s)",
+                               name ? name : "?", ledger);
+    if (is_known(driver, seq, head))
+        return NULL;
+    return g_strdup_printf(
+        "deployment '%s' belongs to rollout %s#%s, which this ledger does not know",
+        name ? name : "?", stream, seq);
+}
+
+/* ---- the looks ------------------------------------------------------------------------------- */
+
+static void end(struct roll_look *look)
+{
+    struct roll_driver *driver = look->driver;
+    g_autofree char *text = NULL;
+
+    if (look->blocks) {
+        roll_loop_stop(driver->options->loop);
+        return;
+    }
+    if (!look->found)
+        return;
+    text = g_strdup_printf("%s: run 'roll ledger sync' or 'roll adopt' afterwards", look->found);
+    roll_driver_notice(driver, text);
+}
+
+/* The list is newest first. One that cannot be had is no reason to stop: what follows needs more
+ * rights than it. */
+static void on_list(void *user, const struct roll_arm_reply *reply)
+{
+    struct roll_look *look = user;
+    const json_t *list = reply->body ? json_object_get(reply->body, "value") : NULL;
+    bool decided = false;
+
+    if (!look->driver)
+        return;
+    if (reply->outcome != ROLL_ARM_OK && reply->outcome != ROLL_ARM_NOT_FOUND)
+        roll_log(ROLL_LOG_VERBOSE, "who deployed here last is not known: %s",
+                 reply->message ? reply->message : "no answer");
+    for (size_t i = 0; !decided && i < json_array_size(list); i++) {
+        char *found = judge(look->driver, json_array_get(list, i), &decided);
+        if (look->found)
+            g_free(found);
+        else
+            look->found = found;
+    }
+    if (++look->answered == look->asked)
+        end(look);
+}
+
+static void ask(struct roll_look *look, const struct roll_order_target *target, GHashTable *seen)
+{
+    const struct roll_arm_scope scope = {.kind = target->scope,
+                                         .subscription = target->subscription,
+                                         .resource_group = target->resource_group,
+                                         .management_group = target->management_group};
+    struct roll_arm *arm = NULL;
+
+    if (strcmp(target->apply, "deployment") != 0 ||
+        !g_hash_table_add(seen, roll_arm_scope_path(&scope)))
+        return;
+    struct roll_error *err = roll_links_get(look->driver->links, target, &arm, NULL);
+    if (err) { /* said when the step is sent */
+        roll_error_free(err);
+        return;
+    }
+    look->asked++;
+    roll_arm_list(arm, &scope, DEPLOYMENTS_MAX, on_list, look);
+}
+
+/* A fleet is looked at in its first targets: whoever else deploys it is seen there. */
+static void start(struct roll_driver *driver, bool blocks)
+{
+    g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    const GPtrArray *targets = driver->order->targets;
+
+    driver->look = g_new0(struct roll_look, 1);
+    roll_links_keep(driver->links, driver->look);
+    driver->look->driver = driver;
+    driver->look->blocks = blocks;
+    for (guint i = 0; i < targets->len && i < SCOPES_MAX; i++)
+        ask(driver->look, g_ptr_array_index(targets, i), seen);
+}
+
+void roll_look_leave(struct roll_look *look)
+{
+    if (look)
+        look->driver = NULL;
+}
+
+void roll_look_free(void *user)
+{
+    struct roll_look *look = user;
+
+    g_free(look->found);
+    g_free(look);
+}
+
+struct roll_error *roll_driver_look_before(struct roll_driver *driver)
+{
+    struct roll_look *look;
+
+    if (!driver->options->look || driver->order->lane != ROLL_LANE_RELEASE)
+        return NULL;
+    start(driver, true);
+    look = driver->look;
+    while (look->answered < look->asked)
+        ROLL_TRY(roll_loop_run(driver->options->loop));
+    if (!look->found)
+        return NULL;
+    return roll_error_detail(
+        roll_error_new(ROLL_E_CONFLICT,
+                       "%s: somebody deploys '%s' with another ledger, or this one "
+                       "has not heard",
+                       look->found, driver->stream),
+        "{\"next\":[\"roll ledger sync\",\"roll adopt\"]}");
+}
+
+static void start_beside(void *user)
+{
+    struct roll_driver *driver = user;
+
+    driver->look_timer = 0;
+    start(driver, false);
+}
+
+void roll_driver_look_beside(struct roll_driver *driver)
+{
+    if (!driver->options->look || driver->look || driver->look_timer ||
+        driver->order->lane == ROLL_LANE_RELEASE)
+        return;
+    driver->look_timer =
+        roll_loop_timer(driver->options->loop, roll_boot_ms(), start_beside, driver);
+}
+
+struct roll_error *roll_rollout_look(const struct roll_driver_options *options,
+                                     const struct roll_order *order, char **ret_found)
+{
+    g_autofree char *stream = g_strdup_printf("%s/%s", order->service, order->environment);
+    struct roll_error *err = NULL;
+    struct roll_driver driver;
+
+    roll_driver_init(&driver, options, stream);
+    driver.order = order;
+    start(&driver, true);
+    while (!err && driver.look->answered < driver.look->asked)
+        err = roll_loop_run(options->loop);
+    *ret_found = g_strdup(driver.look->found);
+    roll_driver_clear(&driver);
+    return err;
+}
