@@ -16,7 +16,7 @@ struct roll_links {
     void *sandbox_user;
     GHashTable *logins; /* "cloud\ntenant\ncredential" -> struct login * */
     GHashTable *arms;   /* the same and "\nauxiliary tenants" -> struct roll_arm * */
-    GPtrArray *looks;  /* struct roll_look *: their answers may come until the links are freed */
+    GPtrArray *looks;   /* struct roll_look *: their answers may come until the links are freed */
 };
 
 static void login_free(void *item)
