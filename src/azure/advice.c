@@ -1,9 +1,9 @@
-/* What to do next, for the codes that people meet. Source: REST reference 7.2. */
-#include "rollbook/azure.h"
+/* What to do next, for the codes that people meet. Source: REST reference 7.2;
+ * the service's page "Troubleshoot common Azure deployment errors". Commands that are named exist.
+ */
+#include "azure/arm.h"
 
-static const struct {
-    const char *code, *advice;
-} advices[] = {
+const struct arm_advice arm_advices[] = {
     {"InvalidTemplate",
      "correct the template at the line that ARM names, then release it as a new version"},
     {"InvalidTemplateDeployment",
@@ -34,8 +34,8 @@ static const struct {
     {"ExpiredAuthenticationToken", "log in again ('az login') and check this machine's clock"},
     {"InvalidAuthenticationTokenTenant",
      "the credential belongs to another tenant: set 'tenant' in the plan to the subscription's"},
-    {"AuthorizationFailed", "ask for the missing role at the scope that the message names; a new "
-                            "assignment needs some minutes"},
+    {"AuthorizationFailed", "ask for the missing role at the scope that the message names; "
+                            "'--wait-for-access' waits for one that was just given"},
     {"LinkedAuthorizationFailed", "ask for a role on the linked resource that the message names"},
     {"SubscriptionNotFound",
      "check the subscription in the plan, and that the credential may see it"},
@@ -48,10 +48,12 @@ static const struct {
     {"DeploymentActive",
      "another deployment of this name still runs: wait for it, or 'roll cancel'"},
     {"DeploymentCannotBeCancelled", "it has ended already: 'roll resume' records how"},
-    {"DeploymentQuotaExceeded", "the scope holds 800 deployments: delete old ones, and remove a "
-                                "lock that keeps ARM from doing so"},
-    {"MissingSubscriptionRegistration", "register the resource provider that the message names: "
-                                        "'az provider register --namespace NAME'"},
+    {"DeploymentQuotaExceeded",
+     "the scope's history holds 800 deployments: delete old ones that are "
+     "not this tool's, or remove the lock that keeps ARM from doing so"},
+    {"MissingSubscriptionRegistration",
+     "register the resource provider that the message names: 'az "
+     "provider register --namespace NAME'; 'roll out' does so by itself"},
     {"ScopeLocked",
      "a lock forbids it: remove the lock that the message names, then 'roll resume'"},
     {"ResourceGroupBeingDeleted", "the resource group is being deleted: wait for its end"},
@@ -92,12 +94,118 @@ static const struct {
      "resources could not be deleted: remove their locks, then 'roll resume'"},
     {"DeploymentCanceled",
      "somebody cancelled it: what was deployed until then stays; 'roll resume' or 'roll back'"},
+    {"DeploymentActiveAndUneditable",
+     "another deployment to this resource group still runs: wait for it, then 'roll resume'"},
+    {"DeploymentNameInvalidCharacters",
+     "correct 'deploymentName' in the plan: letters, digits, '-', '_', '.', '(' and ')'"},
+    {"DeploymentNameLengthLimitExceeded", "shorten 'deploymentName' in the plan: 64 characters"},
+    {"DeploymentNameTaken",
+     "another tool uses this name: give the target another 'deploymentName', "
+     "or none"},
+    {"MissingApiVersionParameter", "a resource of the template has no apiVersion: give it one"},
+    {"InvalidRequestContent",
+     "ARM does not understand a value or misses one: compare the resource with its definition"},
+    {"InvalidRequestFormat",
+     "ARM does not understand a value: compare the resource with its definition"},
+    {"InvalidParameter", "correct the value that the message names, and release it"},
+    {"BadRequest", "a value is not what its provider expects: read the message, correct the "
+                   "template or its parameters"},
+    {"Conflict", "the resource's state does not allow it now: look at the resource, then 'roll "
+                 "resume'"},
+    {"NotFound", "something that the template refers to is missing, or comes too late: check its "
+                 "name and the dependencies"},
+    {"ParentResourceNotFound",
+     "the resource's parent is missing: deploy it first, or depend on it"},
+    {"InvalidResourceReference",
+     "a reference leads nowhere: correct it, or depend on what it refers to"},
+    {"LinkedInvalidPropertyId", "an id in the template is incomplete: give all its parts"},
+    {"InvalidTemplateCircularDependency",
+     "resources wait for one another: remove one of the dependencies"},
+    {"TemplateResourceCircularDependency",
+     "resources wait for one another: remove one of the dependencies"},
+    {"MismatchingResourceSegments",
+     "a resource's name needs as many segments as its type has names: correct it"},
+    {"InvalidResourceLocation",
+     "a resource of this name exists at another location: delete it, or give another name"},
+    {"InvalidResourceGroupLocation",
+     "the resource group exists at another location: correct 'location' in the plan"},
+    {"InvalidSubscriptionRegistrationState",
+     "register the resource provider: 'az provider register --namespace NAME'"},
+    {"SubscriptionNotRegistered",
+     "register the resource provider: 'az provider register --namespace NAME'"},
+    {"MissingRegistrationForLocation",
+     "the provider is not registered for this location: register it again, or use another one"},
+    {"ReadOnlyDisabledSubscription",
+     "the subscription is disabled: its owner has to enable it again"},
+    {"AccountNameInvalid",
+     "a storage account's name has 3 to 24 lower-case letters and digits: correct it"},
+    {"AccountPropertyCannotBeSet", "the storage account does not take this property: remove it"},
+    {"StorageAccountAlreadyTaken", "somebody else has this storage account's name: take another"},
+    {"StorageAccountAlreadyExists", "this storage account exists elsewhere: take another name"},
+    {"StorageAccountInAnotherResourceGroup",
+     "this storage account lies in another resource group: take another name, or that group"},
+    {"StorageAccountNotFound", "check the storage account's name, group and subscription"},
+    {"DnsRecordInUse", "this DNS name is in use: take another one"},
+    {"ReservedResourceName", "the name holds a reserved word: take another one"},
+    {"PropertyChangeNotAllowed",
+     "this property cannot change on a deployed resource: leave it as it "
+     "was, or replace the resource"},
+    {"InUseSubnetCannotBeDeleted",
+     "the template would drop a subnet that is in use: list all subnets in the network"},
+    {"SubnetIsFull", "the subnet has no free address: use another one, or release addresses"},
+    {"SubnetsNotInSameVnet", "a machine's interfaces lie in one network: correct the subnets"},
+    {"PrivateIPAddressInReservedRange", "Azure keeps this address for itself: take another one"},
+    {"PrivateIPAddressNotInSubnet", "the address lies outside its subnet: correct one of them"},
+    {"PublicIPCountLimitReached", "ask for more public addresses in this region, or release some"},
+    {"AllocationFailed", "the region has no capacity for this size now: try again later, or use "
+                         "another size or region"},
+    {"ZonalAllocationFailed",
+     "the zone has no capacity for this size now: use another zone, size or region"},
+    {"OverconstrainedAllocationRequest",
+     "no hardware meets all constraints together: drop one, or use another size"},
+    {"ResourceQuotaExceeded", "ask for more quota in this region, or use less"},
+    {"InsufficientQuota", "ask for more quota in this region, or use less"},
+    {"RegionDoesNotAllowProvisioning",
+     "this subscription may not use the region: ask for access, or use another one"},
+    {"LocationNotAvailableForResourceType",
+     "the type is not offered at this location: use one that the message lists"},
+    {"ImageNotFound", "check the image's reference: publisher, offer, SKU, version or id"},
+    {"InaccessibleImage",
+     "the image cannot be pulled: check its reference and the credentials for its registry"},
+    {"ManifestNotFound", "the registry has no such image any more: 'roll out' a release whose "
+                         "image exists, or push it again"},
+    {"VMExtensionProvisioningError",
+     "an extension failed inside the machine: its own log says why"},
+    {"PasswordTooLong", "the password is too long: give its plain text by the secret"},
+    {"KeyVaultParameterReferenceNotFound",
+     "a secret that a parameter refers to is missing: restore it, or correct the reference"},
+    {"KeyVaultParameterReferenceAuthorizationFailed",
+     "allow the vault's secrets for template deployment, and the deploying identity to use them"},
+    {"KeyVaultParameterReferenceSecretRetrieveFailed",
+     "a secret cannot be read: is it there, enabled, and its version not expired?"},
+    {"FlagMustBeSetForRestore",
+     "a deleted resource of this name can still be restored: purge it, or restore it"},
+    {"RoleAssignmentExists", "the same role assignment exists under another name: delete that one, "
+                             "or use its name"},
+    {"PrincipalNotFound",
+     "the principal of a role assignment is not known (yet): set its principalType, then 'roll "
+     "resume'"},
+    {"OperationPreempted", "a newer change of the same resource took its place: 'roll resume'"},
+    {"CanceledAndSupersededDueToAnotherOperation",
+     "a newer change of the same resource took its place: 'roll resume'"},
+    {"PreconditionFailed", "the resource changed meanwhile: 'roll resume' sends it again"},
+    {"TooManyTargetResourceGroups",
+     "one deployment reaches too many resource groups: split the template"},
+    {"DeploymentStackResourceNotFound", "the stack is gone: 'roll out' makes it again"},
+    {"OutcomeUnknown", "look at the resource itself, then 'roll resume'"},
+    {"Unhealthy", "look at the service's own logs; 'roll back' returns to what was there"},
+    {NULL, NULL},
 };
 
 const char *roll_arm_advice(const char *code)
 {
-    for (size_t i = 0; code && i < G_N_ELEMENTS(advices); i++)
-        if (g_ascii_strcasecmp(code, advices[i].code) == 0)
-            return advices[i].advice;
+    for (const struct arm_advice *row = arm_advices; code && row->code; row++)
+        if (g_ascii_strcasecmp(code, row->code) == 0)
+            return row->advice;
     return NULL;
 }

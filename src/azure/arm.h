@@ -116,6 +116,13 @@ void arm_refuse_if_error(struct arm_answer *answer);
 void arm_simple(struct roll_arm *arm, const struct arm_request *request, enum arm_rule rule,
                 roll_arm_fn fn, void *user);
 
+/* ---- advice.c ---- */
+
+struct arm_advice {
+    const char *code, *advice;
+};
+extern const struct arm_advice arm_advices[]; /* NULL at the end */
+
 /* ---- wait.c ---- */
 
 /* Sends, and follows Azure-AsyncOperation or Location to the end. until_ms: how long, from now.
