@@ -134,6 +134,55 @@ START_TEST(test_azure_calls__lists_take_a_state_and_a_number)
 }
 END_TEST
 
+/* A redirect is no answer of ARM's, and nobody along it gets our token. */
+START_TEST(test_azure_calls__no_token_goes_along_a_redirect)
+{
+    struct scripted_server *other = scripted_server_start("", 0);
+    g_autofree char *script =
+        g_strdup_printf("expect * * times any\nreply 307\n  header Location: %s/steal\n",
+                        scripted_server_url(other));
+    struct world world;
+    struct seen seen = {0};
+
+    open_world(&world, script, NULL);
+    roll_arm_get(world.arm, &group, "d1", on_reply, &seen);
+    run(&world, &seen);
+    ck_assert_int_eq(seen.outcome, ROLL_ARM_REFUSED);
+    clear(&seen);
+    roll_arm_delete(world.arm, &group, "d1", on_reply, &seen);
+    run(&world, &seen);
+    ck_assert_int_eq(seen.outcome, ROLL_ARM_REFUSED);
+    clear(&seen);
+    ck_assert_uint_eq(scripted_server_count(other), 0);
+    close_world(&world);
+    g_free(scripted_server_stop(other));
+}
+END_TEST
+
+/* A Location of a deletion elsewhere would get it too; nor is a larger reply read than is bounded.
+ */
+START_TEST(test_azure_calls__other_hosts_and_endless_replies)
+{
+    struct world world;
+    struct seen seen = {0};
+
+    open_world(&world,
+               "expect DELETE *\nreply 202\n  header Location: https://evil.example/r\n"
+               "expect GET * times any\nreply 200\n  body-repeat 5000000 x\n",
+               NULL);
+    roll_arm_delete(world.arm, &group, "d1", on_reply, &seen);
+    run(&world, &seen);
+    ck_assert_int_eq(seen.outcome, ROLL_ARM_LOST);
+    clear(&seen);
+    roll_arm_get(world.arm, &group, "d1", on_reply, &seen);
+    run(&world, &seen);
+    ck_assert_int_eq(seen.outcome, ROLL_ARM_LOST);
+    ck_assert_uint_eq(scripted_server_count(world.server), 2); /* it would be as large again */
+    clear(&seen);
+    close_world(&world);
+}
+END_TEST
+
 /* ---- providers ---- */
 
 #define PROVIDER SUB "/providers/Microsoft.Web"
@@ -357,6 +406,8 @@ static Suite *suite(void)
     tcase_add_loop_test(calls, test_azure_calls__deletions_are_followed_and_never_repeated, 0,
                         G_N_ELEMENTS(deletions));
     tcase_add_test(calls, test_azure_calls__lists_take_a_state_and_a_number);
+    tcase_add_test(calls, test_azure_calls__no_token_goes_along_a_redirect);
+    tcase_add_test(calls, test_azure_calls__other_hosts_and_endless_replies);
     tcase_add_loop_test(calls, test_azure_calls__a_provider_is_registered_within_a_time, 0,
                         G_N_ELEMENTS(registrations));
     tcase_add_test(calls, test_azure_calls__versions_of_a_type);

@@ -1,5 +1,5 @@
-/* Which versions of TLS are offered, read from the first bytes that leave: also where the system's
- * configuration would allow older ones. */
+/* Connections that never come about, and which versions of TLS are offered, read from the first
+ * bytes that leave: also where the system's configuration would allow older ones. */
 #include <arpa/inet.h>
 #include <check.h>
 #include <glib/gstdio.h>
@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "rollbook/http.h"
+#include "rollbook/time.h"
 
 #define TLS_1_2 0x0303
 
@@ -114,11 +115,45 @@ START_TEST(test_http_tls__nothing_older_than_1_2_is_offered)
 }
 END_TEST
 
+/* A queue that is full swallows every further connection. */
+START_TEST(test_http_tls__connecting_has_a_limit_of_its_own)
+{
+    struct listener listener = {0};
+    struct roll_loop *loop = NULL;
+    enum roll_http_outcome outcome = ROLL_HTTP_REPLIED;
+    int fillers[4];
+
+    open_listener(&listener);
+    ck_assert_int_eq(listen(listener.fd, 0), 0);
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+                                  .sin_port = htons((uint16_t)listener.port)};
+    for (size_t i = 0; i < G_N_ELEMENTS(fillers); i++) {
+        fillers[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        (void)connect(fillers[i], (struct sockaddr *)&address, sizeof address);
+    }
+    g_autofree char *url = g_strdup_printf("http://127.0.0.1:%d/", listener.port);
+    struct roll_http_request request = {.method = "PUT", .url = url, .connect_timeout_ms = 200};
+    int64_t start = roll_boot_ms();
+    ck_assert_ptr_null(roll_loop_new(&loop));
+    roll_http_send(loop, &request, on_reply, &outcome);
+    ck_assert_ptr_null(roll_loop_run(loop));
+    ck_assert_int_eq(outcome, ROLL_HTTP_UNSENT);
+    ck_assert_int_lt(roll_boot_ms() - start, 8000);
+    ck_assert_int_ge(roll_boot_ms() - start, 150);
+    roll_loop_free(loop);
+    for (size_t i = 0; i < G_N_ELEMENTS(fillers); i++)
+        close(fillers[i]);
+    close(listener.fd);
+}
+END_TEST
+
 int main(void)
 {
     Suite *all = suite_create("http_tls");
     TCase *tls = tcase_create("tls");
 
+    tcase_add_test(tls, test_http_tls__connecting_has_a_limit_of_its_own);
     tcase_add_test(tls, test_http_tls__nothing_older_than_1_2_is_offered);
     suite_add_tcase(all, tls);
     SRunner *runner = srunner_create(all);
