@@ -198,7 +198,6 @@ const struct arm_advice arm_advices[] = {
      "one deployment reaches too many resource groups: split the template"},
     {"DeploymentStackResourceNotFound", "the stack is gone: 'roll out' makes it again"},
     {"OutcomeUnknown", "look at the resource itself, then 'roll resume'"},
-    {"Unhealthy", "look at the service's own logs; 'roll back' returns to what was there"},
     {NULL, NULL},
 };
 
