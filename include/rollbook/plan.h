@@ -119,6 +119,7 @@ struct roll_plan {
     char *text;  /* strict, minified: the governing plan as recorded */
     char *repository, *template_path, *parameters_path; /* repository absolute (relative to the folder above the plan's);
                                                            parameters_path or NULL, a pattern */
+    char *template_spec;     /* id with its version, a pattern; or NULL. Then template_path is only its name for messages */
     GPtrArray *artifacts;    /* struct roll_plan_artifact * */
     char **sticky;           /* never NULL */
     int64_t data_version, data_floor; /* 0: not declared */

@@ -2,6 +2,7 @@
  *
  * A manifest is canonical JSON, an object of the ledger; its SHA-256 is the release's identity:
  *   {"service","version","commit","ref","author","dirty"?,"base"?,"bicep"?,"template":DIGEST,"templateHash",
+ *    "templateSpec":{"id","digest"}?,
  *    "changes":[{"commit","subject"}],"linked":[{"path","digest"}],"artifacts":{NAME:{"kind","reference","parameter"}},
  *    "data":{"version","floor"}?,"sticky":[…],"environments":{ENV:{"targets":{TARGET:{"parameters":DIGEST,
  *    "scope":{"kind","cloud",…},"apply","deleteUnmanaged"?,"denySettings"?,"deploymentName"?,"pins":[NAME],"secrets":[{"name","vault","secret","version"?}]}},
@@ -31,6 +32,9 @@ struct roll_release_options {
     const char *commit;               /* --commit of such a hotfix, or NULL */
     bool allow_dirty;
     const char *const *overrides;     /* "secret-scan:NAME", … or NULL */
+    bool offline;                     /* Azure is not asked: a template spec must be recorded under this version */
+    struct roll_error *(*sandbox)(void *user, const char **ret_url); /* as of roll_links_new, for template specs; or NULL */
+    void *sandbox_user;
 };
 
 /* An object to be appended with the event. */

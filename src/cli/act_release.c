@@ -11,6 +11,9 @@ static struct roll_error *snapshot(struct roll_act *act, const struct roll_act_s
         .artifacts = source->artifacts ? (const char *const *)source->artifacts->pdata : NULL,
         .allow_dirty = source->allow_dirty,
         .overrides = act->choice.overrides,
+        .offline = act->options->dry_run,
+        .sandbox = roll_app_sandbox,
+        .sandbox_user = act->app,
     };
 
     ROLL_TRY(roll_release_make(act->plan, act->app->ledger, act->loop, &options, ret_release));

@@ -35,6 +35,9 @@ static struct roll_error *make(struct roll_act *act, const struct context *conte
         .commit = context->commit,
         .allow_dirty = context->allow_dirty,
         .overrides = act->choice.overrides,
+        .offline = act->options->dry_run,
+        .sandbox = roll_app_sandbox,
+        .sandbox_user = act->app,
     };
 
     return roll_release_make(act->plan, act->app->ledger, act->loop, &options, ret_release);

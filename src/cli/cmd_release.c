@@ -17,6 +17,8 @@ static struct roll_error *make(struct roll_app *app, const struct context *conte
         .artifacts = context->artifacts ? (const char *const *)context->artifacts->pdata : NULL,
         .allow_dirty = context->allow_dirty,
         .overrides = context->overrides ? (const char *const *)context->overrides->pdata : NULL,
+        .sandbox = roll_app_sandbox,
+        .sandbox_user = app,
     };
 
     ROLL_TRY(roll_loop_new(&loop));

@@ -107,6 +107,8 @@ static void print_release(struct roll_app *app, const struct roll_release *relea
     field(table, "author", roll_json_get_string(release->manifest, "author"));
     field(table, "base", roll_json_get_string(release->manifest, "base"));
     field(table, "template", roll_json_get_string(release->manifest, "template"));
+    field(table, "template spec",
+          roll_json_get_string(json_object_get(release->manifest, "templateSpec"), "id"));
     json_object_foreach ((json_t *)(uintptr_t)artifacts, name, artifact)
         field(table, name, roll_json_get_string(artifact, "reference"));
     roll_table_print(table, &app->out);

@@ -18,9 +18,12 @@ static void add(const struct roll_document *plan, const char *pointer, const cha
 static void check_source(const struct roll_document *plan)
 {
     static const char *const parameters[] = {"environment", "target", NULL};
+    static const char *const spec[] = {"version", NULL};
     json_t *source = json_object_get(plan->value, "source");
     roll_plan_check_pattern(plan->findings, "/source/parameters",
                             roll_json_get_string(source, "parameters"), parameters);
+    roll_plan_check_pattern(plan->findings, "/source/templateSpec",
+                            roll_json_get_string(source, "templateSpec"), spec);
     const char *template_path = roll_json_get_string(source, "template");
     if (template_path && strchr(template_path, '{'))
         roll_findings_add(plan->findings, "/source/template",

@@ -136,7 +136,8 @@ struct roll_plan *roll_plan_load(const struct roll_draft *draft)
     plan->path = g_strdup(document->path);
     plan->text = g_strndup(document->strict->str, document->strict->len);
     plan->repository = repository_path(document, source);
-    plan->template_path = roll_plan_text_of(source, "template", NULL);
+    plan->template_spec = roll_plan_text_of(source, "templateSpec", NULL);
+    plan->template_path = roll_plan_text_of(source, "template", plan->template_spec);
     plan->parameters_path = roll_plan_text_of(source, "parameters", NULL);
     plan->artifacts = load_artifacts(json_object_get(document->value, "artifacts"));
     plan->sticky = roll_plan_texts_of(document->value, "sticky");
@@ -158,6 +159,7 @@ void roll_plan_free(struct roll_plan *plan)
     g_free(plan->text);
     g_free(plan->repository);
     g_free(plan->template_path);
+    g_free(plan->template_spec);
     g_free(plan->parameters_path);
     g_ptr_array_unref(plan->artifacts);
     g_strfreev(plan->sticky);

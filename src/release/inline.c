@@ -121,7 +121,10 @@ static struct roll_error *write_linked(struct inliner *inliner, const char *path
     g_autoptr(GString) text = NULL;
     if (inliner->depth == MAX_DEPTH)
         return roll_error_new(ROLL_E_LIMIT, "linked templates are deeper than %d", MAX_DEPTH);
-    ROLL_TRY(roll_git_read(maker->git, maker->commit.id, path, MAX_LINKED_BYTES, &text));
+    if (maker->spec_linked)
+        ROLL_TRY(release_spec_linked(maker, path, &text));
+    else
+        ROLL_TRY(roll_git_read(maker->git, maker->commit.id, path, MAX_LINKED_BYTES, &text));
     ROLL_TRY(roll_template_read(text->str, text->len, path, &tmpl));
     size_t size = 0;
     const char *strict = roll_template_text(tmpl, &size);

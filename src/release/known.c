@@ -70,6 +70,7 @@ struct roll_error *release_load_recorded(struct release_maker *maker, int64_t *r
 {
     struct release_known known = {0};
     struct roll_error *err = release_known_find(maker, maker->version, &known);
+    g_clear_pointer(&maker->recorded, json_decref);
     if (!err && known.manifest)
         err = roll_ledger_object_json(maker->ledger, known.manifest, &maker->recorded);
     *ret_seq = known.seq;

@@ -30,6 +30,7 @@ static struct roll_error *open_base(struct release_maker *maker)
     maker->author = g_strdup(roll_json_get_string(maker->base, "author"));
     maker->bicep = g_strdup(roll_json_get_string(maker->base, "bicep"));
     maker->version = g_strdup(maker->options->version);
+    maker->spec = json_incref(json_object_get(maker->base, "templateSpec"));
     json_t *linked = json_object_get(maker->base, "linked");
     if (linked)
         json_array_extend(maker->linked, linked);

@@ -49,6 +49,8 @@ void release_maker_free(struct release_maker *maker)
     json_decref(maker->recorded);
     json_decref(maker->changes);
     json_decref(maker->linked);
+    json_decref(maker->spec);
+    g_clear_pointer(&maker->spec_linked, g_hash_table_unref);
     json_decref(maker->environments);
     g_ptr_array_unref(maker->artifacts);
     release_scanner_free(maker->scanner);

@@ -29,8 +29,10 @@ struct release_maker {
     char *bicep; /* version of the compiler, or NULL */
     struct roll_template *tmpl;
     char *template_digest;
-    json_t *base;     /* manifest of options->base, or NULL */
-    json_t *recorded; /* manifest of the same version, or NULL */
+    json_t *spec;            /* {"id","digest"} of a template spec, or NULL */
+    GHashTable *spec_linked; /* path -> GString *: its linked templates; or NULL */
+    json_t *base;            /* manifest of options->base, or NULL */
+    json_t *recorded;        /* manifest of the same version, or NULL */
     json_t *changes, *linked, *artifacts_json, *environments; /* parts of the manifest */
     GPtrArray *artifacts;                                     /* struct release_artifact * */
     struct release_scanner *scanner;
@@ -102,6 +104,15 @@ bool release_version_is_valid(const char *version);
 /* Compiles the work tree's file, which must be what the commit has. */
 struct roll_error *release_bicep_compile(struct release_maker *maker, GString **ret_text)
     ROLL_CHECKED;
+
+/* ---- template_spec.c ------------------------------------------------------------------------- */
+
+/* The plan's template spec: its main template, with maker->spec and maker->spec_linked; when Azure
+ * is not asked the template as this version has it recorded. Strict JSON. */
+struct roll_error *release_spec_read(struct release_maker *maker, GString **ret_text) ROLL_CHECKED;
+/* A template that one of the spec links; path as from path_beside. ROLL_E_NOT_FOUND. */
+struct roll_error *release_spec_linked(const struct release_maker *maker, const char *path,
+                                       GString **ret_text) ROLL_CHECKED;
 
 /* ---- inline.c -------------------------------------------------------------------------------- */
 

@@ -47,6 +47,8 @@ json_t *release_manifest_write(const struct release_maker *maker)
     set_text(manifest, "bicep", maker->bicep);
     set_text(manifest, "template", maker->template_digest);
     set_text(manifest, "templateHash", hash);
+    if (maker->spec)
+        json_object_set(manifest, "templateSpec", maker->spec);
     if (maker->dirty)
         json_object_set_new(manifest, "dirty", json_true());
     json_object_set(manifest, "changes", maker->changes);

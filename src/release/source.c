@@ -114,7 +114,9 @@ struct roll_error *release_source_read(struct release_maker *maker, const char *
 /* What is linked becomes part of it. */
 static struct roll_error *complete_template(struct release_maker *maker)
 {
-    g_autofree char *path = g_strconcat(maker->git_prefix, maker->plan->template_path, NULL);
+    g_autofree char *path = maker->plan->template_spec
+                                ? g_strdup("main.json")
+                                : g_strconcat(maker->git_prefix, maker->plan->template_path, NULL);
     g_autoptr(GString) whole = NULL;
     ROLL_TRY(release_inline_links(maker, path, maker->tmpl, &whole));
     if (!whole)
@@ -128,7 +130,9 @@ static struct roll_error *read_template(struct release_maker *maker)
 {
     const char *path = maker->plan->template_path;
     g_autoptr(GString) text = NULL;
-    if (g_str_has_suffix(path, ".bicep"))
+    if (maker->plan->template_spec)
+        ROLL_TRY(release_spec_read(maker, &text));
+    else if (g_str_has_suffix(path, ".bicep"))
         ROLL_TRY(release_bicep_compile(maker, &text));
     else
         ROLL_TRY(release_source_read(maker, path, &text));

@@ -166,12 +166,20 @@ static json_t *shape_body(const struct sandbox_id *id, const json_t *sent)
     return body;
 }
 
+/* ARM's own types that are answered at once have no state of their own (REST reference 5). */
+static bool has_state(const struct sandbox_id *id)
+{
+    return g_ascii_strncasecmp(id->type, "Microsoft.Resources/templateSpecs",
+                               strlen("Microsoft.Resources/templateSpecs")) != 0;
+}
+
 json_t *sandbox_store_shape(const struct sandbox_id *id, const json_t *body)
 {
     json_t *shaped = shape_body(id, body);
     sandbox_provider_complete(id, shaped);
-    json_object_set_new(json_object_get(shaped, "properties"), "provisioningState",
-                        json_string("Succeeded"));
+    if (has_state(id))
+        json_object_set_new(json_object_get(shaped, "properties"), "provisioningState",
+                            json_string("Succeeded"));
     return shaped;
 }
 

@@ -563,6 +563,18 @@ static const struct {
      "expected a relative path with '/' and without '..', not '/main.json'"},
     {"\"source\":{^\"template\":\"a/../../main.json\"}",
      "expected a relative path with '/' and without '..', not 'a/../../main.json'"},
+    {"^\"source\":{\"repository\":\".\"}",
+     "expected exactly one of 'template', 'templateSpec', found none"},
+    {"^\"source\":{\"template\":\"m.json\",\"templateSpec\":\"/subscriptions/s/resourceGroups/g/"
+     "providers/Microsoft.Resources/templateSpecs/a/versions/1\"}",
+     "expected exactly one of 'template', 'templateSpec', found more"},
+    {"\"source\":{^\"templateSpec\":\"/subscriptions/s/resourceGroups/g/providers/"
+     "Microsoft.Resources/templateSpecs/a\"}",
+     "expected the resource id of a template spec with its version, not '"
+     "/subscriptions/s/resourceGroups/g/providers/Microsoft.Resour\xe2\x80\xa6'"},
+    {"\"source\":{^\"templateSpec\":\"/subscriptions/s/resourceGroups/g/providers/"
+     "Microsoft.Resources/templateSpecs/a/versions/{target}\"}",
+     "unknown placeholder '{target}', expected one of {version}"},
     {"\"source\":{^\"template\":\"main.yaml\"}",
      "expected a .json or .bicep file, relative to the repository, not 'main.yaml'"},
     {"\"source\":{^\"template\":\"{target}.json\"}",
