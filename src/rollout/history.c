@@ -179,6 +179,11 @@ static gint by_age(gconstpointer a, gconstpointer b)
 
 /* ---- recording ------------------------------------------------------------------------------ */
 
+static gint by_name(gconstpointer a, gconstpointer b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
 static struct roll_error *append_once(struct trim *trim, const struct roll_history_deleted *body)
 {
     struct roll_driver *driver = trim->send->driver;
@@ -199,6 +204,7 @@ static struct roll_error *record(struct trim *trim)
 
     if (trim->gone->len == 0)
         return NULL;
+    g_ptr_array_sort(trim->gone, by_name); /* not by who answered first */
     g_ptr_array_add(trim->gone, NULL);
     body.names = (char **)trim->gone->pdata;
     for (int i = 0; i < APPEND_TRIES; i++) {
