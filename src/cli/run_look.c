@@ -78,7 +78,7 @@ static struct roll_error *see_environment(void *user, const struct roll_environm
 struct claim {
     char *host, *state;
     int64_t until, requested_at;
-    bool claimed, detached;
+    bool detached;
 };
 
 static struct roll_error *see_claim(void *user, const struct roll_rollout_row *row)
@@ -89,7 +89,6 @@ static struct roll_error *see_claim(void *user, const struct roll_rollout_row *r
                             .state = g_strdup(row->state),
                             .until = row->claim_until,
                             .requested_at = row->requested_at,
-                            .claimed = row->driver != NULL,
                             .detached = row->detached};
     return NULL;
 }
@@ -127,7 +126,7 @@ static struct roll_error *look_at_open(struct roll_app *app, const char *stream,
     open->resume_within_ms = body ? body->resume_within : 0;
     open->began_at = MAX(claim.requested_at, open->not_before);
     open->state = g_steal_pointer(&claim.state);
-    open->pending = !claim.claimed;
+    open->pending = g_strcmp0(open->state, "waiting") == 0;
     g_free(claim.host);
     return err;
 }

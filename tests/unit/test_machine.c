@@ -561,6 +561,28 @@ START_TEST(test_machine__a_ring_that_was_begun_goes_on_when_its_window_closes)
 }
 END_TEST
 
+START_TEST(test_machine__what_is_left_of_a_ring_does_not_wait_for_a_window)
+{
+    struct world world;
+    static struct roll_rollout_requested request;
+
+    request = request_of("release", 0);
+    request.gates = timing("0 22 * * *", "PT15M", "wait");
+    world_init(&world, order_new("weu neu sea/1"));
+    world.order->max_parallel = 1;
+    world.machine = machine_new(&world, "d", ROLL_MACHINE_DRIVE);
+    roll_machine_request(world.machine, &request, world.order, NULL);
+    pump(&world);
+    pass(&world, 200000); /* closed by now */
+    deploy(&world, "weu");
+    expect_waiting(&world, "PUT neu");
+    deploy(&world, "neu");
+    expect_waiting(&world, "");
+    json_decref(request.gates);
+    world_clear(&world);
+}
+END_TEST
+
 START_TEST(test_machine__where_the_plan_says_continue_a_window_that_closes_is_passed)
 {
     struct world world;
@@ -1710,6 +1732,7 @@ int main(void)
     tcase_add_test(tests, test_machine__rings_follow_one_another_after_a_bake);
     tcase_add_test(tests, test_machine__a_window_that_closes_keeps_the_next_ring_waiting);
     tcase_add_test(tests, test_machine__a_ring_that_was_begun_goes_on_when_its_window_closes);
+    tcase_add_test(tests, test_machine__what_is_left_of_a_ring_does_not_wait_for_a_window);
     tcase_add_test(tests,
                    test_machine__where_the_plan_says_continue_a_window_that_closes_is_passed);
     tcase_add_test(tests, test_machine__at_most_so_many_targets_at_once);
