@@ -47,6 +47,10 @@ size_t roll_report_changes(const struct roll_screen *screen, const json_t *chang
 char *roll_report_time(int64_t unix_ms);
 char *roll_report_ago(int64_t unix_ms, int64_t now_ms);
 
+/* Who did it, for people: the name, which is the first word of what was proved, else of what was claimed. Owned; NULL when
+ * neither is known. */
+char *roll_report_actor(const char *proved, const char *claimed);
+
 /* What an event says, in one sentence. Not made safe: it is for JSON, the page and Markdown. Owned. */
 char *roll_report_sentence(const struct roll_event *event);
 

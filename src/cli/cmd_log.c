@@ -29,8 +29,6 @@ static char *duration_of(const json_t *view)
 static void print_row(struct roll_table *table, const json_t *view)
 {
     const json_t *by = json_object_get(view, "actor");
-    const char *proved = roll_json_get_string(by, "proved");
-    const char *actor = proved ? proved : roll_json_get_string(by, "claimed");
     const char *started = roll_json_get_string(view, "startedAt");
     const char *state = roll_json_get_string(view, "state");
     const char *reason = roll_json_get_string(view, "reason");
@@ -49,7 +47,9 @@ static void print_row(struct roll_table *table, const json_t *view)
     roll_table_cell(table, roll_view_state_paint(state), state);
     roll_table_cell_take(table, ROLL_PLAIN, roll_report_time(at));
     roll_table_cell_take(table, ROLL_PLAIN, duration_of(view));
-    roll_table_cell_take(table, ROLL_DIM, actor ? g_strndup(actor, strcspn(actor, " ")) : NULL);
+    roll_table_cell_take(
+        table, ROLL_DIM,
+        roll_report_actor(roll_json_get_string(by, "proved"), roll_json_get_string(by, "claimed")));
     if (reason || !cause)
         roll_table_cell(table, ROLL_DIM, reason ? reason : "");
     else

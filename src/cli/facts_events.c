@@ -36,7 +36,7 @@ struct gathering {
 static json_t *event_json(const struct roll_event *event)
 {
     g_autofree char *text = roll_report_sentence(event);
-    const char *by = event->actor.proved ? event->actor.proved : event->actor.claimed;
+    g_autofree char *by = roll_report_actor(event->actor.proved, event->actor.claimed);
     json_t *fact = json_object();
 
     json_object_set_new(fact, "seq", json_integer(event->seq));

@@ -45,14 +45,6 @@ static void append_took(GString *out, const json_t *view)
     g_string_append(out, " |");
 }
 
-static const char *actor_of(const json_t *view)
-{
-    const json_t *actor = json_object_get(view, "actor");
-    const char *proved = roll_json_get_string(actor, "proved");
-
-    return proved ? proved : roll_json_get_string(actor, "claimed");
-}
-
 static void append_rollout_row(GString *out, const json_t *view)
 {
     const char *from = roll_json_get_string(view, "from");
@@ -67,7 +59,7 @@ static void append_rollout_row(GString *out, const json_t *view)
     append_cell(out, roll_json_get_string(view, "state"));
     append_time(out, roll_json_get_string(view, "startedAt"));
     append_took(out, view);
-    append_cell(out, actor_of(view));
+    append_cell(out, by);
     append_cell(out, roll_json_get_string(view, "reason"));
     g_string_append(out, "\n");
 }

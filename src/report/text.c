@@ -16,6 +16,13 @@ void roll_report_json(const struct roll_screen *screen, const json_t *value)
     fwrite(text->str, 1, text->len, screen->file);
 }
 
+char *roll_report_actor(const char *proved, const char *claimed)
+{
+    const char *actor = proved ? proved : claimed;
+
+    return actor ? g_strndup(actor, strcspn(actor, " ")) : NULL;
+}
+
 char *roll_report_time(int64_t unix_ms)
 {
     g_autoptr(GDateTime) time = g_date_time_new_from_unix_utc(unix_ms / 1000);
