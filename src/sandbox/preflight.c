@@ -95,38 +95,12 @@ static struct roll_error *check(struct sandbox_server *server, const json_t *res
     return NULL;
 }
 
-/* Linked and nested templates never clean up (REST reference 1.9). */
-static bool check_modes(const json_t *resources, struct sandbox_reply *reply)
-{
-    size_t index;
-    json_t *resource;
-    json_array_foreach ((json_t *)(uintptr_t)resources, index, resource) {
-        const json_t *properties = roll_json_get_nocase(resource, "properties");
-        const char *type = roll_json_get_string(resource, "type");
-        const char *mode = json_string_value(roll_json_get_nocase(properties, "mode"));
-        if (!type || g_ascii_strcasecmp(type, "Microsoft.Resources/deployments") != 0)
-            continue;
-        if (mode && g_ascii_strcasecmp(mode, "Complete") == 0) {
-            const char *name = roll_json_get_string(resource, "name");
-            sandbox_reply_error(reply, 400, "InvalidTemplate",
-                                "Deployment template validation failed: 'The nested deployment "
-                                "'%s' has the mode 'Complete': it must be 'Incremental'.'.",
-                                name ? name : "");
-            return false;
-        }
-        const json_t *tmpl = roll_json_get_nocase(properties, "template");
-        if (!check_modes(roll_json_get_nocase(tmpl, "resources"), reply))
-            return false;
-    }
-    return true;
-}
-
 struct roll_error *sandbox_preflight(struct sandbox_server *server, const struct sandbox_new *made,
                                      struct sandbox_reply *reply, bool *ret_good)
 {
     g_autoptr(GPtrArray) resources = g_ptr_array_new();
     roll_auto(json) json_t *details = json_array();
-    *ret_good = check_modes(made->expansion->resources, reply);
+    *ret_good = true;
     sandbox_flatten(made->expansion->resources, resources);
     for (guint i = 0; *ret_good && i < resources->len; i++)
         ROLL_TRY(check(server, resources->pdata[i], details, reply, ret_good));

@@ -229,6 +229,7 @@ START_TEST(test_sandbox_surface__exports_a_group_as_a_template_that_deploys)
                       "\"size\":3}}");
     expect_only(&peer, 201, "PUT", WIDGETS "one/parts/small" API, "{\"properties\":{\"x\":1}}");
     struct answer before = expect(&peer, 200, "GET", WIDGETS "one/parts/small" API, NULL);
+    struct answer parent = expect(&peer, 200, "GET", WIDGETS "one" API, NULL);
     struct answer asked = expect(&peer, 202, "POST", GROUP "/exportTemplate" API,
                                  "{\"resources\":[\"*\"],\"options\":\"IncludeComments\"}");
     g_autofree char *location = header_of(&asked, "Location");
@@ -243,6 +244,10 @@ START_TEST(test_sandbox_surface__exports_a_group_as_a_template_that_deploys)
     expect_text("GET", DEPLOYMENT "again" API, NULL, "properties.provisioningState", "Succeeded");
     struct answer after = expect(&peer, 200, "GET", WIDGETS "one/parts/small" API, NULL);
     ck_assert(json_equal(before.json, after.json));
+    answer_clear(&after);
+    after = expect(&peer, 200, "GET", WIDGETS "one" API, NULL);
+    ck_assert(json_equal(parent.json, after.json));
+    answer_clear(&parent);
     free(text);
     json_decref(body);
     answer_clear(&before);
