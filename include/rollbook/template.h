@@ -46,8 +46,9 @@ struct roll_template_context {
     const char *deployment_name;
     const char *utc_now;        /* RFC 3339; NULL: the clock */
     const char *guid_seed;      /* newGuid() is made from it and a counter; NULL: random */
-    const json_t *group_tags;   /* resourceGroup().tags */
-    const json_t *environment;  /* environment(); NULL: the public cloud */
+    const json_t *group_tags;   /* resourceGroup().tags; NULL: they stay an expression */
+    const char *cloud;          /* for environment(): public, usgovernment, china, sandbox or an address; NULL: public */
+    const json_t *environment;  /* environment() itself, or NULL */
     const json_t *deployer;     /* deployer(); NULL: stays an expression */
     const json_t *providers;    /* answers of providers(), or NULL */
     const char *template_uri;   /* deployment().properties.templateLink.uri; NULL: not deployed by link */

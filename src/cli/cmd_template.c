@@ -9,7 +9,7 @@
 
 struct context {
     const char *parameters, *template_file, *scope, *subscription, *group, *location, *tenant,
-        *management_group, *name, *utc_now;
+        *management_group, *name, *utc_now, *cloud, *facts;
 };
 
 enum { MAX_FILE_BYTES = 16 << 20 };
@@ -119,17 +119,55 @@ static struct roll_error *scope_of(const struct context *context, const struct r
         context->scope);
 }
 
+/* What else Azure would say, from a file. */
+static struct roll_error *read_facts(const char *path, json_t **ret_facts)
+{
+    static const char *const known[] = {"deployer",         "environment", "tags",     "providers",
+                                        "subscriptionName", "templateUri", "guidSeed", NULL};
+    g_autofree char *text = NULL;
+    gsize size = 0;
+    const char *key;
+    json_t *value;
+    roll_auto(json) json_t *facts = NULL;
+
+    ROLL_TRY(read_file(path, &text, &size));
+    ROLL_TRY(roll_error_wrap(roll_json_parse(text, size, ROLL_JSON_PLAN, &facts),
+                             "while reading '%s'", path));
+    if (!json_is_object(facts))
+        return roll_error_new(ROLL_E_INVALID, "'%s' is not a JSON object", path);
+    json_object_foreach (facts, key, value)
+        if (!g_strv_contains(known, key))
+            return roll_error_new(ROLL_E_INVALID, "'%s' has an unknown member '%s'", path, key);
+    *ret_facts = g_steal_pointer(&facts);
+    return NULL;
+}
+
+/* Borrowed by input as long as it is used. */
+struct given {
+    json_t *parameters, *facts;
+};
+
+static void given_clear(struct given *given)
+{
+    json_decref(given->parameters);
+    json_decref(given->facts);
+}
+
+#define auto_given __attribute__((cleanup(given_clear))) struct given
+
 static struct roll_error *make_input(const struct context *context,
-                                     const struct roll_template *tmpl, json_t **parameters,
+                                     const struct roll_template *tmpl, struct given *given,
                                      struct roll_template_input *input)
 {
     if (context->parameters) {
         g_autofree char *text = NULL;
         gsize size = 0;
         ROLL_TRY(read_file(context->parameters, &text, &size));
-        ROLL_TRY(roll_parameters_read(text, size, context->parameters, parameters));
+        ROLL_TRY(roll_parameters_read(text, size, context->parameters, &given->parameters));
     }
-    input->parameters = *parameters;
+    if (context->facts)
+        ROLL_TRY(read_facts(context->facts, &given->facts));
+    input->parameters = given->parameters;
     input->context = (struct roll_template_context){
         .tenant_id = context->tenant,
         .subscription_id = context->subscription,
@@ -138,6 +176,14 @@ static struct roll_error *make_input(const struct context *context,
         .location = context->location,
         .deployment_name = context->name,
         .utc_now = context->utc_now,
+        .cloud = context->cloud,
+        .subscription_name = roll_json_get_string(given->facts, "subscriptionName"),
+        .template_uri = roll_json_get_string(given->facts, "templateUri"),
+        .guid_seed = roll_json_get_string(given->facts, "guidSeed"),
+        .group_tags = json_object_get(given->facts, "tags"),
+        .environment = json_object_get(given->facts, "environment"),
+        .deployer = json_object_get(given->facts, "deployer"),
+        .providers = json_object_get(given->facts, "providers"),
     };
     return scope_of(context, tmpl, &input->context.scope);
 }
@@ -197,13 +243,13 @@ static struct roll_error *run_expand(struct roll_app *app, void *user, char **ar
     struct context *context = user;
     roll_auto(template) struct roll_template *tmpl = NULL;
     roll_auto(expansion) struct roll_expansion *expansion = NULL;
-    roll_auto(json) json_t *parameters = NULL;
+    auto_given given = {NULL, NULL};
     roll_auto(json) json_t *view = NULL;
     struct roll_template_linker linker = {.user = arguments[0], .load = load_linked};
     struct roll_template_input input = {.linker = &linker};
 
     ROLL_TRY(placed(load(arguments[0], &tmpl), arguments[0]));
-    ROLL_TRY(make_input(context, tmpl, &parameters, &input));
+    ROLL_TRY(make_input(context, tmpl, &given, &input));
     ROLL_TRY(placed(roll_template_expand(tmpl, &input, &expansion), arguments[0]));
     view = json_pack("{s:O,s:O}", "resources", expansion->resources, "outputs", expansion->outputs);
     if (expansion->asserts)
@@ -218,13 +264,13 @@ static struct roll_error *run_eval(struct roll_app *app, void *user, char **argu
 {
     struct context *context = user;
     roll_auto(template) struct roll_template *tmpl = NULL;
-    roll_auto(json) json_t *parameters = NULL;
+    auto_given given = {NULL, NULL};
     roll_auto(json) json_t *value = NULL;
     struct roll_template_input input = {0};
 
     if (context->template_file)
         ROLL_TRY(placed(load(context->template_file, &tmpl), context->template_file));
-    ROLL_TRY(make_input(context, tmpl, &parameters, &input));
+    ROLL_TRY(make_input(context, tmpl, &given, &input));
     ROLL_TRY(placed(roll_template_eval(tmpl, &input, arguments[0], &value),
                     context->template_file ? context->template_file : "EXPRESSION"));
     roll_report_json(&app->out, value);
@@ -271,8 +317,14 @@ static struct roll_error *run_hash(struct roll_app *app, void *user, char **argu
          "managementGroup()"},                                                                     \
         {"deployment-name",  0, ROLL_TEXT, offsetof(struct context, name), "NAME",                 \
          "deployment().name"},                                                                     \
+        {"utc-now", 0, ROLL_TEXT, offsetof(struct context, utc_now), "TIME", "utcNow()"},          \
+        {"cloud",   0,                                                                             \
+         ROLL_TEXT, offsetof(struct context, cloud),                                               \
+         "CLOUD",   "environment(): public, usgovernment, china or an https address"},             \
     {                                                                                              \
-        "utc-now", 0, ROLL_TEXT, offsetof(struct context, utc_now), "TIME", "utcNow()"             \
+        "facts", 0, ROLL_TEXT, offsetof(struct context, facts), "FILE",                            \
+            "more that Azure would say, as JSON: deployer, environment, tags, subscriptionName, "  \
+            "templateUri, guidSeed, providers"                                                     \
     }
 
 static const struct roll_option expand_options[] = {CONTEXT_OPTIONS, {NULL}};

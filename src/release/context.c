@@ -11,5 +11,6 @@ struct roll_template_context release_context(const struct roll_order_target *tar
         .management_group = target->management_group,
         .location = target->location,
         .deployment_name = target->deployment_name,
+        .cloud = target->cloud,
     };
 }

@@ -6,27 +6,6 @@
 
 #define ZERO_GUID "00000000-0000-0000-0000-000000000000"
 
-/* The public cloud (reference 17.8). */
-static const char public_cloud[] =
-    "{\"name\":\"AzureCloud\",\"gallery\":\"https://gallery.azure.com/\",\"graph\":\"https://"
-    "graph.windows.net/\","
-    "\"portal\":\"https://portal.azure.com\",\"graphAudience\":\"https://graph.windows.net/\","
-    "\"activeDirectoryDataLake\":\"https://datalake.azure.net/\",\"batch\":\"https://"
-    "batch.core.windows.net/\","
-    "\"media\":\"https://rest.media.azure.net\",\"sqlManagement\":\"https://"
-    "management.core.windows.net:8443/\","
-    "\"vmImageAliasDoc\":\"https://raw.githubusercontent.com/Azure/azure-rest-api-specs/master/"
-    "arm-compute/"
-    "quickstart-templates/aliases.json\",\"resourceManager\":\"https://management.azure.com/\","
-    "\"authentication\":{\"loginEndpoint\":\"https://login.microsoftonline.com/\","
-    "\"audiences\":[\"https://management.core.windows.net/\",\"https://management.azure.com/\"],"
-    "\"tenant\":\"common\",\"identityProvider\":\"AAD\"},"
-    "\"suffixes\":{\"acrLoginServer\":\".azurecr.io\","
-    "\"azureDatalakeAnalyticsCatalogAndJob\":\"azuredatalakeanalytics.net\","
-    "\"azureDatalakeStoreFileSystem\":\"azuredatalakestore.net\","
-    "\"azureFrontDoorEndpointSuffix\":\"azurefd.net\",\"keyvaultDns\":\".vault.azure.net\","
-    "\"sqlServerHostname\":\".database.windows.net\",\"storage\":\"core.windows.net\"}}";
-
 static json_t *keep_text(struct work *work, const char *text)
 {
     return arena_keep(work->arena, json_text(text));
@@ -120,7 +99,9 @@ struct roll_error *function_resource_group(const struct call *call, json_t **ret
     if (scope->group_tags)
         object_put(group, "tags", json_incref(scope->group_tags));
     else
-        object_put(group, "tags", json_object());
+        object_put(group, "tags",
+                   work->input->runtime ? json_object()
+                                        : unknown_member(work, "resourceGroup", "tags"));
     object_put(properties, "provisioningState", json_text("Succeeded"));
     object_put(group, "properties", properties);
     *ret_value = group;
@@ -181,18 +162,6 @@ struct roll_error *function_tenant(const struct call *call, json_t **ret_value)
     object_put(tenant, "tenantId", json_incref(call->eval->env->scope.tenant));
     *ret_value = tenant;
     return work_hold(work, 2048);
-}
-
-struct roll_error *function_environment(const struct call *call, json_t **ret_value)
-{
-    struct work *work = call->eval->work;
-    if (!work->environment && work->input->context.environment)
-        work->environment = json_incref((json_t *)(uintptr_t)work->input->context.environment);
-    if (!work->environment)
-        ROLL_TRY(roll_json_parse(public_cloud, strlen(public_cloud), ROLL_JSON_STRICT,
-                                 &work->environment));
-    *ret_value = json_incref(work->environment);
-    return NULL;
 }
 
 struct roll_error *function_deployer(const struct call *call, json_t **ret_value)
@@ -273,6 +242,13 @@ static json_t *deployed_template(const struct program *program)
     return part;
 }
 
+/* Most templates ask for their name alone, and a hash costs as much as writing the whole text. */
+static bool asks_for_hash(const struct roll_template *file)
+{
+    return strcasestr(file->strict->str, ".templateHash") ||
+           strcasestr(file->strict->str, "'templateHash'");
+}
+
 static json_t *make_deployment(const struct env *env)
 {
     struct work *work = env->work;
@@ -285,6 +261,11 @@ static json_t *make_deployment(const struct env *env)
     } else if (!work->input->runtime &&
                (!env->outer_env || env->program->file != env->outer_env->program->file)) {
         object_put(properties, "templateLink", pretended_link(env));
+    }
+    if (asks_for_hash(env->program->file)) {
+        char hash[21];
+        program_hash(env->program, hash);
+        object_put(properties, "templateHash", json_text(hash));
     }
     object_put(properties, "parameters", given_parameters(env));
     object_put(properties, "mode", json_text("Incremental"));

@@ -325,8 +325,8 @@ static bool read_moment(const char *text, struct moment *moment)
 /* Seconds and ticks of `[-]PnYnMnDTnHnMn.nS`; a year is 365 days, a month 30. */
 static bool read_duration(const char *text, struct moment *duration)
 {
-    static const char date_letters[] = "YMWD";
-    static const gint64 date_seconds[] = {31536000, 2592000, 604800, 86400};
+    static const char date_letters[] = "YMD"; /* .NET knows no weeks */
+    static const gint64 date_seconds[] = {31536000, 2592000, 86400};
     static const char time_letters[] = "HMS";
     static const gint64 time_seconds[] = {3600, 60, 1};
     bool negative = *text == '-';

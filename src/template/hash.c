@@ -161,7 +161,12 @@ static guint64 hash_value(const json_t *value)
     return murmur64(text->str, text->len);
 }
 
+void program_hash(const struct program *program, char ret_hash[21])
+{
+    g_snprintf(ret_hash, 21, "%" G_GUINT64_FORMAT, hash_value(program->root));
+}
+
 void roll_template_hash(const struct roll_template *tmpl, char ret_hash[21])
 {
-    g_snprintf(ret_hash, 21, "%" G_GUINT64_FORMAT, hash_value(tmpl->root));
+    program_hash(tmpl->program, ret_hash);
 }

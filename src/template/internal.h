@@ -768,6 +768,9 @@ static inline void roll_taint_auto(struct taint **owner)
     taint_free(*owner);
 }
 
+/* hash.c */
+void program_hash(const struct program *program, char ret_hash[21]);
+
 /* context.c */
 struct work *work_new(const struct roll_template_input *input);
 void work_free(struct work *work);

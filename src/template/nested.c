@@ -179,7 +179,10 @@ static struct roll_error *locate(struct instance *instance)
     instance_eval(instance, PLACE_MEMBER, &eval);
     ROLL_TRY(read_text(&eval, instance->resource->location, "location", &target->location));
     if (!target->location)
-        target->location = own->kind == target->kind ? own->location : NULL;
+        return template_error("The 'location' property must be specified for '%.100s'. Please see "
+                              "https://aka.ms/deploy-to-subscription for usage details.",
+                              json_is_string(instance->name) ? json_string_value(instance->name)
+                                                             : "");
     return NULL;
 }
 

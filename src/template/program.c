@@ -158,6 +158,13 @@ static struct roll_error *read_parameter(struct program *program, const char *na
             parameter->public.type = types[i];
             known = true;
         }
+    if (!known && object_get(schema, "$ref"))
+        return template_error("The type reference of the template parameter '%s' leads to no "
+                              "definition: '%.200s'.",
+                              name,
+                              json_is_string(object_get(schema, "$ref"))
+                                  ? json_string_value(object_get(schema, "$ref"))
+                                  : "");
     if (!known)
         return template_error("The type '%s' of the template parameter '%s' is not valid. The only "
                               "supported types are "

@@ -218,12 +218,27 @@ static struct roll_error *refer(const struct eval *eval, const struct target *ta
     return unknown_reference(eval, target, full, ret_value);
 }
 
+/* Without an api-version it speaks of what this template deploys, which must be done before. With
+ * one it asks for what is there, and may be about the resource as it was. */
+static struct roll_error *check_self(const struct eval *eval, const struct expr *call,
+                                     const struct target *target)
+{
+    if (call->count > 1 || !target->instance || target->instance != eval->instance)
+        return NULL;
+    const char *id = json_is_string(target->id) ? json_string_value(target->id) : "";
+    const char *shown = g_strrstr(id, "/providers/");
+    return template_error("The template resource '%.500s' cannot reference itself. Please see "
+                          "https://aka.ms/arm-template-expressions/#reference for usage details.",
+                          shown ? shown + strlen("/providers/") : id);
+}
+
 struct roll_error *special_reference(const struct eval *eval, const struct expr *call,
                                      json_t **ret_value)
 {
     auto_target target = {0};
     bool full = false;
     ROLL_TRY(read_target(eval, call, &target));
+    ROLL_TRY(check_self(eval, call, &target));
     ROLL_TRY(read_version(eval, call, &target));
     ROLL_TRY(read_full(eval, call, 2, &full));
     return refer(eval, &target, full, ret_value);

@@ -35,7 +35,8 @@ static void keep_input(struct roll_template_run *run, const struct roll_template
                                   &context->subscription_name, &context->resource_group,
                                   &context->management_group,  &context->location,
                                   &context->deployment_name,   &context->utc_now,
-                                  &context->guid_seed,         &context->template_uri};
+                                  &context->guid_seed,         &context->template_uri,
+                                  &context->cloud};
     const json_t **const values[] = {&context->group_tags, &context->environment,
                                      &context->deployer, &context->providers,
                                      &run->input.parameters};
