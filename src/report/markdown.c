@@ -49,6 +49,9 @@ static void append_rollout_row(GString *out, const json_t *view)
 {
     const char *from = roll_json_get_string(view, "from");
     const char *to = roll_json_get_string(view, "version");
+    const json_t *actor = json_object_get(view, "actor");
+    g_autofree char *by = roll_report_actor(roll_json_get_string(actor, "proved"),
+                                            roll_json_get_string(actor, "claimed"));
     g_autofree char *release =
         g_strdup_printf("%s%s%s", from ? from : "", from ? " → " : "", to ? to : "each its own");
 
