@@ -138,7 +138,10 @@ GHashTable *roll_remedies_new(void);
 /* Deletes our oldest entries at the target's scope and records them; then done, with NULL, or with
  * why nothing could be deleted (borrowed). */
 typedef void (*roll_history_fn)(void *user, const char *problem);
-void roll_history_trim(struct roll_send *send, roll_history_fn done, void *user);
+struct roll_trim;
+/* Owned by the caller, who frees it when done was called, or with the driver. */
+struct roll_trim *roll_history_trim(struct roll_send *send, roll_history_fn done, void *user);
+void roll_trim_free(struct roll_trim *trim);
 
 /* ---- look.c --------------------------------------------------------------------------------- */
 

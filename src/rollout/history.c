@@ -21,7 +21,7 @@ struct entry {
     int64_t at;
 };
 
-struct trim {
+struct roll_trim {
     struct roll_send *send;
     struct roll_arm *arm;
     struct roll_arm_scope scope; /* borrowed from the target */
@@ -33,9 +33,23 @@ struct trim {
     GPtrArray *gone; /* names, owned */
     char *problem;   /* ARM's words about the first that could not be deleted */
     bool locked;
-    GHashTable *kept;    /* "STREAM\nRELEASE" */
-    GHashTable *streams; /* that kept was read for */
+    GHashTable *kept;      /* "STREAM\nRELEASE" */
+    GHashTable *streams;   /* that kept was read for */
+    GHashTable *deletions; /* struct deletion *, under way, owned */
 };
+
+struct deletion {
+    struct roll_trim *trim;
+    char *name;
+};
+
+static void deletion_free(gpointer data)
+{
+    struct deletion *deletion = data;
+
+    g_free(deletion->name);
+    g_free(deletion);
+}
 
 static void entry_free(gpointer data)
 {
@@ -45,8 +59,11 @@ static void entry_free(gpointer data)
     g_free(entry);
 }
 
-static void trim_free(struct trim *trim)
+void roll_trim_free(struct roll_trim *trim)
 {
+    if (!trim)
+        return;
+    g_hash_table_unref(trim->deletions);
     g_ptr_array_unref(trim->entries);
     g_ptr_array_unref(trim->gone);
     g_hash_table_unref(trim->kept);
@@ -55,16 +72,15 @@ static void trim_free(struct trim *trim)
     g_free(trim);
 }
 
-static void end(struct trim *trim, const char *problem)
+static void end(struct roll_trim *trim, const char *problem)
 {
-    trim->done(trim->user, problem);
-    trim_free(trim);
+    trim->done(trim->user, problem); /* who asked frees it */
 }
 
 /* ---- what is kept --------------------------------------------------------------------------- */
 
 struct keeping {
-    struct trim *trim;
+    struct roll_trim *trim;
     const char *stream;
     GHashTable *seen; /* releases */
     guint retain;
@@ -106,7 +122,7 @@ static struct roll_error *keep_success(void *user, const struct roll_success_row
     return NULL;
 }
 
-static struct roll_error *read_kept(struct trim *trim, const char *stream)
+static struct roll_error *read_kept(struct roll_trim *trim, const char *stream)
 {
     struct roll_driver *driver = trim->send->driver;
     struct roll_ledger *ledger = driver->options->ledger;
@@ -124,7 +140,7 @@ static struct roll_error *read_kept(struct trim *trim, const char *stream)
     return roll_ledger_successes(ledger, stream, NULL, keep_success, &keeping);
 }
 
-static bool is_kept(struct trim *trim, const char *stream, const char *release)
+static bool is_kept(struct roll_trim *trim, const char *stream, const char *release)
 {
     g_autofree char *key = g_strdup_printf("%s\n%s", stream, release);
     struct roll_error *err = read_kept(trim, stream);
@@ -136,7 +152,7 @@ static bool is_kept(struct trim *trim, const char *stream, const char *release)
 
 /* ---- which ones ----------------------------------------------------------------------------- */
 
-static bool is_ours(struct trim *trim, const json_t *item, const char *name)
+static bool is_ours(struct roll_trim *trim, const json_t *item, const char *name)
 {
     const json_t *tags = roll_json_get_nocase(item, "tags");
     const char *ledger = json_string_value(roll_json_get_nocase(tags, "roll-ledger"));
@@ -148,7 +164,7 @@ static bool is_ours(struct trim *trim, const json_t *item, const char *name)
            !is_kept(trim, stream, release);
 }
 
-static void consider(struct trim *trim, const json_t *item)
+static void consider(struct roll_trim *trim, const json_t *item)
 {
     const char *name = json_string_value(roll_json_get_nocase(item, "name"));
     const json_t *properties = roll_json_get_nocase(item, "properties");
@@ -184,7 +200,8 @@ static gint by_name(gconstpointer a, gconstpointer b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-static struct roll_error *append_once(struct trim *trim, const struct roll_history_deleted *body)
+static struct roll_error *append_once(struct roll_trim *trim,
+                                      const struct roll_history_deleted *body)
 {
     struct roll_driver *driver = trim->send->driver;
     struct roll_expect expect = {.stream = driver->stream, .head = driver->head};
@@ -195,7 +212,7 @@ static struct roll_error *append_once(struct trim *trim, const struct roll_histo
                               NULL, 0, NULL);
 }
 
-static struct roll_error *record(struct trim *trim)
+static struct roll_error *record(struct roll_trim *trim)
 {
     struct roll_driver *driver = trim->send->driver;
     struct roll_history_deleted body = {.rollout = trim->send->rollout,
@@ -220,7 +237,7 @@ static struct roll_error *record(struct trim *trim)
     return err;
 }
 
-static void finish(struct trim *trim)
+static void finish(struct roll_trim *trim)
 {
     guint count = trim->gone->len;
     struct roll_error *err = record(trim);
@@ -255,7 +272,7 @@ static void add_lock(GString *text, const json_t *lock)
 /* ARM's refusal names the locked scope; people look for the lock. */
 static void locks_seen(void *user, const struct roll_arm_reply *reply)
 {
-    struct trim *trim = user;
+    struct roll_trim *trim = user;
     g_autoptr(GString) text = g_string_new(NULL);
     size_t index;
     const json_t *lock;
@@ -273,7 +290,7 @@ static void locks_seen(void *user, const struct roll_arm_reply *reply)
     finish(trim);
 }
 
-static void look_for_locks(struct trim *trim)
+static void look_for_locks(struct roll_trim *trim)
 {
     g_autofree char *path = roll_arm_scope_path(&trim->scope);
 
@@ -285,22 +302,16 @@ static void look_for_locks(struct trim *trim)
 
 /* ---- deleting ------------------------------------------------------------------------------- */
 
-struct deletion {
-    struct trim *trim;
-    char *name;
-};
-
-static void go_on(struct trim *trim);
+static void go_on(struct roll_trim *trim);
 
 static void deletion_end(struct deletion *deletion, bool gone)
 {
-    struct trim *trim = deletion->trim;
+    struct roll_trim *trim = deletion->trim;
 
     trim->under_way--;
     if (gone)
         g_ptr_array_add(trim->gone, g_steal_pointer(&deletion->name));
-    g_free(deletion->name);
-    g_free(deletion);
+    g_hash_table_remove(trim->deletions, deletion);
     go_on(trim);
 }
 
@@ -312,7 +323,7 @@ static void looked(void *user, const struct roll_arm_reply *reply)
 static void deleted(void *user, const struct roll_arm_reply *reply)
 {
     struct deletion *deletion = user;
-    struct trim *trim = deletion->trim;
+    struct roll_trim *trim = deletion->trim;
 
     if (reply->outcome == ROLL_ARM_LOST) {
         roll_arm_exists(trim->arm, &trim->scope, deletion->name, looked, deletion);
@@ -327,13 +338,14 @@ static void deleted(void *user, const struct roll_arm_reply *reply)
     deletion_end(deletion, reply->outcome == ROLL_ARM_OK);
 }
 
-static void go_on(struct trim *trim)
+static void go_on(struct roll_trim *trim)
 {
     while (trim->under_way < AT_ONCE && trim->next < trim->entries->len) {
         const struct entry *entry = g_ptr_array_index(trim->entries, trim->next++);
         struct deletion *deletion = g_new0(struct deletion, 1);
         deletion->trim = trim;
         deletion->name = g_strdup(entry->name);
+        g_hash_table_add(trim->deletions, deletion);
         trim->under_way++;
         roll_arm_delete(trim->arm, &trim->scope, entry->name, deleted, deletion);
     }
@@ -347,7 +359,7 @@ static void go_on(struct trim *trim)
 
 static void listed(void *user, const struct roll_arm_reply *reply)
 {
-    struct trim *trim = user;
+    struct roll_trim *trim = user;
     size_t index;
     const json_t *item;
 
@@ -365,12 +377,12 @@ static void listed(void *user, const struct roll_arm_reply *reply)
     go_on(trim);
 }
 
-void roll_history_trim(struct roll_send *send, roll_history_fn done, void *user)
+struct roll_trim *roll_history_trim(struct roll_send *send, roll_history_fn done, void *user)
 {
-    struct trim *trim = g_new0(struct trim, 1);
+    struct roll_trim *trim = g_new0(struct roll_trim, 1);
     const struct roll_order_target *target = send->target;
 
-    *trim = (struct trim){
+    *trim = (struct roll_trim){
         .send = send,
         .arm = send->arm,
         .scope = {target->scope, target->subscription, target->resource_group,
@@ -381,6 +393,8 @@ void roll_history_trim(struct roll_send *send, roll_history_fn done, void *user)
         .gone = g_ptr_array_new_with_free_func(g_free),
         .kept = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL),
         .streams = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL),
+        .deletions = g_hash_table_new_full(NULL, NULL, deletion_free, NULL),
     };
     roll_arm_list(send->arm, &trim->scope, 0, listed, trim);
+    return trim;
 }

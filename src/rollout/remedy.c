@@ -14,15 +14,38 @@
 #define WHILE_RUNNING_MS 2000 /* others ask again so often while a remedy is under way */
 #define AFTER_REMEDY_MS 500
 
-struct remedy {
-    bool running;
-    char *problem; /* why it did not help, or NULL */
+/* A remedy outlives the reply that asked for it. */
+struct waiting {
+    struct roll_send *send;
+    struct remedy *remedy; /* borrowed from the driver */
+    char *subject;         /* of what it is */
+    int status;
+    char *code, *message, *error_json;
+    struct roll_trim *trim; /* owned, or NULL */
 };
+
+struct remedy {
+    struct waiting *waiting; /* while it is under way; owned, or NULL */
+    char *problem;           /* why it did not help, or NULL */
+};
+
+static void waiting_free(struct waiting *waiting)
+{
+    if (!waiting)
+        return;
+    g_free(waiting->subject);
+    g_free(waiting->code);
+    g_free(waiting->message);
+    g_free(waiting->error_json);
+    roll_trim_free(waiting->trim);
+    g_free(waiting);
+}
 
 static void remedy_free(gpointer data)
 {
     struct remedy *remedy = data;
 
+    waiting_free(remedy->waiting);
     g_free(remedy->problem);
     g_free(remedy);
 }
@@ -67,15 +90,6 @@ static void refuse(struct roll_send *send, const struct roll_arm_reply *reply, c
     roll_send_reply(send, &refusal, NULL);
 }
 
-/* A remedy outlives the reply that asked for it. */
-struct waiting {
-    struct roll_send *send;
-    struct remedy *remedy; /* borrowed from the driver */
-    char *subject;         /* of what it is */
-    int status;
-    char *code, *message, *error_json;
-};
-
 static struct waiting *waiting_new(struct roll_send *send, const struct roll_arm_reply *reply,
                                    struct remedy *remedy, const char *subject)
 {
@@ -90,6 +104,7 @@ static struct waiting *waiting_new(struct roll_send *send, const struct roll_arm
         .message = g_strdup(reply->message),
         .error_json = g_strdup(reply->error_json),
     };
+    remedy->waiting = waiting;
     return waiting;
 }
 
@@ -105,17 +120,12 @@ static void waiting_end(struct waiting *waiting, char *problem_take)
         .retry_after_ms = -1,
     };
 
-    waiting->remedy->running = false;
+    waiting->remedy->waiting = NULL;
     if (problem_take)
-        refuse(send, &reply, g_strdup(problem_take));
+        refuse(send, &reply, problem_take);
     else
         again(send, &reply, AFTER_REMEDY_MS);
-    g_free(waiting->subject);
-    g_free(waiting->code);
-    g_free(waiting->message);
-    g_free(waiting->error_json);
-    g_free(waiting);
-    g_free(problem_take);
+    waiting_free(waiting);
 }
 
 static struct remedy *find_remedy(struct roll_driver *driver, const char *what, const char *subject,
@@ -221,13 +231,12 @@ static bool register_provider(struct roll_send *send, const struct roll_arm_repl
         if (remedy->problem)
             refuse(send, reply, g_strdup(remedy->problem));
         else
-            again(send, reply, remedy->running ? WHILE_RUNNING_MS : -1);
+            again(send, reply, remedy->waiting ? WHILE_RUNNING_MS : -1);
         return true;
     }
     roll_driver_notice_once(
         driver, g_strdup_printf("registering the resource provider '%s' in subscription %s", space,
                                 send->target->subscription));
-    remedy->running = true;
     roll_arm_provider_register(send->arm, send->target->subscription, space, REGISTER_WITHIN_MS,
                                registered, waiting_new(send, reply, remedy, space));
     return true;
@@ -254,13 +263,13 @@ static bool trim_history(struct roll_send *send, const struct roll_arm_reply *re
     struct remedy *remedy = find_remedy(driver, "history", path, &is_new);
 
     nothing_is_away(send);
-    if (remedy->running) {
+    if (remedy->waiting) {
         again(send, reply, WHILE_RUNNING_MS);
         return true;
     }
     roll_driver_notice(driver, "ARM's history is full; deleting this tool's oldest entries");
-    remedy->running = true;
-    roll_history_trim(send, trimmed, waiting_new(send, reply, remedy, path));
+    struct waiting *waiting = waiting_new(send, reply, remedy, path);
+    waiting->trim = roll_history_trim(send, trimmed, waiting);
     return true;
 }
 
