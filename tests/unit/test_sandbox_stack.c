@@ -14,12 +14,25 @@
 
 static struct peer peer;
 static struct roll_sandbox_options options;
+static char *folder; /* NULL: the state is in memory */
 
 static void start(int64_t operation_time_ms, const char *const *faults)
 {
     options =
         (struct roll_sandbox_options){.operation_time_ms = operation_time_ms, .faults = faults};
     peer_start(&peer, &options);
+    expect_only(&peer, 201, "PUT", GROUP API, "{\"location\":\"westeurope\"}");
+}
+
+/* Operations last a minute; time is moved by peer_move. */
+static void start_slow(void)
+{
+    static char state[200];
+    folder = g_dir_make_tmp("roll-test-stacks-XXXXXX", NULL);
+    ck_assert_ptr_nonnull(folder);
+    g_snprintf(state, sizeof state, "%s/slow.db", folder);
+    options = (struct roll_sandbox_options){.state_file = state, .operation_time_ms = 60000};
+    peer_start_at(&peer, &options, "2026-01-01T00:00:00Z");
     expect_only(&peer, 201, "PUT", GROUP API, "{\"location\":\"westeurope\"}");
 }
 
@@ -32,6 +45,9 @@ static void teardown(void)
 {
     ck_assert_int_eq(peer_stop(&peer, SIGTERM), 0);
     peer_clear(&peer);
+    if (folder)
+        remove_tree(folder);
+    g_clear_pointer(&folder, g_free);
 }
 
 /* A stack of storage accounts, by their names separated by blanks. Owned. */
@@ -111,18 +127,27 @@ START_TEST(test_sandbox_stack__is_created_and_manages_what_it_deployed)
 }
 END_TEST
 
+/* Whose state is the wanted one. */
+static struct answer stack_in(const char *state)
+{
+    struct answer get = expect(&peer, 200, "GET", STACK VERSION, NULL);
+    ck_assert_str_eq(text_of(get.json, "properties.provisioningState"), state);
+    return get;
+}
+
 START_TEST(test_sandbox_stack__says_what_it_is_doing_and_takes_nothing_meanwhile)
 {
     g_autofree char *body = body_of("one", "detach", NONE);
-    start(400, NULL);
+    start_slow();
     put(201, "one", "detach", NONE);
-    struct answer get = expect(&peer, 200, "GET", STACK VERSION, NULL);
-    ck_assert_str_eq(text_of(get.json, "properties.provisioningState"), "deploying");
+    struct answer get = stack_in("deploying");
     answer_clear(&get);
     expect_error(&peer, 409, "DeploymentStackInNonTerminalState", "PUT", STACK VERSION, body);
     expect_error(&peer, 409, "DeploymentStackInNonTerminalState", "DELETE", STACK VERSION, NULL);
-    struct answer done = await(&peer, STACK VERSION, "properties.provisioningState", "succeeded");
-    answer_clear(&done);
+    peer_move(&peer, &options, "2026-01-01T00:10:00Z");
+    get = stack_in("succeeded");
+    ck_assert_str_eq(text_of(get.json, "properties.duration"), "PT1M");
+    answer_clear(&get);
     put(200, "one", "detach", NONE);
 }
 END_TEST
@@ -145,15 +170,16 @@ END_TEST
 
 START_TEST(test_sandbox_stack__what_leaves_it_is_deleted)
 {
-    start(100, NULL);
+    start_slow();
     put(201, "one two", "delete", NONE);
-    struct answer get = await(&peer, STACK VERSION, "properties.provisioningState", "succeeded");
-    answer_clear(&get);
+    peer_move(&peer, &options, "2026-01-01T00:10:00Z");
     put(200, "two", "delete", NONE);
-    get = await(&peer, STACK VERSION, "properties.provisioningState", "deletingResources");
+    peer_move(&peer, &options, "2026-01-01T00:11:30Z");
+    struct answer get = stack_in("deletingResources");
     answer_clear(&get);
     expect_only(&peer, 200, "GET", ACCOUNT("one") API, NULL);
-    get = await(&peer, STACK VERSION, "properties.provisioningState", "succeeded");
+    peer_move(&peer, &options, "2026-01-01T00:20:00Z");
+    get = stack_in("succeeded");
     ck_assert_str_eq(text_of(get.json, "properties.deletedResources.0.id"), ACCOUNT("one"));
     ck_assert_uint_eq(json_array_size(at(get.json, "properties.resources")), 1);
     answer_clear(&get);
