@@ -53,6 +53,14 @@ static void free_step(gpointer data)
     (void)data;
 }
 
+static void free_blob(gpointer data)
+{
+    struct roll_blob *blob = data;
+
+    g_string_free(blob->data, TRUE);
+    g_free(blob);
+}
+
 static struct roll_choice *choice_new(struct world *world, enum roll_lane lane)
 {
     struct roll_choice *choice = g_new0(struct roll_choice, 1);
@@ -80,7 +88,7 @@ static struct roll_choice *choice_new(struct world *world, enum roll_lane lane)
         .steps = g_ptr_array_new_with_free_func(free_step),
     };
     g_ptr_array_add(choice->order->targets, target);
-    choice->blobs = g_ptr_array_new_with_free_func(NULL);
+    choice->blobs = g_ptr_array_new_with_free_func(free_blob);
     g_ptr_array_add(choice->blobs, tmpl);
     g_ptr_array_add(choice->blobs, parameters);
     const char *parts[] = {tmpl->digest, parameters->digest, NULL};
