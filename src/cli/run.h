@@ -14,7 +14,8 @@ struct roll_run_open {
     char *state;
     bool pending; /* requested, and not started: it waits for something */
     bool driven;  /* by a living process */
-    int64_t began_at, not_before, resume_within_ms;
+    bool timed;   /* windows and freezes apply, and were not passed by */
+    int64_t began_at, not_before, expires;
 };
 struct roll_run_view {
     bool held;

@@ -40,7 +40,7 @@ static void note(struct pass *pass, const char *did, const char *slot, int64_t r
     if (rollout)
         json_object_set_new(entry, "rollout", json_sprintf("%s#%" PRId64, pass->name, rollout));
     json_array_append_new(pass->done, entry);
-    if (status == 0 && reason)
+    if ((status == 0 || status == roll_code_exit(ROLL_E_WAITING)) && reason)
         roll_say(pass->app, "%s: %s%s%s: %s", pass->name, slot ? slot : "", slot ? " " : "", did,
                  reason);
 }
@@ -357,6 +357,22 @@ static struct roll_error *resume(struct pass *pass, const struct roll_run_open *
     return NULL;
 }
 
+/* What was requested knows the rules of then; a freeze that was declared since counts too. */
+static struct roll_error *why_not_started(const struct roll_plan_environment *environment,
+                                          const struct roll_run_open *open, char **ret_reason)
+{
+    roll_auto(json) json_t *rules = roll_policy_timing(environment, ROLL_LANE_RELEASE, NULL);
+    struct roll_timing timing = {0};
+
+    if (!open->timed || (open->expires && roll_now_ms() >= open->expires)) /* its end is recorded */
+        return NULL;
+    ROLL_TRY(roll_timing_at(rules, roll_now_ms(), &timing));
+    if (!timing.open)
+        *ret_reason = g_strdup(timing.why);
+    roll_timing_clear(&timing);
+    return NULL;
+}
+
 static struct roll_error *do_open(struct pass *pass,
                                   const struct roll_plan_environment *environment,
                                   const struct roll_run_view *view)
@@ -366,8 +382,12 @@ static struct roll_error *do_open(struct pass *pass,
 
     if (!open->number || open->driven)
         return NULL;
-    if (open->pending)
-        return open->not_before <= roll_now_ms() ? resume(pass, open) : NULL;
+    if (open->pending) {
+        ROLL_TRY(why_not_started(environment, open, &reason));
+        if (reason)
+            note(pass, "left", open->slot, open->number, reason, roll_code_exit(ROLL_E_WAITING));
+        return reason || open->not_before > roll_now_ms() ? NULL : resume(pass, open);
+    }
     if (!open->slot)
         return NULL; /* a person's: theirs to go on with */
     ROLL_TRY(why_not_resumed(pass, environment, view, &reason));

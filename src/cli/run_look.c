@@ -108,6 +108,19 @@ static struct roll_error *is_driven(struct roll_app *app, const char *stream, in
     return NULL;
 }
 
+static bool is_timed(const struct roll_rollout_requested *body)
+{
+    size_t at;
+    json_t *override;
+
+    json_array_foreach (body->overrides, at, override) {
+        const char *kind = roll_json_get_string(override, "kind");
+        if (g_strcmp0(kind, "window") == 0 || g_strcmp0(kind, "freeze") == 0)
+            return false;
+    }
+    return strcmp(body->lane, "release") == 0;
+}
+
 static struct roll_error *look_at_open(struct roll_app *app, const char *stream, int64_t now_ms,
                                        struct roll_run_open *open)
 {
@@ -122,8 +135,9 @@ static struct roll_error *look_at_open(struct roll_app *app, const char *stream,
     ROLL_TRY(roll_ledger_rollouts(app->ledger, &query, see_claim, &claim));
     err = is_driven(app, stream, open->number, &claim, now_ms, &open->driven);
     open->slot = g_strdup(body ? body->slot : NULL);
+    open->timed = body && is_timed(body);
     open->not_before = body ? body->not_before : 0;
-    open->resume_within_ms = body ? body->resume_within : 0;
+    open->expires = body ? body->expires : 0;
     open->began_at = MAX(claim.requested_at, open->not_before);
     open->state = g_steal_pointer(&claim.state);
     open->pending = g_strcmp0(open->state, "waiting") == 0;
