@@ -285,6 +285,10 @@ SELECT seq, hash, line FROM events WHERE stream = :stream AND seq >= :seq ORDER 
 -- name: event_all
 SELECT stream, seq, kind, at, hash, line FROM events ORDER BY id
 
+-- name: event_find
+SELECT s.name, e.seq FROM events e JOIN streams s ON s.id = e.stream
+WHERE e.kind = :kind AND (:part IS NULL OR instr(e.line, :part) > 0) ORDER BY e.id
+
 -- name: event_indexed
 SELECT count(*) FROM events INDEXED BY events_place WHERE stream = :stream AND seq > 0
 

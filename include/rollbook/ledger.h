@@ -79,6 +79,10 @@ struct roll_error *roll_ledger_events(struct roll_ledger *ledger, const char *st
 struct roll_error *roll_ledger_event(struct roll_ledger *ledger, const char *stream, int64_t seq, struct roll_event **ret_event) ROLL_CHECKED;
 /* The exact line that is hashed, of the stream itself. ROLL_E_NOT_FOUND. */
 struct roll_error *roll_ledger_line(struct roll_ledger *ledger, const char *stream, int64_t seq, GString **ret_line) ROLL_CHECKED;
+/* Every event of a kind, whose line holds part (NULL: any), in order of arrival: reads all of the log, and is for verify and
+ * audit. fn may use the ledger as it likes. */
+struct roll_error *roll_ledger_find_events(struct roll_ledger *ledger, enum roll_event_kind kind, const char *part,
+                                           struct roll_error *(*fn)(void *user, const char *stream, int64_t seq), void *user) ROLL_CHECKED;
 /* Names of all streams, sorted; g_strfreev. */
 struct roll_error *roll_ledger_streams(struct roll_ledger *ledger, char ***ret_streams) ROLL_CHECKED;
 

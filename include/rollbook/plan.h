@@ -78,6 +78,7 @@ struct roll_plan_lane {
     json_t *approvals; /* [{"role","count"}], or NULL */
     char **gates, **deferred, **overrides; /* never NULL */
     int64_t due_ms;    /* default 2 days */
+    int64_t expires_ms; /* how long a request waits; default 7 days */
     char *credential;  /* or NULL */
 };
 

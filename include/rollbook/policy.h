@@ -47,14 +47,105 @@ struct roll_requester {
     bool when_open;               /* outside of its windows it is let through: it will wait for them */
 };
 
-/* May this requester start a rollout in this lane now? ROLL_E_REFUSED says which gate, who may, and
+/* May this requester ask for a rollout in this lane now? ROLL_E_REFUSED says which gate, who may, and
  * how to override where the plan allows it. ret_overrides: what has to be recorded
- * ([{"kind","name"?,"reason"}]), a new reference or NULL. A gate that the plan asks for and that
- * this version cannot evaluate is not passed. */
+ * ([{"kind","name"?,"reason"}]), a new reference or NULL. Approvals and gates are asked for later:
+ * roll_policy_gates. */
 struct roll_error *roll_policy_check(const struct roll_plan *plan,
                                      const struct roll_plan_environment *environment,
                                      enum roll_lane lane, const struct roll_requester *requester,
                                      json_t **ret_overrides) ROLL_CHECKED;
+
+/* ---- who ------------------------------------------------------------------------------------ */
+
+/* plan: the value of a plan. Is the actor a member of the role? What the token proves counts; in the sandbox the claimed
+ * name too. */
+bool roll_policy_is_member(const json_t *plan, const char *role, const struct roll_actor *actor, const char *const *groups, bool sandbox);
+/* Is a person, by name, one? */
+bool roll_policy_names_member(const json_t *plan, const char *role, const char *name);
+/* Has the actor one of the lane's roles in the environment? Lanes without roles are anybody's. ROLL_E_REFUSED says what is
+ * needed: what is for that role ("'roll review' of 'shop/prod'"). */
+struct roll_error *roll_policy_need_role(const struct roll_plan *plan, const struct roll_plan_environment *environment, enum roll_lane lane,
+                                         const struct roll_actor *actor, const char *what) ROLL_CHECKED;
+
+/* ---- what a request has to wait for, and what it owes ------------------------------------------ */
+
+/* rollout.requested's `gates`:
+ *   {"approvals":[{"role","count"}]?, "owed": likewise, where they were passed by, "before":[GATE]?, "after":[GATE]?, "debts":[{"debt","owner","due","reason"?}]?,
+ *    "timing":…?, "wait":true?, "contains":[ROLLOUT]?, "reopens":[ROLLOUT]?}
+ * before: gates that must have passed before it starts; after: gates that are health checks of each target; debts: see
+ * roll_ledger_debts; timing: roll_policy_timing; wait: its window is closed now; contains: hotfixes whose debt its success
+ * closes; reopens: hotfixes that it drops. Gates are defined by the governing plan that is recorded with it.
+ *
+ * overrides: all that was passed by ([{"kind","name"?,"reason"}]), or NULL. A new reference, or NULL when there is nothing to
+ * say. ret_expires: when a request that has to wait ends by itself (UTC ms), 0. */
+json_t *roll_policy_gates(const struct roll_plan *plan, const struct roll_plan_environment *environment, enum roll_lane lane,
+                          const struct roll_requester *requester, const json_t *overrides, int64_t *ret_expires);
+/* The health checks that gates "after" are: struct roll_plan_health * are added to health. */
+void roll_policy_gates_after(const struct roll_plan *plan, const json_t *gates, GPtrArray *health);
+/* The open debts of an environment that are overdue at a time, as one text, or NULL. Owned. Without those that a request
+ * with these gates closes by its success (or NULL). */
+struct roll_error *roll_policy_overdue(struct roll_ledger *ledger, const char *stream, int64_t at_ms, const json_t *gates, char **ret_text) ROLL_CHECKED;
+/* Is it overdue debts that stop this request? ROLL_E_REFUSED names them. May add to overrides. */
+struct roll_error *roll_policy_check_overdue(struct roll_ledger *ledger, const struct roll_plan_environment *environment, const char *stream,
+                                             enum roll_lane lane, const struct roll_requester *requester, const json_t *gates, json_t *overrides) ROLL_CHECKED;
+
+/* ---- approvals -------------------------------------------------------------------------------- */
+
+#define ROLL_SIGNATURE_NAMESPACE "rollbook"
+#define ROLL_APPROVERS_MAX (1u << 20) /* bytes of an allowed-signers file, and of a revocation list */
+
+/* SSH signatures by ssh-keygen. A signature is one line: the base64 of what stands between the lines of its armour.
+ * approvers: an allowed-signers file's text; revoked: a KRL or a list of keys, or NULL; both may hold any bytes. */
+struct roll_signers {
+    const GString *approvers, *revoked;
+};
+/* key: a private key's file, a public one's (its private key is in the agent), or "agent" (the first key there that
+ * approvers lists). ROLL_E_NOT_FOUND without ssh-keygen. Owned. */
+struct roll_error *roll_signature_make(const struct roll_signers *signers, const char *key, const char *message, char **ret_signature) ROLL_CHECKED;
+/* Did principal sign message at that time, with a key that was valid then and is not revoked? ROLL_E_REFUSED otherwise. */
+struct roll_error *roll_signature_verify(const struct roll_signers *signers, const char *principal, const char *message, const char *signature,
+                                         int64_t at_ms) ROLL_CHECKED;
+/* Whose key made it. It says nothing of the message: verify follows. NULL-terminated, maybe empty; g_strfreev. */
+struct roll_error *roll_signature_principals(const struct roll_signers *signers, const char *signature, int64_t at_ms, char ***ret_principals) ROLL_CHECKED;
+/* Which key made it: SHA-256 of the public key, hex. ROLL_E_INVALID. */
+struct roll_error *roll_signature_key(const char *signature, char ret_key[ROLL_HEX_SIZE]) ROLL_CHECKED;
+
+/* A request as approvals see it. */
+struct roll_approved {
+    char *stream;
+    int64_t rollout;
+    char hash[ROLL_HEX_SIZE];
+    struct roll_actor requester;  /* owned texts */
+    json_t *plan, *approvals;     /* of the governing plan then; asked for, or NULL */
+    GString *approvers, *revoked; /* or NULL */
+};
+/* From the ledger. ROLL_E_NOT_FOUND; ROLL_E_INVALID when it asks for no approval. */
+struct roll_error *roll_approved_load(struct roll_ledger *ledger, const char *stream, int64_t rollout, struct roll_approved **ret_approved) ROLL_CHECKED;
+void roll_approved_free(struct roll_approved *approved);
+ROLL_AUTO_DEFINE(approved, struct roll_approved, roll_approved_free)
+/* Does this approval count? ROLL_E_REFUSED says why not: not signed, not by this person, not in time, self-made, no role. */
+struct roll_error *roll_approval_check(const struct roll_approved *approved, const char *approver, const char *signature, int64_t at_ms) ROLL_CHECKED;
+/* All that were given, each checked, each person and each key for one role: *ret_missing is what is still asked for
+ * ("security (1 of 1)"), owned, NULL when it is enough. limit: only events before this sequence number count; 0: all. */
+struct roll_error *roll_approvals_missing(struct roll_ledger *ledger, const struct roll_approved *approved, int64_t limit, char **ret_missing) ROLL_CHECKED;
+/* Every approval in the ledger, against what was recorded with its request; and every rollout that started has had enough.
+ * *ret_bad: the first that is not good, owned, or NULL. */
+struct roll_error *roll_approvals_verify(struct roll_ledger *ledger, char **ret_bad) ROLL_CHECKED;
+
+/* ---- scan reports ----------------------------------------------------------------------------- */
+
+struct roll_sarif_options {
+    const char *fail_on;        /* error, warning, note */
+    double max_severity;        /* security-severity above it fails; < 0: not looked at */
+    const char *commit;         /* it must be made for, or NULL: unknown */
+    const char *const *digests; /* of the release's artifacts (sha256:…); or NULL */
+    bool named;                 /* the file is named after the release: that says what it is for */
+};
+/* What a SARIF 2.1.0 report says. ret_verdict: passed, failed, error (static); ret_summary: one line, owned; ret_result: counts by level,
+ * suppressed, tools; a new reference. Never fails: a report that cannot be read is verdict error. */
+void roll_sarif_judge(const char *text, size_t size, const struct roll_sarif_options *options, const char **ret_verdict, char **ret_summary,
+                      json_t **ret_result);
 
 /* ---- windows and freezes ---------------------------------------------------------------------- */
 

@@ -15,6 +15,7 @@ struct roll_process_options {
     const char *const *argv;       /* argv[0] is looked up in PATH */
     const char *const *env_add;    /* "NAME=value", NULL-terminated, or NULL */
     const char *cwd;               /* NULL: inherited */
+    const char *input_path;        /* a file that is its stdin; NULL: /dev/null */
     size_t max_output_bytes;       /* of stdout and of stderr each; more is cut and noted; 0: 1 MiB */
     int64_t timeout_ms;            /* 0: none. Then SIGTERM to the group, SIGKILL 5 s later */
 };

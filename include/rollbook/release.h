@@ -197,5 +197,7 @@ bool roll_resource_is_kept(char *const *keep, const char *resource_id);
  * Named with commas, at most five; owned, NULL: none. */
 struct roll_error *roll_order_unmanaged_kept(struct roll_ledger *ledger, const struct roll_order *order,
                                              const struct roll_order_target *target, const json_t *managed, char **ret_kept) ROLL_CHECKED;
+/* Output that is kept: valid UTF-8, and lines that look like a credential are left out with a word. Owned. */
+char *roll_release_redact(const char *text, size_t size);
 
 #endif

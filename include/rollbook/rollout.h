@@ -205,6 +205,28 @@ struct roll_step_driver {
 /* NULL when it is not built. */
 const struct roll_step_driver *roll_step_driver_find(const char *apply, int64_t step);
 
+/* ---- gates ---------------------------------------------------------------------------------- */
+
+struct roll_gate_options {
+    struct roll_ledger *ledger;
+    struct roll_loop *loop;
+    const char *workspace; /* or NULL: the current folder */
+    const char *stream;
+    int64_t rollout;
+    const char *gate;
+};
+/* verdict: passed, failed, error (static); summary: borrowed, or NULL; result: owned by the callee, or NULL. */
+typedef void (*roll_gate_fn)(void *user, const char *verdict, const char *summary, struct roll_blob *result_take);
+struct roll_gate_evaluation;
+/* Evaluates a gate as the plan that was recorded with the rollout defines it. fn is called once, from the loop, and never
+ * before this returns; the handle is valid until then. */
+struct roll_gate_evaluation *roll_gate_evaluate(const struct roll_gate_options *options, roll_gate_fn fn, void *user);
+/* Ends what runs; fn is not called any more. NULL is ignored. */
+void roll_gate_cancel(struct roll_gate_evaluation *evaluation);
+/* A gate that was deferred: evaluated now, and recorded (gate.evaluated; passed closes its debt). For `roll run` and `roll
+ * review`. Runs the loop. Owned texts. */
+struct roll_error *roll_gate_make_up(const struct roll_gate_options *options, const struct roll_actor *actor, char **ret_verdict, char **ret_summary) ROLL_CHECKED;
+
 /* ---- the driver ----------------------------------------------------------------------------- */
 
 /* What the person sees; every member may be NULL. Called from the loop. */
@@ -239,6 +261,9 @@ struct roll_driver_options {
     const struct roll_listener *listener; /* or NULL */
     int64_t timeout_ms;         /* of the wait, 0: none */
     bool no_wait;               /* detach as soon as every first PUT is accepted */
+    bool wait;                  /* stay while the rollout waits for approvals or a window; else it is left waiting */
+    bool unproved;              /* no token is asked for: what waits is only to be ended */
+    const char *workspace;      /* the folder in which gates run and reports lie (borrowed), or NULL: the current one */
     bool take;
     bool wait_for_access;       /* a 403 is asked again with a new token, for 10 minutes: a role that was just granted */
     int retain;                 /* releases whose entries in ARM's history are kept, 0: 10 */

@@ -89,14 +89,17 @@ static void set_attributes(posix_spawnattr_t *attributes)
                              POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
 }
 
-static void set_descriptors(posix_spawn_file_actions_t *actions, const char *cwd, int out, int err)
+static void set_descriptors(posix_spawn_file_actions_t *actions,
+                            const struct roll_process_options *options, int out, int err)
 {
-    posix_spawn_file_actions_addopen(actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+    const char *input = options->input_path ? options->input_path : "/dev/null";
+
+    posix_spawn_file_actions_addopen(actions, STDIN_FILENO, input, O_RDONLY, 0);
     posix_spawn_file_actions_adddup2(actions, out, STDOUT_FILENO);
     posix_spawn_file_actions_adddup2(actions, err, STDERR_FILENO);
     posix_spawn_file_actions_addclosefrom_np(actions, STDERR_FILENO + 1);
-    if (cwd)
-        posix_spawn_file_actions_addchdir_np(actions, cwd);
+    if (options->cwd)
+        posix_spawn_file_actions_addchdir_np(actions, options->cwd);
 }
 
 /* 0 or errno. */
@@ -112,7 +115,7 @@ static int spawn(const struct roll_process_options *options, const char *program
     posix_spawn_file_actions_init(&actions);
     posix_spawnattr_init(&attributes);
     set_attributes(&attributes);
-    set_descriptors(&actions, options->cwd, out, err);
+    set_descriptors(&actions, options, out, err);
     int failure = posix_spawn(ret_pid, program, &actions, &attributes, argv, environment);
     posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&actions);

@@ -6,8 +6,6 @@
 
 #include "rollbook/json.h"
 #include "rollbook/log.h"
-#include "rollbook/policy.h"
-#include "rollbook/time.h"
 
 enum { MAX_TRIES = 5 };
 
@@ -135,75 +133,13 @@ struct roll_driver_options roll_act_driver(const struct roll_act *act,
         .listener = progress ? roll_progress_listener(progress) : NULL,
         .timeout_ms = act->options->timeout_ms,
         .no_wait = act->options->no_wait,
+        .wait = act->options->wait,
+        .workspace = act->app->workspace->root,
         .take = act->options->take,
         .look = true,
         .wait_for_access = act->options->wait_for_access,
         .retain = act->plan ? act->plan->retain : 0,
     };
-}
-
-/* The plan of today governs; it is kept with the request. */
-static void attach_plan(struct roll_act *act, struct roll_choice *choice)
-{
-    struct roll_blob *blob = g_new0(struct roll_blob, 1);
-
-    blob->data = g_string_new(act->plan->text);
-    roll_sha256_hex(blob->data->str, blob->data->len, blob->digest);
-    g_ptr_array_add(choice->blobs, blob);
-    g_free(choice->request.plan);
-    choice->request.plan = g_strdup(blob->digest);
-}
-
-/* Lanes with roles ask who we are, and only the token proves it. */
-static struct roll_error *prove(struct roll_act *act, const struct roll_choice *choice,
-                                const char *const **ret_groups)
-{
-    const struct roll_order_target *target = g_ptr_array_index(choice->order->targets, 0);
-    struct roll_credential *credential = NULL;
-
-    if (!act->environment->has_lanes)
-        return NULL;
-    if (!act->app->actor.proved)
-        ROLL_TRY(roll_links_prove(act->links, target, &act->app->actor.proved));
-    ROLL_TRY(roll_links_get(act->links, target, NULL, &credential));
-    *ret_groups = roll_credential_groups(credential);
-    return NULL;
-}
-
-/* What the choice passed by is recorded with the person's reason, as what policy passed by is. */
-static void give_reason(const struct roll_act *act, json_t *overrides)
-{
-    size_t index;
-    json_t *override;
-
-    json_array_foreach (overrides, index, override) {
-        if (act->options->reason && !json_object_get(override, "reason"))
-            json_object_set_new(override, "reason", json_string(act->options->reason));
-    }
-}
-
-static struct roll_error *govern(struct roll_act *act, struct roll_choice *choice)
-{
-    const GPtrArray *overrides = act->options->overrides;
-    struct roll_requester requester = {
-        .actor = &act->app->actor,
-        .sandbox = g_strcmp0(act->environment->cloud, "sandbox") == 0,
-        .overrides = overrides ? (const char *const *)overrides->pdata : NULL,
-        .reason = act->options->reason,
-        .at_ms = roll_now_ms(),
-    };
-    json_t *recorded = NULL;
-
-    ROLL_TRY(prove(act, choice, &requester.groups));
-    ROLL_TRY(roll_policy_check(act->plan, act->environment, act->lane, &requester, &recorded));
-    give_reason(act, choice->request.overrides);
-    if (recorded && choice->request.overrides) {
-        json_array_extend(choice->request.overrides, recorded);
-        json_decref(recorded);
-    } else if (recorded) {
-        choice->request.overrides = recorded;
-    }
-    return NULL;
 }
 
 /* With -o json stdout belongs to the document. */
@@ -234,7 +170,7 @@ static struct roll_error *try_once(struct roll_act *act, struct roll_outcome *ou
 
     ROLL_TRY(act->choose(act, &choice));
     if (!act->options->dry_run) /* which asks nobody, not even for a token */
-        ROLL_TRY(govern(act, choice));
+        ROLL_TRY(roll_act_govern(act, choice));
     line = roll_act_sentence(act, choice);
     roll_say(act->app, "%s", line);
     roll_act_say_notes(act, choice);
@@ -243,7 +179,6 @@ static struct roll_error *try_once(struct roll_act *act, struct roll_outcome *ou
     ROLL_TRY(roll_confirm(act->app, "Go on?", act->options->yes));
     g_free(choice->request.reason);
     choice->request.reason = g_strdup(act->options->reason ? act->options->reason : act->reason);
-    attach_plan(act, choice);
     bool aside = roll_ledger_is_aside(act->app->ledger);
     err = drive(act, choice, outcome);
     *ret_moved = roll_error_code(err) == ROLL_E_CONFLICT && outcome->end != ROLL_END_ERROR;
@@ -255,9 +190,9 @@ static struct roll_error *try_once(struct roll_act *act, struct roll_outcome *ou
 /* A misspelt override would look as if it had passed a gate. */
 static struct roll_error *check_override(const char *given)
 {
-    static const char *const kinds[] = {"after",  "approval",    "freeze", "gate",
-                                        "hold",   "hotfix",      "order",  "quarantine",
-                                        "window", "secret-scan", NULL};
+    static const char *const kinds[] = {"after",      "approval", "freeze",      "gate",
+                                        "hold",       "hotfix",   "order",       "overdue",
+                                        "quarantine", "window",   "secret-scan", NULL};
     g_autofree char *kind = g_strndup(given, strcspn(given, ":"));
     g_autofree char *all = NULL;
 

@@ -31,7 +31,9 @@ struct roll_act_options {
         {"override",    0,                                                                         \
          ROLL_TEXTS,    offsetof(type, member.overrides),                                          \
          "KIND[:NAME]", "pass a gate; needs --reason"},                                            \
-        {"wait", 0, ROLL_FLAG, offsetof(type, member.wait), NULL, "wait for the end (default)"},   \
+        {"wait",                  0,                                                               \
+         ROLL_FLAG,               offsetof(type, member.wait),                                     \
+         NULL,                    "wait for the end (default), and for approvals and windows"},    \
         {"no-wait", 0,                                                                             \
          ROLL_FLAG, offsetof(type, member.no_wait),                                                \
          NULL,      "leave as soon as ARM has accepted"},                                          \
@@ -102,6 +104,8 @@ struct roll_driver_options roll_act_driver(const struct roll_act *act,
 struct roll_error *roll_act_finish(struct roll_act *act, const struct roll_outcome *outcome)
     ROLL_CHECKED;
 
+/* act_govern.c: who asks and what governs, what has to be waited for and what is owed, entered into the request. */
+struct roll_error *roll_act_govern(struct roll_act *act, struct roll_choice *choice) ROLL_CHECKED;
 /* act_say.c */
 char *roll_act_sentence(const struct roll_act *act, const struct roll_choice *choice); /* owned */
 void roll_act_say_notes(struct roll_act *act, const struct roll_choice *choice);

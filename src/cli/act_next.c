@@ -145,6 +145,18 @@ static void advise_cancelled(struct roll_act *act, const struct roll_outcome *ou
     advise(advice, "sends what is missing", "roll resume %s#%" PRId64, name, outcome->rollout);
 }
 
+static void advise_waiting(struct roll_act *act, const struct roll_outcome *outcome,
+                           struct advice *advice)
+{
+    const char *name = act->environment->name;
+
+    advise(advice, "signs it, by somebody else", "roll approve %s#%" PRId64, name,
+           outcome->rollout);
+    advise(advice, "starts it when all has passed", "roll resume %s#%" PRId64 " --wait", name,
+           outcome->rollout);
+    advise(advice, "drops it", "roll cancel %s#%" PRId64, name, outcome->rollout);
+}
+
 struct roll_error *roll_act_say_next(struct roll_act *act, const struct roll_outcome *outcome,
                                      const json_t *view)
 {
@@ -159,6 +171,8 @@ struct roll_error *roll_act_say_next(struct roll_act *act, const struct roll_out
         advise_failure_back(act, outcome, &advice);
     else if (outcome->end == ROLL_END_CANCELLED)
         advise_cancelled(act, outcome, view, &advice);
+    else if (outcome->end == ROLL_END_WAITING)
+        advise_waiting(act, outcome, &advice);
     else if (outcome->end == ROLL_END_SUPERSEDED || outcome->end == ROLL_END_FENCED)
         advise(&advice, "what is live now", "roll status %s", act->environment->name);
     else if (outcome->end == ROLL_END_DETACHED || outcome->end == ROLL_END_SETTLED)

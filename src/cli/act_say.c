@@ -181,7 +181,12 @@ static enum roll_code end_code(const struct roll_outcome *outcome)
     case ROLL_END_CANCELLED:
         return ROLL_E_CANCELLED;
     case ROLL_END_SUPERSEDED:
+    case ROLL_END_EXPIRED:
         return ROLL_E_EXPIRED;
+    case ROLL_END_WAITING:
+        return ROLL_E_WAITING;
+    case ROLL_END_REFUSED:
+        return ROLL_E_REFUSED;
     case ROLL_END_DETACHED:
     case ROLL_END_SETTLED:
         return ROLL_E_DETACHED;
@@ -219,6 +224,9 @@ static const char *end_word(enum roll_machine_end end)
         [ROLL_END_FENCED] = "is driven by another process now",
         [ROLL_END_UNKNOWN_KIND] = "holds events of a newer roll; use that version",
         [ROLL_END_ERROR] = "stopped",
+        [ROLL_END_WAITING] = "waits; nothing was sent",
+        [ROLL_END_REFUSED] = "was refused; nothing was sent",
+        [ROLL_END_EXPIRED] = "expired; nothing was sent",
     };
 
     return (size_t)end < G_N_ELEMENTS(words) && words[end] ? words[end] : "ended";
@@ -290,7 +298,8 @@ static void say_cancelled(struct roll_app *app, const json_t *view)
 static void say_end(struct roll_act *act, const struct roll_outcome *outcome, const json_t *view)
 {
     const char *why = roll_json_get_string(view, "endReason");
-    bool failed = outcome->end == ROLL_END_FAILED || outcome->end == ROLL_END_FAILED_BACK;
+    bool failed = outcome->end == ROLL_END_FAILED || outcome->end == ROLL_END_FAILED_BACK ||
+                  outcome->end == ROLL_END_REFUSED;
 
     roll_say(act->app, "%s#%" PRId64 " %s%s%s", act->stream, outcome->rollout,
              outcome->end == ROLL_END_DETACHED ? detached_words(outcome) : end_word(outcome->end),

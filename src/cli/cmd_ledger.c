@@ -1,5 +1,6 @@
 /* roll ledger …: look after the ledger itself. */
 #include "app.h"
+#include "rollbook/policy.h"
 
 #include <errno.h>
 #include <string.h>
@@ -71,7 +72,9 @@ static struct roll_error *run_verify(struct roll_app *app, void *user, char **ar
     (void)arguments;
     ROLL_TRY(need_ledger(app));
     ROLL_TRY(roll_ledger_verify(app->ledger, &options, &report));
-    err = read_heads(app, heads);
+    if (!report.first_bad)
+        err = roll_approvals_verify(app->ledger, &report.first_bad);
+    err = roll_error_join(err, read_heads(app, heads));
     print_report(app, &report, heads);
     if (report.first_bad)
         err = roll_error_join(

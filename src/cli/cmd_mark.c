@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "rollbook/json.h"
+#include "rollbook/policy.h"
 
 struct context {
     const char *reason, *fixed_by, *target;
@@ -41,6 +42,26 @@ static struct roll_error *report(struct roll_app *app, json_t *view)
 
 /* ---- mark ----------------------------------------------------------------------------------- */
 
+/* A release is good everywhere at once: the release role of any environment that has one will do.
+ */
+static struct roll_error *need_role_somewhere(struct roll_app *app, const struct roll_plan *plan)
+{
+    struct roll_error *err = NULL;
+
+    for (guint i = 0; i < plan->environments->len; i++) {
+        const struct roll_plan_environment *environment = g_ptr_array_index(plan->environments, i);
+        char **roles = environment->lanes[ROLL_LANE_RELEASE].roles;
+        if (!roles || !*roles)
+            continue;
+        roll_error_free(err);
+        err = roll_policy_need_role(plan, environment, ROLL_LANE_RELEASE, &app->actor,
+                                    "'roll mark RELEASE good'");
+        if (!err)
+            return NULL;
+    }
+    return err;
+}
+
 static struct roll_error *mark_release(struct roll_app *app, const struct context *context,
                                        char **arguments)
 {
@@ -55,6 +76,8 @@ static struct roll_error *mark_release(struct roll_app *app, const struct contex
     ROLL_TRY(roll_version_argument(arguments[0], plan->service, &version));
     ROLL_TRY(roll_app_write_ledger(app));
     ROLL_TRY(roll_release_load(app->ledger, plan->service, version, &release));
+    if (strcmp(arguments[1], "good") == 0)
+        ROLL_TRY(need_role_somewhere(app, plan));
     g_autofree char *version_copy = g_strdup(version), *verdict = g_strdup(arguments[1]);
     g_autofree char *fixed_by = g_strdup(context->fixed_by), *reason = g_strdup(context->reason);
     body = (struct roll_release_marked){
@@ -163,8 +186,11 @@ static struct roll_error *set_hold(struct roll_app *app, const struct context *c
     ROLL_TRY(roll_workspace_environment(app->workspace, name, &plan, &environment));
     stream = roll_stream_of(plan, environment);
     ROLL_TRY(roll_app_write_ledger(app));
-    if (!hold)
+    if (!hold) {
         ROLL_TRY(check_held(app, stream));
+        ROLL_TRY(roll_policy_need_role(plan, environment, ROLL_LANE_RELEASE, &app->actor,
+                                       "'roll unhold'"));
+    }
     ROLL_TRY(append(app, stream, hold ? ROLL_EVENT_hold_set : ROLL_EVENT_hold_lifted,
                     hold ? (const void *)&set : (const void *)&lifted));
     roll_say(

@@ -1,6 +1,7 @@
 /* roll status [ENV]: what is live where, and what to type next. Never contacts ARM. */
 #include "view.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "rollbook/time.h"
@@ -305,12 +306,59 @@ static struct roll_error *add_pending(struct status *status)
     return NULL;
 }
 
+struct owing {
+    struct status *status;
+    json_t *list;
+};
+
+static struct roll_error *see_debt(void *user, const struct roll_debt_row *row)
+{
+    struct owing *owing = user;
+    bool overdue = row->due < roll_now_ms();
+    char due[ROLL_TIME_SIZE];
+
+    if (row->closed_at)
+        return NULL;
+    roll_time_format(row->due, due);
+    json_array_append_new(owing->list,
+                          json_pack("{s:I,s:s,s:s?,s:s,s:b}", "rollout", (json_int_t)row->rollout,
+                                    "debt", row->debt, "owner", row->owner, "due", due, "overdue",
+                                    overdue));
+    g_ptr_array_add(owing->status->hints,
+                    g_strdup_printf("owes %s of %s#%" PRId64 " (%s), %s %s; next: roll review "
+                                    "%s#%" PRId64,
+                                    row->debt, row->stream, row->rollout,
+                                    row->owner ? row->owner : "nobody known",
+                                    overdue ? "overdue since" : "until", due,
+                                    strchr(row->stream, '/') + 1, row->rollout));
+    return NULL;
+}
+
+static struct roll_error *add_debts(struct status *status)
+{
+    size_t index;
+    json_t *view;
+
+    json_array_foreach (status->list, index, view) {
+        g_autofree char *name = g_strdup_printf("%s/%s", roll_json_get_string(view, "service"),
+                                                roll_json_get_string(view, "environment"));
+        struct owing owing = {status, NULL};
+        if (json_integer_value(json_object_get(view, "debts")) == 0)
+            continue;
+        owing.list = json_array();
+        json_object_set_new(view, "owes", owing.list);
+        ROLL_TRY(roll_ledger_debts(status->app->ledger, name, see_debt, &owing));
+    }
+    return NULL;
+}
+
 struct roll_error *roll_view_status(struct roll_app *app, const char *only, json_t *list)
 {
     g_autoptr(GPtrArray) hints = g_ptr_array_new_with_free_func(g_free);
     struct status status = {app, only, list, hints};
 
     ROLL_TRY(look_all(&status));
+    ROLL_TRY(add_debts(&status));
     return add_pending(&status);
 }
 
@@ -322,6 +370,7 @@ static struct roll_error *run(struct roll_app *app, void *context, char **argume
 
     (void)context;
     ROLL_TRY(look_all(&status));
+    ROLL_TRY(add_debts(&status));
     ROLL_TRY(add_pending(&status));
     if (app->json)
         roll_report_json(&app->out, list);

@@ -15,6 +15,9 @@
     C(show) \
     C(diff) \
     C(report) \
+    C(approve) \
+    C(reject) \
+    C(review) \
     C(resume) \
     C(cancel) \
     C(mark) \

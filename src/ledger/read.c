@@ -135,3 +135,47 @@ struct roll_error *roll_ledger_line(struct roll_ledger *ledger, const char *stre
     *ret_line = text;
     return NULL;
 }
+
+struct place {
+    char *stream;
+    int64_t seq;
+};
+
+static void place_clear(void *item)
+{
+    g_free(((struct place *)item)->stream);
+}
+
+static struct roll_error *find_places(struct roll_ledger *ledger, enum roll_event_kind kind,
+                                      const char *part, GArray *places)
+{
+    struct roll_sql_stmt *stmt;
+    bool row;
+
+    ROLL_TRY(roll_sql_use(ledger->sql, LEDGER_EVENT_FIND, &stmt));
+    roll_sql_bind_text(stmt, ":kind", roll_event_kind_name(kind));
+    roll_sql_bind_text(stmt, ":part", part);
+    for (;;) {
+        ROLL_TRY(roll_sql_step(stmt, &row));
+        if (!row)
+            return NULL;
+        struct place place = {g_strdup(roll_sql_text_at(stmt, 0)), roll_sql_int_at(stmt, 1)};
+        g_array_append_val(places, place);
+    }
+}
+
+struct roll_error *
+roll_ledger_find_events(struct roll_ledger *ledger, enum roll_event_kind kind, const char *part,
+                        struct roll_error *(*fn)(void *user, const char *stream, int64_t seq),
+                        void *user)
+{
+    g_autoptr(GArray) places = g_array_new(FALSE, FALSE, sizeof(struct place));
+
+    g_array_set_clear_func(places, place_clear);
+    ROLL_TRY(find_places(ledger, kind, part, places));
+    for (guint i = 0; i < places->len; i++) {
+        const struct place *place = &g_array_index(places, struct place, i);
+        ROLL_TRY(fn(user, place->stream, place->seq));
+    }
+    return NULL;
+}

@@ -71,7 +71,9 @@ static void check_data(const struct roll_document *plan)
 
 static void check_gates(const struct roll_document *plan)
 {
-    static const char *const known[] = {"service", "environment", "target", "version", NULL};
+    static const char *const known[] = {"service", "environment", "target",
+                                        "version", "commit",      NULL};
+    static const char *const of_release[] = {"version", "commit", NULL};
     const char *name;
     json_t *gate;
     json_object_foreach (json_object_get(plan->value, "gates"), name, gate) {
@@ -82,6 +84,11 @@ static void check_gates(const struct roll_document *plan)
             g_autofree char *pointer = roll_pointer_index(base, at);
             roll_plan_check_pattern(plan->findings, pointer, json_string_value(word), known);
         }
+        g_autofree char *sarif = roll_pointer("", "gates", name, "sarif", NULL);
+        g_autofree char *http = roll_pointer("", "gates", name, "http", NULL);
+        roll_plan_check_pattern(plan->findings, sarif, roll_json_get_string(gate, "sarif"),
+                                of_release);
+        roll_plan_check_pattern(plan->findings, http, roll_json_get_string(gate, "http"), known);
     }
 }
 

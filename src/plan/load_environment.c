@@ -216,6 +216,7 @@ static void load_lane(struct roll_plan_lane *lane, const json_t *value)
     lane->deferred = roll_plan_texts_of(value, "deferred");
     lane->overrides = roll_plan_texts_of(value, "overrides");
     lane->due_ms = roll_plan_ms_of(value, "due", 48 * HOUR_MS);
+    lane->expires_ms = roll_plan_ms_of(value, "expires", 7 * 24 * HOUR_MS);
     lane->credential = roll_plan_text_of(value, "credential", NULL);
 }
 

@@ -13,43 +13,6 @@ struct check {
     json_t *recorded;
 };
 
-/* The first word of what the token says names the person or application; what follows (object id,
- * tenant, a display name) proves nothing about it. */
-static bool names_member(const char *actor, const char *member)
-{
-    size_t size = actor ? strcspn(actor, " ") : 0;
-
-    return size > 0 && strlen(member) == size && g_ascii_strncasecmp(actor, member, size) == 0;
-}
-
-/* "group:ID" */
-static bool in_group(const struct check *check, const char *member)
-{
-    const char *const *group = check->requester->groups;
-
-    if (!group || !g_str_has_prefix(member, "group:"))
-        return false;
-    while (*group && g_ascii_strcasecmp(*group, member + strlen("group:")) != 0)
-        group++;
-    return *group != NULL;
-}
-
-static bool has_role(const struct check *check, const char *role)
-{
-    const json_t *members = json_object_get(json_object_get(check->plan->value, "roles"), role);
-    const struct roll_actor *actor = check->requester->actor;
-    size_t index;
-    json_t *member;
-
-    json_array_foreach (members, index, member) {
-        const char *name = json_string_value(member);
-        if (name && (names_member(actor->proved, name) || in_group(check, name) ||
-                     (check->requester->sandbox && names_member(actor->claimed, name))))
-            return true;
-    }
-    return false;
-}
-
 /* A token without group claims leaves membership open; a rollback is then let through and marked
  * for review. */
 static bool depends_on_group(const struct check *check)
@@ -84,7 +47,8 @@ static struct roll_error *check_roles(struct check *check)
     if (!roles || !*roles)
         return NULL;
     for (char **role = roles; *role; role++)
-        if (has_role(check, *role))
+        if (roll_policy_is_member(check->plan->value, *role, actor, check->requester->groups,
+                                  check->requester->sandbox))
             return NULL;
     if (check->lane == ROLL_LANE_ROLLBACK && !check->requester->groups && depends_on_group(check)) {
         record(check, "membership-unknown", NULL,
@@ -94,9 +58,9 @@ static struct roll_error *check_roles(struct check *check)
     list = g_strjoinv(" or ", roles);
     return roll_error_new(ROLL_E_REFUSED, "lane %s of '%s' is for role %s; '%s' has none of them",
                           roll_lane_names[check->lane], check->environment->name, list,
-                          actor->proved    ? actor->proved
-                          : actor->claimed ? actor->claimed
-                                           : "nobody known");
+                          actor->proved && !check->requester->sandbox ? actor->proved
+                          : actor->claimed                            ? actor->claimed
+                                                                      : "nobody known");
 }
 
 static bool asked_to_override(const struct check *check, const char *kind)
@@ -110,37 +74,15 @@ static bool asked_to_override(const struct check *check, const char *kind)
     return false;
 }
 
-/* Lane release overrides what the plan lists; on the others an emergency may pass what is in its
- * way, and without lanes anybody may. */
+/* Lane release overrides what the plan lists (KIND, or KIND:NAME); on the others an emergency may
+ * pass what is in its way, and without lanes anybody may. */
 static bool may_override(const struct check *check, const char *kind)
 {
     if (check->lane != ROLL_LANE_RELEASE || !check->environment->has_lanes)
         return true;
-    return check->rules->overrides &&
-           g_strv_contains((const char *const *)check->rules->overrides, kind);
-}
-
-static struct roll_error *gate(struct check *check, enum roll_gate gate, const char *what)
-{
-    const char *kind = roll_gate_name(gate);
-    struct roll_error *err;
-
-    if (asked_to_override(check, kind) && may_override(check, kind)) {
-        if (!check->requester->reason)
-            return roll_error_new(ROLL_E_USAGE, "'--override %s' needs '--reason'", kind);
-        record(check, kind, NULL, check->requester->reason);
-        return NULL;
-    }
-    err = roll_error_new(
-        ROLL_E_REFUSED,
-        "lane %s of '%s' asks for %s, which this version cannot evaluate: not passed",
-        roll_lane_names[check->lane], check->environment->name, what);
-    if (may_override(check, kind)) {
-        g_autofree char *next =
-            g_strdup_printf("{\"next\":[\"repeat it with --override %s --reason TEXT\"]}", kind);
-        err = roll_error_detail(err, next);
-    }
-    return err;
+    g_autofree char *whole = g_strndup(kind, strcspn(kind, ":"));
+    const char *const *list = (const char *const *)check->rules->overrides;
+    return list && (g_strv_contains(list, kind) || g_strv_contains(list, whole));
 }
 
 /* Only where it is the lane's to pass by: what is asked for on other lanes is refused by name. */
@@ -193,22 +135,46 @@ static struct roll_error *check_timing(struct check *check)
     return err;
 }
 
-static bool any(char **list)
+/* Is something asked for that this override passes by? */
+static bool is_asked_for(const struct check *check, enum roll_gate gate)
 {
-    return list && *list;
+    if (roll_policy_rule(check->lane, gate) != ROLL_RULE_PLANNED)
+        return false;
+    return gate == ROLL_GATE_APPROVAL ? json_array_size(check->rules->approvals) > 0
+                                      : check->rules->gates && *check->rules->gates;
+}
+
+/* Approvals and gates are waited for, or passed by with a word for the ledger. */
+static struct roll_error *check_override(struct check *check, const char *override)
+{
+    static const enum roll_gate gates[] = {ROLL_GATE_APPROVAL, ROLL_GATE_CHECK};
+    g_autofree char *kind = g_strndup(override, strcspn(override, ":"));
+    const char *name = override[strlen(kind)] ? override + strlen(kind) + 1 : NULL;
+
+    for (size_t i = 0; i < G_N_ELEMENTS(gates); i++) {
+        if (strcmp(kind, roll_gate_name(gates[i])) != 0 || !is_asked_for(check, gates[i]))
+            continue;
+        if (name && !g_strv_contains((const char *const *)check->rules->gates, name))
+            return roll_error_new(ROLL_E_USAGE, "lane %s of '%s' asks for no gate '%s'",
+                                  roll_lane_names[check->lane], check->environment->name, name);
+        if (!may_override(check, override))
+            return roll_error_new(ROLL_E_REFUSED,
+                                  "lane %s of '%s' does not let '--override %s' pass",
+                                  roll_lane_names[check->lane], check->environment->name, override);
+        if (!check->requester->reason)
+            return roll_error_new(ROLL_E_USAGE, "'--override %s' needs '--reason'", override);
+        record(check, kind, name, check->requester->reason);
+    }
+    return NULL;
 }
 
 static struct roll_error *check_gates(struct check *check)
 {
-    enum roll_lane lane = check->lane;
+    const char *const *override = check->requester->overrides;
 
-    if (roll_policy_rule(lane, ROLL_GATE_APPROVAL) == ROLL_RULE_PLANNED &&
-        json_array_size(check->rules->approvals) > 0)
-        ROLL_TRY(gate(check, ROLL_GATE_APPROVAL, "approvals"));
-    if (roll_policy_rule(lane, ROLL_GATE_CHECK) == ROLL_RULE_PLANNED && any(check->rules->gates))
-        ROLL_TRY(gate(check, ROLL_GATE_CHECK, "gates"));
-    ROLL_TRY(check_timing(check));
-    return NULL;
+    for (; override && *override; override++)
+        ROLL_TRY(check_override(check, *override));
+    return check_timing(check);
 }
 
 struct roll_error *roll_policy_check(const struct roll_plan *plan,

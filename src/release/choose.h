@@ -13,6 +13,11 @@ struct roll_error *release_check_eligible(struct release_chooser *chooser, const
  * REFUSED. */
 struct roll_error *release_check_contains(struct release_chooser *chooser, struct roll_git *git,
                                           const struct release_info *release) ROLL_CHECKED;
+/* Enters into the request which hotfixes' debts its success closes, or that it opens again. */
+struct roll_error *release_pay_hotfixes(struct release_chooser *chooser, struct roll_git *git,
+                                        const struct release_info *release) ROLL_CHECKED;
+struct roll_error *release_reopen_hotfix(struct release_chooser *chooser, const char *version)
+    ROLL_CHECKED;
 /* promoted.c: has version succeeded and baked in the environment that this one comes after?
  * *ret_reason NULL: yes; else why not, owned. */
 struct roll_error *release_baked(const struct roll_plan *plan,

@@ -79,6 +79,7 @@ struct roll_error *release_choose_for_lane_release(struct release_chooser *choos
     ROLL_TRY(check_hold(chooser, version));
     ROLL_TRY(check_predecessor(chooser, version));
     ROLL_TRY(release_check_contains(chooser, git, info));
+    ROLL_TRY(release_pay_hotfixes(chooser, git, info));
     for (guint i = 0; i < chooser->candidates->len; i++)
         ROLL_TRY(release_chooser_put(chooser, g_ptr_array_index(chooser->candidates, i), version));
     chooser->choice->request.unhold = chooser->history->hold;

@@ -1,6 +1,6 @@
 /* From gathered targets to a choice that can be requested: rings, limits, health, and the request
  * with the heads and marks that it was decided on. */
-#include "release/chooser.h"
+#include "release/choose.h"
 
 #include <inttypes.h>
 #include <limits.h>
@@ -143,11 +143,13 @@ struct roll_error *release_chooser_leave(struct release_chooser *chooser, const 
         return NULL;
     const struct release_info *info = NULL;
     ROLL_TRY(release_history_info(chooser->history, version, &info));
-    if (info->base)
+    if (info->base) {
         release_chooser_note(
             chooser,
             "drops the live hotfix %s (of %s): its fix is gone until a release contains it",
             version, info->base);
+        ROLL_TRY(release_reopen_hotfix(chooser, version));
+    }
     if (info->bad != RELEASE_IS_BAD_HERE && (!partial || chooser->options->bad))
         append_text(&chooser->choice->request.bad, version);
     return NULL;

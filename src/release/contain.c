@@ -150,6 +150,113 @@ static struct roll_error *release_with_fix(struct release_history *history,
     return NULL;
 }
 
+/* ---- its debt -------------------------------------------------------------------------------- */
+
+struct fix {
+    const char *version;
+    bool open, closed;
+};
+
+static struct roll_error *see_fix(void *user, const struct roll_debt_row *row)
+{
+    struct fix *fix = user;
+    if (strcmp(row->debt, "hotfix") != 0 || g_strcmp0(row->release, fix->version) != 0)
+        return NULL;
+    fix->open |= row->closed_at == 0;
+    fix->closed |= row->closed_at != 0;
+    return NULL;
+}
+
+/* Somebody else has said that a release contains it. */
+static struct roll_error *is_reviewed(struct release_chooser *chooser, const char *version,
+                                      bool *ret_reviewed)
+{
+    struct fix fix = {.version = version};
+    ROLL_TRY(roll_ledger_debts(chooser->history->ledger, chooser->history->stream, see_fix, &fix));
+    *ret_reviewed = fix.closed && !fix.open;
+    return NULL;
+}
+
+struct paid {
+    struct release_chooser *chooser;
+    struct roll_git *git;
+    const struct release_info *release;
+    GArray *rollouts; /* int64_t */
+    GPtrArray *versions;
+};
+
+static struct roll_error *take_open(void *user, const struct roll_debt_row *row)
+{
+    struct paid *paid = user;
+    if (strcmp(row->debt, "hotfix") == 0 && row->closed_at == 0 && row->release) {
+        g_array_append_val(paid->rollouts, row->rollout);
+        g_ptr_array_add(paid->versions, g_strdup(row->release));
+    }
+    return NULL;
+}
+
+static json_t *gates_list(struct release_chooser *chooser, const char *name)
+{
+    struct roll_rollout_requested *request = &chooser->choice->request;
+    if (!request->gates)
+        request->gates = json_object();
+    if (!json_object_get(request->gates, name))
+        json_object_set_new(request->gates, name, json_array());
+    return json_object_get(request->gates, name);
+}
+
+static struct roll_error *pay_one(const struct paid *paid, guint at)
+{
+    const struct release_info *hotfix = NULL, *root = NULL;
+    bool holds = false;
+    ROLL_TRY(release_history_info(paid->chooser->history, g_ptr_array_index(paid->versions, at),
+                                  &hotfix));
+    ROLL_TRY(root_of(paid->chooser->history, hotfix, &root));
+    if (root == hotfix)
+        return NULL;
+    ROLL_TRY(holds_fix(paid->chooser, paid->git, paid->release, hotfix, root, &holds));
+    if (holds)
+        json_array_append_new(gates_list(paid->chooser, "contains"),
+                              json_integer(g_array_index(paid->rollouts, int64_t, at)));
+    return NULL;
+}
+
+/* The hotfixes whose debt the success of this release closes. */
+struct roll_error *release_pay_hotfixes(struct release_chooser *chooser, struct roll_git *git,
+                                        const struct release_info *release)
+{
+    g_autoptr(GArray) rollouts = g_array_new(FALSE, FALSE, sizeof(int64_t));
+    g_autoptr(GPtrArray) versions = g_ptr_array_new_with_free_func(g_free);
+    struct paid paid = {chooser, git, release, rollouts, versions};
+    ROLL_TRY(
+        roll_ledger_debts(chooser->history->ledger, chooser->history->stream, take_open, &paid));
+    for (guint i = 0; i < versions->len; i++)
+        ROLL_TRY(pay_one(&paid, i));
+    return NULL;
+}
+
+struct dropped {
+    struct release_chooser *chooser;
+    const char *version;
+};
+
+static struct roll_error *see_dropped(void *user, const struct roll_debt_row *row)
+{
+    const struct dropped *dropped = user;
+    if (strcmp(row->debt, "hotfix") == 0 && row->closed_at &&
+        g_strcmp0(row->release, dropped->version) == 0)
+        json_array_append_new(gates_list(dropped->chooser, "reopens"), json_integer(row->rollout));
+    return NULL;
+}
+
+/* A back that leaves a hotfix behind owes it again. */
+struct roll_error *release_reopen_hotfix(struct release_chooser *chooser, const char *version)
+{
+    struct dropped dropped = {chooser, version};
+    return roll_ledger_debts(chooser->history->ledger, chooser->history->stream, see_dropped,
+                             &dropped);
+}
+
 static struct roll_error *check_hotfix(struct release_chooser *chooser, struct roll_git *git,
                                        const struct release_info *release,
                                        const struct release_info *hotfix,
@@ -157,6 +264,8 @@ static struct roll_error *check_hotfix(struct release_chooser *chooser, struct r
 {
     bool holds = false;
     ROLL_TRY(holds_fix(chooser, git, release, hotfix, root, &holds));
+    if (!holds)
+        ROLL_TRY(is_reviewed(chooser, hotfix->version, &holds));
     if (holds || release_chooser_overridden(chooser, "hotfix"))
         return NULL;
     char *next = NULL;

@@ -3,6 +3,8 @@
  * Placeholders in braces do not count. */
 #include "release/secret_scan.h"
 
+#include "rollbook/release.h"
+
 static const struct {
     const char *what, *pattern;
 } shapes[] = {
@@ -77,4 +79,24 @@ const char *release_scan_value(const struct release_scanner *scanner, const json
         if (!what)
             what = release_scan_value(scanner, member);
     return what;
+}
+
+char *roll_release_redact(const char *text, size_t size)
+{
+    struct release_scanner *scanner = release_scanner_new();
+    g_autofree char *valid = g_utf8_make_valid(text, (gssize)size);
+    g_auto(GStrv) lines = g_strsplit(valid, "\n", -1);
+    GString *kept = g_string_new(NULL);
+
+    for (char **line = lines; *line; line++) {
+        const char *what = release_scan_text(scanner, *line, strlen(*line));
+        if (line > lines)
+            g_string_append_c(kept, '\n');
+        if (what)
+            g_string_append_printf(kept, "[left out: %s]", what);
+        else
+            g_string_append(kept, *line);
+    }
+    release_scanner_free(scanner);
+    return g_string_free(kept, FALSE);
 }

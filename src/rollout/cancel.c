@@ -52,6 +52,8 @@ static enum roll_machine_end end_of(const char *state)
         {"failed", ROLL_END_FAILED},
         {"cancelled", ROLL_END_CANCELLED},
         {"superseded", ROLL_END_SUPERSEDED},
+        {"refused", ROLL_END_REFUSED},
+        {"expired", ROLL_END_EXPIRED},
     };
 
     for (size_t i = 0; i < G_N_ELEMENTS(ends); i++)
@@ -200,6 +202,7 @@ static struct roll_error *cancel(struct roll_driver *driver, int64_t rollout, co
         err = check(driver, &known, gone, alive);
     if (!err)
         err = request_cancel(driver, rollout, reason);
+    driver->unproved = true;
     if (!err && alive && !driver->options->take)
         err = wait_for_driver(driver, rollout, ret_outcome);
     else if (!err)

@@ -38,11 +38,14 @@ static void order_free(void *order)
 
 void roll_driver_clear(struct roll_driver *driver)
 {
+    roll_driver_end_gates(driver);
+    g_ptr_array_unref(driver->gates);
     roll_machine_free(driver->machine);
     g_hash_table_unref(driver->told);
     g_hash_table_unref(driver->remedies);
     g_hash_table_unref(driver->failures);
     g_free(driver->silence);
+    g_free(driver->waits_for);
     if (driver->sends)
         g_hash_table_unref(driver->sends);
     if (driver->began)
@@ -68,13 +71,14 @@ void roll_driver_init(struct roll_driver *driver, const struct roll_driver_optio
 {
     const char *slash = strchr(stream, '/');
 
-    *driver = (struct roll_driver){.options = options};
+    *driver = (struct roll_driver){.options = options, .unproved = options->unproved};
     driver->stream = g_strdup(stream);
     driver->service = slash ? g_strndup(stream, (gsize)(slash - stream)) : g_strdup(stream);
     driver->environment = g_strdup(slash ? slash + 1 : "");
     driver->actor.proved = g_strdup(options->actor.proved);
     driver->actor.claimed = g_strdup(options->actor.claimed);
     driver->links = options->links;
+    driver->gates = g_ptr_array_new();
     driver->orders = g_ptr_array_new_with_free_func(order_free);
     driver->began = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     driver->poll_urls = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
@@ -339,7 +343,9 @@ struct roll_error *roll_driver_go_on(struct roll_driver *driver, const struct ro
 
     ROLL_TRY(machine_new(driver, mode, gone));
     ROLL_TRY(add_rollouts(driver, known->number, 0, &first));
-    ROLL_TRY(prove(driver));
+    if (g_strcmp0(known->state, "waiting") != 0 ||
+        !(driver->unproved || mode == ROLL_MACHINE_SETTLE))
+        ROLL_TRY(prove(driver));
     ROLL_TRY(fold_from(driver, first));
     return run_to_end(driver, ret_outcome);
 }

@@ -124,17 +124,26 @@ static void observe(struct roll_driver *driver, const struct roll_observation *o
 
 /* ---- appending ------------------------------------------------------------------------------ */
 
-/* The lock of a rollout that is about to be requested is taken before its event can be seen. */
-static struct roll_error *lock_requested(struct roll_driver *driver,
-                                         const struct roll_action *action)
+static struct roll_error *take_lock(struct roll_driver *driver, int64_t rollout)
 {
+    roll_lock_free(driver->lock);
+    driver->lock = NULL;
+    return roll_ledger_lock(driver->options->ledger, driver->stream, rollout, &driver->lock);
+}
+
+/* The lock of a rollout that is about to be claimed is taken before its event can be seen. One that
+ * waits is nobody's, and has none. */
+static struct roll_error *lock_claimed(struct roll_driver *driver, const struct roll_action *action)
+{
+    bool waits = action->n_drafts > 0 &&
+                 action->drafts[action->n_drafts - 1].kind == ROLL_EVENT_rollout_requested;
+
     for (size_t i = 0; i < action->n_drafts; i++) {
-        if (action->drafts[i].kind != ROLL_EVENT_rollout_requested)
-            continue;
-        roll_lock_free(driver->lock);
-        driver->lock = NULL;
-        return roll_ledger_lock(driver->options->ledger, driver->stream,
-                                driver->head.seq + 1 + (int64_t)i, &driver->lock);
+        if (action->drafts[i].kind == ROLL_EVENT_rollout_requested && !waits)
+            return take_lock(driver, driver->head.seq + 1 + (int64_t)i);
+        if (action->drafts[i].kind == ROLL_EVENT_rollout_claimed && !driver->lock &&
+            !driver->options->take)
+            return take_lock(driver, own_number(driver));
     }
     return NULL;
 }
@@ -155,7 +164,7 @@ static void perform_append(struct roll_driver *driver, const struct roll_action 
     struct roll_expect expect = {.stream = driver->stream, .head = driver->head};
     g_autoptr(GArray) objects = objects_of(action);
     struct roll_observation seen = {.id = action->id, .kind = ROLL_SAW_APPENDED};
-    struct roll_error *err = lock_requested(driver, action);
+    struct roll_error *err = lock_claimed(driver, action);
     struct roll_error *read_err;
     int64_t started = roll_boot_ms();
 
@@ -545,6 +554,12 @@ static bool perform(struct roll_driver *driver, const struct roll_action *action
     case ROLL_ACTION_DECIDE_BACK:
         perform_decide_back(driver, action);
         return true;
+    case ROLL_ACTION_GATE:
+        roll_driver_gate(driver, action);
+        return true;
+    case ROLL_ACTION_START:
+        roll_driver_start(driver, action);
+        return true;
     case ROLL_ACTION_DONE:
         end(driver, action);
         return false;
@@ -585,6 +600,34 @@ void roll_driver_leave(struct roll_driver *driver)
         roll_loop_timer(driver->options->loop, roll_boot_ms() + LEAVE_MS, leave_now, driver);
 }
 
+/* What it waits for is said once. */
+static bool waits_for_others(struct roll_driver *driver)
+{
+    struct roll_machine_view view;
+    g_autofree char *text = NULL;
+
+    roll_machine_view(driver->machine, &view);
+    if (!view.waits_for)
+        return false;
+    text = g_strdup_printf("waiting for %s", view.waits_for);
+    if (g_strcmp0(driver->waits_for, text) != 0) {
+        roll_driver_notice(driver, text);
+        g_free(driver->waits_for);
+        driver->waits_for = g_strdup(text);
+    }
+    return true;
+}
+
+/* Who was not told to wait for others does not; who was told not to wait leaves when ARM has it. */
+static bool leaves_at_once(struct roll_driver *driver)
+{
+    if (driver->detaching)
+        return false;
+    if (waits_for_others(driver))
+        return !driver->options->wait;
+    return driver->options->no_wait && driver->puts_accepted > 0 && driver->puts_under_way == 0;
+}
+
 void roll_driver_pump(struct roll_driver *driver)
 {
     struct roll_action action;
@@ -599,8 +642,7 @@ void roll_driver_pump(struct roll_driver *driver)
                                  &wake_boot_ms))
             if (!perform(driver, &action))
                 return;
-        if (!driver->options->no_wait || driver->detaching || driver->puts_accepted == 0 ||
-            driver->puts_under_way > 0)
+        if (!leaves_at_once(driver))
             break;
         roll_driver_detach(driver);
     }

@@ -34,6 +34,9 @@ struct roll_driver {
     int64_t data_version;
     int64_t append_boot_ms; /* before this driver's last append: the fence counts from here */
     size_t puts_under_way, puts_accepted;
+    GPtrArray *gates;       /* of start.c: those under way */
+    bool unproved;          /* it only ends what waits: no token is asked for */
+    char *waits_for;        /* that the listener was told; owned, or NULL */
     size_t puts_away;       /* of those under way, the ones that were given to the network */
     bool reached, unsure;   /* as in the outcome */
     bool leaving;           /* detach as soon as no PUT is away */
@@ -152,6 +155,12 @@ struct roll_error *roll_driver_look_before(struct roll_driver *driver) ROLL_CHEC
 void roll_driver_look_beside(struct roll_driver *driver);
 void roll_look_leave(struct roll_look *look); /* the driver goes; NULL does no harm */
 void roll_look_free(void *look);
+
+/* ---- start.c -------------------------------------------------------------------------------- */
+
+void roll_driver_gate(struct roll_driver *driver, const struct roll_action *action);
+void roll_driver_end_gates(struct roll_driver *driver);
+void roll_driver_start(struct roll_driver *driver, const struct roll_action *action);
 
 /* ---- probe.c -------------------------------------------------------------------------------- */
 

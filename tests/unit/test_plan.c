@@ -603,7 +603,7 @@ static const struct {
      "'failOn' needs 'sarif' beside it"},
     {"\"source\":{\"template\":\"m.json\"},^\"needs\":[\"network/prod\"]",
      "unknown member 'needs', expected one of: $schema, service, source, artifacts, sticky, data, "
-     "environments, roles, gates, schedule, notify, retain"},
+     "environments, roles, gates, governance, schedule, notify, retain"},
 };
 
 START_TEST(test_plan__plan_is_refused_with_its_position)

@@ -148,20 +148,19 @@ START_TEST(test_policy__a_known_membership_decides)
 }
 END_TEST
 
-START_TEST(test_policy__a_gate_that_cannot_be_evaluated_is_not_passed)
+START_TEST(test_policy__a_gate_is_passed_by_only_where_the_plan_lets_it)
 {
     static char *gates[] = {scan_gate, NULL};
     static char *allowed[] = {gate_kind, NULL};
-    const char *wanted[] = {"gate", NULL};
+    const char *wanted[] = {"gate:scan", NULL};
     struct fixture fixture;
 
     fixture_init(&fixture);
     fixture.environment.lanes[ROLL_LANE_RELEASE].gates = gates;
-    ck_assert_int_eq(check(&fixture, ROLL_LANE_RELEASE), ROLL_E_REFUSED);
+    ck_assert_int_eq(check(&fixture, ROLL_LANE_RELEASE), ROLL_OK); /* it will be waited for */
     fixture.requester.overrides = wanted;
     fixture.requester.reason = "the scanner is down";
-    ck_assert_int_eq(check(&fixture, ROLL_LANE_RELEASE),
-                     ROLL_E_REFUSED); /* the plan does not allow it */
+    ck_assert_int_eq(check(&fixture, ROLL_LANE_RELEASE), ROLL_E_REFUSED);
     fixture.environment.lanes[ROLL_LANE_RELEASE].overrides = allowed;
     fixture.requester.reason = NULL;
     ck_assert_int_eq(check(&fixture, ROLL_LANE_RELEASE), ROLL_E_USAGE); /* needs a reason */
@@ -170,6 +169,8 @@ START_TEST(test_policy__a_gate_that_cannot_be_evaluated_is_not_passed)
     ck_assert_str_eq(
         json_string_value(json_object_get(json_array_get(fixture.overrides, 0), "reason")),
         "the scanner is down");
+    wanted[0] = "gate:smoke";
+    ck_assert_int_eq(check(&fixture, ROLL_LANE_RELEASE), ROLL_E_USAGE); /* there is none */
     fixture_clear(&fixture);
 }
 END_TEST
@@ -280,7 +281,7 @@ int main(void)
     tcase_add_test(tests, test_policy__in_the_sandbox_the_claimed_name_counts);
     tcase_add_test(tests, test_policy__unknown_membership_lets_a_rollback_through_for_review);
     tcase_add_test(tests, test_policy__a_known_membership_decides);
-    tcase_add_test(tests, test_policy__a_gate_that_cannot_be_evaluated_is_not_passed);
+    tcase_add_test(tests, test_policy__a_gate_is_passed_by_only_where_the_plan_lets_it);
     tcase_add_test(tests, test_policy__windows_and_freezes_stop_releases_only);
     tcase_add_test(tests, test_policy__a_window_is_passed_by_where_the_lane_allows_it);
     tcase_add_test(tests, test_policy__timing_says_which_rule_and_until_when);

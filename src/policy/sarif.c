@@ -1,0 +1,345 @@
+/* SARIF 2.1.0 as a gate (services reference, section 6). What cannot be read, was not run, or was
+ * made for something else is not passed. */
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+#include "rollbook/json.h"
+#include "rollbook/policy.h"
+
+#define MEMORY_MAX ((size_t)512 << 20)
+
+enum level { LEVEL_NONE, LEVEL_NOTE, LEVEL_WARNING, LEVEL_ERROR, LEVEL_COUNT };
+
+static const char *const levels[LEVEL_COUNT] = {"none", "note", "warning", "error"};
+
+struct report {
+    const struct roll_sarif_options *options;
+    const json_t *run; /* at hand */
+    int counts[LEVEL_COUNT];
+    int suppressed, inconclusive, severe, failing;
+    double worst; /* security-severity */
+    bool bound;   /* says that it was made for this release */
+    json_t *tools;
+    GString *problem; /* empty: it can be believed */
+};
+
+static void doubt(struct report *report, const char *format, ...) ROLL_PRINTF(2, 3);
+static void doubt(struct report *report, const char *format, ...)
+{
+    va_list values;
+
+    if (report->problem->len)
+        return;
+    va_start(values, format);
+    g_string_vprintf(report->problem, format, values);
+    va_end(values);
+}
+
+static enum level level_of(const char *text, enum level otherwise)
+{
+    for (int i = 0; text && i < LEVEL_COUNT; i++)
+        if (strcmp(levels[i], text) == 0)
+            return (enum level)i;
+    return otherwise;
+}
+
+/* ---- rules ---------------------------------------------------------------------------------- */
+
+static const json_t *component(const struct report *report, const json_t *result)
+{
+    const json_t *tool = json_object_get(report->run, "tool");
+    const json_t *index =
+        json_object_get(json_object_get(json_object_get(result, "rule"), "toolComponent"), "index");
+
+    if (json_is_integer(index) && json_integer_value(index) >= 0)
+        return json_array_get(json_object_get(tool, "extensions"),
+                              (size_t)json_integer_value(index));
+    return json_object_get(tool, "driver");
+}
+
+static const char *rule_id(const json_t *result)
+{
+    const char *id = roll_json_get_string(result, "ruleId");
+
+    return id ? id : roll_json_get_string(json_object_get(result, "rule"), "id");
+}
+
+/* "A/b" is a part of rule "A". */
+static bool is_rule(const json_t *rule, const char *id)
+{
+    const char *name = roll_json_get_string(rule, "id");
+    size_t size = name ? strlen(name) : 0;
+
+    return size > 0 && strncmp(id, name, size) == 0 && (!id[size] || id[size] == '/');
+}
+
+static const json_t *find_by_id(const json_t *rules, const char *id)
+{
+    size_t index;
+    json_t *rule;
+
+    json_array_foreach (rules, index, rule)
+        if (is_rule(rule, id))
+            return rule;
+    return NULL;
+}
+
+/* Rules of modules sit there. */
+static const json_t *find_in_extensions(const struct report *report, const char *id)
+{
+    const json_t *tool = json_object_get(report->run, "tool"), *found = NULL;
+    size_t index;
+    json_t *extension;
+
+    json_array_foreach (json_object_get(tool, "extensions"), index, extension)
+        found = found ? found : find_by_id(json_object_get(extension, "rules"), id);
+    return found;
+}
+
+static const json_t *rule_of(const struct report *report, const json_t *result)
+{
+    const json_t *rules = json_object_get(component(report, result), "rules");
+    const json_t *index = json_object_get(result, "ruleIndex");
+    const char *id = rule_id(result);
+    const json_t *found = NULL;
+
+    if (!index)
+        index = json_object_get(json_object_get(result, "rule"), "index");
+    if (json_is_integer(index) && json_integer_value(index) >= 0)
+        found = json_array_get(rules, (size_t)json_integer_value(index));
+    if (!found && id)
+        found = find_by_id(rules, id);
+    return found || !id ? found : find_in_extensions(report, id);
+}
+
+/* A run may have been told to take a rule more or less seriously. */
+static const char *overridden_level(const struct report *report, const json_t *result)
+{
+    const char *id = rule_id(result), *level = NULL;
+    size_t at, index;
+    json_t *invocation, *override;
+
+    json_array_foreach (json_object_get(report->run, "invocations"), at, invocation) {
+        json_array_foreach (json_object_get(invocation, "ruleConfigurationOverrides"), index,
+                            override) {
+            const char *which = roll_json_get_string(json_object_get(override, "descriptor"), "id");
+            if (id && g_strcmp0(which, id) == 0)
+                level = roll_json_get_string(json_object_get(override, "configuration"), "level");
+        }
+    }
+    return level;
+}
+
+static enum level result_level(const struct report *report, const json_t *result,
+                               const json_t *rule, const char *kind)
+{
+    const char *level = roll_json_get_string(result, "level");
+
+    if (level)
+        return level_of(level, LEVEL_ERROR);
+    if (strcmp(kind, "fail") != 0)
+        return LEVEL_NONE;
+    level = overridden_level(report, result);
+    if (!level)
+        level = roll_json_get_string(json_object_get(rule, "defaultConfiguration"), "level");
+    return level ? level_of(level, LEVEL_ERROR) : LEVEL_WARNING;
+}
+
+/* Tools write it as a text; a number is taken too. */
+static double severity_of(const json_t *rule, const json_t *result)
+{
+    const json_t *value =
+        json_object_get(json_object_get(result, "properties"), "security-severity");
+
+    if (!value)
+        value = json_object_get(json_object_get(rule, "properties"), "security-severity");
+    if (json_is_number(value))
+        return json_number_value(value);
+    return json_is_string(value) ? g_ascii_strtod(json_string_value(value), NULL) : 0;
+}
+
+/* ---- results -------------------------------------------------------------------------------- */
+
+/* Without a status an entry suppresses: Checkov writes them so. */
+static bool is_suppressed(const json_t *result)
+{
+    const json_t *entries = json_object_get(result, "suppressions");
+    size_t index;
+    json_t *entry;
+
+    json_array_foreach (entries, index, entry) {
+        const char *status = roll_json_get_string(entry, "status");
+        if (status && strcmp(status, "accepted") != 0)
+            return false;
+    }
+    return json_array_size(entries) > 0;
+}
+
+static void count_fail(struct report *report, const json_t *result, const char *kind)
+{
+    const json_t *rule = rule_of(report, result);
+    enum level level = result_level(report, result, rule, kind);
+    double severity = severity_of(rule, result);
+    bool severe = report->options->max_severity >= 0 &&
+                  (severity > report->options->max_severity || !isfinite(severity));
+
+    report->counts[level]++;
+    report->worst = MAX(report->worst, severity);
+    report->severe += severe;
+    report->failing += severe || level >= level_of(report->options->fail_on, LEVEL_ERROR);
+}
+
+static void count_result(struct report *report, const json_t *result)
+{
+    const char *kind = roll_json_get_string(result, "kind");
+
+    kind = kind ? kind : "fail";
+    if (g_strcmp0(roll_json_get_string(result, "baselineState"), "absent") == 0)
+        return;
+    if (is_suppressed(result)) {
+        report->suppressed++;
+        return;
+    }
+    if (strcmp(kind, "open") == 0 || strcmp(kind, "review") == 0)
+        report->inconclusive++; /* PSRule: it could not tell, or the rule broke */
+    else if (strcmp(kind, "pass") != 0 && strcmp(kind, "notApplicable") != 0 &&
+             strcmp(kind, "informational") != 0)
+        count_fail(report, result, kind);
+}
+
+/* ---- runs ----------------------------------------------------------------------------------- */
+
+static void look_at_invocations(struct report *report, const char *tool)
+{
+    size_t at;
+    json_t *invocation;
+
+    json_array_foreach (json_object_get(report->run, "invocations"), at, invocation)
+        if (json_is_false(json_object_get(invocation, "executionSuccessful")))
+            doubt(report, "%s says that it did not run to its end", tool);
+}
+
+/* By the commit that it was made from, or the digest of the image that was looked at. */
+static void look_at_origin(struct report *report, const char *tool)
+{
+    const char *commit = report->options->commit;
+    const json_t *digests =
+        json_object_get(json_object_get(report->run, "properties"), "repoDigests");
+    size_t index;
+    json_t *entry;
+
+    json_array_foreach (json_object_get(report->run, "versionControlProvenance"), index, entry) {
+        const char *revision = roll_json_get_string(entry, "revisionId");
+        if (!revision || !commit)
+            continue;
+        if (g_ascii_strcasecmp(revision, commit) == 0)
+            report->bound = true;
+        else
+            doubt(report, "%s looked at commit %.12s, not at %.12s", tool, revision, commit);
+    }
+    json_array_foreach (digests, index, entry) {
+        const char *at = json_is_string(entry) ? strrchr(json_string_value(entry), '@') : NULL;
+        if (at && report->options->digests && g_strv_contains(report->options->digests, at + 1))
+            report->bound = true;
+    }
+}
+
+static void look_at_run(struct report *report, const json_t *run)
+{
+    const json_t *results = json_object_get(run, "results");
+    const char *tool =
+        roll_json_get_string(json_object_get(json_object_get(run, "tool"), "driver"), "name");
+    size_t index;
+    json_t *result;
+
+    report->run = run;
+    if (!tool)
+        doubt(report, "a run does not say which tool it was");
+    tool = tool ? tool : "a tool";
+    json_array_append_new(report->tools, json_string(tool));
+    if (!json_is_array(results))
+        doubt(report, "%s never ran: it has no results, not even none", tool);
+    look_at_invocations(report, tool);
+    look_at_origin(report, tool);
+    json_array_foreach (results, index, result)
+        count_result(report, result);
+}
+
+static void look_at(struct report *report, const json_t *value)
+{
+    const json_t *runs = json_object_get(value, "runs");
+    const char *version = roll_json_get_string(value, "version");
+    size_t index;
+    json_t *run;
+
+    if (g_strcmp0(version, "2.1.0") != 0)
+        doubt(report, "it is not SARIF 2.1.0");
+    if (json_array_size(runs) == 0)
+        doubt(report, "it has no run");
+    json_array_foreach (runs, index, run)
+        look_at_run(report, run);
+    if (!report->bound && !report->options->named)
+        doubt(report, "it does not say which commit it was made for (name the file by {commit} or "
+                      "{version}, or let the tool write versionControlProvenance)");
+}
+
+/* ---- the verdict ---------------------------------------------------------------------------- */
+
+static char *summary_of(const struct report *report)
+{
+    GString *text = g_string_new(NULL);
+
+    if (report->problem->len)
+        return g_strdup(report->problem->str);
+    g_string_append_printf(text, "%d error%s, %d warning%s, %d note%s", report->counts[LEVEL_ERROR],
+                           report->counts[LEVEL_ERROR] == 1 ? "" : "s",
+                           report->counts[LEVEL_WARNING],
+                           report->counts[LEVEL_WARNING] == 1 ? "" : "s",
+                           report->counts[LEVEL_NOTE], report->counts[LEVEL_NOTE] == 1 ? "" : "s");
+    if (report->inconclusive)
+        g_string_append_printf(text, ", %d inconclusive", report->inconclusive);
+    if (report->suppressed)
+        g_string_append_printf(text, ", %d suppressed", report->suppressed);
+    if (report->severe)
+        g_string_append_printf(text, ", %d above severity %.1f", report->severe,
+                               report->options->max_severity);
+    return g_string_free(text, FALSE);
+}
+
+/* The ledger's JSON has no fractions: severity is written as it is by tools, as a text. */
+static json_t *result_of(const struct report *report)
+{
+    char worst[G_ASCII_DTOSTR_BUF_SIZE];
+
+    g_ascii_formatd(worst, sizeof worst, "%.1f", isfinite(report->worst) ? report->worst : 10);
+    return json_pack("{s:{s:i,s:i,s:i,s:i},s:i,s:i,s:i,s:s,s:O}", "counts", "error",
+                     report->counts[LEVEL_ERROR], "warning", report->counts[LEVEL_WARNING], "note",
+                     report->counts[LEVEL_NOTE], "none", report->counts[LEVEL_NONE], "suppressed",
+                     report->suppressed, "inconclusive", report->inconclusive, "aboveSeverity",
+                     report->severe, "worstSeverity", worst, "tools", report->tools);
+}
+
+void roll_sarif_judge(const char *text, size_t size, const struct roll_sarif_options *options,
+                      const char **ret_verdict, char **ret_summary, json_t **ret_result)
+{
+    g_autoptr(GString) problem = g_string_new(NULL);
+    roll_auto(json) json_t *tools = json_array();
+    roll_auto(json) json_t *value = NULL;
+    struct report report = {.options = options, .tools = tools, .problem = problem};
+    bool marked = size >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0; /* tools on Windows */
+    struct roll_error *err =
+        roll_json_parse_within(marked ? text + 3 : text, marked ? size - 3 : size, ROLL_JSON_STRICT,
+                               MEMORY_MAX, &value, NULL);
+
+    if (err)
+        doubt(&report, "it cannot be read: %s", err->message);
+    else
+        look_at(&report, value);
+    roll_error_free(err);
+    *ret_verdict = problem->len                                    ? "error"
+                   : report.failing > 0 || report.inconclusive > 0 ? "failed"
+                                                                   : "passed";
+    *ret_summary = summary_of(&report);
+    *ret_result = result_of(&report);
+}
