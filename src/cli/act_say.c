@@ -302,7 +302,10 @@ static void say_end(struct roll_act *act, const struct roll_outcome *outcome, co
                   outcome->end == ROLL_END_REFUSED;
 
     roll_say(act->app, "%s#%" PRId64 " %s%s%s", act->stream, outcome->rollout,
-             outcome->end == ROLL_END_DETACHED ? detached_words(outcome) : end_word(outcome->end),
+             outcome->end == ROLL_END_DETACHED ? detached_words(outcome)
+             : outcome->end == ROLL_END_WAITING && outcome->reached
+                 ? "waits; what was begun has ended"
+                 : end_word(outcome->end),
              failed && why ? ": " : "", failed && why ? why : "");
     if (outcome->end == ROLL_END_CANCELLED)
         say_cancelled(act->app, view);

@@ -534,6 +534,8 @@ static void end(struct roll_driver *driver, const struct roll_action *action)
         roll_loop_cancel_timer(driver->options->loop, driver->timer);
     driver->timer = 0;
     driver->outcome.end = action->end;
+    if (action->end == ROLL_END_DETACHED && driver->left_waiting)
+        driver->outcome.end = ROLL_END_WAITING; /* between two rings */
     driver->outcome.back = action->next_rollout;
     roll_loop_stop(driver->options->loop);
 }
@@ -624,7 +626,7 @@ static bool leaves_at_once(struct roll_driver *driver)
     if (driver->detaching)
         return false;
     if (waits_for_others(driver))
-        return !driver->options->wait;
+        return driver->left_waiting = !driver->options->wait;
     return driver->options->no_wait && driver->puts_accepted > 0 && driver->puts_under_way == 0;
 }
 

@@ -36,6 +36,7 @@ struct roll_driver {
     size_t puts_under_way, puts_accepted;
     GPtrArray *gates;       /* of start.c: those under way */
     bool unproved;          /* it only ends what waits: no token is asked for */
+    bool left_waiting;      /* it was let go since it has to wait for others */
     char *waits_for;        /* that the listener was told; owned, or NULL */
     size_t puts_away;       /* of those under way, the ones that were given to the network */
     bool reached, unsure;   /* as in the outcome */
