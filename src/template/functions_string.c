@@ -269,30 +269,25 @@ struct roll_error *function_pad_left(const struct call *call, json_t **ret_value
     return return_text(call, padded, ret_value);
 }
 
-static const char *find_part(const char *text, const json_t *part)
-{
-    const char *wanted = json_string_value(part);
-    return wanted[1] ? strstr(text, wanted) : strchr(text, wanted[0]);
-}
-
 struct roll_error *function_replace(const struct call *call, json_t **ret_value)
 {
     size_t old_size = SIZE(1);
     const char *text = TEXT(0);
+    const char *end = text + SIZE(0);
     if (old_size == 0) {
         *ret_value = json_incref(call->args[0]);
         return NULL;
     }
     g_autoptr(GString) out = g_string_new(NULL);
-    const char *found = find_part(text, call->args[1]);
-    for (; found; found = find_part(text, call->args[1])) {
+    const char *found;
+    while ((found = memmem(text, (size_t)(end - text), TEXT(1), old_size)) != NULL) {
         g_string_append_len(out, text, found - text);
         g_string_append_len(out, TEXT(2), (gssize)SIZE(2));
         text = found + old_size;
         if (out->len > MAX_TEXT)
             return work_make(call->eval->work, out->len);
     }
-    g_string_append(out, text);
+    g_string_append_len(out, text, end - text);
     ROLL_TRY(work_burn(call->eval->work, out->len / 32));
     return return_text(call, g_steal_pointer(&out), ret_value);
 }
