@@ -230,7 +230,7 @@ static struct roll_error *enter(struct roll_act *act, struct roll_choice *choice
     take_overrides(choice, overrides);
     take_gates(choice, roll_policy_gates(act->plan, act->environment, act->lane, requester,
                                          overrides, &expires));
-    if (!choice->request.expires || choice->request.expires > expires)
+    if (expires && (!choice->request.expires || choice->request.expires > expires))
         choice->request.expires = expires;
     roll_policy_gates_after(act->plan, choice->request.gates, choice->order->health);
     attach(choice, g_string_new(act->plan->text), &choice->request.plan);
@@ -247,7 +247,7 @@ struct roll_error *roll_act_govern(struct roll_act *act, struct roll_choice *cho
         .overrides = words ? (const char *const *)words->pdata : NULL,
         .reason = act->options->reason,
         .at_ms = roll_now_ms(),
-        .when_open = act->options->wait,
+        .when_open = act->options->wait || act->when_open,
     };
 
     json_array_extend(overrides, choice->request.overrides);

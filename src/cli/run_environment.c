@@ -206,6 +206,7 @@ static struct roll_error *request(struct pass *pass, const struct roll_plan_sche
                            .options = &pass->options,
                            .lane = ROLL_LANE_RELEASE,
                            .verb = "out",
+                           .when_open = true,
                            .choose = choose};
     g_autofree char *key = roll_slot_key(schedule->name, due->at);
     g_autofree char *reason = g_strdup_printf("schedule %s", schedule->name);
@@ -344,7 +345,8 @@ static struct roll_error *resume(struct pass *pass, const struct roll_run_open *
     if (!err)
         err = quietly(&act, run_resume);
     roll_act_clear(&act);
-    if (roll_error_code(err) == ROLL_E_CONFLICT) { /* another process was faster */
+    if (roll_error_code(err) == ROLL_E_CONFLICT || roll_error_code(err) == ROLL_E_NOTHING) {
+        /* another process was faster, or it has expired */
         roll_say(pass->app, "%s: %s", pass->name, err->message);
         roll_error_free(err);
         return NULL;

@@ -98,7 +98,8 @@ static struct roll_error *closed(const struct check *check, const struct roll_ti
     const char *kind = roll_gate_name(timing->gate);
     g_autoptr(GString) next = g_string_new("{\"next\":[");
 
-    g_string_append_printf(next, "\"roll window %s\"", check->environment->name);
+    g_string_append_printf(next, "\"roll window %s\",\"the same with --wait   starts it then\"",
+                           check->environment->name);
     if (may_override(check, kind))
         g_string_append_printf(next, ",\"repeat it with --override %s --reason TEXT\"", kind);
     g_string_append(next, "]}");
