@@ -150,8 +150,9 @@ static void advise_waiting(struct roll_act *act, const struct roll_outcome *outc
 {
     const char *name = act->environment->name;
 
-    advise(advice, "signs it, by somebody else", "roll approve %s#%" PRId64, name,
-           outcome->rollout);
+    if (!outcome->reached)
+        advise(advice, "signs it, by somebody else", "roll approve %s#%" PRId64, name,
+               outcome->rollout);
     advise(advice, "starts it when all has passed", "roll resume %s#%" PRId64 " --wait", name,
            outcome->rollout);
     advise(advice, "drops it", "roll cancel %s#%" PRId64, name, outcome->rollout);

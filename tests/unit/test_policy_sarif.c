@@ -1,0 +1,110 @@
+/* SARIF 2.1.0 as a gate: levels, severities, suppressions, baselines, and what is not believed. */
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "rollbook/json.h"
+#include "rollbook/policy.h"
+
+#define COMMIT "0123456789abcdef0123456789abcdef01234567"
+#define OWN "\"versionControlProvenance\":[{\"revisionId\":\"" COMMIT "\"}],"
+#define RUN(results) "{\"version\":\"2.1.0\",\"runs\":[{" OWN DRIVER ",\"results\":" results "}]}"
+#define DRIVER                                                                                     \
+    "\"tool\":{\"driver\":{\"name\":\"T\",\"rules\":[{\"id\":\"A\",\"defaultConfiguration\":{"     \
+    "\"level\":\"error\"},\"properties\":{\"security-severity\":\"8.0\"}},{\"id\":\"B\"}]},"       \
+    "\"extensions\":[{\"name\":\"m\",\"rules\":[{\"id\":\"C\",\"defaultConfiguration\":{"          \
+    "\"level\":"                                                                                   \
+    "\"note\"}}]}]}"
+
+static const struct {
+    const char *what, *text, *verdict, *summary;
+    double max;
+} table[] = {
+    {"clean", RUN("[]"), "passed", "0 errors", -1},
+    {"the rule's level", RUN("[{\"ruleId\":\"A\"}]"), "failed", "1 error,", -1},
+    {"a part of a rule", RUN("[{\"ruleId\":\"A/x\"}]"), "failed", "1 error,", -1},
+    {"by index", RUN("[{\"ruleIndex\":0}]"), "failed", "1 error,", -1},
+    {"its own level wins", RUN("[{\"ruleId\":\"A\",\"level\":\"note\"}]"), "passed", "1 note", -1},
+    {"no level anywhere is a warning", RUN("[{\"ruleId\":\"B\"}]"), "passed", "1 warning", -1},
+    {"an extension's rule", RUN("[{\"ruleId\":\"C\"}]"), "passed", "1 note", -1},
+    {"an unknown level is an error", RUN("[{\"level\":\"fatal\"}]"), "failed", "1 error,", -1},
+    {"severity as a text", RUN("[{\"ruleId\":\"A\",\"level\":\"note\"}]"), "failed", "1 above", 7},
+    {"severity is not above", RUN("[{\"ruleId\":\"A\",\"level\":\"note\"}]"), "passed", "1 note",
+     8},
+    {"severity as a number",
+     RUN("[{\"level\":\"note\",\"properties\":{\"security-severity\":9.1}}]"), "failed", "1 above",
+     7},
+    {"passed results", RUN("[{\"ruleId\":\"A\",\"kind\":\"pass\"}]"), "passed", "0 errors", -1},
+    {"PSRule could not tell", RUN("[{\"ruleId\":\"A\",\"kind\":\"open\",\"level\":\"none\"}]"),
+     "failed", "1 inconclusive", -1},
+    {"suppressed without status",
+     RUN("[{\"ruleId\":\"A\",\"suppressions\":[{\"kind\":\"external\"}]}]"), "passed",
+     "1 suppressed", -1},
+    {"suppression rejected",
+     RUN("[{\"ruleId\":\"A\",\"suppressions\":[{\"kind\":\"external\"},{\"kind\":\"inSource\","
+         "\"status\":\"rejected\"}]}]"),
+     "failed", "1 error,", -1},
+    {"no suppression", RUN("[{\"ruleId\":\"A\",\"suppressions\":[]}]"), "failed", "1 error,", -1},
+    {"gone since the baseline", RUN("[{\"ruleId\":\"A\",\"baselineState\":\"absent\"}]"), "passed",
+     "0 errors", -1},
+    {"unchanged since the baseline", RUN("[{\"ruleId\":\"A\",\"baselineState\":\"unchanged\"}]"),
+     "failed", "1 error,", -1},
+    {"null results", RUN("null"), "error", "never ran", -1},
+    {"no results", "{\"version\":\"2.1.0\",\"runs\":[{" OWN DRIVER "}]}", "error", "never ran", -1},
+    {"no run", "{\"version\":\"2.1.0\",\"runs\":[]}", "error", "no run", -1},
+    {"another version", "{\"version\":\"2.0.0\",\"runs\":[]}", "error", "not SARIF 2.1.0", -1},
+    {"not JSON", "<sarif/>", "error", "cannot be read", -1},
+    {"it broke off",
+     "{\"version\":\"2.1.0\",\"runs\":[{" OWN DRIVER ",\"invocations\":[{\"executionSuccessful\":"
+     "false}],\"results\":[]}]}",
+     "error", "did not run to its end", -1},
+    {"of another commit",
+     "{\"version\":\"2.1.0\",\"runs\":[{\"versionControlProvenance\":[{\"revisionId\":\"ffff\"}]"
+     "," DRIVER ",\"results\":[]}]}",
+     "error", "looked at commit ffff", -1},
+    {"of nobody knows what", "{\"version\":\"2.1.0\",\"runs\":[{" DRIVER ",\"results\":[]}]}",
+     "error", "does not say which commit", -1},
+    {"of the image that is released",
+     "{\"version\":\"2.1.0\",\"runs\":[{\"properties\":{\"repoDigests\":[\"r/"
+     "web@sha256:1\"]}," DRIVER ",\"results\":[]}]}",
+     "passed", "0 errors", -1},
+    {"with a byte-order mark", "\xEF\xBB\xBF" RUN("[]"), "passed", "0 errors", -1},
+    {"an override of the run",
+     "{\"version\":\"2.1.0\",\"runs\":[{" OWN DRIVER
+     ",\"invocations\":[{\"executionSuccessful\":true,"
+     "\"ruleConfigurationOverrides\":[{\"descriptor\":{\"id\":\"A\"},\"configuration\":{\"level\":"
+     "\"note\"}}]}],\"results\":[{\"ruleId\":\"A\"}]}]}",
+     "passed", "1 note", -1},
+};
+
+START_TEST(test_sarif__every_row)
+{
+    static const char *const digests[] = {"sha256:1", NULL};
+    struct roll_sarif_options options = {
+        .fail_on = "error", .max_severity = table[_i].max, .commit = COMMIT, .digests = digests};
+    const char *verdict = NULL;
+    g_autofree char *summary = NULL;
+    json_t *result = NULL;
+
+    roll_sarif_judge(table[_i].text, strlen(table[_i].text), &options, &verdict, &summary, &result);
+    ck_assert_msg(strcmp(verdict, table[_i].verdict) == 0, "%s: %s (%s)", table[_i].what, verdict,
+                  summary);
+    ck_assert_msg(strstr(summary, table[_i].summary) != NULL, "%s: %s", table[_i].what, summary);
+    json_decref(result);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("policy: SARIF");
+    TCase *tests = tcase_create("sarif");
+    SRunner *runner = srunner_create(suite);
+    int failed;
+
+    tcase_add_loop_test(tests, test_sarif__every_row, 0, G_N_ELEMENTS(table));
+    suite_add_tcase(suite, tests);
+    srunner_run_all(runner, CK_NORMAL);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? 0 : 1;
+}
