@@ -42,6 +42,13 @@ struct roll_error *roll_run_release(const struct roll_plan *plan,
                                     struct roll_ledger *ledger, struct roll_git *git,
                                     char **ret_version) ROLL_CHECKED;
 
+/* ---- run_debts.c ------------------------------------------------------------------------------ */
+
+/* Calls fn for each deferred gate of the environment that is to be evaluated now. ret_wake: when the next one is; ROLL_NEVER. */
+typedef struct roll_error *(*roll_run_gate_fn)(void *user, int64_t rollout, const char *gate);
+struct roll_error *roll_run_debts(struct roll_app *app, const char *stream, int64_t now_ms,
+                                  roll_run_gate_fn fn, void *user, int64_t *ret_wake) ROLL_CHECKED;
+
 /* ---- run_environment.c: one pass over one environment ---------------------------------------- */
 
 /* done: array that gets an object for each thing that was done or left: {"environment","did","slot"?,"rollout"?,"reason"?,

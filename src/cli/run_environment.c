@@ -399,6 +399,28 @@ static struct roll_error *do_open(struct pass *pass,
     return NULL;
 }
 
+/* ---- what is owed --------------------------------------------------------------------------- */
+
+static struct roll_error *make_up(void *user, int64_t rollout, const char *gate)
+{
+    struct pass *pass = user;
+    struct roll_gate_options options = {.ledger = pass->app->ledger,
+                                        .workspace = pass->app->workspace->root,
+                                        .stream = pass->name,
+                                        .rollout = rollout,
+                                        .gate = gate};
+    g_autofree char *verdict = NULL, *summary = NULL, *text = NULL;
+    roll_auto(loop) struct roll_loop *loop = NULL;
+
+    ROLL_TRY(roll_loop_new(&loop));
+    options.loop = loop;
+    ROLL_TRY(roll_gate_make_up(&options, &pass->app->actor, &verdict, &summary));
+    text = g_strdup_printf("deferred gate '%s' of #%" PRId64 " %s%s%s", gate, rollout, verdict,
+                           summary ? ": " : "", summary ? summary : "");
+    note(pass, "evaluated", NULL, rollout, text, 0);
+    return NULL;
+}
+
 /* ---- the pass ------------------------------------------------------------------------------- */
 
 struct roll_error *roll_run_environment(struct roll_app *app, const char *name, json_t *done)
@@ -407,6 +429,7 @@ struct roll_error *roll_run_environment(struct roll_app *app, const char *name, 
     const struct roll_plan_environment *environment = NULL;
     struct pass pass = {.app = app, .done = done, .options = {.yes = true}};
     struct roll_run_view view = {0};
+    int64_t wake;
 
     ROLL_TRY(roll_workspace_environment(app->workspace, name, &plan, &environment));
     g_autofree char *stream = roll_stream_of(plan, environment);
@@ -419,6 +442,8 @@ struct roll_error *roll_run_environment(struct roll_app *app, const char *name, 
         if (strcmp(schedule->environment, environment->name) == 0)
             err = do_schedule(&pass, stream, schedule);
     }
+    if (!err && view.work)
+        err = roll_run_debts(app, stream, roll_now_ms(), make_up, &pass, &wake);
     roll_run_view_clear(&view);
     return err;
 }

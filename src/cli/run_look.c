@@ -165,6 +165,15 @@ static bool open_is_work(const struct roll_run_view *view, int64_t now_ms)
     return open->pending ? open->not_before <= now_ms : open->slot != NULL;
 }
 
+static struct roll_error *see_gate(void *user, int64_t rollout, const char *gate)
+{
+    bool *work = user;
+
+    (void)rollout, (void)gate;
+    *work = true;
+    return NULL;
+}
+
 static struct roll_error *look(struct roll_app *app, const struct roll_plan *plan,
                                const char *stream, const char *environment, int64_t now_ms,
                                struct roll_run_view *view)
@@ -175,7 +184,10 @@ static struct roll_error *look(struct roll_app *app, const struct roll_plan *pla
         ROLL_TRY(look_at_open(app, stream, now_ms, &view->open));
     if (view->open.pending && view->open.not_before > now_ms)
         view->wake = view->open.not_before;
+    int64_t wake;
     view->work = open_is_work(view, now_ms);
+    ROLL_TRY(roll_run_debts(app, stream, now_ms, see_gate, &view->work, &wake));
+    view->wake = MIN(view->wake, wake);
     for (guint i = 0; i < plan->schedule->len; i++) {
         const struct roll_plan_schedule *schedule = plan->schedule->pdata[i];
         struct roll_slot_due due;
