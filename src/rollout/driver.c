@@ -102,8 +102,6 @@ static struct roll_error *follow_aside(struct roll_driver *driver)
     if (!roll_ledger_is_aside(driver->options->ledger) || roll_number_is_side(driver->head.seq))
         return NULL;
     ROLL_TRY(roll_ledger_head(driver->options->ledger, driver->stream, &head));
-    if (driver->head.hash[0] && strcmp(head.hash, driver->head.hash) != 0)
-        return NULL;
     driver->head = head;
     roll_machine_moved(driver->machine, head.seq);
     return NULL;

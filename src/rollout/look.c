@@ -35,6 +35,15 @@ static bool is_known(struct roll_driver *driver, const char *seq, const char *he
     return known;
 }
 
+static bool is_own(const struct roll_driver *driver, const char *seq)
+{
+    struct roll_machine_view view = {0};
+
+    if (!driver->look->blocks) /* else nothing was requested yet */
+        roll_machine_view(driver->machine, &view);
+    return view.rollout != 0 && view.rollout == g_ascii_strtoll(seq, NULL, 10);
+}
+
 /* NULL: it is of another stream, or carries no tags of ours. */
 static const char *tag_of(const json_t *deployment, const char *name)
 {
@@ -49,6 +58,8 @@ static char *judge(struct roll_driver *driver, const json_t *deployment, bool *r
     const char *name = roll_json_get_string(deployment, "name");
 
     *ret_ours = ledger && seq && head && g_strcmp0(stream, driver->stream) == 0;
+    if (*ret_ours && is_own(driver, seq) && is_known(driver, seq, head))
+        *ret_ours = false; /* what this very rollout has put decides nothing */
     if (!*ret_ours)
         return NULL;
     if (strcmp(ledger, roll_ledger_id(driver->options->ledger)) != 0)
