@@ -107,7 +107,7 @@ static const struct roll_option options[] = {
     {"token-life", 0, ROLL_DURATION, offsetof(struct context, token_life_ms), "DURATION",
      "how long a token of its login is valid (default: an hour)"},
     {"buckets", 0, ROLL_FLAG, offsetof(struct context, buckets), NULL,
-     "refuse callers who ask too often, as ARM does"},
+     "count requests, say what is left, and refuse who asks too often, as ARM does"},
     {"fault", 0, ROLL_TEXTS, offsetof(struct context, faults), "SPEC",
      "a fault on purpose, such as fail=Microsoft.Web/sites"},
     {NULL},
