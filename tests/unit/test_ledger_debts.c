@@ -55,9 +55,8 @@ static int64_t ask(const char *lane, const char *gates)
 {
     roll_auto(json) json_t *value = json_loads(gates, 0, NULL);
 
-    return say_with(ledger, PROD, 1, "{}", rollout_requested, .lane = g_strdup(lane),
-                    .kind = T("out"), .release = T("1.0.0"), .order = digest_of("{}"), .targets = 1,
-                    .gates = value);
+    return say_with(ledger, PROD, 1, "{}", rollout_requested, .lane = T(lane), .kind = T("out"),
+                    .release = T("1.0.0"), .order = digest_of("{}"), .targets = 1, .gates = value);
 }
 
 static void send_it(int64_t rollout)
