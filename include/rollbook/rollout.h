@@ -288,7 +288,7 @@ struct roll_error *roll_rollout_what_if(const struct roll_driver_options *option
 struct roll_error *roll_rollout_resume(const struct roll_driver_options *options, const char *stream, int64_t rollout, struct roll_outcome *ret_outcome) ROLL_CHECKED;
 /* Records what became of intents without outcome, if their driver is gone; PUTs nothing. Nothing to settle: at once. */
 struct roll_error *roll_rollout_settle(const struct roll_driver_options *options, const char *stream, struct roll_outcome *ret_outcome) ROLL_CHECKED;
-/* What the tags of deployments at ARM say of the order's targets (at most 32 scopes): *ret_found names a deployment of another
+/* What the tags of deployments at ARM say of the order's targets (at most 4 scopes): *ret_found names a deployment of another
  * ledger, or of a rollout that this one does not know; owned, NULL when all fits. */
 struct roll_error *roll_rollout_look(const struct roll_driver_options *options, const struct roll_order *order, char **ret_found) ROLL_CHECKED;
 /* Appends rollout.cancelling and drives to the end (or leaves it to the living driver and waits). */

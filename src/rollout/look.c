@@ -12,7 +12,7 @@
 #include "rollbook/log.h"
 #include "rollbook/time.h"
 
-enum { SCOPES_MAX = 32, DEPLOYMENTS_MAX = 50 };
+enum { SCOPES_MAX = 4, DEPLOYMENTS_MAX = 50 };
 
 struct roll_look {
     struct roll_driver *driver;
