@@ -1,5 +1,6 @@
 /* The driver's rooms: driver.c turns the machine's actions into effects and their results into
- * observations; links.c keeps the connections; send.c knows how a step is sent; result.c what is
+ * observations, driver_send.c those that ask something of the world, start.c what comes before the
+ * first claim; links.c keeps the connections; send.c knows how a step is sent; result.c what is
  * kept of an answer. */
 #ifndef ROLL_ROLLOUT_DRIVER_H
 #define ROLL_ROLLOUT_DRIVER_H
@@ -84,6 +85,19 @@ void roll_send_away(struct roll_send *send);
 void roll_driver_detach(struct roll_driver *driver);
 void roll_driver_notice(struct roll_driver *driver, const char *text);
 void roll_driver_changed(struct roll_driver *driver);
+/* The number of the driven rollout, 0 before it has one. */
+int64_t roll_driver_number(const struct roll_driver *driver);
+void roll_driver_observe(struct roll_driver *driver, const struct roll_observation *observation);
+/* Pumps at boot_ms, or before when the ledger is to be looked at. */
+void roll_driver_look_at(struct roll_driver *driver, int64_t boot_ms);
+
+/* ---- driver_send.c -------------------------------------------------------------------------- */
+
+struct roll_send *roll_send_new(struct roll_driver *driver, const struct roll_action *action);
+void roll_driver_send(struct roll_driver *driver, const struct roll_action *action);
+/* Answers from the loop, never at once. */
+void roll_send_refuse_later(struct roll_send *send, const char *code, struct roll_error *err_take);
+void roll_driver_say_silence(struct roll_driver *driver);
 
 /* ---- drive.c -------------------------------------------------------------------------------- */
 
