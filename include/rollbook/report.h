@@ -62,6 +62,16 @@ GString *roll_report_page(json_t *facts);
 /* The same facts as Markdown. Owned. */
 GString *roll_report_markdown(const json_t *facts);
 
+/* ---- audit and runbook ---------------------------------------------------------------------- */
+
+/* One field of CSV (RFC 4180), with quotes where it needs them. A field that a spreadsheet would take for a formula (it begins
+ * with = + - @, a tab or a line break) gets a leading apostrophe. NULL is an empty field. */
+void roll_report_csv_field(const char *text, GString *out);
+/* The facts of roll_audit (watch.h): a line for each rollout, ended by CR LF, below a line of headings. Owned. */
+GString *roll_report_audit_csv(const json_t *facts);
+/* The same as Markdown: the controls first, then the rollouts. Owned. */
+GString *roll_report_audit_markdown(const json_t *facts);
+
 /* ---- live progress -------------------------------------------------------------------------- */
 
 /* A listener for the driver: on a terminal a line per target (at most 20, then sums), redrawn; else plain lines, one per

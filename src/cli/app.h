@@ -51,6 +51,7 @@ struct roll_command {
     unsigned needs;                   /* enum roll_need */
     struct roll_error *(*run)(struct roll_app *app, void *context, char **arguments);
     const struct roll_command *const *subcommands; /* NULL-terminated; then run is NULL */
+    const char *const *forms; /* what -o takes besides table and json, NULL-terminated; or NULL */
 };
 
 struct roll_globals {

@@ -15,6 +15,7 @@
     C(show) \
     C(diff) \
     C(report) \
+    C(audit) \
     C(approve) \
     C(reject) \
     C(review) \

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "rollbook/time.h"
+#include "rollbook/watch.h"
 
 enum {
     MAX_DIFF_TARGETS = 500, /* of a comparison */
@@ -14,17 +15,11 @@ enum {
 
 /* ---- durations ------------------------------------------------------------------------------ */
 
-static int by_number(gconstpointer a, gconstpointer b)
-{
-    int64_t left = *(const int64_t *)a, right = *(const int64_t *)b;
-
-    return left < right ? -1 : left > right;
-}
-
 /* The median of those that succeeded, of one kind; 0 when there are fewer than three. */
 static int64_t usual_ms(const json_t *rollouts, const char *kind)
 {
     g_autoptr(GArray) all = g_array_new(FALSE, FALSE, sizeof(int64_t));
+    struct roll_usual usual;
     size_t index;
     json_t *view;
 
@@ -34,8 +29,8 @@ static int64_t usual_ms(const json_t *rollouts, const char *kind)
             g_strcmp0(roll_json_get_string(view, "state"), "succeeded") == 0)
             g_array_append_val(all, took);
     }
-    g_array_sort(all, by_number);
-    return all->len < 3 ? 0 : g_array_index(all, int64_t, all->len / 2);
+    roll_usual_of(all, &usual);
+    return usual.count < 3 ? 0 : usual.median_ms;
 }
 
 static void add_durations(json_t *rollouts)

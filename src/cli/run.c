@@ -93,13 +93,26 @@ static struct roll_error *find_command(struct roll_app *app, char **argv)
     return NULL;
 }
 
+/* Every command has table and json; some have a form of their own. */
+static struct roll_error *check_output(const struct roll_app *app)
+{
+    const char *output = app->globals.output;
+    const char *const *more = app->command ? app->command->forms : NULL;
+    g_autofree char *list = more ? g_strjoinv(", ", (char **)(uintptr_t)more) : NULL;
+
+    if (!output || strcmp(output, "json") == 0 || strcmp(output, "table") == 0 ||
+        (more && g_strv_contains(more, output)))
+        return NULL;
+    if (more)
+        return roll_error_new(ROLL_E_USAGE, "'-o' takes json, %s, not '%s'", list, output);
+    return roll_error_new(ROLL_E_USAGE, "'-o' takes table or json, not '%s'", output);
+}
+
 static struct roll_error *apply_globals(struct roll_app *app)
 {
     const struct roll_globals *globals = &app->globals;
 
-    if (globals->output && strcmp(globals->output, "json") != 0 &&
-        strcmp(globals->output, "table") != 0)
-        return roll_error_new(ROLL_E_USAGE, "'-o' takes table or json, not '%s'", globals->output);
+    ROLL_TRY(check_output(app));
     app->json = globals->output && strcmp(globals->output, "json") == 0;
     if (globals->ok)
         ROLL_TRY(check_ok(globals->ok));

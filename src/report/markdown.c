@@ -2,13 +2,13 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "report/markdown.h"
 #include "rollbook/json.h"
 #include "rollbook/report.h"
 #include "rollbook/text.h"
 #include "rollbook/time.h"
 
-/* Text from elsewhere must neither end a cell nor become markup. */
-static void append_text(GString *out, const char *text)
+void markdown_text(GString *out, const char *text)
 {
     g_autoptr(GString) safe = g_string_new(NULL);
 
@@ -20,19 +20,26 @@ static void append_text(GString *out, const char *text)
     }
 }
 
-static void append_cell(GString *out, const char *text)
+void markdown_cell(GString *out, const char *text)
 {
     g_string_append(out, " ");
-    append_text(out, text ? text : "");
+    markdown_text(out, text ? text : "");
     g_string_append(out, " |");
 }
 
-static void append_time(GString *out, const char *text)
+void markdown_time(GString *out, const char *text)
 {
     if (text) /* 2026-11-21T09:30:00Z */
         g_string_append_printf(out, " %.10s %.5s |", text, strlen(text) > 16 ? text + 11 : "");
     else
         g_string_append(out, "  |");
+}
+
+void markdown_command(GString *out, const char *command)
+{
+    g_string_append(out, "    ");
+    roll_text_safe(command, strlen(command), false, out);
+    g_string_append_c(out, '\n');
 }
 
 static void append_took(GString *out, const json_t *view)
@@ -56,14 +63,14 @@ static void append_rollout_row(GString *out, const json_t *view)
         g_strdup_printf("%s%s%s", from ? from : "", from ? " → " : "", to ? to : "each its own");
 
     g_string_append(out, "|");
-    append_cell(out, roll_json_get_string(view, "rollout"));
-    append_cell(out, roll_json_get_string(view, "kind"));
-    append_cell(out, release);
-    append_cell(out, roll_json_get_string(view, "state"));
-    append_time(out, roll_json_get_string(view, "startedAt"));
+    markdown_cell(out, roll_json_get_string(view, "rollout"));
+    markdown_cell(out, roll_json_get_string(view, "kind"));
+    markdown_cell(out, release);
+    markdown_cell(out, roll_json_get_string(view, "state"));
+    markdown_time(out, roll_json_get_string(view, "startedAt"));
     append_took(out, view);
-    append_cell(out, by);
-    append_cell(out, roll_json_get_string(view, "reason"));
+    markdown_cell(out, by);
+    markdown_cell(out, roll_json_get_string(view, "reason"));
     g_string_append(out, "\n");
 }
 
@@ -91,11 +98,11 @@ static void append_environment(GString *out, const json_t *environment)
     const char *goal = roll_json_get_string(rollback, "version");
 
     g_string_append(out, "## ");
-    append_text(out, roll_json_get_string(environment, "stream"));
+    markdown_text(out, roll_json_get_string(environment, "stream"));
     g_string_append(out, "\n\nLive: ");
-    append_text(out, version ? version : "nothing");
+    markdown_text(out, version ? version : "nothing");
     g_string_append(out, ". `roll back` goes to ");
-    append_text(out, goal ? goal : "nothing");
+    markdown_text(out, goal ? goal : "nothing");
     g_string_append(out, ".\n\n");
     append_rollouts(out, json_object_get(environment, "rollouts"));
 }
@@ -114,11 +121,11 @@ static void append_errors(GString *out, const json_t *rollouts)
                 continue;
             g_string_append(out, first ? "## Errors\n\n- " : "- ");
             first = false;
-            append_text(out, roll_json_get_string(view, "rollout"));
+            markdown_text(out, roll_json_get_string(view, "rollout"));
             g_string_append(out, " ");
-            append_text(out, roll_json_get_string(target, "name"));
+            markdown_text(out, roll_json_get_string(target, "name"));
             g_string_append_printf(out, ": `%s` ", code);
-            append_text(out, message ? message : "");
+            markdown_text(out, message ? message : "");
             g_string_append(out, "\n");
         }
     }
@@ -134,8 +141,8 @@ static void append_story(GString *out, const json_t *events)
     g_string_append(out, "| when (UTC) | what | who | ledger |\n|---|---|---|---|\n");
     json_array_foreach (events, index, event) {
         g_string_append_printf(out, "| %s |", roll_json_get_string(event, "at"));
-        append_cell(out, roll_json_get_string(event, "text"));
-        append_cell(out, roll_json_get_string(event, "by"));
+        markdown_cell(out, roll_json_get_string(event, "text"));
+        markdown_cell(out, roll_json_get_string(event, "by"));
         g_string_append_printf(out, " #%" JSON_INTEGER_FORMAT " `%.12s` |\n",
                                json_integer_value(json_object_get(event, "seq")),
                                roll_json_get_string(event, "hash"));
@@ -148,9 +155,9 @@ static void append_incident(GString *out, const json_t *incident)
     const json_t *rollouts = json_object_get(incident, "rollouts");
 
     g_string_append(out, "# Incident ");
-    append_text(out, roll_json_get_string(incident, "rollout"));
+    markdown_text(out, roll_json_get_string(incident, "rollout"));
     g_string_append(out, "\n\n");
-    append_text(out, roll_json_get_string(incident, "sentence"));
+    markdown_text(out, roll_json_get_string(incident, "sentence"));
     g_string_append(out, "\n\n## Rollouts\n\n");
     append_rollouts(out, rollouts);
     append_errors(out, rollouts);

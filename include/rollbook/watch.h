@@ -1,0 +1,53 @@
+/* Looking at what was done: the facts of an audit, and what rollbacks usually take. Reads the ledger, writes nothing. */
+#ifndef ROLLBOOK_WATCH_H
+#define ROLLBOOK_WATCH_H
+
+#include "rollbook/policy.h"
+
+/* ---- audit ---------------------------------------------------------------------------------- */
+
+struct roll_audit_options {
+    const char *stream; /* SERVICE/ENV, or NULL: everything */
+    int64_t from, to;   /* UTC ms; from <= when < to; to 0: no end */
+    int64_t at;         /* what is overdue is overdue then */
+};
+
+/* One JSON document:
+ *
+ *   {"generatedAt","from"?,"to"?,"ledger",
+ *    "rollouts":[what was given, and "request": hash of the event that asked, "run"?: address of the pipeline run, "slot"?, "sent": number
+ *      of steps that left, "source"?:{"manifest","commit"?,"dirty"?,"artifacts"},
+ *      "approvals":{"state": not asked | waiting | given | refused | overridden | made up for, "asked":[{"role","count"}],
+ *                   "given":[{"by","at"}], "rejected":[{"by","at","reason"?}]},
+ *      "gates":[{"gate","kind"?: sarif | command | http,"when": before | after | later,"verdict": passed | failed | error | null,
+ *                "summary"?,"at"?}],
+ *      "overrides":[{"kind","name"?,"reason"?}],
+ *      "debts":[{"debt","state": open | overdue | closed,"owner","due","closedAt","closedBy"}], "reviews":[{"by","at","reason"}],
+ *      "governance":{"plan"?,"approvers"?,"revoked"?: digests,"committed": true, false, or null: no lanes, or the plan is gone},
+ *      "exceptions":[{"kind","what"?}]}],
+ *    "events":{KIND: number in this time, …, "all"}, "heads":[{"stream","seq","hash"}],
+ *    "controls":[{"id","title","note"?,"evidence":[{"fact","count"}],
+ *                 "exceptions":[{"kind","text","count","rollouts":[names]}]}]}
+ *
+ * Controls are those of the Microsoft cloud security benchmark v1 for DevOps, DS-1 to DS-7. Approvals are told as they were
+ * recorded; `roll ledger verify` checks their signatures.
+ *
+ * rollouts: what `roll log -o json` says of each; those that were asked for at another time are left out. It is changed.
+ * ledger NULL: nothing was ever recorded. New reference. */
+struct roll_error *roll_audit(struct roll_ledger *ledger, const struct roll_audit_options *options, json_t *rollouts,
+                              json_t **ret_facts) ROLL_CHECKED;
+
+/* The parts of it, pure: what is not as it should be with one rollout, and what all of them say to each control. New references. */
+json_t *roll_audit_exceptions(const json_t *rollout);
+json_t *roll_audit_controls(const json_t *rollouts, const json_t *events);
+
+/* ---- what it usually takes ------------------------------------------------------------------- */
+
+struct roll_usual {
+    guint count;
+    int64_t median_ms, p95_ms; /* 0 when there are none; of n the ceil(0.95 n)-th from below */
+};
+/* durations: int64_t ms; it is sorted. */
+void roll_usual_of(GArray *durations, struct roll_usual *ret_usual);
+
+#endif
