@@ -8,6 +8,10 @@
 #include "bench.h"
 #include "sandbox/service.h"
 
+/* The login is the environment's AZURE_AUTHORITY_HOST. */
+#define METADATA                                                                                   \
+    "{\"authentication\":{\"loginEndpoint\":\"https://login.invalid/"                              \
+    "\",\"audiences\":[\"bench\"]}}"
 #define TOKEN "{\"token_type\":\"Bearer\",\"expires_in\":3600,\"access_token\":\"e30.e30.bench\"}"
 #define MAX_BODY (8u << 20)
 #define PATIENCE_S 20
@@ -97,6 +101,8 @@ static enum MHD_Result dispatch(struct bench_arm *arm, struct MHD_Connection *co
 {
     if (g_str_has_suffix(path, "/token"))
         return answer(connection, MHD_HTTP_OK, TOKEN);
+    if (g_str_has_suffix(path, "/metadata/endpoints"))
+        return answer(connection, MHD_HTTP_OK, METADATA);
     if (g_str_has_suffix(path, "/deployments") || g_str_has_suffix(path, "/deployments/"))
         return answer(connection, MHD_HTTP_OK, "{\"value\":[]}");
     if (strcmp(method, "PUT") == 0 && strstr(path, "/deployments/")) {
