@@ -156,6 +156,16 @@ char *roll_uneven_goal(struct roll_app *app, const char *stream, int64_t targets
 struct roll_error *roll_back_goal(struct roll_app *app, const char *stream,
                                   const char *const *except, char **ret_version) ROLL_CHECKED;
 
+/* prove.c: has who asks one of the lane's roles? Where it names any, the token of the environment's credential says who that
+ * is, and what is recorded from then on names it; in the sandbox the claimed name counts. what is for that role: "'roll
+ * unhold'". ROLL_E_REFUSED; ROLL_E_CREDENTIAL: nobody is proved. */
+struct roll_error *roll_app_need_role(struct roll_app *app, const struct roll_plan *plan,
+                                      const struct roll_plan_environment *environment,
+                                      enum roll_lane lane, const char *what) ROLL_CHECKED;
+/* The same of roles of a plan's value, NULL-terminated, where no credential is no error: app->actor.proved is NULL then. */
+bool roll_app_has_role(struct roll_app *app, const json_t *plan,
+                       const struct roll_plan_environment *environment, const char *const *roles);
+
 /* Prints a line on stdout unless -q or JSON. */
 void roll_say(struct roll_app *app, const char *format, ...) ROLL_PRINTF(2, 3);
 

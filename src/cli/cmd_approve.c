@@ -228,31 +228,38 @@ static struct roll_error *run_approve(struct roll_app *app, void *user, char **a
 
 /* ---- reject --------------------------------------------------------------------------------- */
 
+/* Whose word it is may stay unproved: nothing is sent because of it. Who is somebody else is
+ * refused. */
 static struct roll_error *check_rejecter(struct roll_app *app, const struct subject *subject)
 {
     roll_auto(plan) struct roll_plan *plan = NULL;
     const struct roll_plan_environment *environment = NULL;
+    g_autoptr(GPtrArray) roles = g_ptr_array_new();
+    g_autofree char *list = NULL;
     size_t index;
     json_t *wanted;
 
     ROLL_TRY(roll_workspace_environment(app->workspace, subject->stream, &plan, &environment));
     json_array_foreach (subject->approved->approvals, index, wanted)
-        if (roll_policy_is_member(subject->approved->plan, roll_json_get_string(wanted, "role"),
-                                  &app->actor, NULL, g_strcmp0(environment->cloud, "sandbox") == 0))
-            return NULL;
-    if (app->actor.proved || !environment->has_lanes)
-        return roll_policy_need_role(plan, environment, ROLL_LANE_RELEASE, &app->actor,
-                                     "'roll reject'");
-    return NULL; /* nobody is proved here; who says it is recorded */
+        g_ptr_array_add(roles, (char *)(uintptr_t)roll_json_get_string(wanted, "role"));
+    for (char **role = environment->lanes[ROLL_LANE_RELEASE].roles; role && *role; role++)
+        g_ptr_array_add(roles, *role);
+    g_ptr_array_add(roles, NULL);
+    if (roll_app_has_role(app, subject->approved->plan, environment,
+                          (const char *const *)roles->pdata) ||
+        (!app->actor.proved && g_strcmp0(environment->cloud, "sandbox") != 0))
+        return NULL;
+    list = g_strjoinv(" or ", (char **)roles->pdata);
+    return roll_error_new(ROLL_E_REFUSED, "'roll reject' is for role %s; '%s' has none of them",
+                          list, app->actor.proved ? app->actor.proved : app->actor.claimed);
 }
 
 static struct roll_error *reject(struct roll_app *app, const struct context *context,
                                  const struct subject *subject)
 {
     g_autofree char *reason = g_strdup(context->reason);
-    g_autofree char *name = g_strdup(app->actor.proved ? app->actor.proved : app->actor.claimed);
-    struct roll_approval_rejected body = {
-        .rollout = subject->number, .approver = name, .reason = reason};
+    g_autofree char *name = NULL;
+    struct roll_approval_rejected body = {.rollout = subject->number, .reason = reason};
     struct roll_draft draft = {subject->stream, ROLL_EVENT_approval_rejected, &body};
     struct roll_act_options nothing = {0};
     struct roll_act act = {.app = app, .options = &nothing};
@@ -260,6 +267,8 @@ static struct roll_error *reject(struct roll_app *app, const struct context *con
     struct roll_error *err;
 
     ROLL_TRY(check_rejecter(app, subject));
+    name = roll_report_actor(app->actor.proved, app->actor.claimed);
+    body.approver = name;
     ROLL_TRY(append(app, subject->stream, &draft, 1));
     ROLL_TRY(roll_loop_new(&act.loop));
     act.links = roll_links_new(act.loop, roll_app_sandbox, app);

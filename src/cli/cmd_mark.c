@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "rollbook/json.h"
-#include "rollbook/policy.h"
 
 struct context {
     const char *reason, *fixed_by, *target;
@@ -54,8 +53,8 @@ static struct roll_error *need_role_somewhere(struct roll_app *app, const struct
         if (!roles || !*roles)
             continue;
         roll_error_free(err);
-        err = roll_policy_need_role(plan, environment, ROLL_LANE_RELEASE, &app->actor,
-                                    "'roll mark RELEASE good'");
+        err = roll_app_need_role(app, plan, environment, ROLL_LANE_RELEASE,
+                                 "'roll mark RELEASE good'");
         if (!err)
             return NULL;
     }
@@ -188,8 +187,7 @@ static struct roll_error *set_hold(struct roll_app *app, const struct context *c
     ROLL_TRY(roll_app_write_ledger(app));
     if (!hold) {
         ROLL_TRY(check_held(app, stream));
-        ROLL_TRY(roll_policy_need_role(plan, environment, ROLL_LANE_RELEASE, &app->actor,
-                                       "'roll unhold'"));
+        ROLL_TRY(roll_app_need_role(app, plan, environment, ROLL_LANE_RELEASE, "'roll unhold'"));
     }
     ROLL_TRY(append(app, stream, hold ? ROLL_EVENT_hold_set : ROLL_EVENT_hold_lifted,
                     hold ? (const void *)&set : (const void *)&lifted));

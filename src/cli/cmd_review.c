@@ -145,8 +145,7 @@ static struct roll_error *check_context(struct roll_app *app, const struct conte
 
     ROLL_TRY(roll_workspace_environment(app->workspace, stream, &plan, &environment));
     if (context->reason)
-        ROLL_TRY(roll_policy_need_role(plan, environment, ROLL_LANE_RELEASE, &app->actor,
-                                       "'roll review'"));
+        ROLL_TRY(roll_app_need_role(app, plan, environment, ROLL_LANE_RELEASE, "'roll review'"));
     return context->contained_in ? roll_ledger_release(app->ledger, plan->service,
                                                        context->contained_in, see_version, NULL)
                                  : NULL;

@@ -58,7 +58,7 @@ bool roll_policy_names_member(const json_t *plan, const char *role, const char *
 struct roll_error *roll_policy_need_role(const struct roll_plan *plan,
                                          const struct roll_plan_environment *environment,
                                          enum roll_lane lane, const struct roll_actor *actor,
-                                         const char *what)
+                                         const char *const *groups, const char *what)
 {
     char **roles = environment->lanes[lane].roles;
     bool sandbox = g_strcmp0(environment->cloud, "sandbox") == 0;
@@ -67,7 +67,7 @@ struct roll_error *roll_policy_need_role(const struct roll_plan *plan,
     if (!roles || !*roles)
         return NULL;
     for (char **role = roles; *role; role++)
-        if (roll_policy_is_member(plan->value, *role, actor, NULL, sandbox))
+        if (roll_policy_is_member(plan->value, *role, actor, groups, sandbox))
             return NULL;
     return roll_error_new(ROLL_E_REFUSED, "%s is for role %s; '%s' has none of them", what, list,
                           actor->proved    ? actor->proved
