@@ -71,6 +71,8 @@ void roll_report_csv_field(const char *text, GString *out);
 GString *roll_report_audit_csv(const json_t *facts);
 /* The same as Markdown: the controls first, then the rollouts. Owned. */
 GString *roll_report_audit_markdown(const json_t *facts);
+/* The facts of roll_runbook as the page that is followed at 03:00. Owned. */
+GString *roll_report_runbook(const json_t *facts);
 
 /* ---- live progress -------------------------------------------------------------------------- */
 

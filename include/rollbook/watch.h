@@ -49,5 +49,24 @@ struct roll_usual {
 };
 /* durations: int64_t ms; it is sorted. */
 void roll_usual_of(GArray *durations, struct roll_usual *ret_usual);
+/* Of the rollouts of a kind (back, out, …) that succeeded in a whole environment: from request to end, waiting included. ledger
+ * NULL: none. */
+struct roll_error *roll_usual_rollouts(struct roll_ledger *ledger, const char *stream, const char *kind, struct roll_usual *ret_usual) ROLL_CHECKED;
+
+/* ---- runbook --------------------------------------------------------------------------------- */
+
+/* What a page for 03:00 has to know, from plan and ledger:
+ *
+ *   {"generatedAt","service","environment","stream","name": what to type for the environment,"cloud","credential"?,
+ *    "live"?,"since"?,"goal"?: where a plain back goes,"state","mixed","dirty","hold": true or false,"holdReason"?,"debts",
+ *    "usual":{"back" | "out":{"count","medianMs","p95Ms"}},
+ *    "targets":[{"name","place","ring"}]: the first 50,"targetCount","rings","maxParallel","stack": some are stacks,
+ *    "lanes":{LANE:{"roles":[{"role","members":[…]}],"approvals":[{"role","count"}],"gates":[…],"deferred":[…],"dueMs","credential"?}},
+ *    "roles": lanes are declared,"artifacts":[{"name","reference"}],"health":[{"kind","what","withinMs"}],
+ *    "sticky":[…],"dataFloor"?,"shared": the ledger is a team's}
+ *
+ * status: what `roll status -o json` says of the environment. ledger NULL: nothing was ever recorded. New reference. */
+struct roll_error *roll_runbook(struct roll_ledger *ledger, const struct roll_plan *plan, const struct roll_plan_environment *environment,
+                                const char *name, bool shared, const json_t *status, int64_t at_ms, json_t **ret_facts) ROLL_CHECKED;
 
 #endif

@@ -16,6 +16,7 @@
     C(diff) \
     C(report) \
     C(audit) \
+    C(runbook) \
     C(approve) \
     C(reject) \
     C(review) \

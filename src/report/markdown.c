@@ -12,7 +12,8 @@ void markdown_text(GString *out, const char *text)
 {
     g_autoptr(GString) safe = g_string_new(NULL);
 
-    roll_text_safe(text, strlen(text), false, safe);
+    if (text)
+        roll_text_safe(text, strlen(text), false, safe);
     for (const char *at = safe->str; *at; at++) {
         if (strchr("\\`*_{}[]<>#|", *at))
             g_string_append_c(out, '\\');
@@ -23,7 +24,7 @@ void markdown_text(GString *out, const char *text)
 void markdown_cell(GString *out, const char *text)
 {
     g_string_append(out, " ");
-    markdown_text(out, text ? text : "");
+    markdown_text(out, text);
     g_string_append(out, " |");
 }
 

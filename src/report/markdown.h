@@ -4,6 +4,7 @@
 
 #include <glib.h>
 
+/* NULL is nothing. */
 void markdown_text(GString *out, const char *text);
 /* " text |"; NULL is an empty cell. */
 void markdown_cell(GString *out, const char *text);

@@ -238,6 +238,55 @@ START_TEST(test_audit__gathers_what_governed_a_rollout)
 }
 END_TEST
 
+/* ---- runbook -------------------------------------------------------------------------------- */
+
+static void expects(const char *usual, const char *line)
+{
+    g_autofree char *text = g_strdup_printf("{\"stream\":\"shop/prod\",\"name\":\"prod\","
+                                            "\"generatedAt\":\"T\",\"usual\":{%s}}",
+                                            usual);
+    roll_auto(json) json_t *facts = read_json(text);
+    g_autoptr(GString) page = roll_report_runbook(facts);
+
+    ck_assert_msg(strstr(page->str, line) != NULL, "no '%s' in:\n%s", line, page->str);
+}
+
+START_TEST(test_runbook__says_what_time_is_known)
+{
+    expects("", "- Expected time: not known yet.\n");
+    expects("\"out\":{\"count\":1,\"medianMs\":61000}",
+            "- Expected time: no rollback yet; a release usually takes 1 min 1 s,");
+    expects("\"back\":{\"count\":2,\"medianMs\":1000,\"p95Ms\":2000}",
+            "- Expected time: the rollbacks so far took at most 2 s (2).\n");
+    expects("\"back\":{\"count\":3,\"medianMs\":38000,\"p95Ms\":65000}",
+            "- Expected time: usually 38 s, 95 % within 1 min 5 s (3 rollbacks so far).\n");
+}
+END_TEST
+
+START_TEST(test_usual__counts_whole_rollbacks_that_succeeded)
+{
+    struct place place = place_make();
+    struct roll_ledger *ledger = place_open(&place, ROLL_LEDGER_CREATE);
+    const char *const targets[] = {"weu", NULL};
+    struct roll_usual usual;
+
+    ck_ok(roll_usual_rollouts(NULL, PROD, "back", &usual));
+    ck_assert_int_eq(usual.count, 0);
+    roll_out(ledger, PROD, 1000, "out", "1.0.0", targets);
+    roll_out(ledger, PROD, 2000, "out", "1.1.0", targets);
+    roll_out(ledger, PROD, 3000, "back", "1.0.0", targets);
+    int64_t failed = request(ledger, PROD, 4000, "back", "1.0.0");
+    say(ledger, PROD, 9000, rollout_failed, .rollout = failed);
+    ck_ok(roll_usual_rollouts(ledger, PROD, "back", &usual));
+    ck_assert_int_eq(usual.count, 1);
+    ck_assert_int_eq(usual.median_ms, 3);
+    ck_ok(roll_usual_rollouts(ledger, PROD, "out", &usual));
+    ck_assert_int_eq(usual.count, 2);
+    roll_ledger_close(ledger);
+    place_remove(&place);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("watch");
@@ -248,6 +297,8 @@ int main(void)
     tcase_add_test(tcase, test_audit__names_what_is_not_as_it_should_be);
     tcase_add_test(tcase, test_audit__controls_count_evidence_and_exceptions);
     tcase_add_test(tcase, test_audit__gathers_what_governed_a_rollout);
+    tcase_add_test(tcase, test_runbook__says_what_time_is_known);
+    tcase_add_test(tcase, test_usual__counts_whole_rollbacks_that_succeeded);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);
 }
