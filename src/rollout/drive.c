@@ -233,6 +233,8 @@ static struct roll_error *run(struct roll_driver *driver)
     roll_loop_cancel_timer(driver->options->loop, driver->leave_timer);
     driver->leave_timer = 0;
     roll_driver_changed(driver);
+    if (!driver->err && !driver->detaching)
+        ROLL_TRY(roll_driver_look_end(driver));
     return g_steal_pointer(&driver->err);
 }
 

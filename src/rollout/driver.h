@@ -168,6 +168,8 @@ void roll_trim_free(struct roll_trim *trim);
 struct roll_error *roll_driver_look_before(struct roll_driver *driver) ROLL_CHECKED;
 /* The other lanes: the same, said while the first PUT is under way. */
 void roll_driver_look_beside(struct roll_driver *driver);
+/* The rollout has ended: what that look has to say is waited for, a moment. */
+struct roll_error *roll_driver_look_end(struct roll_driver *driver) ROLL_CHECKED;
 void roll_look_leave(struct roll_look *look); /* the driver goes; NULL does no harm */
 void roll_look_free(void *look);
 

@@ -13,12 +13,17 @@
 #include "rollbook/time.h"
 
 enum { SCOPES_MAX = 4, DEPLOYMENTS_MAX = 50 };
+/* So much later than the first PUT, which a second connection at that moment would hold back. */
+#define BESIDE_MS 300
+/* So long a rollout that was quicker than the look waits for it. */
+#define PATIENCE_MS 2000
 
 struct roll_look {
     struct roll_driver *driver;
     size_t asked, answered;
-    char *found; /* what does not fit, or NULL */
-    bool blocks; /* somebody waits for the end */
+    char *found;  /* what does not fit, or NULL */
+    bool blocks;  /* somebody decides by it */
+    bool awaited; /* the rollout has ended, and waits a moment for it */
 };
 
 /* ---- one deployment -------------------------------------------------------------------------- */
@@ -79,13 +84,11 @@ static void end(struct roll_look *look)
     struct roll_driver *driver = look->driver;
     g_autofree char *text = NULL;
 
-    if (look->blocks) {
+    if (look->blocks || look->awaited)
         roll_loop_stop(driver->options->loop);
+    if (look->blocks || !look->found)
         return;
-    }
-    if (!look->found)
-        return;
-    text = g_strdup_printf("%s: run 'roll ledger sync' or 'roll adopt' afterwards", look->found);
+    text = g_strdup_printf("%s: run 'roll ledger sync' afterwards", look->found);
     roll_driver_notice(driver, text);
 }
 
@@ -178,7 +181,7 @@ struct roll_error *roll_driver_look_before(struct roll_driver *driver)
                        "%s: somebody deploys '%s' with another ledger, or this one "
                        "has not heard",
                        look->found, driver->stream),
-        "{\"next\":[\"roll ledger sync\",\"roll adopt\"]}");
+        "{\"next\":[\"roll ledger sync\",\"roll ledger import EXPORT\",\"roll adopt\"]}");
 }
 
 static void start_beside(void *user)
@@ -189,13 +192,41 @@ static void start_beside(void *user)
     start(driver, false);
 }
 
+static void too_late(void *user)
+{
+    struct roll_driver *driver = user;
+
+    driver->look_timer = 0;
+    driver->look->awaited = false;
+    roll_loop_stop(driver->options->loop);
+}
+
+struct roll_error *roll_driver_look_end(struct roll_driver *driver)
+{
+    struct roll_look *look;
+
+    if (driver->look_timer) {
+        roll_loop_cancel_timer(driver->options->loop, driver->look_timer);
+        start_beside(driver);
+    }
+    look = driver->look;
+    if (!look || look->blocks || look->answered >= look->asked)
+        return NULL;
+    look->awaited = true;
+    driver->look_timer =
+        roll_loop_timer(driver->options->loop, roll_boot_ms() + PATIENCE_MS, too_late, driver);
+    while (look->awaited && look->answered < look->asked)
+        ROLL_TRY(roll_loop_run(driver->options->loop));
+    return NULL;
+}
+
 void roll_driver_look_beside(struct roll_driver *driver)
 {
     if (!driver->options->look || driver->look || driver->look_timer ||
         driver->order->lane == ROLL_LANE_RELEASE)
         return;
     driver->look_timer =
-        roll_loop_timer(driver->options->loop, roll_boot_ms(), start_beside, driver);
+        roll_loop_timer(driver->options->loop, roll_boot_ms() + BESIDE_MS, start_beside, driver);
 }
 
 struct roll_error *roll_rollout_look(const struct roll_driver_options *options,
