@@ -17,8 +17,8 @@ struct env *env_new(struct work *work, const struct program *program, const stru
 static struct roll_error *constraint_error(const struct parameter *parameter,
                                            struct roll_error *err)
 {
-    if (!err)
-        return NULL;
+    if (!err || g_str_has_prefix(err->message, "The provided value "))
+        return err;
     return template_rephrase(err,
                              "The provided value for the template parameter '%s' is not valid: %s",
                              parameter->public.name, err->message);
@@ -90,6 +90,8 @@ static struct roll_error *given_value(struct env *env, const struct parameter *p
                                       json_t **ret_value)
 {
     json_t *entry = object_get(env->given, parameter->public.name);
+    if (!entry && env->given_unknown)
+        *ret_value = marker_new(env->work, parameter_expr(env->work, parameter->public.name));
     if (!entry)
         return NULL;
     json_t *value = object_get(entry, "value");
@@ -321,6 +323,11 @@ static struct roll_error *find_user_function(const struct eval *eval, const stru
             "another user function.",
             name);
     const struct user_function *function = &program->functions[index];
+    for (const struct env *at = eval->env; at && at->function; at = at->caller)
+        if (at->function == function)
+            return template_error("The template function '%s' is not expected at this location: it "
+                                  "calls itself, functions cannot be recursive.",
+                                  name);
     if (call->count != function->parameter_count)
         return template_error(
             "Unable to evaluate template language function '%s': function requires '%zu' "
@@ -358,6 +365,7 @@ static struct roll_error *run_user_function(const struct eval *eval, const struc
     struct eval inner = {.work = eval->work, .env = &env, .place = PLACE_FUNCTION};
     ROLL_TRY(function_arguments(eval, call, function, slots));
     env.outer_env_of_function = template_env(eval->env);
+    env.caller = eval->env;
     env.function = function;
     env.parameters = slots;
     if (!function->value)

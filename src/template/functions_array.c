@@ -78,7 +78,7 @@ static struct roll_error *contains_text(const struct call *call, json_t **ret_va
     const json_t *text = call->args[0];
     const json_t *wanted = call->args[1];
     if (!json_is_string(wanted) && !json_is_integer(wanted))
-        return argument_error(call->function, 1, call->args[1]);
+        return argument_type_error(call->function, 1, T_STRING | T_INT, wanted);
     g_autoptr(GString) part = g_string_new(NULL);
     value_text(wanted, part);
     ROLL_TRY(work_burn(call->eval->work, json_string_length(text) / 64));
@@ -94,7 +94,7 @@ struct roll_error *function_contains(const struct call *call, json_t **ret_value
         return contains_text(call, ret_value);
     if (json_is_object(container)) {
         if (!json_is_string(wanted))
-            return argument_error(call->function, 1, wanted);
+            return argument_type_error(call->function, 1, T_STRING, wanted);
         *ret_value = json_boolean(object_get(container, json_string_value(wanted)) != NULL);
         return NULL;
     }

@@ -1,37 +1,11 @@
 /* utcNow, dateTimeAdd, dateTimeFromEpoch, dateTimeToEpoch (reference 17.7, 18.6). Times are seconds
  * since 1970 and ticks of 100 ns, UTC, in the proleptic Gregorian calendar from year 1 to 9999. */
-#include "internal.h"
+#include "date.h"
 
 #include "rollbook/time.h"
 
-#define TICKS 10000000
 #define FIRST_SECOND (-62135596800) /* 0001-01-01 */
 #define LAST_SECOND 253402300799    /* 9999-12-31 23:59:59 */
-
-struct moment {
-    gint64 seconds;
-    int ticks;
-};
-
-struct civil {
-    gint64 year;
-    int month, day, hour, minute, second, weekday; /* Sunday is 0 */
-};
-
-static const char *const months[] = {"January",   "February", "March",    "April",
-                                     "May",       "June",     "July",     "August",
-                                     "September", "October",  "November", "December"};
-static const char *const days[] = {"Sunday",   "Monday", "Tuesday", "Wednesday",
-                                   "Thursday", "Friday", "Saturday"};
-
-static gint64 days_from_civil(gint64 year, int month, int day)
-{
-    year -= month <= 2;
-    gint64 era = (year >= 0 ? year : year - 399) / 400;
-    gint64 of_era = year - era * 400;
-    gint64 of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
-    return era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719468;
-}
 
 static void civil_from(gint64 seconds, struct civil *civil)
 {
@@ -85,7 +59,7 @@ static void append_day(const struct civil *civil, size_t length, GString *out)
     if (length <= 2)
         append_number(civil->day, (int)length, out);
     else
-        g_string_append_len(out, days[civil->weekday], length == 3 ? 3 : -1);
+        g_string_append_len(out, date_days[civil->weekday], length == 3 ? 3 : -1);
 }
 
 static void append_month(const struct civil *civil, size_t length, GString *out)
@@ -93,7 +67,7 @@ static void append_month(const struct civil *civil, size_t length, GString *out)
     if (length <= 2)
         append_number(civil->month, (int)length, out);
     else
-        g_string_append_len(out, months[civil->month - 1], length == 3 ? 3 : -1);
+        g_string_append_len(out, date_months[civil->month - 1], length == 3 ? 3 : -1);
 }
 
 static void append_field(const struct moment *moment, const struct civil *civil, char letter,
@@ -223,160 +197,6 @@ static struct roll_error *return_moment(const struct call *call, const struct mo
     return return_text(call, g_steal_pointer(&out), ret_value);
 }
 
-/* ---- reading ---- */
-
-static bool read_digits(const char **at, int count, int *ret_number)
-{
-    *ret_number = 0;
-    for (int i = 0; i < count; i++, (*at)++) {
-        if (!g_ascii_isdigit(**at))
-            return false;
-        *ret_number = *ret_number * 10 + g_ascii_digit_value(**at);
-    }
-    return true;
-}
-
-static void skip_one(const char **at, const char *set)
-{
-    if (**at && strchr(set, **at))
-        (*at)++;
-}
-
-static int days_in_month(int year, int month)
-{
-    static const int lengths[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-    bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-    return lengths[month - 1] + (month == 2 && leap);
-}
-
-static void read_fraction(const char **at, int *ret_ticks)
-{
-    int scale = TICKS / 10;
-    *ret_ticks = 0;
-    if (**at != '.')
-        return;
-    for ((*at)++; g_ascii_isdigit(**at); (*at)++, scale /= 10)
-        *ret_ticks += g_ascii_digit_value(**at) * scale;
-}
-
-/* Z, or +hh:mm; nothing means UTC. */
-static bool read_zone(const char *at, int *ret_offset)
-{
-    int hours = 0;
-    int minutes = 0;
-    *ret_offset = 0;
-    while (*at == ' ')
-        at++;
-    if (*at == 'Z' || *at == 'z')
-        return at[1] == '\0';
-    if (*at != '+' && *at != '-')
-        return *at == '\0';
-    int sign = *at++ == '-' ? -1 : 1;
-    if (!read_digits(&at, 2, &hours))
-        return false;
-    skip_one(&at, ":");
-    if (*at && !read_digits(&at, 2, &minutes))
-        return false;
-    *ret_offset = sign * (hours * 3600 + minutes * 60);
-    return *at == '\0' && hours <= 14 && minutes < 60;
-}
-
-/* yyyy-MM-dd[T ]HH:mm[:ss[.f]][zone], yyyyMMdd'T'HHmmss'Z', MM/dd/yyyy[ HH:mm[:ss]], a date alone.
- */
-static bool read_moment(const char *text, struct moment *moment)
-{
-    int year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0, offset = 0;
-    const char *at = text + strspn(text, " ");
-    moment->ticks = 0;
-    if (strlen(at) > 3 && at[2] == '/') {
-        if (!read_digits(&at, 2, &month) || *at++ != '/' || !read_digits(&at, 2, &day) ||
-            *at++ != '/' || !read_digits(&at, 4, &year))
-            return false;
-    } else {
-        if (!read_digits(&at, 4, &year))
-            return false;
-        skip_one(&at, "-");
-        if (!read_digits(&at, 2, &month))
-            return false;
-        skip_one(&at, "-");
-        if (!read_digits(&at, 2, &day))
-            return false;
-    }
-    if (*at == 'T' || *at == 't' || (*at == ' ' && g_ascii_isdigit(at[1]))) {
-        at++;
-        if (!read_digits(&at, 2, &hour))
-            return false;
-        skip_one(&at, ":");
-        if (!read_digits(&at, 2, &minute))
-            return false;
-        skip_one(&at, ":");
-        if (g_ascii_isdigit(*at) && !read_digits(&at, 2, &second))
-            return false;
-        read_fraction(&at, &moment->ticks);
-    }
-    if (!read_zone(at, &offset) || year < 1 || month < 1 || month > 12 || day < 1 ||
-        day > days_in_month(year, month) || hour > 23 || minute > 59 || second > 59)
-        return false;
-    moment->seconds = days_from_civil(year, month, day) * 86400 + (gint64)hour * 3600 +
-                      (gint64)minute * 60 + second - offset;
-    return true;
-}
-
-/* Seconds and ticks of `[-]PnYnMnDTnHnMn.nS`; a year is 365 days, a month 30. */
-static bool read_duration(const char *text, struct moment *duration)
-{
-    static const char date_letters[] = "YMD"; /* .NET knows no weeks */
-    static const gint64 date_seconds[] = {31536000, 2592000, 86400};
-    static const char time_letters[] = "HMS";
-    static const gint64 time_seconds[] = {3600, 60, 1};
-    bool negative = *text == '-';
-    bool in_time = false;
-    bool any = false;
-    int last = -1;
-    text += negative;
-    if (*text++ != 'P')
-        return false;
-    duration->seconds = 0;
-    duration->ticks = 0;
-    while (*text) {
-        if (*text == 'T' && !in_time) {
-            in_time = true;
-            last = -1;
-            text++;
-            if (!*text)
-                return false;
-            continue;
-        }
-        char *end = NULL;
-        gint64 number = g_ascii_isdigit(*text) ? g_ascii_strtoll(text, &end, 10) : -1;
-        if (number < 0 || number > 1000000000000)
-            return false;
-        const char *at = end;
-        int ticks = 0;
-        if (*at == '.' && (!in_time || !g_ascii_isdigit(at[1])))
-            return false;
-        bool fraction = *at == '.';
-        read_fraction(&at, &ticks);
-        const char *letters = in_time ? time_letters : date_letters;
-        const char *found = *at ? strchr(letters, *at) : NULL;
-        if (!found || found - letters <= last || (fraction && *at != 'S'))
-            return false;
-        last = (int)(found - letters);
-        gint64 unit = in_time ? time_seconds[last] : date_seconds[last];
-        if (number > 400000000000 / unit)
-            return false;
-        duration->seconds += number * unit;
-        duration->ticks = ticks;
-        text = at + 1;
-        any = true;
-    }
-    if (negative) {
-        duration->seconds = -duration->seconds;
-        duration->ticks = -duration->ticks;
-    }
-    return any;
-}
-
 /* ---- the functions ---- */
 
 struct roll_error *function_utc_now(const struct call *call, json_t **ret_value)
@@ -392,14 +212,14 @@ struct roll_error *function_date_time_add(const struct call *call, json_t **ret_
 {
     struct moment moment;
     struct moment duration;
-    if (!read_moment(json_string_value(call->args[0]), &moment))
+    if (!date_read(json_string_value(call->args[0]), &moment))
         return template_error("The template function 'dateTimeAdd' has an invalid parameter. The "
                               "first parameter '%.100s' "
                               "is not a valid DateTime string. Please see "
                               "https://aka.ms/arm-function-dateTimeAdd for "
                               "usage details.",
                               json_string_value(call->args[0]));
-    if (!read_duration(json_string_value(call->args[1]), &duration))
+    if (!date_read_duration(json_string_value(call->args[1]), &duration))
         return template_error(
             "The template function 'dateTimeAdd' has an invalid parameter. The second parameter "
             "'%.100s' is not a valid ISO8601 Duration string. Please see "
@@ -428,7 +248,7 @@ struct roll_error *function_date_time_from_epoch(const struct call *call, json_t
 struct roll_error *function_date_time_to_epoch(const struct call *call, json_t **ret_value)
 {
     struct moment moment;
-    if (!read_moment(json_string_value(call->args[0]), &moment))
+    if (!date_read(json_string_value(call->args[0]), &moment))
         return template_error(
             "The template function 'dateTimeToEpoch' has an invalid parameter. The first parameter "
             "'%.100s' is not a valid DateTime string. Please see https://aka.ms/arm-functions for "
@@ -448,7 +268,7 @@ struct roll_error *work_time(struct work *work)
         work->utc_ticks = (int)(milliseconds % 1000) * (TICKS / 1000);
         return NULL;
     }
-    if (!read_moment(work->utc_now, &now))
+    if (!date_read(work->utc_now, &now))
         return roll_error_new(ROLL_E_INVALID, "'%.100s' is no time such as 2026-01-31T12:00:00Z",
                               work->utc_now);
     work->utc_seconds = now.seconds;

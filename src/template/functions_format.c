@@ -90,49 +90,6 @@ static void append_exponent(guint64 number, char letter, int digits, GString *ou
     g_string_append_printf(out, "%c+%03d", letter, exponent);
 }
 
-/* A custom picture such as 000, #,##0.00, 0%: sign, digits as many as zeros ask for, literal text
- * around. */
-static void append_custom(json_int_t number, const char *picture, GString *out)
-{
-    const char *point = strchr(picture, '.');
-    const char *end = point ? point : picture + strlen(picture);
-    int zeros = 0;
-    bool grouped = false;
-    const char *first = NULL;
-    const char *last = NULL;
-    for (const char *at = picture; at < end; at++) {
-        if (*at == '0' || *at == '#') {
-            if (*at == '0' || zeros > 0)
-                zeros++;
-            first = first ? first : at;
-            last = at;
-        } else if (*at == ',' && first && at + 1 < end) {
-            grouped = true;
-        }
-    }
-    guint64 size = magnitude(number);
-    if (strchr(picture, '%'))
-        size *= 100;
-    if (number < 0)
-        g_string_append_c(out, '-');
-    g_string_append_len(out, picture, (first ? first : end) - picture);
-    if (first && (size > 0 || zeros > 0)) {
-        if (grouped && zeros <= 1)
-            append_grouped(size, out);
-        else
-            append_padded(size, zeros, out);
-    }
-    if (last)
-        for (const char *at = last + 1; at < end; at++)
-            if (*at != ',')
-                g_string_append_c(out, *at);
-    if (!point)
-        return;
-    int fraction = (int)strspn(point + 1, "0");
-    append_fraction(fraction, out);
-    g_string_append(out, point + 1 + strspn(point + 1, "0#"));
-}
-
 /* A standard numeric format: one letter and at most two digits. */
 static bool append_standard(json_int_t number, const char *format, GString *out)
 {
@@ -242,7 +199,7 @@ static struct roll_error *append_argument(json_t *value, const char *format, GSt
         if (!append_standard(json_integer_value(value), format, out)) {
             if (format[1] == '\0' && g_ascii_isalpha(format[0]))
                 return format_error("Format specifier was invalid.");
-            append_custom(json_integer_value(value), format, out);
+            append_picture(json_integer_value(value), format, out);
         }
     } else if (json_is_object(value) || json_is_array(value)) {
         append_container(value, out);

@@ -463,7 +463,7 @@ struct roll_error *special_lambda_variables(const struct eval *eval, const struc
     roll_auto(json) json_t *name = NULL;
     ROLL_TRY(eval_expr(eval, call->args[0], &name));
     if (!json_is_string(name))
-        return argument_error(call->function, 0, name);
+        return argument_type_error(call->function, 0, T_STRING, name);
     for (const struct frame *frame = eval->frame; frame; frame = frame->outer)
         if (frame->kind == FRAME_LAMBDA &&
             g_ascii_strcasecmp(frame->name, json_string_value(name)) == 0) {

@@ -14,7 +14,7 @@ static struct roll_error *name_argument(const struct eval *eval, const struct ex
         return NULL;
     }
     if (!json_is_string(known))
-        return argument_error(call->function, 0, known);
+        return argument_type_error(call->function, 0, T_STRING, known);
     *ret_name = json_incref(known);
     return NULL;
 }
@@ -75,9 +75,9 @@ struct roll_error *special_copy_index(const struct eval *eval, const struct expr
     if (call->count > 1)
         ROLL_TRY(eval_identity_expr(eval, call->args[1], &second));
     if (first && !json_is_string(first) && !(json_is_integer(first) && !second))
-        return argument_error(call->function, 0, first);
+        return argument_type_error(call->function, 0, second ? T_STRING : T_STRING | T_INT, first);
     if (second && !json_is_integer(second))
-        return argument_error(call->function, 1, second);
+        return argument_type_error(call->function, 1, T_INT, second);
     const struct frame *frame =
         find_loop(eval->frame, json_is_string(first) ? json_string_value(first) : NULL);
     if (!frame && json_is_string(first))

@@ -201,7 +201,7 @@ static const char *find_last(GString *text, GString *part)
 struct roll_error *index_of_text(const struct call *call, bool last, json_t **ret_value)
 {
     if (!json_is_string(call->args[1]))
-        return argument_error(call->function, 1, call->args[1]);
+        return argument_type_error(call->function, 1, T_STRING, call->args[1]);
     g_autoptr(GString) text = fold_single(TEXT(0));
     g_autoptr(GString) part = fold_single(TEXT(1));
     const char *found = last ? find_last(text, part) : strstr(text->str, part->str);
@@ -316,7 +316,7 @@ struct roll_error *function_split(const struct call *call, json_t **ret_value)
     if (json_is_array(call->args[1]))
         json_array_foreach (call->args[1], index, delimiter)
             if (!json_is_string(delimiter))
-                return argument_error(call->function, 1, delimiter);
+                return argument_type_error(call->function, 1, T_STRING, delimiter);
     const char *start = TEXT(0);
     roll_auto(json) json_t *parts = json_array();
     ROLL_TRY(work_hold(call->eval->work, ARRAY_BYTES(1) + ROLL_JSON_STRING_BYTES));
@@ -357,11 +357,23 @@ struct roll_error *function_substring(const struct call *call, json_t **ret_valu
     return return_chars(call, TEXT(0) + from, to - from, ret_value);
 }
 
+/* .NET's invariant culture keeps the letters that only some languages fold: dotted I, dotless i and
+ * long s. */
+static gunichar invariant_lower(gunichar c)
+{
+    return c == 0x130 ? c : g_unichar_tolower(c);
+}
+
+static gunichar invariant_upper(gunichar c)
+{
+    return c == 0x131 || c == 0x17f ? c : g_unichar_toupper(c);
+}
+
 struct roll_error *function_to_lower(const struct call *call, json_t **ret_value)
 {
     GString *out = g_string_sized_new(SIZE(0) + 1);
     for (const char *at = TEXT(0); *at; at = next_char(at))
-        g_string_append_unichar(out, g_unichar_tolower(g_utf8_get_char(at)));
+        g_string_append_unichar(out, invariant_lower(g_utf8_get_char(at)));
     return return_text(call, out, ret_value);
 }
 
@@ -369,7 +381,7 @@ struct roll_error *function_to_upper(const struct call *call, json_t **ret_value
 {
     GString *out = g_string_sized_new(SIZE(0) + 1);
     for (const char *at = TEXT(0); *at; at = next_char(at))
-        g_string_append_unichar(out, g_unichar_toupper(g_utf8_get_char(at)));
+        g_string_append_unichar(out, invariant_upper(g_utf8_get_char(at)));
     return return_text(call, out, ret_value);
 }
 

@@ -365,6 +365,8 @@ struct env {
     struct slot *parameters;
     json_t *given;                     /* {name: {value|reference}}, borrowed, or NULL */
     struct env *outer_env_of_function; /* the template's, for a call of a user function */
+    const struct env *caller;          /* of a user function: where it is called */
+    bool given_unknown;                /* what is given comes by link, or is known in a run only */
     struct slot *variables;            /* shared by the functions of a template */
     struct level *level;               /* whose resources reference() sees */
     const struct env *outer_env;       /* of a nested deployment: the parent's */
@@ -503,15 +505,17 @@ const struct function *function_at(size_t index);
     X(less_or_equals)                                                                              \
     X(not )                                                                                        \
     X(bool)                                                                                        \
-    X(true) X(false) X(null) X(add) X(sub) X(mul) X(div) X(mod) X(min) X(max) X(int) X(float) X(   \
-        range) X(array) X(create_array) X(create_object) X(concat) X(contains) X(empty) X(length)  \
-        X(first) X(last) X(skip) X(take) X(union) X(intersection) X(shallow_merge) X(items) X(     \
-            object_keys) X(flatten) X(distinct) X(index_of) X(last_index_of) X(join) X(try_get)    \
-            X(index_from_end) X(try_index_from_end) X(json) X(base64) X(base64_to_string)          \
-                X(base64_to_json) X(data_uri) X(data_uri_to_string) X(ends_with) X(starts_with) X( \
-                    format) X(guid) X(unique_string) X(new_guid) X(pad_left) X(replace) X(split)   \
-                    X(string) X(substring) X(to_lower) X(to_upper) X(trim) X(uri) X(uri_component) \
-                        X(uri_component_to_string) X(build_uri) X(parse_uri) X(like) X(utc_now)    \
+    X(true)                                                                                        \
+    X(false)                                                                                       \
+    X(null) X(add) X(sub) X(mul) X(div) X(mod) X(min) X(max) X(int) X(float) X(range) X(array) X(  \
+        create_array) X(create_object) X(concat) X(contains) X(empty) X(length) X(first) X(last)   \
+        X(skip) X(take) X(union) X(intersection) X(shallow_merge) X(items) X(object_keys) X(       \
+            flatten) X(distinct) X(index_of) X(last_index_of) X(join) X(try_get) X(index_from_end) \
+            X(try_index_from_end) X(json) X(base64) X(base64_to_string) X(base64_to_json)          \
+                X(data_uri) X(data_uri_to_string) X(ends_with) X(starts_with) X(format) X(guid)    \
+                    X(unique_string) X(new_guid) X(pad_left) X(replace) X(split) X(string)         \
+                        X(substring) X(to_lower) X(to_upper) X(trim) X(uri) X(uri_component) X(    \
+                            uri_component_to_string) X(build_uri) X(parse_uri) X(like) X(utc_now)  \
                             X(date_time_add) X(date_time_from_epoch) X(date_time_to_epoch)         \
                                 X(resource_id) X(subscription_resource_id)                         \
                                     X(management_group_resource_id) X(tenant_resource_id)          \
@@ -529,8 +533,10 @@ const struct function *function_at(size_t index);
     X(parameters)                                                                                  \
     X(variables)                                                                                   \
     X(copy_index)                                                                                  \
-    X(lambda) X(lambda_variables) X(filter) X(map) X(reduce) X(sort) X(to_object) X(map_values)    \
-        X(group_by) X(reference) X(references) X(list)
+    X(lambda)                                                                                      \
+    X(lambda_variables)                                                                            \
+    X(filter) X(map) X(reduce) X(sort) X(to_object) X(map_values) X(group_by) X(reference)         \
+        X(references) X(list)
 #define DECLARE_BODY(name)                                                                         \
     struct roll_error *function_##name(const struct call *call, json_t **ret_value) ROLL_CHECKED;
 #define DECLARE_SPECIAL(name)                                                                      \
@@ -581,6 +587,8 @@ json_t *json_text(const char *text);                             /* a new string
 json_t *json_gtext(GString *text);                               /* steals */
 void object_put(json_t *object, const char *key, json_t *value); /* steals value */
 json_t *object_copy(const json_t *object);                       /* shallow */
+/* A number by a custom picture, such as #,##0.00 (picture.c). */
+void append_picture(json_int_t number, const char *picture, GString *out);
 /* Members of objects put together, names without regard to case (merge.c). */
 struct merge;
 struct merge *merge_new(json_t *into); /* borrowed */

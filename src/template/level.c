@@ -137,6 +137,11 @@ static struct roll_error *name_instance(const struct eval *eval, struct instance
     if (!resource->name)
         return NULL;
     ROLL_TRY(eval_text(eval, resource->name, "name", &own));
+    if (json_is_string(own) && !*json_string_value(own))
+        return trail_key(&work->trail,
+                         template_error("The name property cannot be null or empty. Please see "
+                                        "https://aka.ms/arm-syntax-resources for usage details."),
+                         "name");
     instance->name = own;
     instance->own_name = own;
     bool relative = is_relative(parent, resource);

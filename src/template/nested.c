@@ -112,10 +112,7 @@ static struct roll_error *check_name(struct instance *instance)
                                             "'(' and ')' are allowed.",
                                             name),
                              "name");
-    if (length > 0)
-        return NULL;
-    return trail_key(&instance->level->work->trail, template_error("The deployment has no name."),
-                     "name");
+    return NULL;
 }
 
 struct roll_error *instance_mode(const struct instance *instance, const json_t *properties)
@@ -265,6 +262,13 @@ static struct roll_error *load_link(struct instance *instance, const json_t *lin
     ROLL_TRY(load_file(instance, path, uri_text, &file));
     if (!file)
         return NULL;
+    const json_t *version = object_get(link, "contentVersion");
+    if (json_is_string(version) &&
+        strcmp(json_string_value(version), file->program->content_version) != 0)
+        return template_error(
+            "The template link asks for the contentVersion '%.100s', the template "
+            "has '%.100s'.",
+            json_string_value(version), file->program->content_version);
     ret_linked->program = file->program;
     ret_linked->uri = uri_text ? arena_text(arena, uri_text, strlen(uri_text)) : NULL;
     ret_linked->path = path ? arena_text(arena, path, strlen(path)) : NULL;
@@ -298,6 +302,16 @@ static struct roll_error *eval_given(struct instance *instance)
     return NULL;
 }
 
+/* Values that come by link, or as an expression that only a run evaluates. */
+static bool parameters_are_unknown(const struct instance *instance)
+{
+    const struct resource *resource = instance->resource;
+    for (unsigned i = 0; i < resource->property_count; i++)
+        if (g_ascii_strcasecmp(resource->properties[i].key, "parametersLink") == 0)
+            return true;
+    return is_marker(instance->nested_given);
+}
+
 static struct roll_error *expand_inner(struct instance *instance, const struct linked *linked)
 {
     const struct program *program = linked->program;
@@ -308,6 +322,7 @@ static struct roll_error *expand_inner(struct instance *instance, const struct l
     env->template_uri = linked->uri;
     env->link_path = linked->path;
     env->given = json_is_object(instance->nested_given) ? instance->nested_given : NULL;
+    env->given_unknown = parameters_are_unknown(instance);
     env->level = level;
     level->owner = instance;
     level->depth = instance->level->depth + 1;
@@ -332,17 +347,6 @@ static struct roll_error *expand_outer(struct instance *instance, const struct p
     return env_outputs(level->env, program, instance->frame, instance, &instance->nested_outputs);
 }
 
-/* Values that come by link, or as an expression that only a run evaluates: the deployment stays a
- * leaf. */
-static bool parameters_are_unknown(const struct instance *instance, const struct program *program)
-{
-    const struct resource *resource = instance->resource;
-    bool linked = false;
-    for (unsigned i = 0; i < resource->property_count; i++)
-        linked = linked || g_ascii_strcasecmp(resource->properties[i].key, "parametersLink") == 0;
-    return is_marker(instance->nested_given) || (linked && program->parameter_count > 0);
-}
-
 static struct roll_error *expand(struct instance *instance)
 {
     struct linked linked = {0};
@@ -350,7 +354,7 @@ static struct roll_error *expand(struct instance *instance)
     ROLL_TRY(eval_given(instance));
     ROLL_TRY(find_program(instance, &linked));
     const struct program *program = linked.program;
-    if (!program || parameters_are_unknown(instance, program))
+    if (!program)
         return NULL;
     if (instance->level->depth >= MAX_LEVELS)
         return template_error("Deployments nest deeper than '%d' levels.", MAX_LEVELS);

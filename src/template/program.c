@@ -393,6 +393,8 @@ static struct roll_error *read_output(struct program *program, const char *name,
     json_t *copy = object_get(declared, "copy");
     if (!value && !copy)
         return template_error("The template output '%s' has neither a 'value' nor a 'copy'.", name);
+    if (!object_get(declared, "type") && !object_get(declared, "$ref"))
+        return template_error("The template output '%s' has no 'type'.", name);
     if (value)
         ROLL_TRY(
             trail_key(trail, node_compile(program->arena, value, trail, &output->value), "value"));

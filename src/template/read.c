@@ -124,17 +124,36 @@ struct roll_error *roll_template_parameter_check(const struct roll_template *tmp
 
 /* ---- parameter files ---- */
 
+/* A Key Vault reference of a file names vault and secret literally (reference 6). */
+static struct roll_error *check_secret(const char *name, const json_t *entry, const char *file_name)
+{
+    const json_t *reference = object_get(entry, "reference");
+    if (!json_is_object(reference) || object_get(entry, "value"))
+        return NULL;
+    const json_t *vault = object_get(reference, "keyVault");
+    const char *id = json_string_value(object_get(vault, "id"));
+    const char *secret = json_string_value(object_get(reference, "secretName"));
+    if (id && *id && *id != '[' && secret && *secret)
+        return NULL;
+    return template_error(
+        "The reference of the parameter '%s' in '%s' is not valid: it needs 'keyVault' with the "
+        "'id' of a vault (a text, no expression) and a 'secretName'.",
+        name, file_name ? file_name : "the parameters");
+}
+
 static struct roll_error *check_entries(const json_t *map, const char *file_name)
 {
     const char *name;
     json_t *entry;
-    json_object_foreach ((json_t *)(uintptr_t)map, name, entry)
+    json_object_foreach ((json_t *)(uintptr_t)map, name, entry) {
         if (!json_is_object(entry) ||
             (!object_get(entry, "value") && !object_get(entry, "reference") &&
              !object_get(entry, "expression")))
             return template_error(
                 "The parameter '%s' in '%s' has neither a 'value' nor a 'reference'.", name,
                 file_name ? file_name : "the parameters");
+        ROLL_TRY(check_secret(name, entry, file_name));
+    }
     return NULL;
 }
 

@@ -63,6 +63,29 @@ static bool is_inner(const struct program *program, const json_t *properties)
     return program->symbolic;
 }
 
+/* What the service asks of the body: one source of the template, and at most one of the parameters.
+ */
+static struct roll_error *check_source(const json_t *properties)
+{
+    const json_t *options = object_get(properties, "expressionEvaluationOptions");
+    const char *scope = json_string_value(object_get(options, "scope"));
+    bool inlined = object_get(properties, "template") != NULL;
+    if (inlined == (object_get(properties, "templateLink") != NULL))
+        return template_error("The nested deployment has %s: one of the two is required.",
+                              inlined ? "both a 'template' and a 'templateLink'"
+                                      : "neither a 'template' nor a 'templateLink'");
+    if (object_get(properties, "parameters") && object_get(properties, "parametersLink"))
+        return template_error("The nested deployment has both 'parameters' and a "
+                              "'parametersLink': only one of the two is allowed.");
+    if (scope && *scope != '[' && g_ascii_strcasecmp(scope, "inner") != 0 &&
+        g_ascii_strcasecmp(scope, "outer") != 0 && g_ascii_strcasecmp(scope, "NotSpecified") != 0)
+        return template_error(
+            "The expression evaluation scope '%.100s' of the nested deployment is "
+            "not valid: it must be 'inner' or 'outer'.",
+            scope);
+    return NULL;
+}
+
 static struct roll_error *compile_nested(struct program *program, json_t *value,
                                          const char *pointer, struct trail *trail,
                                          struct resource *resource)
@@ -73,6 +96,7 @@ static struct roll_error *compile_nested(struct program *program, json_t *value,
     if (!json_is_object(properties))
         return NULL;
     const char *properties_key = object_key(value, "properties");
+    ROLL_TRY(check_source(properties));
     resource->inner = is_inner(program, properties);
     if (program->symbolic && !resource->inner)
         return template_error("The nested deployment has the expression evaluation scope 'outer', "

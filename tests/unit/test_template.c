@@ -523,17 +523,29 @@ START_TEST(test_template__other_scopes)
 }
 END_TEST
 
-START_TEST(test_template__what_comes_with_a_run_stays_a_leaf)
+/* Parameters that only a run knows leave the template's resources known. */
+START_TEST(test_template__what_comes_with_a_run_stays_an_expression)
 {
     roll_auto(expansion) struct roll_expansion *x = expansion_of(
         HEAD "`resources`:[{`type`:`A.B/c`,`apiVersion`:`2020-01-01`,`name`:`s`}," NESTED(
             "", "`expressionEvaluationOptions`:{`scope`:`inner`},",
             "`parameters`:`[reference('s').p]`,",
-            "`parameters`:{`p`:{`type`:`string`}},`resources`:[]") "]}",
+            "`parameters`:{`p`:{`type`:`string`}},`resources`:[{`type`:`A.B/c`,`apiVersion`:"
+            "`2020-01-01`,`name`:`n`,`properties`:{`v`:`[parameters('p')]`}}]") "]}",
         NULL);
     assert_at(x->resources, "1.properties.parameters",
               "`[reference('" RG "/providers/A.B/c/s', '2020-01-01').p]`");
-    ck_assert_ptr_null(at_path(x->resources, "1.properties.template"));
+    assert_at(x->resources, "1.properties.template.resources.0.properties.v",
+              "`[parameters('p')]`");
+    roll_auto(expansion) struct roll_expansion *linked = expansion_of(
+        HEAD "`resources`:[" NESTED(
+            "", "`expressionEvaluationOptions`:{`scope`:`inner`},",
+            "`parametersLink`:{`uri`:`https://h/p.json`},",
+            "`parameters`:{`p`:{`type`:`string`}},`resources`:[{`type`:`A.B/c`,`apiVersion`:"
+            "`2020-01-01`,`name`:`n`,`properties`:{`v`:`[parameters('p')]`}}]") "]}",
+        NULL);
+    assert_at(linked->resources, "0.properties.template.resources.0.properties.v",
+              "`[parameters('p')]`");
     roll_auto(expansion) struct roll_expansion *count = expansion_of(
         HEAD "`resources`:[{`type`:`A.B/c`,`apiVersion`:`2020-01-01`,`name`:`s`}," NESTED(
             "", "`expressionEvaluationOptions`:{`scope`:`inner`},",
@@ -640,7 +652,7 @@ int main(void)
     tcase_add_test(tcase, test_template__outer_scope_uses_the_parents_names);
     tcase_add_test(tcase, test_template__subscription_deploys_groups_and_into_them);
     tcase_add_test(tcase, test_template__other_scopes);
-    tcase_add_test(tcase, test_template__what_comes_with_a_run_stays_a_leaf);
+    tcase_add_test(tcase, test_template__what_comes_with_a_run_stays_an_expression);
     tcase_add_test(tcase, test_template__large_resources_are_refused);
     tcase_add_test(tcase, test_template__outputs_are_typed_and_conditional);
     tcase_add_test(tcase, test_template__error_says_where);

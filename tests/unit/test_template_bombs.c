@@ -245,7 +245,7 @@ START_TEST(test_template_bombs__recursion)
                          "`value`:`[f.b()]`}},`b`:{`parameters`:[],`output`:{`type`:`int`,`value`:`"
                          "[f.a()]`}}}}],`outputs`:{"
                          "`o`:{`type`:`int`,`value`:`[f.a()]`}}}",
-                   "levels deep");
+                   "calls itself");
     assert_refused(HEAD2 "`definitions`:{`a`:{`$ref`:`#/definitions/b`},`b`:{`$ref`:`#/definitions/"
                          "a`}},`parameters`:{`p`:{"
                          "`$ref`:`#/definitions/a`}},`resources`:{}}",

@@ -209,7 +209,8 @@ START_TEST(test_template_nested__name_is_checked)
     assert_fails(NESTED("a b", "Incremental", "deployment"), NULL, "'a b' contains invalid");
     assert_fails(NESTED("[concat('ä', '')]", "Incremental", "deployment"), NULL,
                  "contains invalid characters");
-    assert_fails(NESTED("", "Incremental", "deployment"), NULL, "has no name");
+    assert_fails(NESTED("", "Incremental", "deployment"), NULL,
+                 "name property cannot be null or empty");
 }
 END_TEST
 
@@ -250,7 +251,7 @@ START_TEST(test_template__versions_are_well_formed)
          "The apiVersion 'latest' is not of the form"},
         {HEAD2
          "`resources`:{`d`:{`type`:`Microsoft.Resources/deployments`,`apiVersion`:`2019-10-01`"
-         ",`name`:`d`,`properties`:{`mode`:`Incremental`}}}}",
+         ",`name`:`d`,`properties`:{`mode`:`Incremental`,`templateLink`:{`id`:`/s`}}}}}",
          "need '2020-09-01' or later"},
         {HEAD "`languageVersion`:`3.0`,`resources`:{}}",
          "'languageVersion' '3.0' is not supported"},

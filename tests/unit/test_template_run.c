@@ -101,10 +101,10 @@ END_TEST
 
 START_TEST(test_template_run__passes_the_servers_error_on)
 {
-    roll_auto(template) struct roll_template *tmpl = template_of(
-        HEAD
-        "`resources`:[{`type`:`A.B/"
-        "c`,`apiVersion`:`2020-01-01`,`name`:`x`,`properties`:{`y`:`[reference('/gone').z]`}}]}");
+    roll_auto(template) struct roll_template *tmpl =
+        template_of(HEAD "`resources`:[{`type`:`A.B/"
+                         "c`,`apiVersion`:`2020-01-01`,`name`:`x`,`properties`:{`y`:`[reference('/"
+                         "gone','2020-01-01').z]`}}]}");
     roll_auto(json) json_t *put = json_object();
     struct server server = {.put = put};
     roll_auto(template_run) struct roll_template_run *run = run_of(tmpl, &server, NULL);
