@@ -276,6 +276,11 @@ struct roll_error *special_references(const struct eval *eval, const struct expr
     roll_auto(json) json_t *symbol = NULL;
     roll_auto(json) json_t *all = json_array();
     bool full = false;
+    for (const struct frame *frame = eval->frame; frame; frame = frame->outer)
+        if (frame->kind == FRAME_RESOURCE)
+            return template_error("The template function '%s' is not expected at this location: it "
+                                  "cannot be used in a resource with copy specified.",
+                                  call->function->name);
     ROLL_TRY(eval_identity_expr(eval, call->args[0], &symbol));
     if (!json_is_string(symbol))
         return argument_type_error(call->function, 0, T_STRING, symbol);

@@ -204,6 +204,17 @@ static struct roll_error *read_identity(struct program *program, json_t *value, 
     return NULL;
 }
 
+/* Letters, digits and _; Bicep writes a child as parent::child. */
+static bool is_symbol(const char *text)
+{
+    if (!*text)
+        return false;
+    for (; *text; text++)
+        if (!g_ascii_isalnum(*text) && *text != '_' && *text != ':')
+            return false;
+    return true;
+}
+
 struct roll_error *resource_compile(struct program *program, json_t *value, const char *symbol,
                                     const char *pointer, unsigned depth, struct trail *trail,
                                     struct resource *resource)
@@ -211,6 +222,10 @@ struct roll_error *resource_compile(struct program *program, json_t *value, cons
     if (!json_is_object(value))
         return template_error("The template resource is not an object.");
     resource->symbol = symbol;
+    if (symbol && !is_symbol(symbol))
+        return template_error("The symbolic name '%.200s' is not valid: it has letters, digits and "
+                              "'_' only.",
+                              symbol);
     resource->pointer = arena_text(program->arena, pointer, strlen(pointer));
     ROLL_TRY(read_type(value, trail, resource));
     ROLL_TRY(read_identity(program, value, trail, resource));

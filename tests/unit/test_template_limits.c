@@ -214,6 +214,54 @@ START_TEST(test_template_nested__name_is_checked)
 }
 END_TEST
 
+#define NESTED_BODY(body)                                                                          \
+    HEAD "`resources`:[{`type`:`Microsoft.Resources/deployments`,`apiVersion`:`2022-09-01`,"       \
+         "`name`:`n`,`properties`:{`mode`:`Incremental`," body "}}]}"
+#define EMPTY "`template`:" HEAD "`resources`:[]}"
+
+START_TEST(test_template_nested__has_one_template_and_one_source_of_parameters)
+{
+    static const struct {
+        const char *text, *message;
+    } cases[] = {
+        {NESTED_BODY("`parameters`:{}"), "neither a 'template' nor a 'templateLink'"},
+        {NESTED_BODY(EMPTY ",`templateLink`:{`uri`:`https://h/t`}"),
+         "both a 'template' and a 'templateLink'"},
+        {NESTED_BODY(EMPTY ",`parameters`:{},`parametersLink`:{`uri`:`https://h/p`}"),
+         "both 'parameters' and a 'parametersLink'"},
+        {NESTED_BODY(EMPTY ",`expressionEvaluationOptions`:{`scope`:`middle`}"),
+         "scope 'middle' of the nested deployment is not valid"},
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++)
+        assert_fails(cases[i].text, NULL, cases[i].message);
+}
+END_TEST
+
+START_TEST(test_template__symbols_are_words)
+{
+    assert_expands(HEAD2 "`resources`:{`a_1::b`:" WIDGET("`name`:`r`") "}}");
+    assert_fails(HEAD2 "`resources`:{`a-b`:" WIDGET("`name`:`r`") "}}", NULL,
+                 "symbolic name 'a-b' is not valid");
+    assert_fails(HEAD2 "`resources`:{``:" WIDGET("`name`:`r`") "}}", NULL,
+                 "symbolic name '' is not valid");
+}
+END_TEST
+
+START_TEST(test_template__references_stay_out_of_resource_loops)
+{
+    assert_fails(HEAD2 "`resources`:{`a`:" WIDGET("`name`:`r`") ",`b`:" WIDGET(
+                     "`name`:`[concat('s',copyIndex())]`,`copy`:{`name`:`b`,`count`:1},"
+                     "`properties`:{`p`:`[references('a')]`}") "}}",
+                 NULL, "'references' is not expected at this location");
+}
+END_TEST
+
+START_TEST(test_template__outputs_have_a_type)
+{
+    assert_fails(HEAD "`resources`:[],`outputs`:{`o`:{`value`:1}}}", NULL, "'o' has no 'type'");
+}
+END_TEST
+
 START_TEST(test_template_nested__may_name_another_scope)
 {
     assert_expands(NESTED("n", "Incremental", "subscriptionDeployment"));
@@ -290,6 +338,10 @@ int main(void)
     tcase_add_test(tcase, test_template_nested__name_is_checked);
     tcase_add_test(tcase, test_template_nested__may_name_another_scope);
     tcase_add_test(tcase, test_template__versions_are_well_formed);
+    tcase_add_test(tcase, test_template__symbols_are_words);
+    tcase_add_test(tcase, test_template__references_stay_out_of_resource_loops);
+    tcase_add_test(tcase, test_template__outputs_have_a_type);
+    tcase_add_test(tcase, test_template_nested__has_one_template_and_one_source_of_parameters);
     tcase_add_test(tcase, test_template__mode_of_a_loop_is_checked);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);

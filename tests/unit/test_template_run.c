@@ -630,6 +630,30 @@ START_TEST(test_template_check__looks_into_linked_files)
 }
 END_TEST
 
+START_TEST(test_template__a_link_may_ask_for_a_content_version)
+{
+    static const char *const versions[] = {"1.0.0.0", "2.0.0.0"};
+    for (size_t i = 0; i < G_N_ELEMENTS(versions); i++) {
+        int asked = 0;
+        struct roll_template_linker linker = {.user = &asked, .load = load_linked};
+        struct roll_template_input input = {.linker = &linker};
+        roll_auto(template) struct roll_template *tmpl = NULL;
+        roll_auto(expansion) struct roll_expansion *x = NULL;
+        g_autofree char *link = g_strdup_printf("sub/b.json`,`contentVersion`:`%s", versions[i]);
+        g_autofree char *ticked = g_strconcat(
+            HEAD "`resources`:[{`type`:`Microsoft.Resources/deployments`,`apiVersion`:`2022-09-01`,"
+                 "`name`:`l`,`properties`:{`mode`:`Incremental`,`templateLink`:{`relativePath`:`",
+            link, "`}}}]}", NULL);
+        g_autofree char *text = quoted(ticked);
+        ck_assert_ptr_null(roll_template_read(text, strlen(text), "main.json", &tmpl));
+        struct roll_error *err = roll_template_expand(tmpl, &input, &x);
+        ck_assert_msg(i == 0 ? !err : err && strstr(err->message, "the template has '1.0.0.0'"),
+                      "%s: %s", versions[i], err ? err->message : "taken");
+        roll_error_free(err);
+    }
+}
+END_TEST
+
 START_TEST(test_template__each_link_is_read_once_from_beside_its_file)
 {
     int asked = 0;
@@ -664,7 +688,15 @@ START_TEST(test_template_parameters__envelope_or_map)
         ck_assert_msg(!err, "%s", err ? err->message : "");
         assert_json(parameters, "{`a`:{`value`:1}}");
     }
-    static const char *const bad[] = {"[]", "{`parameters`:{`a`:1}}", "{`a`:{`val`:1}}", "{"};
+    static const char *const bad[] = {
+        "[]",
+        "{`parameters`:{`a`:1}}",
+        "{`a`:{`val`:1}}",
+        "{",
+        "{`parameters`:{`a`:{`reference`:{`secretName`:`s`}}}}",
+        "{`parameters`:{`a`:{`reference`:{`keyVault`:{`id`:`/v`}}}}}",
+        "{`parameters`:{`a`:{`reference`:{`keyVault`:{`id`:`[concat('/v')]`},`secretName`:`s`}}}}",
+    };
     for (size_t i = 0; i < G_N_ELEMENTS(bad); i++) {
         g_autofree char *text = quoted(bad[i]);
         json_t *parameters = NULL;
@@ -701,6 +733,7 @@ int main(void)
     tcase_add_test(tcase, test_template_check__expands_where_no_value_is_needed);
     tcase_add_test(tcase, test_template_check__evaluates_what_needs_no_value);
     tcase_add_test(tcase, test_template_check__looks_into_linked_files);
+    tcase_add_test(tcase, test_template__a_link_may_ask_for_a_content_version);
     tcase_add_test(tcase, test_template__each_link_is_read_once_from_beside_its_file);
     tcase_add_test(tcase, test_template_parameters__envelope_or_map);
     suite_add_tcase(suite, tcase);
