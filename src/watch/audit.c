@@ -16,17 +16,27 @@ static int64_t started_at(const json_t *view)
     return at;
 }
 
+static bool is_asked_for(const struct roll_audit_options *options, const json_t *view)
+{
+    int64_t at = started_at(view);
+    g_autofree char *stream = g_strdup_printf("%s/%s", roll_json_get_string(view, "service"),
+                                              roll_json_get_string(view, "environment"));
+
+    return at >= options->from && (!options->to || at < options->to) &&
+           (!options->stream || strcmp(options->stream, stream) == 0);
+}
+
 static void leave_out_others(const struct roll_audit_options *options, json_t *rollouts)
 {
-    for (size_t i = json_array_size(rollouts); i-- > 0;) {
-        const json_t *view = json_array_get(rollouts, i);
-        int64_t at = started_at(view);
-        g_autofree char *stream = g_strdup_printf("%s/%s", roll_json_get_string(view, "service"),
-                                                  roll_json_get_string(view, "environment"));
-        if (at < options->from || (options->to && at >= options->to) ||
-            (options->stream && strcmp(options->stream, stream) != 0))
-            json_array_remove(rollouts, i);
-    }
+    roll_auto(json) json_t *kept = json_array();
+    size_t index;
+    json_t *view;
+
+    json_array_foreach (rollouts, index, view)
+        if (is_asked_for(options, view))
+            json_array_append(kept, view);
+    json_array_clear(rollouts);
+    json_array_extend(rollouts, kept);
 }
 
 /* The claim of a pipeline ends in " run:ADDRESS". */

@@ -101,6 +101,10 @@ START_TEST(test_audit__names_what_is_not_as_it_should_be)
     has_exceptions("{\"sent\":1,\"lane\":\"release\"," GOOD
                    ",\"approvals\":{\"state\":\"not asked\"}}",
                    "unapproved static-absent dynamic-absent");
+    /* bob is not bobby */
+    has_exceptions("{\"actor\":{\"proved\":\"bob\"},\"governance\":{\"committed\":true},"
+                   "\"approvals\":{\"given\":[{\"by\":\"bobby\"}]}}",
+                   "");
     /* a rollback asks nobody; what was not sent needs nothing */
     has_exceptions(
         "{\"sent\":1,\"lane\":\"rollback\"," GOOD ",\"approvals\":{\"state\":\"not asked\"}}", "");
@@ -233,6 +237,8 @@ START_TEST(test_audit__gathers_what_governed_a_rollout)
                      3);
     roll_auto(json) json_t *later = ask(ledger, number, 1001, 0);
     ck_assert_uint_eq(json_array_size(json_object_get(later, "rollouts")), 0);
+    roll_auto(json) json_t *before = ask(ledger, number, 0, 1000);
+    ck_assert_uint_eq(json_array_size(json_object_get(before, "rollouts")), 0);
     roll_ledger_close(ledger);
     place_remove(&place);
 }
@@ -275,6 +281,10 @@ START_TEST(test_usual__counts_whole_rollbacks_that_succeeded)
     roll_out(ledger, PROD, 1000, "out", "1.0.0", targets);
     roll_out(ledger, PROD, 2000, "out", "1.1.0", targets);
     roll_out(ledger, PROD, 3000, "back", "1.0.0", targets);
+    int64_t partial =
+        say_with(ledger, PROD, 3500, "{}", rollout_requested, .lane = T("rollback"),
+                 .kind = T("back"), .order = digest_of("{}"), .targets = 1, .partial = true);
+    say(ledger, PROD, 3900, rollout_succeeded, .rollout = partial);
     int64_t failed = request(ledger, PROD, 4000, "back", "1.0.0");
     say(ledger, PROD, 9000, rollout_failed, .rollout = failed);
     ck_ok(roll_usual_rollouts(ledger, PROD, "back", &usual));
