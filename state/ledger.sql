@@ -252,6 +252,28 @@ CREATE TABLE pending (
   line TEXT NOT NULL                     -- as if it followed the head that was known then
 ) STRICT;
 
+-- What webhooks were told (module notify): a notice is delivered to each once.
+-- name: schema_5
+CREATE TABLE notices (
+  stream INTEGER NOT NULL,
+  notice TEXT NOT NULL,
+  webhook TEXT NOT NULL,
+  at INTEGER NOT NULL,
+  PRIMARY KEY (stream, notice, webhook)
+) STRICT, WITHOUT ROWID;
+
+-- What looks found: since when it is as it is. A look that finds the same again changes nothing.
+CREATE TABLE looks (
+  stream INTEGER NOT NULL,
+  word TEXT NOT NULL,                    -- drift, not-ready
+  subject TEXT NOT NULL,                 -- the target, the release
+  seq INTEGER NOT NULL,                  -- of the event that found it first
+  at INTEGER NOT NULL,
+  finding TEXT NOT NULL,                 -- tells one from the next; empty: all is well
+  summary TEXT NOT NULL,
+  PRIMARY KEY (stream, word, subject)
+) STRICT, WITHOUT ROWID;
+
 -- name: meta_get
 SELECT value FROM meta WHERE key = :key
 
@@ -516,6 +538,23 @@ WHERE s.name = :stream AND l.schedule = :schedule AND l.at = :at
 SELECT l.at, l.rollout, l.fate FROM streams s JOIN slots l ON l.stream = s.id
 WHERE s.name = :stream AND l.schedule = :schedule ORDER BY l.at DESC LIMIT 1
 
+-- name: notice_add
+INSERT OR IGNORE INTO notices (stream, notice, webhook, at) VALUES (:stream, :notice, :webhook, :at)
+
+-- name: notice_get
+SELECT n.at FROM streams s JOIN notices n ON n.stream = s.id
+WHERE s.name = :stream AND n.notice = :notice AND n.webhook = :webhook
+
+-- name: look_set
+INSERT INTO looks (stream, word, subject, seq, at, finding, summary)
+VALUES (:stream, :word, :subject, :seq, :at, :finding, :summary)
+ON CONFLICT (stream, word, subject) DO UPDATE
+SET seq = excluded.seq, at = excluded.at, finding = excluded.finding, summary = excluded.summary WHERE finding <> excluded.finding
+
+-- name: look_list
+SELECT l.word, l.subject, l.summary, l.seq, l.at FROM streams s JOIN looks l ON l.stream = s.id
+WHERE s.name = :stream AND l.finding <> '' ORDER BY l.word, l.subject
+
 -- name: debt_add
 INSERT INTO debts (stream, rollout, debt, owner, reason, release, opened_at, due, closing, closed_at)
 VALUES (:stream, :rollout, :debt, :owner, :reason, :release, :opened_at, :due, 0, 0)
@@ -575,6 +614,12 @@ DELETE FROM bad WHERE stream = :stream
 -- name: clear_slots
 DELETE FROM slots WHERE stream = :stream
 
+-- name: clear_notices
+DELETE FROM notices WHERE stream = :stream
+
+-- name: clear_looks
+DELETE FROM looks WHERE stream = :stream
+
 -- name: dump_releases
 SELECT json_array(version, seq, at, manifest, source_commit, base, data_version, data_floor, verdict, fixed_by, reason)
 FROM releases WHERE stream = :stream ORDER BY version
@@ -607,6 +652,12 @@ SELECT json_array(version, rollout) FROM bad WHERE stream = :stream ORDER BY ver
 
 -- name: dump_slots
 SELECT json_array(schedule, at, rollout, fate) FROM slots WHERE stream = :stream ORDER BY schedule, at
+
+-- name: dump_notices
+SELECT json_array(notice, webhook, at) FROM notices WHERE stream = :stream ORDER BY notice, webhook
+
+-- name: dump_looks
+SELECT json_array(word, subject, seq, at, finding, summary) FROM looks WHERE stream = :stream ORDER BY word, subject
 
 -- name: checkpoint
 PRAGMA wal_checkpoint(TRUNCATE)

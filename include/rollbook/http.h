@@ -71,6 +71,7 @@ enum roll_http_retry {
 struct roll_http_request {
     const char *method;
     const char *url;              /* sent byte for byte */
+    const char *named;            /* for an address that is a secret itself: what the log calls it; or NULL */
     const char *const *headers;   /* "Name: value", NULL-terminated, or NULL */
     struct roll_secret *bearer;       /* referenced, or NULL; https or loopback only, else the request fails UNSENT */
     const void *body;             /* copied, or NULL */

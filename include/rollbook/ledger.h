@@ -216,6 +216,20 @@ typedef struct roll_error *(*roll_debt_fn)(void *user, const struct roll_debt_ro
 /* Of an environment, oldest first, closed ones too. */
 struct roll_error *roll_ledger_debts(struct roll_ledger *ledger, const char *stream, roll_debt_fn fn, void *user) ROLL_CHECKED;
 
+/* Was the notice delivered to the webhook (notice.delivered; module notify)? */
+struct roll_error *roll_ledger_notice(struct roll_ledger *ledger, const char *stream, const char *notice, const char *webhook, bool *ret_delivered) ROLL_CHECKED;
+
+/* What the newest looks found that is not as it should be (drift.checked, readiness.checked), and the first event that found it:
+ * looks that find the same again are none. */
+struct roll_look_row {
+    const char *word;    /* "drift", "not-ready" */
+    const char *subject; /* the target; the release */
+    const char *summary; /* "3 differences"; "dead" */
+    int64_t seq, at;
+};
+typedef struct roll_error *(*roll_look_fn)(void *user, const struct roll_look_row *row);
+struct roll_error *roll_ledger_looks(struct roll_ledger *ledger, const char *stream, roll_look_fn fn, void *user) ROLL_CHECKED;
+
 /* ---- the shared store (module sync) --------------------------------------------------------- */
 
 /* A side stream `shop/prod~REPLICA` holds what its replica appended while the store was out of reach. In the course of its main

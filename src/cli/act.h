@@ -56,6 +56,7 @@ struct roll_act {
     enum roll_lane lane;
     const char *verb;                                /* out, back, … */
     bool resumes_back;                               /* a back during a back resumes it */
+    bool scheduled; /* by roll run */
     bool when_open; /* outside of its window it is requested all the same, and waits */
     struct roll_plan *plan;                          /* set by roll_act_open */
     const struct roll_plan_environment *environment; /* set by roll_act_open */

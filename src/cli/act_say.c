@@ -1,5 +1,6 @@
 /* What is said before and after: the blast radius, the difference, how it ended. */
 #include "act.h"
+#include "tell.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -316,7 +317,7 @@ static void say_end(struct roll_act *act, const struct roll_outcome *outcome, co
                  end_word(outcome->back_end));
 }
 
-struct roll_error *roll_act_finish(struct roll_act *act, const struct roll_outcome *outcome)
+static struct roll_error *say_all(struct roll_act *act, const struct roll_outcome *outcome)
 {
     struct roll_app *app = act->app;
     roll_auto(json) json_t *view = NULL;
@@ -334,4 +335,13 @@ struct roll_error *roll_act_finish(struct roll_act *act, const struct roll_outco
     roll_say_stacks(app, view);
     say_leftovers(app, view);
     return roll_act_say_next(act, outcome, view);
+}
+
+/* Whoever interrupts wants to leave; what a schedule began is told by roll run, once for all. */
+struct roll_error *roll_act_finish(struct roll_act *act, const struct roll_outcome *outcome)
+{
+    ROLL_TRY(say_all(act, outcome));
+    if (outcome->rollout && outcome->end != ROLL_END_DETACHED && !act->scheduled)
+        roll_tell(act->app, act->plan, act->stream, ROLL_TELL_MS);
+    return NULL;
 }

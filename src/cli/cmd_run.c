@@ -55,7 +55,8 @@ const struct roll_command roll_cmd_run = {
     .details =
         "One pass, for cron, a systemd timer or a pipeline; any number of them may run at once, a\n"
         "slot runs once. Nothing due: exit 77 ('--ok nothing' makes it 0). A hold keeps schedules\n"
-        "away, as does a release that descends from a bad one.",
+        "away, as does a release that descends from a bad one. Then webhooks are told what they\n"
+        "have not heard yet.",
     .options = options,
     .context_size = sizeof(struct context),
     .max_arguments = 1,

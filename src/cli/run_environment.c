@@ -3,6 +3,7 @@
  * second: the stream's compare-and-swap lets one of them through, and the others see the slot taken
  * when they decide again. */
 #include "run.h"
+#include "tell.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -206,6 +207,7 @@ static struct roll_error *request(struct pass *pass, const struct roll_plan_sche
                            .options = &pass->options,
                            .lane = ROLL_LANE_RELEASE,
                            .verb = "out",
+                           .scheduled = true,
                            .when_open = true,
                            .choose = choose};
     g_autofree char *key = roll_slot_key(schedule->name, due->at);
@@ -337,7 +339,8 @@ static struct roll_error *run_resume(struct roll_act *act)
 
 static struct roll_error *resume(struct pass *pass, const struct roll_run_open *open)
 {
-    struct roll_act act = {.app = pass->app, .options = &pass->options, .verb = "resume"};
+    struct roll_act act = {
+        .app = pass->app, .options = &pass->options, .verb = "resume", .scheduled = true};
     struct roll_error *err = roll_act_open(&act, pass->name);
     struct roll_run_open copy = *open;
 
@@ -421,6 +424,18 @@ static struct roll_error *make_up(void *user, int64_t rollout, const char *gate)
     return NULL;
 }
 
+/* ---- telling webhooks ------------------------------------------------------------------------ */
+
+static void tell(struct pass *pass, const struct roll_plan *plan)
+{
+    int delivered = roll_tell(pass->app, plan, pass->name, ROLL_TELL_RUN_MS);
+    g_autofree char *text =
+        g_strdup_printf("%d notice%s delivered", delivered, delivered == 1 ? "" : "s");
+
+    if (delivered)
+        note(pass, "told", NULL, 0, text, 0);
+}
+
 /* ---- the pass ------------------------------------------------------------------------------- */
 
 struct roll_error *roll_run_environment(struct roll_app *app, const char *name, json_t *done)
@@ -444,6 +459,7 @@ struct roll_error *roll_run_environment(struct roll_app *app, const char *name, 
     }
     if (!err && view.work)
         err = roll_run_debts(app, stream, roll_now_ms(), make_up, &pass, &wake);
+    tell(&pass, plan);
     roll_run_view_clear(&view);
     return err;
 }

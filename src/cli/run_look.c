@@ -1,5 +1,6 @@
 /* What there is to do in an environment, from ledger and plan alone. */
 #include "run.h"
+#include "tell.h"
 
 #include <string.h>
 
@@ -188,6 +189,8 @@ static struct roll_error *look(struct roll_app *app, const struct roll_plan *pla
     view->work = open_is_work(view, now_ms);
     ROLL_TRY(roll_run_debts(app, stream, now_ms, see_gate, &view->work, &wake));
     view->wake = MIN(view->wake, wake);
+    if (!view->work)
+        ROLL_TRY(roll_tell_waits(app, plan, stream, &view->work));
     for (guint i = 0; i < plan->schedule->len; i++) {
         const struct roll_plan_schedule *schedule = plan->schedule->pdata[i];
         struct roll_slot_due due;

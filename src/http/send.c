@@ -67,6 +67,7 @@ struct roll_http_call *roll_http_send(struct roll_loop *loop,
     call->user = user;
     call->method = g_strdup(request->method);
     call->url = g_strdup(request->url);
+    call->named = g_strdup(request->named);
     call->headers = g_strdupv((char **)(uintptr_t)request->headers);
     call->bearer = roll_secret_ref(request->bearer);
     if (request->body) {
@@ -93,7 +94,10 @@ struct roll_http_call *roll_http_send(struct roll_loop *loop,
 void call_free(struct roll_http_call *call)
 {
     g_free(call->method);
+    if (call->named)
+        roll_wipe(call->url, strlen(call->url));
     g_free(call->url);
+    g_free(call->named);
     for (char **line = call->headers; line && *line; line++)
         roll_wipe(*line, strlen(*line)); /* an identity endpoint's secret */
     g_strfreev(call->headers);

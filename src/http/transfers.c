@@ -157,17 +157,19 @@ static bool start_queued(struct transfers *transfers)
 
 /* ---- answering ------------------------------------------------------------------------------ */
 
-/* Path without its query, which may hold a signature. */
+/* Path without its query, which may hold a signature; of a secret address nothing, nor libcurl's
+ * words, which name hosts. */
 static void log_reply(const struct roll_http_call *call, const struct roll_http_reply *reply)
 {
-    int size = (int)strcspn(call->url, "?#");
+    const char *shown = call->named ? call->named : call->url;
+    int size = (int)strcspn(shown, "?#");
 
     if (reply->outcome == ROLL_HTTP_REPLIED)
-        roll_log(ROLL_LOG_DEBUG, "%s %.*s: %d, %zu bytes, attempt %d", call->method, size,
-                 call->url, reply->status, reply->body_size, reply->attempts);
+        roll_log(ROLL_LOG_DEBUG, "%s %.*s: %d, %zu bytes, attempt %d", call->method, size, shown,
+                 reply->status, reply->body_size, reply->attempts);
     else
-        roll_log(ROLL_LOG_DEBUG, "%s %.*s: %s, attempt %d", call->method, size, call->url,
-                 reply->problem, reply->attempts);
+        roll_log(ROLL_LOG_DEBUG, "%s %.*s: %s, attempt %d", call->method, size, shown,
+                 call->named ? "no reply" : reply->problem, reply->attempts);
 }
 
 static void on_refused(void *user)

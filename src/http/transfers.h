@@ -22,7 +22,7 @@ struct roll_http_call {
     void *user;
 
     /* the request */
-    char *method, *url;
+    char *method, *url, *named;
     char **headers;
     struct roll_secret *bearer;
     char *body;

@@ -30,6 +30,9 @@ static const struct rule rules[ROLL_EVENT_KIND_COUNT] = {
     [ROLL_EVENT_floor_set] = {IN_ENVIRONMENT, roll_fold_floor_set},
     [ROLL_EVENT_slot_passed] = {IN_ENVIRONMENT, roll_fold_slot_passed},
     [ROLL_EVENT_debt_closed] = {IN_ENVIRONMENT, roll_fold_debt_closed},
+    [ROLL_EVENT_notice_delivered] = {IN_ENVIRONMENT, roll_fold_notice_delivered},
+    [ROLL_EVENT_drift_checked] = {IN_ENVIRONMENT, roll_fold_drift_checked},
+    [ROLL_EVENT_readiness_checked] = {IN_ENVIRONMENT, roll_fold_readiness_checked},
     [ROLL_EVENT_gate_evaluated] = {IN_ENVIRONMENT, roll_fold_gate_evaluated},
 };
 

@@ -12,7 +12,7 @@
 
 /* Raised whenever a rule below changes its result: streams that were folded by another version are
  * folded again when they are needed. */
-#define ROLL_PROJECTION_VERSION 4
+#define ROLL_PROJECTION_VERSION 5
 
 struct fold_environment {
     bool loaded, changed;
@@ -147,6 +147,12 @@ struct roll_error *roll_fold_debt_closed(struct roll_fold *fold, const struct ro
     ROLL_CHECKED;
 struct roll_error *roll_fold_gate_evaluated(struct roll_fold *fold, const struct roll_event *event)
     ROLL_CHECKED;
+struct roll_error *roll_fold_notice_delivered(struct roll_fold *fold,
+                                              const struct roll_event *event) ROLL_CHECKED;
+struct roll_error *roll_fold_drift_checked(struct roll_fold *fold, const struct roll_event *event)
+    ROLL_CHECKED;
+struct roll_error *roll_fold_readiness_checked(struct roll_fold *fold,
+                                               const struct roll_event *event) ROLL_CHECKED;
 /* fold_debts.c: called by the rules of rollouts. sent: it had intended something. */
 struct roll_error *roll_fold_debts_requested(struct roll_fold *fold,
                                              const struct roll_event *event) ROLL_CHECKED;

@@ -97,6 +97,7 @@ static const struct keyword keywords[] = {
     {"description", NULL, NOTHING},
     {"default", NULL, NOTHING},
     {"examples", NULL, NOTHING},
+    {"writeOnly", NULL, NOTHING}, /* the value is shown in no message */
 };
 
 /* ---- one schema ----------------------------------------------------------------------------- */
@@ -238,7 +239,9 @@ void roll_check_expected(struct roll_check *check, json_t *rules, const char *ot
 {
     const char *title = roll_json_get_string(rules, "title");
     g_autoptr(GString) shown = g_string_new(NULL);
-    if (check->findings)
+    if (json_is_true(json_object_get(rules, "writeOnly")))
+        g_string_append(shown, "what stands here (not shown: it may be a secret)");
+    else if (check->findings)
         show_value(value, shown);
     roll_check_fail(check, "expected %s, not %s", title ? title : otherwise, shown->str);
 }

@@ -597,7 +597,8 @@ static const struct {
      "'0 1 * * FRY', column 9 (day of week): expected a number from 0 to 7 or a name such as MON"},
     {"\"source\":{\"template\":\"m.json\"},\"notify\":[{^\"webhook\":\"https://"
      "hook\",\"on\":[\"failed\"]}]",
-     "expected env: and the name of an environment variable, not 'https://hook'"},
+     "expected env: and the name of an environment variable, not what stands here (not shown: it "
+     "may be a secret)"},
     {"\"source\":{\"template\":\"m.json\"},\"gates\":{\"g\":{\"command\":[\"x\"],^\"failOn\":"
      "\"error\"}}",
      "'failOn' needs 'sarif' beside it"},
