@@ -207,6 +207,21 @@ static void append_asks(GString *out, const json_t *facts)
     g_string_append(out, "\n");
 }
 
+/* Where a rollback is asked to wait for others, that is a step of its own. */
+static void append_approve(GString *out, const json_t *facts)
+{
+    g_autofree char *approve =
+        g_strdup_printf("roll approve %s#N --key FILE", roll_json_get_string(facts, "name"));
+
+    if (json_array_size(json_object_get(runbook_lane(facts, "rollback"), "approvals")) == 0)
+        return;
+    g_string_append(out, "It prints its number N and waits. Somebody else signs it, then it is "
+                         "started:\n\n");
+    markdown_command(out, approve);
+    runbook_command(out, facts, "resume", "");
+    g_string_append(out, "\n");
+}
+
 static void append_back(GString *out, const json_t *facts)
 {
     const json_t *sticky = json_object_get(facts, "sticky");
@@ -217,6 +232,7 @@ static void append_back(GString *out, const json_t *facts)
     g_string_append(out, "\nIt says what it will touch, and asks. Answer `y`. In a pipeline add "
                          "`--yes`.\n\n");
     append_asks(out, facts);
+    append_approve(out, facts);
     g_string_append(out, "To another release (`roll log` lists them), or for one target only:\n\n");
     runbook_command(out, facts, "back", "--to VERSION --reason \"WHY\"");
     runbook_command(out, facts, "back", "--target NAME --reason \"WHY\"");
