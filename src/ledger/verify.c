@@ -23,8 +23,9 @@ struct verify {
     int64_t last_id;
     GHashTable *objects; /* digest → row id of every object, tombstones too: asked for one by one
                             they would be read in no order, which costs as much as all else */
-    GPtrArray *gone;     /* borrowed digests of the tombstones */
-    int64_t indexed;     /* objects that their index names … */
+    GStringChunk *digests;            /* the keys */
+    GPtrArray *gone;                  /* borrowed digests of the tombstones */
+    int64_t indexed;                  /* objects that their index names … */
     char last_indexed[ROLL_HEX_SIZE]; /* … in order, the last one */
     GHashTable *redacted;             /* digests that events call redacted */
     GString *tail;
@@ -211,19 +212,42 @@ static struct roll_error *check_index(struct verify *verify)
 
 /* ---- objects --------------------------------------------------------------------------------- */
 
+/* A digest is as good as random already; its length was looked at. */
+static guint digest_hash(gconstpointer digest)
+{
+    uint64_t words[8], sum = 0;
+
+    memcpy(words, digest, sizeof words);
+    for (size_t i = 0; i < G_N_ELEMENTS(words); i++)
+        sum = sum * 31 + words[i];
+    return (guint)(sum ^ sum >> 32);
+}
+
+static const char *digest_at(struct roll_sql_stmt *stmt, int column)
+{
+    const char *digest = roll_sql_text_at(stmt, column);
+
+    return digest && strlen(digest) == ROLL_HEX_SIZE - 1 ? digest : NULL;
+}
+
 static struct roll_error *check_object(struct verify *verify, struct roll_sql_stmt *stmt)
 {
-    const char *digest = roll_sql_text_at(stmt, 0);
+    const char *digest = digest_at(stmt, 0);
     char found[ROLL_HEX_SIZE];
     size_t size;
 
     verify->report.objects++;
-    if (!digest || g_hash_table_contains(verify->objects, digest)) {
-        finding(verify, "an object has %s", digest ? "another one's digest" : "no digest");
+    if (!digest) {
+        const char *text = roll_sql_text_at(stmt, 0);
+        finding(verify, "object %s: that is no digest", text ? text : "without a name");
         return NULL;
     }
-    char *kept = g_strdup(digest);
-    g_hash_table_insert(verify->objects, kept, GSIZE_TO_POINTER((gsize)roll_sql_int_at(stmt, 2)));
+    char *kept = g_string_chunk_insert_len(verify->digests, digest, ROLL_HEX_SIZE - 1);
+    if (!g_hash_table_insert(verify->objects, kept,
+                             GSIZE_TO_POINTER((gsize)roll_sql_int_at(stmt, 2)))) {
+        finding(verify, "an object has another one's digest");
+        return NULL;
+    }
     if (roll_sql_null_at(stmt, 1)) {
         verify->report.redacted++;
         g_ptr_array_add(verify->gone, kept);
@@ -239,7 +263,7 @@ static struct roll_error *check_object(struct verify *verify, struct roll_sql_st
 /* Objects are found through their index: it must lead to each of them, and to nothing else. */
 static struct roll_error *check_object_indexed(struct verify *verify, struct roll_sql_stmt *stmt)
 {
-    const char *digest = roll_sql_text_at(stmt, 0);
+    const char *digest = digest_at(stmt, 0);
     gpointer id = digest ? g_hash_table_lookup(verify->objects, digest) : NULL;
 
     if (!id || (gsize)roll_sql_int_at(stmt, 1) != GPOINTER_TO_SIZE(id) ||
@@ -389,7 +413,8 @@ struct roll_error *roll_ledger_verify(struct roll_ledger *ledger,
         ROLL_TRY(read_wanted(&verify, options->head));
     verify.chains = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, g_free);
     verify.redacted = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-    verify.objects = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    verify.objects = g_hash_table_new(digest_hash, g_str_equal);
+    verify.digests = g_string_chunk_new(64 * 1024);
     verify.gone = g_ptr_array_new();
     verify.tail = g_string_new(NULL);
     struct roll_error *err = roll_sql_begin(ledger->sql, false);
@@ -401,6 +426,7 @@ struct roll_error *roll_ledger_verify(struct roll_ledger *ledger,
     g_hash_table_unref(verify.redacted);
     g_ptr_array_unref(verify.gone);
     g_hash_table_unref(verify.objects);
+    g_string_chunk_free(verify.digests);
     g_string_free(verify.tail, TRUE);
     g_free(verify.wanted_place);
     if (err)
