@@ -189,6 +189,11 @@ static void set_protocol(const struct roll_http_call *call)
 #endif
     if (call->no_proxy)
         curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
+#if LIBCURL_VERSION_NUM >= 0x075700
+    /* A webhook whose name nobody answers for holds nobody up: libcurl would wait for its
+     * resolver's thread beyond every bound. */
+    curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, call->named ? 1L : 0L);
+#endif
     curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
     /* A signed polling address must arrive byte for byte, and libcurl respells escapes. Not through
      * a proxy for plain http, which needs the whole address as its target. */
