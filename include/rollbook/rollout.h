@@ -286,6 +286,9 @@ struct roll_error *roll_rollout_start(const struct roll_driver_options *options,
 struct roll_error *roll_rollout_what_if(const struct roll_driver_options *options, const struct roll_choice *choice, json_t **ret_forecasts) ROLL_CHECKED;
 /* Goes on with an open rollout. ROLL_E_CONFLICT when a living driver holds it and take is not set. */
 struct roll_error *roll_rollout_resume(const struct roll_driver_options *options, const char *stream, int64_t rollout, struct roll_outcome *ret_outcome) ROLL_CHECKED;
+/* What a rollout that waits still lacks: owned texts ("approval of security", "gate 'scan'", …) are added; none: it could start
+ * now. Reads the ledger only. */
+struct roll_error *roll_rollout_lacks(struct roll_ledger *ledger, const char *stream, int64_t rollout, GPtrArray *texts) ROLL_CHECKED;
 /* Records what became of intents without outcome, if their driver is gone; PUTs nothing. Nothing to settle: at once. */
 struct roll_error *roll_rollout_settle(const struct roll_driver_options *options, const char *stream, struct roll_outcome *ret_outcome) ROLL_CHECKED;
 /* What the tags of deployments at ARM say of the order's targets (at most 4 scopes): *ret_found names a deployment of another

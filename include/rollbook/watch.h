@@ -10,6 +10,7 @@ struct roll_audit_options {
     const char *stream; /* SERVICE/ENV, or NULL: everything */
     int64_t from, to;   /* UTC ms; from <= when < to; to 0: no end */
     int64_t at;         /* what is overdue is overdue then */
+    int64_t first;      /* of the stream: events before this number are left out; 0: none */
 };
 
 /* One JSON document:
@@ -18,7 +19,7 @@ struct roll_audit_options {
  *    "rollouts":[what was given, and "request": hash of the event that asked, "run"?: address of the pipeline run, "slot"?, "sent": number
  *      of steps that left, "source"?:{"manifest","commit"?,"dirty"?,"artifacts"},
  *      "approvals":{"state": not asked | waiting | given | refused | overridden | made up for, "asked":[{"role","count"}],
- *                   "given":[{"by","at"}], "rejected":[{"by","at","reason"?}]},
+ *                   "given":[{"by","at","key"?: as ssh-keygen -l has it}], "rejected":[{"by","at","reason"?}]},
  *      "gates":[{"gate","kind"?: sarif | command | http,"when": before | after | later,"verdict": passed | failed | error | null,
  *                "summary"?,"at"?}],
  *      "overrides":[{"kind","name"?,"reason"?}],

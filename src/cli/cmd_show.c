@@ -65,6 +65,7 @@ static void print_rollout(struct roll_app *app, const json_t *view)
     field(table, "claimed", roll_json_get_string(actor, "claimed"));
     field(table, "started", roll_json_get_string(view, "startedAt"));
     field(table, "finished", roll_json_get_string(view, "finishedAt"));
+    roll_view_print_governs(table, view);
     roll_table_print(table, &app->out);
     roll_say(app, "%s", "");
     print_targets(app, view);
@@ -81,6 +82,7 @@ static struct roll_error *show_rollout(struct roll_app *app, const char *text)
     if (!app->ledger)
         return roll_error_new(ROLL_E_NOT_FOUND, "nothing was ever recorded here");
     ROLL_TRY(roll_view_rollout_find(app, stream, number, &view));
+    ROLL_TRY(roll_view_add_governs(app, stream, number, view));
     if (app->json)
         roll_report_json(&app->out, view);
     else

@@ -95,14 +95,40 @@ static json_t *view_of(const char *service, const char *environment, const struc
     return view;
 }
 
-static void add_hints(struct status *status, const char *environment, const struct rows *rows)
+/* It is nobody's: whoever sees that all has passed may start it. */
+static void add_waits(struct status *status, const char *stream, int64_t rollout, json_t *view)
 {
+    json_t *lacks = roll_view_lacks(status->app, stream, rollout);
+    g_autofree char *text = roll_view_join(lacks, "; ");
+    const char *first = json_string_value(json_array_get(lacks, 0));
+    const char *environment = strchr(stream, '/') + 1;
+    bool approval = first && g_str_has_prefix(first, "approval of ");
+
+    g_ptr_array_add(
+        status->hints,
+        *text ? g_strdup_printf("%s#%" PRId64 " waits: %s; next: roll %s %s#%" PRId64 "%s", stream,
+                                rollout, text, approval ? "approve" : "resume", environment,
+                                rollout, approval ? "" : " --wait")
+              : g_strdup_printf("%s#%" PRId64 " has all that it waited for; next: roll resume "
+                                "%s#%" PRId64 "   unless a command waits for it",
+                                stream, rollout, environment, rollout));
+    json_object_set_new(view, "waitsFor", lacks);
+}
+
+static void add_hints(struct status *status, const char *environment, const struct rows *rows,
+                      json_t *view)
+{
+    g_autofree char *stream =
+        g_strdup_printf("%s/%s", roll_json_get_string(view, "service"), environment);
+
     if (rows->unknown)
         g_ptr_array_add(
             status->hints,
             g_strdup_printf("%s holds events of a newer roll: use that version to deploy",
                             environment));
-    if (rows->open_rollout && rows->last_state)
+    if (rows->open_rollout && g_strcmp0(rows->last_state, "waiting") == 0)
+        add_waits(status, stream, rows->open_rollout, view);
+    else if (rows->open_rollout && rows->last_state)
         g_ptr_array_add(status->hints, g_strdup_printf("next: roll resume %s#%" G_GINT64_FORMAT
                                                        "   if its command is gone",
                                                        environment, (gint64)rows->open_rollout));
@@ -173,7 +199,7 @@ static struct roll_error *look(struct status *status, const struct roll_outline 
         json_t *view = view_of(outline->service, outline->environment, &rows, goal);
         json_object_set_new(view, "unrestricted", json_boolean(!outline->has_lanes));
         json_array_append_new(status->list, view);
-        add_hints(status, outline->environment, &rows);
+        add_hints(status, outline->environment, &rows, view);
     }
     rows_clear(&rows);
     return err;

@@ -20,6 +20,17 @@ void roll_view_say_causes(struct roll_app *app, const json_t *target);
  * done. */
 void roll_say_stacks(struct roll_app *app, const json_t *view);
 
+/* governs.c: adds what an audit says of the rollout (watch.h), and
+ *   "approvals"."missing"?: text or null, "window"?: {"open","why","until"?} while it has not ended, "waitsFor"?: [texts] while it
+ *   waits. */
+struct roll_error *roll_view_add_governs(struct roll_app *app, const char *stream, int64_t number,
+                                         json_t *view) ROLL_CHECKED;
+/* Rows of a table of two columns: name, text. */
+void roll_view_print_governs(struct roll_table *table, const json_t *view);
+/* What a rollout that waits still lacks: [texts]. New reference. */
+json_t *roll_view_lacks(struct roll_app *app, const char *stream, int64_t number);
+char *roll_view_join(const json_t *texts, const char *between); /* owned */
+
 /* What `roll status -o json` prints, of one environment or (NULL) of all, appended to list. */
 struct roll_error *roll_view_status(struct roll_app *app, const char *only, json_t *list)
     ROLL_CHECKED;

@@ -179,6 +179,10 @@ void roll_driver_gate(struct roll_driver *driver, const struct roll_action *acti
 void roll_driver_end_gates(struct roll_driver *driver);
 void roll_driver_start(struct roll_driver *driver, const struct roll_action *action);
 
+/* lacks.c: as roll_rollout_lacks, without gates and its time, which the machine knows. *ret_again_ms: when to look again, -1. */
+struct roll_error *roll_driver_lacks(struct roll_driver *driver, int64_t rollout, GPtrArray *texts,
+                                     int64_t *ret_again_ms) ROLL_CHECKED;
+
 /* ---- probe.c -------------------------------------------------------------------------------- */
 
 /* One try of a health check; answers by roll_send_probed, unless it cannot be tried. */

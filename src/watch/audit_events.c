@@ -104,14 +104,36 @@ static void take_request(struct reading *reading, const struct roll_event *event
 
 /* ---- what came of it ------------------------------------------------------------------------ */
 
+/* "SHA256:…", as ssh-keygen prints it; NULL when the signature is none. Owned. */
+static char *fingerprint(const char *signature)
+{
+    char hex[ROLL_HEX_SIZE];
+    guchar digest[(ROLL_HEX_SIZE - 1) / 2];
+    g_autofree char *base64 = NULL;
+    struct roll_error *err = signature ? roll_signature_key(signature, hex) : NULL;
+
+    if (!signature || err) {
+        roll_error_free(err);
+        return NULL;
+    }
+    for (size_t i = 0; i < sizeof digest; i++)
+        digest[i] =
+            (guchar)(g_ascii_xdigit_value(hex[2 * i]) << 4 | g_ascii_xdigit_value(hex[2 * i + 1]));
+    base64 = g_base64_encode(digest, sizeof digest);
+    base64[strcspn(base64, "=")] = '\0';
+    return g_strconcat("SHA256:", base64, NULL);
+}
+
 /* What belongs to a voice and is not known is left out. */
 static void add_voice(json_t *list, const struct roll_event *event, const char *by,
-                      const char *reason)
+                      const char *signature, const char *reason)
 {
     json_t *voice = json_object();
+    g_autofree char *key = fingerprint(signature);
 
     set_text(voice, "by", by);
     json_object_set_new(voice, "at", audit_time(event->at));
+    set_text(voice, "key", key);
     set_text(voice, "reason", reason);
     json_array_append_new(list, voice);
 }
@@ -157,13 +179,15 @@ static void take_voice(const struct reading *reading, const struct roll_event *e
     json_t *approvals = json_object_get(view, "approvals");
 
     if (given)
-        add_voice(json_object_get(approvals, "given"), event, given->approver, NULL);
+        add_voice(json_object_get(approvals, "given"), event, given->approver, given->signature,
+                  NULL);
     else if (rejected)
-        add_voice(json_object_get(approvals, "rejected"), event, rejected->approver,
+        add_voice(json_object_get(approvals, "rejected"), event, rejected->approver, NULL,
                   rejected->reason);
     else
         add_voice(json_object_get(view, "reviews"), event,
-                  event->actor.proved ? event->actor.proved : event->actor.claimed, review->reason);
+                  event->actor.proved ? event->actor.proved : event->actor.claimed, NULL,
+                  review->reason);
 }
 
 static void take_outcome(struct reading *reading, const struct roll_event *event)
@@ -228,6 +252,8 @@ static struct roll_error *take_event(void *user, const struct roll_event *event)
 struct roll_error *audit_read_stream(struct audit *audit, const char *stream)
 {
     struct reading reading = {audit, stream};
+    bool whole = g_strcmp0(stream, audit->options->stream) != 0;
 
-    return roll_ledger_events(audit->ledger, stream, 1, take_event, &reading);
+    return roll_ledger_events(audit->ledger, stream, whole ? 1 : MAX(audit->options->first, 1),
+                              take_event, &reading);
 }

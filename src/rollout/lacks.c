@@ -1,0 +1,219 @@
+/* What a rollout that waits still lacks (DESIGN section 7): told from what was recorded with its
+ * request, the ledger as it is now, and the time. The driver asks before it starts one; status and
+ * show say it to people. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "driver.h"
+#include "rollbook/calendar.h"
+#include "rollbook/json.h"
+#include "rollbook/policy.h"
+#include "rollbook/time.h"
+
+struct lacks {
+    struct roll_ledger *ledger;
+    const char *stream;
+    const struct roll_event *request;
+    const struct roll_rollout_requested *body;
+    GPtrArray *texts; /* owned texts */
+    int64_t again_ms;
+};
+
+static void add(struct lacks *lacks, char *text_take)
+{
+    g_ptr_array_add(lacks->texts, text_take);
+}
+
+static bool overrides(const struct lacks *lacks, const char *kind)
+{
+    size_t index;
+    json_t *override;
+
+    json_array_foreach (lacks->body->overrides, index, override)
+        if (g_strcmp0(roll_json_get_string(override, "kind"), kind) == 0)
+            return true;
+    return false;
+}
+
+static struct roll_error *check_approvals(struct lacks *lacks)
+{
+    roll_auto(approved) struct roll_approved *approved = NULL;
+    g_autofree char *missing = NULL;
+
+    if (json_array_size(json_object_get(lacks->body->gates, "approvals")) == 0)
+        return NULL;
+    ROLL_TRY(roll_approved_load(lacks->ledger, lacks->stream, lacks->request->seq, &approved));
+    ROLL_TRY(roll_approvals_missing(lacks->ledger, approved, 0, &missing));
+    if (missing)
+        add(lacks, g_strdup_printf("approval of %s", missing));
+    return NULL;
+}
+
+static struct roll_error *check_timing(struct lacks *lacks)
+{
+    struct roll_timing timing = {0};
+
+    ROLL_TRY(roll_timing_at(json_object_get(lacks->body->gates, "timing"), roll_now_ms(), &timing));
+    if (!timing.open) {
+        add(lacks, g_strdup(timing.why));
+        if (timing.until != ROLL_NEVER)
+            lacks->again_ms = MAX(timing.until - roll_now_ms(), 0);
+    }
+    roll_timing_clear(&timing);
+    return NULL;
+}
+
+static struct roll_error *see_hold(void *user, const struct roll_environment_row *row)
+{
+    struct lacks *lacks = user;
+
+    if (row->hold_by_person && strcmp(lacks->body->lane, "release") == 0 &&
+        !overrides(lacks, "hold"))
+        add(lacks, g_strdup_printf("the hold to end%s%s", row->hold_reason ? ": " : "",
+                                   row->hold_reason ? row->hold_reason : ""));
+    return NULL;
+}
+
+static struct roll_error *see_data(void *user, const struct roll_release_row *row)
+{
+    *(int64_t *)user = row->data_version;
+    return NULL;
+}
+
+static struct roll_error *see_floor(void *user, const struct roll_target_row *row)
+{
+    *(int64_t *)user = row->floor;
+    return NULL;
+}
+
+/* Its release was marked bad, or a floor passed it by, since it was asked for. */
+static struct roll_error *check_target(struct lacks *lacks, const char *service,
+                                       const struct roll_order_target *target)
+{
+    const char *where = NULL;
+    int64_t data = 0, floor = 0;
+
+    ROLL_TRY(roll_ledger_bad(lacks->ledger, lacks->stream, target->release, &where));
+    if (where && !overrides(lacks, "quarantine")) {
+        add(lacks,
+            g_strdup_printf("%s, which is marked bad (roll cancel ends this)", target->release));
+        return NULL;
+    }
+    ROLL_TRY(roll_ledger_release(lacks->ledger, service, target->release, see_data, &data));
+    ROLL_TRY(roll_ledger_targets(lacks->ledger, lacks->stream, target->name, see_floor, &floor));
+    if (data < floor)
+        add(lacks,
+            g_strdup_printf("%s, which is below the data floor of %s (roll cancel ends this)",
+                            target->release, target->name));
+    return NULL;
+}
+
+/* One word on it is enough: a fleet's targets would all say the same. */
+static struct roll_error *check_targets(struct lacks *lacks, const struct roll_order *order)
+{
+    g_autofree char *service = g_strndup(lacks->stream, strcspn(lacks->stream, "/"));
+    guint before = lacks->texts->len;
+
+    for (guint i = 0; i < order->targets->len && lacks->texts->len == before; i++)
+        ROLL_TRY(check_target(lacks, service, g_ptr_array_index(order->targets, i)));
+    return NULL;
+}
+
+static struct roll_error *check(struct lacks *lacks, const struct roll_order *order)
+{
+    ROLL_TRY(check_approvals(lacks));
+    ROLL_TRY(roll_ledger_environments(lacks->ledger, lacks->stream, see_hold, lacks));
+    ROLL_TRY(check_timing(lacks));
+    return check_targets(lacks, order);
+}
+
+static struct roll_error *find(struct lacks *lacks, int64_t rollout,
+                               struct roll_event **ret_request)
+{
+    ROLL_TRY(roll_ledger_event(lacks->ledger, lacks->stream, rollout, ret_request));
+    lacks->request = *ret_request;
+    lacks->body = roll_event_body(*ret_request, rollout_requested);
+    return lacks->body ? NULL
+                       : roll_error_new(ROLL_E_NOT_FOUND, "'%s#%" PRId64 "' is no request",
+                                        lacks->stream, rollout);
+}
+
+/* ---- for the driver ------------------------------------------------------------------------- */
+
+struct roll_error *roll_driver_lacks(struct roll_driver *driver, int64_t rollout, GPtrArray *texts,
+                                     int64_t *ret_again_ms)
+{
+    struct lacks lacks = {.ledger = driver->options->ledger,
+                          .stream = driver->stream,
+                          .texts = texts,
+                          .again_ms = -1};
+    roll_auto(event) struct roll_event *request = NULL;
+
+    ROLL_TRY(find(&lacks, rollout, &request));
+    ROLL_TRY(check(&lacks, driver->order));
+    *ret_again_ms = lacks.again_ms;
+    return NULL;
+}
+
+/* ---- for people ----------------------------------------------------------------------------- */
+
+struct verdicts {
+    int64_t rollout;
+    GHashTable *of; /* gate -> verdict, owned */
+};
+
+static struct roll_error *see_verdict(void *user, const struct roll_event *event)
+{
+    const struct verdicts *verdicts = user;
+    const struct roll_gate_evaluated *body = roll_event_body(event, gate_evaluated);
+
+    if (body && body->rollout == verdicts->rollout)
+        g_hash_table_replace(verdicts->of, g_strdup(body->gate), g_strdup(body->verdict));
+    return NULL;
+}
+
+static struct roll_error *check_gates(struct lacks *lacks)
+{
+    g_autoptr(GHashTable) of = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    struct verdicts verdicts = {lacks->request->seq, of};
+    const json_t *before = json_object_get(lacks->body->gates, "before");
+    size_t index;
+    json_t *gate;
+
+    if (json_array_size(before) == 0)
+        return NULL;
+    ROLL_TRY(roll_ledger_events(lacks->ledger, lacks->stream, lacks->request->seq, see_verdict,
+                                &verdicts));
+    json_array_foreach (before, index, gate) {
+        const char *verdict = g_hash_table_lookup(of, json_string_value(gate));
+        if (g_strcmp0(verdict, "passed") != 0)
+            add(lacks, g_strdup_printf("gate '%s'", json_string_value(gate)));
+    }
+    return NULL;
+}
+
+static void check_time(struct lacks *lacks)
+{
+    char time[ROLL_TIME_SIZE];
+
+    if (lacks->body->not_before <= roll_now_ms())
+        return;
+    roll_time_format(lacks->body->not_before, time);
+    add(lacks, g_strdup_printf("its time, %s", time));
+}
+
+struct roll_error *roll_rollout_lacks(struct roll_ledger *ledger, const char *stream,
+                                      int64_t rollout, GPtrArray *texts)
+{
+    struct lacks lacks = {.ledger = ledger, .stream = stream, .texts = texts};
+    roll_auto(event) struct roll_event *request = NULL;
+    roll_auto(order) struct roll_order *order = NULL;
+    g_autoptr(GString) text = NULL;
+
+    ROLL_TRY(find(&lacks, rollout, &request));
+    check_time(&lacks);
+    ROLL_TRY(check_gates(&lacks));
+    ROLL_TRY(roll_ledger_object(ledger, lacks.body->order, &text));
+    ROLL_TRY(roll_order_read(text->str, text->len, &order));
+    return check(&lacks, order);
+}
