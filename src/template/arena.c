@@ -1,6 +1,6 @@
 /* Memory with one owner: expression trees and everything that lives as long as a template or an
  * evaluation. */
-#include "internal.h"
+#include "parse.h"
 
 #define FIRST_SIZE 2048
 #define BLOCK_SIZE 32768

@@ -1,5 +1,5 @@
 /* Findings in a template: everything that can be found at once, each with its place in the file. */
-#include "internal.h"
+#include "function.h"
 
 #include <stdio.h>
 

@@ -1,6 +1,6 @@
 /* Differences of two expansions, resource by resource and property by property. As in ARM, names of
  * members, ids and locations are the same whatever their case (reference 3). */
-#include "internal.h"
+#include "expand.h"
 
 #define MAX_PATH_DEPTH 128
 

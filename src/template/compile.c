@@ -1,5 +1,6 @@
 /* JSON with expressions inside becomes nodes; whatever has none stays the one jansson value. */
-#include "internal.h"
+#include "parse.h"
+#include "value.h"
 
 /* ret_node stays NULL for a value without expressions; size is added to. */
 static struct roll_error *compile(struct arena *arena, json_t *value, struct trail *trail,

@@ -1,6 +1,7 @@
 /* What a template can ask about where it runs: deployment(), resourceGroup(), environment() …
  * (reference 17.8, 17.10). */
-#include "internal.h"
+#include "expand.h"
+#include "function.h"
 
 #include "rollbook/time.h"
 

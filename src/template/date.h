@@ -2,7 +2,9 @@
 #ifndef ROLL_TEMPLATE_DATE_H
 #define ROLL_TEMPLATE_DATE_H
 
-#include "internal.h"
+#include <glib.h>
+#include <stdbool.h>
+#include <string.h>
 
 #define TICKS 10000000 /* a second's */
 

@@ -1,5 +1,5 @@
 /* dependsOn, what reference() adds to it, and cycles (reference 12). */
-#include "internal.h"
+#include "expand.h"
 
 /* Ns/a/b/x/y (types, then names) as Ns/a/x/b/y; NULL when the count does not fit. */
 static char *interleave(const char *text)

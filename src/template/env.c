@@ -1,5 +1,5 @@
 /* Parameters, variables and user functions: values by need, each evaluated once. */
-#include "internal.h"
+#include "expand.h"
 
 struct env *env_new(struct work *work, const struct program *program, const struct scope *scope)
 {

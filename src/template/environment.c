@@ -1,7 +1,7 @@
 /* environment(): what a cloud says of itself (reference 17.8). Of the public cloud all is known, of
  * others what their own documents say; the rest stays an expression, and so does all but the
  * address of a cloud that nobody knows. */
-#include "internal.h"
+#include "function.h"
 
 /* The public cloud (reference 17.8). */
 static const char public_cloud[] =

@@ -1,5 +1,5 @@
 /* Evaluating expressions and the JSON around them. */
-#include "internal.h"
+#include "function.h"
 
 static struct roll_error *made_error(void)
 {

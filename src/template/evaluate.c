@@ -1,5 +1,6 @@
 /* One expression in the context of a template: `roll template eval`. */
-#include "internal.h"
+#include "expand.h"
+#include "function.h"
 
 static const char *const empty_templates[] = {
     "{\"$schema\":\"https://schema.management.azure.com/schemas/2019-04-01/"

@@ -1,6 +1,6 @@
 /* Expanding a template: parameters, variables, resources, nested deployments, outputs (reference
  * 16). */
-#include "internal.h"
+#include "expand.h"
 
 /* ---- bodies ---- */
 

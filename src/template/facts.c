@@ -1,6 +1,7 @@
 /* What a release wants to know of a template: pins, what makes a redeploy differ, which outputs are
  * secret. */
-#include "internal.h"
+#include "expand.h"
+#include "function.h"
 
 /* ---- pins ---- */
 

@@ -1,5 +1,5 @@
 /* Functions of arrays, and those that take strings or arrays (reference 17.4). */
-#include "internal.h"
+#include "function.h"
 
 struct roll_error *function_array(const struct call *call, json_t **ret_value)
 {

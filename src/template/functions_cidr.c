@@ -1,5 +1,5 @@
 /* parseCidr, cidrSubnet, cidrHost (reference 17.11) for IPv4 and IPv6. */
-#include "internal.h"
+#include "function.h"
 
 #include <arpa/inet.h>
 

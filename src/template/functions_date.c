@@ -1,6 +1,7 @@
 /* utcNow, dateTimeAdd, dateTimeFromEpoch, dateTimeToEpoch (reference 17.7, 18.6). Times are seconds
  * since 1970 and ticks of 100 ns, UTC, in the proleptic Gregorian calendar from year 1 to 9999. */
 #include "date.h"
+#include "function.h"
 
 #include "rollbook/time.h"
 

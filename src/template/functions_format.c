@@ -1,5 +1,5 @@
 /* format(): .NET composite formatting with the invariant culture (reference 18.5). */
-#include "internal.h"
+#include "function.h"
 
 #include <stdio.h>
 

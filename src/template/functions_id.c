@@ -1,5 +1,6 @@
 /* resourceId and its kin (reference 17.9). */
-#include "internal.h"
+#include "expand.h"
+#include "function.h"
 
 static struct roll_error *id_error(const struct call *call, const char *format, ...)
     ROLL_PRINTF(2, 3) ROLL_CHECKED;

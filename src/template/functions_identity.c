@@ -1,5 +1,5 @@
 /* uniqueString, guid, newGuid (reference 18.1, 18.2). */
-#include "internal.h"
+#include "function.h"
 
 #include "rollbook/digest.h"
 

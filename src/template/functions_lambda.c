@@ -1,6 +1,6 @@
 /* Functions that take a lambda (reference 17.5). A lambda is no value: only a direct argument of
  * these. */
-#include "internal.h"
+#include "function.h"
 
 #define MAX_VARIABLES_OF_LAMBDA 3
 

@@ -1,5 +1,5 @@
 /* Logical and comparison functions (reference 17.1, 17.2). */
-#include "internal.h"
+#include "function.h"
 
 static struct roll_error *boolean_error(const char *name)
 {

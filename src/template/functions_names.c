@@ -1,5 +1,5 @@
 /* parameters(), variables(), copyIndex(). */
-#include "internal.h"
+#include "function.h"
 
 /* The one text argument; a name that is unknown makes the call unknown. */
 static struct roll_error *name_argument(const struct eval *eval, const struct expr *call,

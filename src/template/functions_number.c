@@ -1,5 +1,5 @@
 /* Numeric functions (reference 17.3): signed 64 bit, overflow is an error. */
-#include "internal.h"
+#include "function.h"
 
 #include <math.h>
 

@@ -1,5 +1,5 @@
 /* Functions of objects (reference 17.4). */
-#include "internal.h"
+#include "function.h"
 
 struct roll_error *function_create_object(const struct call *call, json_t **ret_value)
 {

@@ -1,5 +1,5 @@
 /* providers(), pickZones(): what is known of resource providers without asking (reference 17.9). */
-#include "internal.h"
+#include "function.h"
 
 static json_t *find_named(json_t *array, const char *member, const char *name)
 {

@@ -1,6 +1,6 @@
 /* Functions of strings (reference 17.6). Lengths and indexes count UTF-16 units, as the engine
  * does. */
-#include "internal.h"
+#include "function.h"
 
 #define TEXT(index) json_string_value(call->args[index])
 #define SIZE(index) json_string_length(call->args[index])

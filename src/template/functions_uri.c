@@ -1,5 +1,5 @@
 /* uri, uriComponent, buildUri, parseUri (reference 17.6; RFC 3986). */
-#include "internal.h"
+#include "function.h"
 
 struct parts {
     char *scheme;

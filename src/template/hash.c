@@ -1,6 +1,7 @@
 /* ARM's templateHash: members in a known order, compact, upper-cased, hashed (REST reference 1.11).
  */
-#include "internal.h"
+#include "program.h"
+#include "value.h"
 
 #include "rollbook/json.h"
 

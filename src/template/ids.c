@@ -1,5 +1,5 @@
 /* Resource ids, and other text made of known and unknown parts (reference 15, 17.9). */
-#include "internal.h"
+#include "expand.h"
 
 struct pieces {
     struct work *work;

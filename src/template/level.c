@@ -1,6 +1,6 @@
 /* The resources of one deployment: instances with names, ids and conditions (reference 10, 11, 16
  * step 4). */
-#include "internal.h"
+#include "expand.h"
 
 static void free_array(gpointer array)
 {

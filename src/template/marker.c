@@ -1,6 +1,6 @@
 /* Values that are unknown until run time, or known but not to be shown: what is left of their
  * expressions. */
-#include "internal.h"
+#include "function.h"
 
 static struct marker *new_marker(struct work *work, const struct expr *expr)
 {

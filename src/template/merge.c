@@ -1,6 +1,6 @@
 /* Objects put together by names without regard to case; a map of folded names once there are many.
  */
-#include "internal.h"
+#include "value.h"
 
 #define FEW 8
 

@@ -1,6 +1,6 @@
 /* The 64-bit hash of uniqueString() and templateHash (reference 18.1, REST reference 1.11): two
  * 32-bit halves. */
-#include "internal.h"
+#include "value.h"
 
 static guint32 rotate(guint32 value, int bits)
 {

@@ -1,5 +1,6 @@
 /* Maps from names to indexes without regard to case, built once: open addressing in an arena. */
-#include "internal.h"
+#include "parse.h"
+#include "value.h"
 
 struct entry {
     const char *name;

@@ -1,6 +1,6 @@
 /* Nested deployments: where they go, and their expansion when something asks for it (reference 13,
  * 15). */
-#include "internal.h"
+#include "expand.h"
 
 /* ---- the target ---- */
 

@@ -1,6 +1,6 @@
 /* Outputs, asserts, and parameters as ARM's answer shows them (reference 14; REST reference 1.6).
  */
-#include "internal.h"
+#include "expand.h"
 
 static struct roll_error *eval_output_value(const struct eval *eval, const struct output *output,
                                             json_t **ret_value)

@@ -2,7 +2,7 @@
  *
  * expression = primary { "." identifier | "[" expression "]" };  primary = string | integer | call.
  */
-#include "internal.h"
+#include "function.h"
 
 enum token_kind {
     TOKEN_IDENTIFIER,

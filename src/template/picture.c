@@ -1,6 +1,6 @@
 /* Numbers by a custom picture of .NET, such as 000, #,##0.00, 0%, (0000) 00-00 or 0;-0;none, with
  * the invariant culture (reference 18.5). */
-#include "internal.h"
+#include "function.h"
 
 /* What a section of the picture asks for. */
 struct section {

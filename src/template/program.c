@@ -1,6 +1,6 @@
 /* From the parsed file to a program: the frame is checked, sections are laid out, every expression
  * is parsed (reference 2). */
-#include "internal.h"
+#include "function.h"
 
 static const char *const sections[] = {
     "$schema",     "languageVersion", "contentVersion", "apiProfile", "metadata",

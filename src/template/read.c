@@ -1,5 +1,5 @@
 /* Reading templates and parameter files. */
-#include "internal.h"
+#include "eval.h"
 
 static struct roll_error *read_file(struct roll_template *file, const char *text, size_t size)
 {

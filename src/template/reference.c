@@ -1,6 +1,7 @@
 /* reference(), references(), list*(): what only a running deployment knows (reference 17.9, 12,
  * 13). */
-#include "internal.h"
+#include "expand.h"
+#include "function.h"
 
 /* What a call speaks of. */
 struct target {

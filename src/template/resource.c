@@ -1,6 +1,7 @@
 /* One resource of a template, laid out: what identifies it, what is sent, what is nested in it
  * (reference 10, 13). */
-#include "internal.h"
+#include "program.h"
+#include "value.h"
 
 #define DEPLOYMENTS "Microsoft.Resources/deployments"
 

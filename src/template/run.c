@@ -1,6 +1,6 @@
 /* A deployment as a server performs it: planned at once, then evaluated resource by resource
  * (reference 16). */
-#include "internal.h"
+#include "expand.h"
 
 struct roll_template_run {
     struct roll_template *tmpl;

@@ -1,7 +1,7 @@
 /* The functions of the template language, one row each: name, least and most arguments, their
  * types, what is special, the evaluator. Sorted by the first column. Adding a function is one row
- * here, its name in internal.h, one test. */
-#include "internal.h"
+ * here, its name in function.h, one test. */
+#include "function.h"
 
 /* clang-format off */
 static const struct function functions[] = {

@@ -1,6 +1,6 @@
 /* Where something flows to, without evaluating: through parameters' defaults, variables and user
  * functions. */
-#include "internal.h"
+#include "function.h"
 
 static bool any_of(size_t count, bool (*one)(struct taint *, size_t), struct taint *taint)
 {

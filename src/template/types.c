@@ -1,6 +1,6 @@
 /* Types of parameters, outputs and user functions, with the type system of languageVersion 2.0
  * (reference 5 and 7). */
-#include "internal.h"
+#include "eval.h"
 
 #define MAX_REFERENCES 32
 

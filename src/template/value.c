@@ -1,5 +1,5 @@
 /* JSON values as the template language sees them: equality, order, text, size. */
-#include "internal.h"
+#include "eval.h"
 
 json_t *object_get(const json_t *object, const char *key)
 {

@@ -1,5 +1,5 @@
 /* Errors of templates, and where they stand in the file. */
-#include "internal.h"
+#include "program.h"
 
 struct roll_error *template_error(const char *format, ...)
 {

@@ -6,7 +6,7 @@
 
 #include "rollbook/json.h"
 #include "rollbook/template.h"
-#include "template/internal.h"
+#include "template/function.h"
 
 #define DATA ROLL_SOURCE_DIR "/tests/data/template/"
 
