@@ -154,7 +154,7 @@ static bool read_half(const char **at, int *hour)
 /* HH:mm[:ss[.f]][ AM|PM] or HHmm[ss] */
 static bool read_time(const char **at, struct civil *civil, int *ret_ticks)
 {
-    bool colons = (*at)[0] && ((*at)[1] == ':' || (*at)[2] == ':');
+    bool colons = (*at)[strspn(*at, "0123456789")] == ':';
     if (!(colons ? read_short(at, &civil->hour) : read_digits(at, 2, &civil->hour)))
         return false;
     skip_one(at, ":");

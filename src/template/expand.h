@@ -59,6 +59,15 @@ struct level *level_new(struct work *work, struct env *env, const struct program
                         const struct scope *scope);
 /* Instances with names, ids, conditions, dependencies; no bodies. */
 struct roll_error *level_plan(struct level *level) ROLL_CHECKED;
+/* Condition, name, target and id of a new instance, which is entered into its level's maps; a
+ * second one with the same id is an error. */
+struct roll_error *instance_identify(struct instance *instance, const struct instance *parent)
+    ROLL_CHECKED;
+/* A member that must be a text; unknown ones are markers. Kept by the arena. */
+struct roll_error *eval_text(const struct eval *eval, const struct node *node, const char *key,
+                             json_t **ret_value) ROLL_CHECKED;
+/* Appends index to what map (by_name, by_loop) has for name. */
+void level_map(struct level *level, GHashTable *map, const char *name, unsigned index);
 struct roll_error *level_depends(struct level *level) ROLL_CHECKED;
 struct roll_error *level_cycles(struct level *level) ROLL_CHECKED;
 /* Plan, dependencies, bodies with markers, cycles. */

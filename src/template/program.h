@@ -111,6 +111,14 @@ struct roll_template {
 /* What it takes, about, text and all. */
 size_t template_bytes(const struct roll_template *file);
 
+/* A section (borrowed) of the wanted type, or NULL when it is absent or null. */
+struct roll_error *program_section(const struct program *program, const char *name, json_type type,
+                                   size_t most, struct trail *trail, json_t **ret_section)
+    ROLL_CHECKED;
+struct roll_error *program_read_parameters(struct program *program, struct trail *trail)
+    ROLL_CHECKED;
+struct roll_error *program_read_functions(struct program *program, struct trail *trail)
+    ROLL_CHECKED;
 struct roll_error *program_compile(struct arena *arena, const struct roll_template *file,
                                    const json_t *root, const char *pointer, struct trail *trail,
                                    struct program **ret_program) ROLL_CHECKED;
