@@ -198,6 +198,14 @@ const struct arm_advice arm_advices[] = {
      "one deployment reaches too many resource groups: split the template"},
     {"DeploymentStackResourceNotFound", "the stack is gone: 'roll out' makes it again"},
     {"OutcomeUnknown", "look at the resource itself, then 'roll resume'"},
+    {"NoToken",
+     "'roll doctor' says which credential is used and what it lacks; then 'roll resume'"},
+    {"NotSent", "ARM cannot be reached from here: check the network, name resolution and proxy, "
+                "then 'roll resume'"},
+    {"RefusedWithoutCode", "it is likely not ARM that answered: look for a proxy, a firewall or a "
+                           "login page in between, then 'roll resume'"},
+    {"NeverArrived", "nothing of it is in Azure: check the network and Azure's health, then 'roll "
+                     "resume' sends it again"},
     {NULL, NULL},
 };
 

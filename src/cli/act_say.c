@@ -238,18 +238,8 @@ static void say_target_failures(struct roll_app *app, const json_t *view)
     size_t index;
     json_t *target;
 
-    json_array_foreach (json_object_get(view, "targets"), index, target) {
-        const char *code = roll_json_get_string(target, "code");
-        const char *advice = roll_arm_advice(code);
-        if (!code)
-            continue;
-        roll_say(app, "  %s  %s: %s", roll_json_get_string(target, "name"), code,
-                 roll_json_get_string(target, "message"));
-        roll_view_say_causes(app, target);
-        roll_say(app, "     correlation id %s", roll_json_get_string(target, "correlationId"));
-        if (advice)
-            roll_say(app, "     %s", advice);
-    }
+    json_array_foreach (json_object_get(view, "targets"), index, target)
+        roll_view_say_failure(app, target, "  ");
 }
 
 static size_t say_leftovers(struct roll_app *app, const json_t *view)

@@ -48,7 +48,7 @@ static void say_cause(struct roll_app *app, const json_t *cause)
              subject ? ")" : "");
 }
 
-void roll_view_say_causes(struct roll_app *app, const json_t *target)
+static void say_causes(struct roll_app *app, const json_t *target)
 {
     const json_t *causes = json_object_get(target, "causes");
     size_t said = find_said(causes, target), others = 0;
@@ -61,4 +61,42 @@ void roll_view_say_causes(struct roll_app *app, const json_t *target)
     if (others > CAUSES_SHOWN)
         roll_say(app, "     and %zu more; 'roll show -o json' has all of them",
                  others - CAUSES_SHOWN);
+}
+
+/* Older outcomes have no code where ARM gave none. */
+static bool has_failed(const json_t *target)
+{
+    static const char *const states[] = {"failed", "refused", "absent", "conflict", NULL};
+    const char *state = roll_json_get_string(target, "state");
+
+    return roll_json_get_string(target, "code") ||
+           (state && roll_json_get_string(target, "message") && g_strv_contains(states, state));
+}
+
+void roll_view_say_failure(struct roll_app *app, const json_t *target, const char *indent)
+{
+    const char *code = roll_json_get_string(target, "code");
+    const char *message = roll_json_get_string(target, "message");
+    const json_t *step = json_object_get(target, "step");
+    const char *correlation = roll_json_get_string(step ? step : target, "correlationId");
+    const char *advice = roll_arm_advice(code);
+
+    if (!has_failed(target))
+        return;
+    if (!code)
+        code = roll_json_get_string(target, "state");
+    roll_say(app, "%s%s  %s%s%s", indent, roll_json_get_string(target, "name"), code,
+             message ? ": " : "", message ? message : "");
+    if (step)
+        roll_say(app,
+                 "     step %" JSON_INTEGER_FORMAT ", '%s'; the deployment before it succeeded",
+                 json_integer_value(json_object_get(step, "number")),
+                 roll_json_get_string(step, "action"));
+    if (roll_json_get_string(step, "resource"))
+        roll_say(app, "     resource %s", roll_json_get_string(step, "resource"));
+    say_causes(app, target);
+    if (correlation)
+        roll_say(app, "     correlation id %s", correlation);
+    if (advice)
+        roll_say(app, "     %s", advice);
 }

@@ -116,7 +116,8 @@ static const struct roll_option options[] = {
 static const char details[] =
     "Faults on purpose, each by --fault SPEC, as often as wanted:\n"
     "  fail=TYPE                            resources of TYPE end Failed\n"
-    "  status=CODE:METHOD:PATHPART          answered so, nothing done\n"
+    "  status=CODE:METHOD:PATHPART          answered so, nothing done (3xx: with a page of a "
+    "proxy)\n"
     "  delay=MS:METHOD:PATHPART             done at once, answered later\n"
     "  drop=METHOD:PATHPART                 done, then the connection breaks\n"
     "  lost=METHOD:PATHPART                 the connection breaks, nothing done\n"

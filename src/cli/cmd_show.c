@@ -39,13 +39,8 @@ static void print_targets(struct roll_app *app, const json_t *view)
         roll_table_row(table);
     }
     roll_table_print(table, &app->out);
-    json_array_foreach (json_object_get(view, "targets"), index, target) {
-        if (!roll_json_get_string(target, "code"))
-            continue;
-        roll_say(app, "%s  %s: %s", roll_json_get_string(target, "name"),
-                 roll_json_get_string(target, "code"), roll_json_get_string(target, "message"));
-        roll_view_say_causes(app, target);
-    }
+    json_array_foreach (json_object_get(view, "targets"), index, target)
+        roll_view_say_failure(app, target, "");
 }
 
 static void print_rollout(struct roll_app *app, const json_t *view)

@@ -109,11 +109,37 @@ static json_t *target_of(struct targets *targets, const char *name)
     return target;
 }
 
+/* What an earlier step or attempt said is over with the next one. */
+static void forget_failure(json_t *target)
+{
+    static const char *const members[] = {"code", "message", "result", "step", NULL};
+
+    for (int i = 0; members[i]; i++)
+        json_object_del(target, members[i]);
+}
+
+/* A step after the deployment has a correlation id of its own; which action it is stands in the
+ * order (set_action). */
+static void set_step(const struct kept *rollout, const struct roll_step_row *row, json_t *target)
+{
+    char correlation[ROLL_UUID_SIZE];
+
+    if (row->step == 0 || (!row->code && !row->message))
+        return;
+    g_free(roll_step_name(rollout->service, rollout->environment, rollout->hash, row->target,
+                          row->step, row->attempt, correlation));
+    json_object_set_new(
+        target, "step",
+        json_pack("{s:I,s:s}", "number", (json_int_t)row->step, "correlationId", correlation));
+}
+
 static struct roll_error *add_step(void *user, const struct roll_step_row *row)
 {
     struct targets *targets = user;
     const struct kept *rollout = targets->rollout;
     json_t *target = target_of(targets, row->target);
+
+    forget_failure(target);
 
     if (row->step == 0) {
         char correlation[ROLL_UUID_SIZE];
@@ -135,6 +161,7 @@ static struct roll_error *add_step(void *user, const struct roll_step_row *row)
         json_object_set_new(target, "message", json_string(row->message));
     if (row->code && row->result)
         json_object_set_new(target, "result", json_string(row->result));
+    set_step(rollout, row, target);
     return NULL;
 }
 
@@ -154,6 +181,31 @@ static void set_name(const struct kept *rollout, const struct roll_order_target 
     if (fixed && json_is_string(json_object_get(view, "deployment")))
         json_object_set_new(view, "deployment", json_string(fixed));
     g_free(fixed);
+}
+
+/* The action that failed and the resource that it was for; a check behind the actions has neither,
+ * and the deployment's correlation id. */
+static void set_action(const struct roll_order_target *target, json_t *view)
+{
+    json_t *step = json_object_get(view, "step");
+    json_int_t number = json_integer_value(json_object_get(step, "number"));
+
+    if (!step)
+        return;
+    if (number < 1 || number > (json_int_t)target->steps->len) {
+        json_object_del(view, "step");
+        return;
+    }
+    const struct roll_plan_step *action = g_ptr_array_index(target->steps, (guint)number - 1);
+    const char *verb = strrchr(action->action, '/');
+    const struct roll_arm_scope scope = {target->scope, target->subscription,
+                                         target->resource_group, target->management_group};
+    g_autofree char *base = roll_arm_scope_path(&scope);
+    g_autofree char *path = g_strndup(action->action, (gsize)(verb - action->action));
+    json_object_set_new(step, "action", json_string(verb + 1));
+    json_object_set_new(step, "resource",
+                        *path == '/' ? json_string(path)
+                                     : json_sprintf("%s/providers/%s", base, path));
 }
 
 /* What left a stack: "deletedResources", "detachedResources", "failedResources", where there are
@@ -198,6 +250,7 @@ static struct roll_error *add_order(struct roll_app *app, struct targets *target
         if (!json_object_get(view, "release"))
             json_object_set_new(view, "release", json_string(target->release));
         set_name(rollout, target, view);
+        set_action(target, view);
         ROLL_TRY(add_stack(app, targets, target, view));
         if (leftovers) {
             ROLL_TRY(roll_leftovers_of(leftovers, target, &left));

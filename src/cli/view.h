@@ -14,8 +14,9 @@ struct roll_error *roll_view_rollouts(struct roll_app *app, const struct roll_ro
 struct roll_error *roll_view_rollout_find(struct roll_app *app, const char *stream, int64_t number,
                                           json_t **ret_view) ROLL_CHECKED;
 
-/* causes.c: of a target that failed: the resource, and the further causes, each on its line. */
-void roll_view_say_causes(struct roll_app *app, const json_t *target);
+/* causes.c: why a target failed, with its correlation id and what to do; says nothing of one that
+ * did not fail. */
+void roll_view_say_failure(struct roll_app *app, const json_t *target, const char *indent);
 /* What left the stacks of a rollout (a view with targets): deleted, detached, or neither could be
  * done. */
 void roll_say_stacks(struct roll_app *app, const json_t *view);

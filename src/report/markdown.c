@@ -108,6 +108,18 @@ static void append_environment(GString *out, const json_t *environment)
     append_rollouts(out, json_object_get(environment, "rollouts"));
 }
 
+/* Older outcomes have no code where ARM gave none. */
+static const char *failure_of(const json_t *target)
+{
+    static const char *const states[] = {"failed", "refused", "absent", "conflict", NULL};
+    const char *code = roll_json_get_string(target, "code");
+    const char *state = roll_json_get_string(target, "state");
+
+    if (code || !state || !roll_json_get_string(target, "message"))
+        return code;
+    return g_strv_contains(states, state) ? state : NULL;
+}
+
 static void append_errors(GString *out, const json_t *rollouts)
 {
     size_t index, at;
@@ -116,7 +128,7 @@ static void append_errors(GString *out, const json_t *rollouts)
 
     json_array_foreach (rollouts, index, view) {
         json_array_foreach (json_object_get(view, "targets"), at, target) {
-            const char *code = roll_json_get_string(target, "code");
+            const char *code = failure_of(target);
             const char *message = roll_json_get_string(target, "message");
             if (!code)
                 continue;

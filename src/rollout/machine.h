@@ -110,12 +110,13 @@ struct job {
     bool appending; /* its intent or outcome is in the append under way, or just became durable */
     bool accepted;  /* the request is known to have arrived */
     bool cancel_sent;
-    bool failing; /* its outcome, not yet recorded, fails the target */
-    bool held;    /* its success is not recorded before what it follows has ended */
-    bool again;   /* its success was overwritten: another attempt goes with the outcome */
-    int lost;     /* PUTs whose reply was lost */
-    int tries;    /* failures in a row, which began at trouble_boot_ms (-1: none) */
-    int looks;    /* in vain, in mode SETTLE */
+    bool failing;     /* its outcome, not yet recorded, fails the target */
+    bool held;        /* its success is not recorded before what it follows has ended */
+    bool again;       /* its success was overwritten: another attempt goes with the outcome */
+    int lost;         /* PUTs whose reply was lost */
+    char *lost_words; /* what the last of them was answered; owned, or NULL */
+    int tries;        /* failures in a row, which began at trouble_boot_ms (-1: none) */
+    int looks;        /* in vain, in mode SETTLE */
     int64_t trouble_boot_ms;
     int64_t again_boot_ms;           /* the next PUT not before this */
     int64_t believe_boot_ms;         /* "not found" is believed if it was asked for from then on */
@@ -161,10 +162,10 @@ struct rollout {
     char hash[ROLL_HEX_SIZE];       /* of its rollout.requested */
     bool requested, cancelling, ended;
     bool passive; /* whoever claimed it last sends nothing: it settles, or it is this process */
-    int64_t sender_at; /* UTC ms: last event by a driver that may send */
-    struct wait *wait; /* what must have passed before it starts, or NULL */
+    int64_t sender_at;     /* UTC ms: last event by a driver that may send */
+    struct wait *wait;     /* what must have passed before it starts, or NULL */
     struct window *window; /* what keeps a further ring back, or NULL */
-    bool started;      /* it was claimed to be driven: all of that had passed */
+    bool started;          /* it was claimed to be driven: all of that had passed */
     size_t n_jobs;
     struct job *jobs;    /* as in the order */
     GHashTable *by_name; /* target name -> job */
@@ -277,8 +278,8 @@ void machine_sequence_init(struct roll_machine *machine);
 /* Steps of a target: 0, its actions, then the health checks. */
 bool machine_is_check(const struct job *job, int64_t step);
 bool machine_is_action(const struct job *job, int64_t step);
-/* The step at hand is a stack: one name for all attempts and releases, overwritten by each PUT, which
- * ARM takes only while it is at rest; nothing cancels it. */
+/* The step at hand is a stack: one name for all attempts and releases, overwritten by each PUT,
+ * which ARM takes only while it is at rest; nothing cancels it. */
 bool machine_is_stack(const struct job *job);
 const struct roll_plan_health *machine_check(const struct job *job, int64_t step);
 int64_t machine_next_step(const struct job *job, int64_t step); /* -1: none */
@@ -327,7 +328,8 @@ void machine_leave(struct roll_machine *machine, struct job *job);
 /* The answer to a look by name (GET, DETAIL). */
 void machine_found(struct roll_machine *machine, struct job *job,
                    const struct roll_observation *reply);
-/* ARM forgets a deployment or stack now and then for a moment: is that what this "not found" says? */
+/* ARM forgets a deployment or stack now and then for a moment: is that what this "not found" says?
+ */
 bool machine_is_forgotten(const struct roll_observation *reply);
 /* The outcome is noted: explain a failure, record the rest. */
 void machine_finalize(struct roll_machine *machine, struct job *job);
@@ -393,7 +395,8 @@ const char *machine_waits_for(const struct roll_machine *machine);
 
 struct window *machine_window_new(const struct roll_rollout_requested *request);
 void machine_window_free(struct window *window);
-/* ms until the next ring, of which nothing was begun, may be; 0: now, INT64_MAX: never by itself. */
+/* ms until the next ring, of which nothing was begun, may be; 0: now, INT64_MAX: never by itself.
+ */
 int64_t machine_window_left(const struct roll_machine *machine);
 const char *machine_window_why(const struct roll_machine *machine); /* or NULL */
 

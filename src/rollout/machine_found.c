@@ -55,6 +55,17 @@ static bool may_put_again(const struct roll_machine *machine, const struct job *
            !machine_cancel_wanted(machine, job) && job->lost <= MACHINE_LOST_MAX;
 }
 
+/* It was sent as often as may be: what came back the last time is all that is known of why. */
+static void never_arrived(struct roll_machine *machine, struct job *job)
+{
+    g_autofree char *message =
+        job->lost_words
+            ? g_strdup_printf("the request never arrived; the last answer was: %s", job->lost_words)
+            : g_strdup("the request never arrived");
+
+    machine_conclude(machine, job, "absent", "NeverArrived", message);
+}
+
 /* The request may still be on its way: "not found" is believed only if that was over when the
  * question was asked. (The answer may have lain for an hour before a process that slept sees it.)
  */
@@ -65,7 +76,7 @@ static void not_arrived(struct roll_machine *machine, struct job *job)
     else if (may_put_again(machine, job))
         machine_go(machine, job, PHASE_PUT, machine->boot_ms);
     else
-        machine_conclude(machine, job, "absent", NULL, "the request never arrived");
+        never_arrived(machine, job);
 }
 
 bool machine_is_forgotten(const struct roll_observation *reply)

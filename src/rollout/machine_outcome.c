@@ -48,8 +48,10 @@ void machine_forget_outcome(struct job *job)
     if (job->outcome)
         roll_event_body_free(ROLL_EVENT_step_ended, job->outcome);
     machine_blob_free(job->result);
+    g_free(job->lost_words);
     job->outcome = NULL;
     job->result = NULL;
+    job->lost_words = NULL;
 }
 
 /* Later replies know more: what they say replaces what was known, what they leave out stays. */

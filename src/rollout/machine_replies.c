@@ -52,14 +52,34 @@ void machine_accepted(struct roll_machine *machine, struct job *job, int64_t boo
 
 /* ---- PUT ------------------------------------------------------------------------------------ */
 
+/* Where ARM gave no code of its own: a failure without one would be looked up in vain. */
+static const char *code_without_arm(enum roll_arm_outcome outcome)
+{
+    switch (outcome) {
+    case ROLL_ARM_NO_TOKEN:
+        return "NoToken";
+    case ROLL_ARM_UNSENT:
+        return "NotSent";
+    default:
+        return "RefusedWithoutCode";
+    }
+}
+
+static void conclude_refused(struct roll_machine *machine, struct job *job,
+                             const struct roll_observation *reply)
+{
+    machine_note(job, reply);
+    machine_conclude(machine, job, "refused", code_without_arm(reply->outcome),
+                     "the request was not taken");
+}
+
 /* A definite "not now": the same request again. Busy may mean that an earlier one of ours is there,
  * so look first. */
 static void put_not_now(struct roll_machine *machine, struct job *job,
                         const struct roll_observation *reply)
 {
     if (!machine_try_again(machine, job, MACHINE_PUT_PATIENCE_MS, reply->retry_after_ms)) {
-        machine_note(job, reply);
-        machine_conclude(machine, job, "refused", NULL, NULL);
+        conclude_refused(machine, job, reply);
         return;
     }
     job->again_boot_ms = job->due_boot_ms;
@@ -79,7 +99,8 @@ void machine_doubt(struct roll_machine *machine, struct job *job, int64_t believ
 
 /* Nobody knows whether it arrived. A deployment is looked for. When exactly the request left is not
  * known here (it may have stood in a queue), but it has left by now. */
-static void put_lost(struct roll_machine *machine, struct job *job)
+static void put_lost(struct roll_machine *machine, struct job *job,
+                     const struct roll_observation *reply)
 {
     int64_t believe_boot_ms = machine->boot_ms + MACHINE_LATE_MS;
 
@@ -88,6 +109,12 @@ static void put_lost(struct roll_machine *machine, struct job *job)
         return;
     }
     job->lost++;
+    g_free(job->lost_words);
+    job->lost_words = reply->code || reply->message
+                          ? g_strdup_printf("%s%s%s", reply->code ? reply->code : "",
+                                            reply->code && reply->message ? ": " : "",
+                                            reply->message ? reply->message : "")
+                          : NULL;
     job->believe_boot_ms = believe_boot_ms;
     machine_go(machine, job, PHASE_GET, machine->boot_ms);
 }
@@ -115,13 +142,12 @@ static void put_replied(struct roll_machine *machine, struct job *job,
         put_not_now(machine, job, reply);
         break;
     case ROLL_ARM_LOST:
-        put_lost(machine, job);
+        put_lost(machine, job, reply);
         break;
     case ROLL_ARM_NOT_FOUND:
     case ROLL_ARM_REFUSED:
     case ROLL_ARM_NO_TOKEN:
-        machine_note(job, reply);
-        machine_conclude(machine, job, "refused", NULL, NULL);
+        conclude_refused(machine, job, reply);
         break;
     }
 }

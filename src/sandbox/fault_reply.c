@@ -20,6 +20,11 @@ void sandbox_fault_reply(const struct sandbox_request *request, int status,
                  {503, "ServerBusy"},
                  {504, "GatewayTimeout"}};
     const char *code = "SandboxFault";
+    if (status < 400) { /* somebody's between: a page, not ARM's words */
+        sandbox_reply_set(reply, status, NULL);
+        reply->text = g_string_new("<html><body>elsewhere</body></html>");
+        return;
+    }
     for (size_t i = 0; i < G_N_ELEMENTS(codes); i++) {
         if (codes[i].status == status)
             code = codes[i].code;

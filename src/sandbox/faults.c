@@ -120,7 +120,7 @@ static struct roll_error *read_spec(const char *spec, GPtrArray *list)
         g_auto(GStrv) words = g_strsplit(equals + 1, ":", -1);
         bool status_ok =
             read_words(fault, shapes[i].words, words) &&
-            (fault->kind != FAULT_STATUS || (fault->number >= 400 && fault->number <= 599));
+            (fault->kind != FAULT_STATUS || (fault->number >= 300 && fault->number <= 599));
         if (status_ok)
             return NULL;
     }

@@ -269,6 +269,13 @@ static void expect_history(const struct world *world, size_t from, const char *e
     ck_assert_str_eq(text, expected);
 }
 
+static const struct roll_step_ended *end_of(const struct world *world, size_t index)
+{
+    const struct roll_event *event = g_ptr_array_index(world->events, index);
+
+    return roll_event_body(event, step_ended);
+}
+
 START_TEST(test_machine__a_rollout_of_one_target)
 {
     struct world world;
@@ -1046,6 +1053,30 @@ START_TEST(test_machine__without_a_token_the_step_is_refused)
     start(&world, "weu");
     reply(&world, ROLL_ACTION_PUT, "weu", NOT(NO_TOKEN, .message = "no credential"));
     expect_history(&world, 3, "ended:weu:0:refused:last failed");
+    ck_assert_str_eq(end_of(&world, 3)->code, "NoToken");
+    ck_assert_str_eq(end_of(&world, 3)->message, "no credential");
+    world_clear(&world);
+}
+END_TEST
+
+START_TEST(test_machine__what_never_arrives_ends_with_the_last_answer)
+{
+    struct world world;
+
+    start(&world, "weu");
+    for (int i = 0; i < 6; i++) {
+        reply(&world, ROLL_ACTION_PUT, "weu",
+              NOT(LOST, .message = "ARM answered 502 without saying why"));
+        for (int look = 0; look < 2; look++) {
+            if (look > 0)
+                pass(&world, 10000);
+            reply(&world, ROLL_ACTION_GET, "weu", NOT(NOT_FOUND, .code = "DeploymentNotFound"));
+        }
+    }
+    expect_history(&world, 3, "claimed claimed ended:weu:0:absent:last failed");
+    ck_assert_str_eq(end_of(&world, 5)->code, "NeverArrived");
+    ck_assert_str_eq(end_of(&world, 5)->message, "the request never arrived; the last answer was: "
+                                                 "ARM answered 502 without saying why");
     world_clear(&world);
 }
 END_TEST
@@ -1754,6 +1785,7 @@ int main(void)
     tcase_add_test(tests, test_machine__details_are_asked_for_a_few_times_and_done_without);
     tcase_add_test(tests, test_machine__what_cannot_be_read_is_not_guessed);
     tcase_add_test(tests, test_machine__without_a_token_the_step_is_refused);
+    tcase_add_test(tests, test_machine__what_never_arrives_ends_with_the_last_answer);
     tcase_add_test(tests, test_machine__actions_then_checks_follow_the_deployment);
     tcase_add_test(tests, test_machine__an_action_that_a_back_skips_is_not_intended);
     tcase_add_test(tests, test_machine__an_action_is_never_repeated);
