@@ -130,19 +130,31 @@ void login_add_field(GString *form, const char *name, const char *value)
     roll_url_encode(value, form);
 }
 
+/* Says that claims challenges are understood: Azure sends none to who does not. Source: services
+ * reference 1.8; REST reference 7.4. */
+static const char CAPABILITY[] = "{\"access_token\":{\"xms_cc\":{\"values\":[\"cp1\"]}}}";
+
+/* Those of a challenge hold it already. AD FS knows no claims. */
+static const char *claims_of(const struct token *token, const struct login *login)
+{
+    if (token->claims)
+        return token->claims;
+    return login_is_adfs(token->credential, login) ? NULL : CAPABILITY;
+}
+
 /* What every grant has. Big enough for proof too, since growing would leave a copy of it behind. */
 static GString *begin_form(const struct token *token, const struct login *login, const char *proof)
 {
     g_autofree char *scope = g_strconcat(token->audience, "/.default", NULL);
-    size_t claims = token->claims ? strlen(token->claims) : 0;
-    size_t texts = strlen(login->client_id) + strlen(scope) + claims + strlen(proof);
-    GString *form = g_string_sized_new(1024 + 3 * texts);
+    const char *claims = claims_of(token, login);
+    size_t texts = strlen(login->client_id) + strlen(scope) + strlen(proof);
+    GString *form = g_string_sized_new(1024 + 3 * (texts + (claims ? strlen(claims) : 0)));
 
     login_add_field(form, "client_id", login->client_id);
     login_add_field(form, "scope", scope);
     login_add_field(form, "grant_type", "client_credentials");
-    if (token->claims)
-        login_add_field(form, "claims", token->claims);
+    if (claims)
+        login_add_field(form, "claims", claims);
     return form;
 }
 

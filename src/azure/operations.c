@@ -51,25 +51,62 @@ static int depth_now(struct operations *operations)
     return level->depth;
 }
 
-/* The deeper one, since outer ones repeat it. */
-static void note_cause(struct operations *operations, const json_t *properties,
-                       const char *resource)
+/* Outer deployments repeat what their resources say: the deeper one is kept, whose resource it is.
+ */
+static void drop_repeated(struct operations *operations, const json_t *cause, int depth)
 {
-    g_autofree char *code = NULL, *message = NULL;
-    int depth = depth_now(operations);
+    for (size_t i = json_array_size(operations->causes); i-- > 0;) {
+        const json_t *known = json_array_get(operations->causes, i);
+        if (json_integer_value(json_object_get(known, "depth")) >= depth ||
+            !json_equal(json_object_get(known, "code"), json_object_get(cause, "code")) ||
+            !json_equal(json_object_get(known, "message"), json_object_get(cause, "message")))
+            continue;
+        if (operations->best == known)
+            operations->best = NULL;
+        json_array_remove(operations->causes, i);
+    }
+}
 
-    if (json_array_size(operations->causes) >= CAUSES_MAX)
-        return;
-    roll_arm_error_leaf(properties, &code, &message);
-    if (!code && !message)
-        return;
+static void keep_cause(struct operations *operations, const json_t *leaf, const char *resource)
+{
+    const char *about = roll_json_get_string(leaf, "target");
+    int depth = depth_now(operations);
     json_t *cause =
-        json_pack("{s:s?, s:s?, s:s?}", "code", code, "message", message, "resource", resource);
+        json_pack("{s:s?, s:s?, s:s?, s:s*, s:i}", "code", roll_json_get_string(leaf, "code"),
+                  "message", roll_json_get_string(leaf, "message"), "resource", resource, "target",
+                  about, "depth", depth);
+
+    drop_repeated(operations, cause, depth);
+    if (json_array_size(operations->causes) >= CAUSES_MAX) {
+        json_decref(cause);
+        return;
+    }
     json_array_append_new(operations->causes, cause);
     if (!operations->best || depth > operations->best_depth) {
         operations->best = cause;
         operations->best_depth = depth;
     }
+}
+
+static void note_causes(struct operations *operations, const json_t *properties,
+                        const char *resource)
+{
+    roll_auto(json) json_t *leaves = roll_arm_error_leaves(properties);
+    size_t index;
+    json_t *leaf;
+
+    json_array_foreach (leaves, index, leaf)
+        keep_cause(operations, leaf, resource);
+}
+
+/* The depth was for telling repeats. */
+static void finish_causes(struct operations *operations)
+{
+    size_t index;
+    json_t *cause;
+
+    json_array_foreach (operations->causes, index, cause)
+        json_object_del(cause, "depth");
 }
 
 static void follow(struct operations *operations, const char *id)
@@ -100,7 +137,7 @@ static void on_operation(void *user, json_t *operation)
         return;
     json_array_append(operations->all, operation);
     if (state && g_ascii_strcasecmp(state, "Failed") == 0)
-        note_cause(operations, properties, id);
+        note_causes(operations, properties, id);
     if (id && type && g_ascii_strcasecmp(type, "Microsoft.Resources/deployments") == 0)
         follow(operations, id);
 }
@@ -109,6 +146,7 @@ static void end(struct operations *operations, struct arm_answer *answer)
 {
     json_t *body = json_object();
 
+    finish_causes(operations);
     json_object_set(body, "value", operations->all);
     arm_answer_take_body(answer, body);
     if (operations->best) {

@@ -287,7 +287,9 @@ static const char login_form[] =
     "  has-header Content-Type: application/x-www-form-urlencoded\n"
     "  lacks-header Authorization\n"
     "  has-body client_id=client-1&scope=http%3A%2F%2F127.0.0.1%3A\n"
-    "  has-body %2F.default&grant_type=client_credentials&client_secret=s3cret%26%2B%20%25\n";
+    "  has-body "
+    "%2F.default&grant_type=client_credentials&claims=%7B%22access_token%22%3A%7B%22xms_cc"
+    "%22%3A%7B%22values%22%3A%5B%22cp1%22%5D%7D%7D%7D&client_secret=s3cret%26%2B%20%25\n";
 
 START_TEST(test_azure__sandbox_has_a_static_token)
 {
@@ -1046,6 +1048,43 @@ START_TEST(test_azure__operations_of_nested_deployments_tell_the_cause)
 }
 END_TEST
 
+#define FAILED(error, resource, type)                                                              \
+    "{\"properties\":{\"provisioningState\":\"Failed\",\"statusMessage\":{\"error\":" error        \
+    "},\"targetResource\":{\"id\":\"" resource "\",\"resourceType\":\"" type "\"}}}"
+#define BOTH                                                                                       \
+    "{\"code\":\"Failed\",\"message\":\"both\",\"details\":["                                      \
+    "{\"code\":\"A\",\"message\":\"one\"},{\"code\":\"B\",\"message\":\"two\"}]}"
+
+/* The outer deployment repeats both causes of its resource. */
+START_TEST(test_azure__each_cause_is_told_once_and_of_its_resource)
+{
+    struct world world;
+    struct seen seen = {0};
+
+    open_world(&world,
+               "expect GET " OPERATIONS "d1/operations?api-version=2022-09-01\nreply 200\n"
+               "  body {\"value\":[" FAILED(
+                   BOTH, GROUP "/providers/Microsoft.Resources/deployments/inner",
+                   "Microsoft.Resources/deployments") "]}\n"
+                                                      "expect GET " OPERATIONS
+                                                      "inner/operations\nreply 200\n"
+                                                      "  body {\"value\":[" FAILED(
+                                                          BOTH, "/x/sql/db1",
+                                                          "Microsoft.Sql/servers") "]}\n",
+               NULL);
+    roll_arm_operations(world.arm, &group, "d1", on_reply, &seen);
+    run(&world, &seen);
+    ck_assert_str_eq(seen.code, "A");
+    json_t *error = json_loads(seen.error_json, 0, NULL);
+    g_autofree char *causes = json_dumps(json_object_get(error, "causes"), JSON_COMPACT);
+    ck_assert_str_eq(causes, "[{\"code\":\"A\",\"message\":\"one\",\"resource\":\"/x/sql/db1\"},"
+                             "{\"code\":\"B\",\"message\":\"two\",\"resource\":\"/x/sql/db1\"}]");
+    json_decref(error);
+    clear(&seen);
+    close_world(&world);
+}
+END_TEST
+
 START_TEST(test_azure__operations_of_an_unknown_deployment_are_not_found)
 {
     struct world world;
@@ -1474,6 +1513,7 @@ static Suite *suite(void)
     tcase_add_loop_test(arm, test_azure__a_list_that_cannot_be_read_is_no_empty_list, 0,
                         G_N_ELEMENTS(bad_lists));
     tcase_add_test(arm, test_azure__operations_of_nested_deployments_tell_the_cause);
+    tcase_add_test(arm, test_azure__each_cause_is_told_once_and_of_its_resource);
     tcase_add_test(arm, test_azure__operations_of_an_unknown_deployment_are_not_found);
     tcase_add_loop_test(arm, test_azure__what_if_is_followed_to_its_end, 0, G_N_ELEMENTS(what_ifs));
     tcase_add_test(arm, test_azure__validate_looks_for_an_error_whatever_the_status);
