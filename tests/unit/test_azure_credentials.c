@@ -331,7 +331,8 @@ START_TEST(test_azure_credentials__a_certificate_signs_an_assertion)
     struct world world;
 
     open_world(&world, LOGIN "  has-body client_id=client-1&scope=\n"
-                             "  has-body &grant_type=client_credentials&client_assertion_type=urn"
+                             "  has-body &grant_type=client_credentials&claims=%7B\n"
+                             "  has-body &client_assertion_type=urn"
                              "%3Aietf%3Aparams%3Aoauth%3Aclient-assertion-type%3Ajwt-bearer&\n"
                              "  lacks-body client_secret\n" GOOD);
     set_application();
@@ -1145,11 +1146,11 @@ START_TEST(test_azure_credentials__a_claims_challenge_is_answered_once)
     struct arm_seen seen = {0};
 
     open_with_secret(&world,
-                     LOGIN "  lacks-body claims=\n"
+                     LOGIN "  lacks-body nbf\n"
                            "reply 200\n  body {\"expires_in\":3599,\"access_token\":\"t1\"}\n" LOGIN
                            "  has-body &claims=%7B%22access_token%22%3A%7B%22nbf%22\n"
                            "reply 200\n  body {\"expires_in\":3599,\"access_token\":\"t2\"}\n" LOGIN
-                           "  lacks-body claims=\n"
+                           "  lacks-body nbf\n"
                            "reply 200\n  body {\"expires_in\":3599,\"access_token\":\"t3\"}\n"
                            "expect GET /subscriptions/s/resourceGroups/g times 1\n"
                            "  has-header Authorization: Bearer t1\n"
