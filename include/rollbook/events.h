@@ -163,6 +163,7 @@
 #define ROLL_FIELDS_review_given(F)                                                                \
     F(number, rollout, "rollout", REQUIRED)                                                        \
     F(text, contained_in, "containedIn", OPTIONAL)                                                 \
+    F(text, found, "found", OPTIONAL) /* of that: same artifacts, commit, differs, unknown */      \
     F(text, reason, "reason", REQUIRED)
 #define ROLL_FIELDS_slot_passed(F)                                                                 \
     F(text, slot, "slot", REQUIRED)                                                                \

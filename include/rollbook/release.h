@@ -161,6 +161,11 @@ struct roll_error *roll_choose_promoted(const struct roll_plan *plan, const stru
  * it names FROM), is not bad and does not descend from a bad one, there or here. ROLL_E_NOT_FOUND says why not. Owned. */
 struct roll_error *roll_choose_latest(const struct roll_plan *plan, const struct roll_plan_environment *environment, const char *from,
                                       struct roll_ledger *ledger, struct roll_git *git, char **ret_version) ROLL_CHECKED;
+/* Does a release hold what a hotfix fixed? By the references of the artifacts that it changed, else by its commits, as themselves or
+ * as equal patches. UNKNOWN: git (NULL: there is none) lacks a commit. ROLL_E_NOT_FOUND: no such release. */
+enum roll_holds { ROLL_HOLDS_UNKNOWN, ROLL_HOLDS_NOT, ROLL_HOLDS_BY_ARTIFACTS, ROLL_HOLDS_BY_COMMIT };
+struct roll_error *roll_release_holds_fix(struct roll_ledger *ledger, struct roll_git *git, const char *service, const char *environment,
+                                          const char *version, const char *fix, enum roll_holds *ret_holds) ROLL_CHECKED;
 /* Is a release bad in an environment (or for the service), or does its commit contain a bad one's without containing the commit that
  * fixes it? *ret_reason: owned, NULL: neither. What cannot be told (git NULL, a commit that is not there) counts as yes. */
 struct roll_error *roll_release_quarantined(struct roll_ledger *ledger, const char *stream, struct roll_git *git, const char *version, char **ret_reason) ROLL_CHECKED;

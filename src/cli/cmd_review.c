@@ -10,6 +10,8 @@
 struct context {
     const char *reason, *contained_in, *debt;
     bool yes;
+    const char *version; /* of contained_in, borrowed from it */
+    const char *found;   /* whether it holds the fix; static, or NULL: not asked */
 };
 
 struct debts {
@@ -30,16 +32,35 @@ static struct roll_error *see_debt(void *user, const struct roll_debt_row *row)
     return NULL;
 }
 
-static bool is_me(const struct roll_app *app, const char *owner)
+/* The first word names; what follows is ids and addresses. */
+static bool is_same(const char *one, const char *other)
 {
-    const char *const names[] = {app->actor.proved, app->actor.claimed};
+    size_t size = one ? strcspn(one, " ") : 0;
 
-    for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
-        size_t size = names[i] ? strcspn(names[i], " ") : 0;
-        if (size && strlen(owner) == size && g_ascii_strncasecmp(owner, names[i], size) == 0)
-            return true;
-    }
-    return false;
+    return size && other && strcspn(other, " ") == size &&
+           g_ascii_strncasecmp(one, other, size) == 0;
+}
+
+static bool is_me(const struct roll_app *app, const char *name)
+{
+    return is_same(app->actor.proved, name) || is_same(app->actor.claimed, name);
+}
+
+/* Who asked for the rollout, by credential or by name, does not review it: neither may a pipeline
+ * whose credential it was. */
+static struct roll_error *check_reviewer(struct roll_app *app, const char *stream, int64_t rollout)
+{
+    roll_auto(event) struct roll_event *request = NULL;
+    const char *by;
+
+    ROLL_TRY(roll_ledger_event(app->ledger, stream, rollout, &request));
+    by = is_me(app, request->actor.proved)    ? request->actor.proved
+         : is_me(app, request->actor.claimed) ? request->actor.claimed
+                                              : NULL;
+    return by ? roll_error_new(ROLL_E_REFUSED,
+                               "'%s' asked for '%s#%" PRId64 "': somebody else reviews it", by,
+                               stream, rollout)
+              : NULL;
 }
 
 static struct roll_error *append(struct roll_app *app, const char *stream,
@@ -91,9 +112,9 @@ static struct roll_error *close_by_word(struct roll_app *app, const struct conte
                                         const char *stream, int64_t rollout, const char *name)
 {
     g_autofree char *debt = g_strdup(name), *reason = g_strdup(context->reason),
-                    *contained = g_strdup(context->contained_in);
+                    *contained = g_strdup(context->version), *found = g_strdup(context->found);
     struct roll_review_given review = {
-        .rollout = rollout, .contained_in = contained, .reason = reason};
+        .rollout = rollout, .contained_in = contained, .found = found, .reason = reason};
     struct roll_debt_closed closed = {.rollout = rollout, .debt = debt, .reason = reason};
     const struct roll_draft drafts[] = {{stream, ROLL_EVENT_review_given, &review},
                                         {stream, ROLL_EVENT_debt_closed, &closed}};
@@ -130,30 +151,81 @@ static struct roll_error *close_one(struct roll_app *app, const struct context *
     return close_by_word(app, context, stream, rollout, name);
 }
 
-static struct roll_error *see_version(void *user, const struct roll_release_row *row)
+/* ---- contained in? -------------------------------------------------------------------------- */
+
+static struct roll_error *see_fix(void *user, const struct roll_rollout_row *row)
 {
-    (void)user;
-    (void)row;
+    *(char **)user = g_strdup(row->release);
     return NULL;
 }
 
-static struct roll_error *check_context(struct roll_app *app, const struct context *context,
-                                        const char *stream)
+static const char *const findings[] = {[ROLL_HOLDS_UNKNOWN] = "unknown",
+                                       [ROLL_HOLDS_NOT] = "differs",
+                                       [ROLL_HOLDS_BY_ARTIFACTS] = "same artifacts",
+                                       [ROLL_HOLDS_BY_COMMIT] = "commit"};
+
+/* Recorded with the word; the word counts all the same, since a fix may have been written anew. */
+static void say_found(struct roll_app *app, const char *version, const char *fix,
+                      enum roll_holds holds)
 {
+    if (holds == ROLL_HOLDS_NOT)
+        roll_say(app,
+                 "%s has neither the commits nor the artifacts of %s: that it holds the fix "
+                 "rests on this word",
+                 version, fix);
+    else if (holds == ROLL_HOLDS_UNKNOWN)
+        roll_say(app,
+                 "whether %s holds the commits of %s cannot be checked here: it rests on this "
+                 "word",
+                 version, fix);
+    else
+        roll_say(app, "%s holds %s: %s", version, fix,
+                 holds == ROLL_HOLDS_BY_COMMIT ? "its commits are in it"
+                                               : "its artifacts are the same");
+}
+
+static struct roll_error *check_contained(struct roll_app *app, struct context *context,
+                                          const struct roll_plan *plan, const char *environment,
+                                          const struct roll_rollout_query *query)
+{
+    g_autofree char *fix = NULL;
+    roll_auto(git) struct roll_git *git = NULL;
+    enum roll_holds holds = ROLL_HOLDS_UNKNOWN;
+
+    ROLL_TRY(roll_version_argument(context->contained_in, plan->service, &context->version));
+    ROLL_TRY(roll_ledger_rollouts(app->ledger, query, see_fix, &fix));
+    if (!fix)
+        return roll_error_new(ROLL_E_NOT_FOUND, "'%s#%" PRId64 "' has no one release",
+                              query->stream, query->number);
+    if (strcmp(fix, context->version) == 0)
+        return roll_error_new(ROLL_E_USAGE, "%s is the hotfix itself", fix);
+    roll_error_free(roll_git_open(plan->repository, &git)); /* without it less can be told */
+    ROLL_TRY(roll_release_holds_fix(app->ledger, git, plan->service, environment, context->version,
+                                    fix, &holds));
+    context->found = findings[holds];
+    say_found(app, context->version, fix, holds);
+    return NULL;
+}
+
+static struct roll_error *check_context(struct roll_app *app, struct context *context,
+                                        const char *stream, int64_t rollout)
+{
+    const struct roll_rollout_query query = {.stream = stream, .number = rollout, .limit = 1};
     roll_auto(plan) struct roll_plan *plan = NULL;
     const struct roll_plan_environment *environment = NULL;
 
     ROLL_TRY(roll_workspace_environment(app->workspace, stream, &plan, &environment));
-    if (context->reason)
+    if (context->reason) {
         ROLL_TRY(roll_app_need_role(app, plan, environment, ROLL_LANE_RELEASE, "'roll review'"));
-    return context->contained_in ? roll_ledger_release(app->ledger, plan->service,
-                                                       context->contained_in, see_version, NULL)
+        ROLL_TRY(check_reviewer(app, stream, rollout));
+    }
+    return context->contained_in ? check_contained(app, context, plan, environment->name, &query)
                                  : NULL;
 }
 
 static struct roll_error *run(struct roll_app *app, void *user, char **arguments)
 {
-    const struct context *context = user;
+    struct context *context = user;
     g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
     g_autoptr(GPtrArray) owners = g_ptr_array_new_with_free_func(g_free);
     struct debts debts = {
@@ -162,12 +234,12 @@ static struct roll_error *run(struct roll_app *app, void *user, char **arguments
 
     ROLL_TRY(roll_rollout_argument(app, arguments[0], &stream, &debts.rollout));
     ROLL_TRY(roll_app_write_ledger(app));
-    ROLL_TRY(check_context(app, context, stream));
     ROLL_TRY(roll_ledger_debts(app->ledger, stream, see_debt, &debts));
     if (names->len == 0)
         return roll_error_new(ROLL_E_NOTHING, "'%s#%" PRId64 "' owes nothing%s%s", stream,
                               debts.rollout, debts.only ? " of the kind " : "",
                               debts.only ? debts.only : "");
+    ROLL_TRY(check_context(app, context, stream, debts.rollout));
     for (guint i = 0; i < names->len; i++)
         ROLL_TRY(close_one(app, context, stream, debts.rollout, g_ptr_array_index(names, i),
                            g_ptr_array_index(owners, i)));

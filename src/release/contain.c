@@ -102,27 +102,60 @@ static struct roll_error *root_of(struct release_history *history,
     return NULL;
 }
 
-static struct roll_error *holds_fix(struct release_chooser *chooser, struct roll_git *git,
-                                    const struct release_info *release,
-                                    const struct release_info *hotfix,
-                                    const struct release_info *root, bool *ret_holds)
+/* Told from its commits. A clone that lacks one of them cannot tell. */
+static struct roll_error *holds_commits(struct roll_git *git, const struct release_info *release,
+                                        const struct release_info *hotfix,
+                                        const struct release_info *root, enum roll_holds *ret_holds)
 {
-    ROLL_TRY(same_artifacts(chooser->history, root->version, hotfix->version, release->version,
-                            ret_holds));
-    bool own_commit = hotfix->commit && g_strcmp0(hotfix->commit, root->commit) != 0;
-    if (*ret_holds || !own_commit)
-        return NULL;
     enum contained contained;
+    bool has = false;
     ROLL_TRY(commit_contains(git, release->commit, hotfix->commit, &contained));
-    *ret_holds = contained == CONTAINED;
-    if (contained != NOT_CONTAINED || !root->commit)
+    if (contained != NOT_CONTAINED || !root->commit) {
+        *ret_holds = contained == CONTAINED       ? ROLL_HOLDS_BY_COMMIT
+                     : contained == NOT_CONTAINED ? ROLL_HOLDS_NOT
+                                                  : ROLL_HOLDS_UNKNOWN;
         return NULL;
-    struct roll_error *err =
-        has_patches(git, release->commit, root->commit, hotfix->commit, ret_holds);
+    }
+    struct roll_error *err = has_patches(git, release->commit, root->commit, hotfix->commit, &has);
+    *ret_holds = err ? ROLL_HOLDS_UNKNOWN : has ? ROLL_HOLDS_BY_COMMIT : ROLL_HOLDS_NOT;
     if (roll_error_code(err) != ROLL_E_NOT_FOUND)
         return err;
     roll_error_free(err);
     return NULL;
+}
+
+static struct roll_error *holds_fix(struct release_history *history, struct roll_git *git,
+                                    const struct release_info *release,
+                                    const struct release_info *hotfix,
+                                    const struct release_info *root, enum roll_holds *ret_holds)
+{
+    bool same = false;
+    *ret_holds = ROLL_HOLDS_NOT;
+    ROLL_TRY(same_artifacts(history, root->version, hotfix->version, release->version, &same));
+    if (same)
+        *ret_holds = ROLL_HOLDS_BY_ARTIFACTS;
+    else if (hotfix->commit && g_strcmp0(hotfix->commit, root->commit) != 0)
+        return holds_commits(git, release, hotfix, root, ret_holds);
+    return NULL;
+}
+
+static bool is_held(enum roll_holds holds)
+{
+    return holds == ROLL_HOLDS_BY_ARTIFACTS || holds == ROLL_HOLDS_BY_COMMIT;
+}
+
+struct roll_error *roll_release_holds_fix(struct roll_ledger *ledger, struct roll_git *git,
+                                          const char *service, const char *environment,
+                                          const char *version, const char *fix,
+                                          enum roll_holds *ret_holds)
+{
+    roll_auto(release_history) struct release_history *history = NULL;
+    const struct release_info *release = NULL, *hotfix = NULL, *root = NULL;
+    ROLL_TRY(release_history_read(ledger, service, environment, &history));
+    ROLL_TRY(release_history_info(history, version, &release));
+    ROLL_TRY(release_history_info(history, fix, &hotfix));
+    ROLL_TRY(root_of(history, hotfix, &root));
+    return holds_fix(history, git, release, hotfix, root, ret_holds);
 }
 
 /* What makes a release that contains it: its own commit, else its images. */
@@ -208,14 +241,14 @@ static json_t *gates_list(struct release_chooser *chooser, const char *name)
 static struct roll_error *pay_one(const struct paid *paid, guint at)
 {
     const struct release_info *hotfix = NULL, *root = NULL;
-    bool holds = false;
+    enum roll_holds holds = ROLL_HOLDS_UNKNOWN;
     ROLL_TRY(release_history_info(paid->chooser->history, g_ptr_array_index(paid->versions, at),
                                   &hotfix));
     ROLL_TRY(root_of(paid->chooser->history, hotfix, &root));
     if (root == hotfix)
         return NULL;
-    ROLL_TRY(holds_fix(paid->chooser, paid->git, paid->release, hotfix, root, &holds));
-    if (holds)
+    ROLL_TRY(holds_fix(paid->chooser->history, paid->git, paid->release, hotfix, root, &holds));
+    if (is_held(holds))
         json_array_append_new(gates_list(paid->chooser, "contains"),
                               json_integer(g_array_index(paid->rollouts, int64_t, at)));
     return NULL;
@@ -262,11 +295,12 @@ static struct roll_error *check_hotfix(struct release_chooser *chooser, struct r
                                        const struct release_info *hotfix,
                                        const struct release_info *root)
 {
-    bool holds = false;
-    ROLL_TRY(holds_fix(chooser, git, release, hotfix, root, &holds));
-    if (!holds)
-        ROLL_TRY(is_reviewed(chooser, hotfix->version, &holds));
-    if (holds || release_chooser_overridden(chooser, "hotfix"))
+    enum roll_holds holds = ROLL_HOLDS_UNKNOWN;
+    bool reviewed = false;
+    ROLL_TRY(holds_fix(chooser->history, git, release, hotfix, root, &holds));
+    if (!is_held(holds))
+        ROLL_TRY(is_reviewed(chooser, hotfix->version, &reviewed));
+    if (is_held(holds) || reviewed || release_chooser_overridden(chooser, "hotfix"))
         return NULL;
     char *next = NULL;
     ROLL_TRY(release_with_fix(chooser->history, hotfix, root, &next));
