@@ -32,6 +32,11 @@ enum roll_scope_kind roll_template_scope(const struct roll_template *tmpl); /* f
 /* ARM's templateHash in decimal (REST reference 1.11). */
 void roll_template_hash(const struct roll_template *tmpl, char ret_hash[21]);
 
+/* The template in ARM's normal form, as exportTemplate shows it: members in a known order, types of
+ * parameters and outputs capitalised (REST reference 1.10 and 1.11). It has the same hash. New
+ * reference. */
+json_t *roll_template_normal(const struct roll_template *tmpl);
+
 /* Where the deployment would run. NULL members take the defaults of DESIGN section 9 (zero GUID, DummyResourceGroup,
  * "Dummy Location", …). The JSON members are borrowed and may be NULL. */
 struct roll_template_context {

@@ -39,9 +39,10 @@ void sandbox_template_refusal(const struct roll_error *err, struct sandbox_reply
     const char *path = roll_json_get_string(detail, "path");
     if (line || path) {
         json_t *column = json_object_get(detail, "column");
-        json_t *info =
-            json_pack("{s:I,s:I,s:s}", "lineNumber", json_integer_value(line), "linePosition",
-                      json_integer_value(column), "path", path ? path : "");
+        g_autofree char *whole =
+            g_strdup_printf("properties.template%s%s", path && *path ? "." : "", path ? path : "");
+        json_t *info = json_pack("{s:I,s:I,s:s}", "lineNumber", json_integer_value(line),
+                                 "linePosition", json_integer_value(column), "path", whole);
         json_object_set_new(shown, "additionalInfo",
                             json_pack("[{s:s,s:o}]", "type", "TemplateViolation", "info", info));
     }

@@ -97,6 +97,18 @@ static struct roll_error *accept(struct sandbox_server *server, struct sandbox_r
     return sandbox_life_begin(server, deployment, request->now_ms);
 }
 
+/* A read-only scope takes no deployment (REST reference 6.4). */
+static struct roll_error *check_lock(struct sandbox_server *server, const char *deployment_id,
+                                     struct sandbox_reply *reply, bool *ret_unlocked)
+{
+    struct sandbox_id id = {0};
+    if (!sandbox_id_parse(deployment_id, &id))
+        return roll_error_new(ROLL_E_INTERNAL, "'%s' is no id of a deployment", deployment_id);
+    struct roll_error *err = sandbox_lock_check(server, &id, CHANGE_WRITE, reply, ret_unlocked);
+    sandbox_id_clear(&id);
+    return err;
+}
+
 struct roll_error *sandbox_deployment_put(struct sandbox_server *server,
                                           struct sandbox_request *request,
                                           struct sandbox_reply *reply)
@@ -109,7 +121,10 @@ struct roll_error *sandbox_deployment_put(struct sandbox_server *server,
     if (!err && made.deployment)
         err = sandbox_deployment_find(server, id, &known);
     const char *location = json_string_value(roll_json_get_nocase(body, "location"));
-    if (!err && made.deployment && (!known || check_known(known, location, reply)))
+    bool unlocked = true;
+    if (!err && made.deployment)
+        err = check_lock(server, id, reply, &unlocked);
+    if (!err && made.deployment && unlocked && (!known || check_known(known, location, reply)))
         err = accept(server, request, reply, &made, known != NULL);
     sandbox_new_clear(&made);
     return err;
@@ -163,7 +178,7 @@ struct roll_error *sandbox_deployment_list(struct sandbox_server *server,
     const char *skip = sandbox_query(request, "$skiptoken");
     int top = sandbox_page_size(request, PAGE);
     ROLL_TRY(sandbox_group_require(server, &request->scope, reply, &there));
-    if (!there || !read_filter(request, reply, &state))
+    if (!there || !sandbox_page_check(request, reply) || !read_filter(request, reply, &state))
         return NULL;
     int64_t before = skip ? g_ascii_strtoll(skip, NULL, 10) : INT64_MAX;
     /* One more than the page has says whether another one follows. */
@@ -266,6 +281,7 @@ struct roll_error *sandbox_deployment_export(struct sandbox_server *server,
                                              struct sandbox_reply *reply)
 {
     roll_auto(sandbox_deployment) struct sandbox_deployment *deployment = NULL;
+    struct roll_template *tmpl = NULL;
     g_autofree char *text = NULL;
     ROLL_TRY(find(server, request, reply, &deployment));
     if (!deployment)
@@ -274,8 +290,13 @@ struct roll_error *sandbox_deployment_export(struct sandbox_server *server,
     if (!text)
         return roll_error_new(ROLL_E_DAMAGED, "the sandbox's state has lost the template of '%s'",
                               deployment->id);
+    g_autofree char *digest = NULL;
+    ROLL_TRY(sandbox_template_read(server, text, strlen(text), &digest, &tmpl));
+    roll_auto(json) json_t *normal = roll_template_normal(tmpl);
+    roll_template_free(tmpl);
     sandbox_reply_set(reply, 200, NULL);
     reply->text = g_string_new("{\"template\":");
-    g_string_append_printf(reply->text, "%s}", text);
+    roll_json_write(normal, reply->text);
+    g_string_append_c(reply->text, '}');
     return NULL;
 }

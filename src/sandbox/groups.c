@@ -59,6 +59,8 @@ static struct roll_error *put_group(struct sandbox_server *server, struct sandbo
         !sandbox_request_json(request, reply, &body, NULL))
         return NULL;
     const char *location = roll_json_get_string(body, "location");
+    if (!sandbox_tags_check(json_object_get(body, "tags"), reply))
+        return NULL;
     if (!location || !*location) {
         sandbox_reply_error(reply, 400, "LocationRequired",
                             "The location property is required for this definition.");
@@ -130,6 +132,8 @@ static struct roll_error *patch_group(struct sandbox_server *server,
     if (!sandbox_request_json(request, reply, &patch, NULL))
         return NULL;
     json_t *tags = json_object_get(patch, "tags");
+    if (!sandbox_tags_check(tags, reply))
+        return NULL;
     if (json_is_object(tags))
         json_object_set(group->body, "tags", tags);
     struct sandbox_id id = {0};
@@ -169,7 +173,7 @@ struct roll_error *sandbox_group_list(struct sandbox_server *server,
 {
     g_autoptr(GPtrArray) groups = sandbox_resources_new();
     roll_auto(sandbox_filter) struct sandbox_filter *filter = NULL;
-    if (!sandbox_filter_read(request, reply, &filter))
+    if (!sandbox_page_check(request, reply) || !sandbox_filter_read(request, reply, &filter))
         return NULL;
     ROLL_TRY(sandbox_store_list(server, LIST_TYPE, request->scope.id, GROUP_TYPE, groups));
     json_t *list = json_array();

@@ -60,12 +60,28 @@ static struct roll_error *check_stacks(struct sandbox_server *server,
     return err;
 }
 
+/* Levels of locks, names of tags, and where the resource stands already. */
+static struct roll_error *check_rules(struct sandbox_server *server, const struct sandbox_id *id,
+                                      const json_t *body, json_t **ret_failure)
+{
+    struct sandbox_reply reply;
+    bool good;
+    sandbox_reply_init(&reply);
+    struct roll_error *err = sandbox_rules_check(server, id, body, &reply, &good);
+    if (!err && good)
+        err = sandbox_location_check(server, id, body, &reply, &good);
+    if (!err && !good)
+        *ret_failure = json_incref(json_object_get(reply.body, "error"));
+    sandbox_reply_clear(&reply);
+    return err;
+}
+
 static struct roll_error *check_location(struct sandbox_server *server, const struct sandbox_id *id,
                                          const json_t *body, json_t **ret_failure)
 {
     roll_auto(sandbox_resource) struct sandbox_resource *known = NULL;
     if (g_ascii_strcasecmp(id->type, GROUP_TYPE) != 0)
-        return NULL;
+        return check_rules(server, id, body, ret_failure);
     ROLL_TRY(sandbox_store_get(server, id->id, &known));
     const char *old = known ? roll_json_get_string(known->body, "location") : NULL;
     const char *location = roll_json_get_string(body, "location");

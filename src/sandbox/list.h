@@ -25,6 +25,8 @@ char *sandbox_filter_text(const char **at);
 
 /* ---- pages (page.c) ---- */
 
+/* False, and 400 in reply, when the request's $top is no number of 1 and more. */
+bool sandbox_page_check(const struct sandbox_request *request, struct sandbox_reply *reply);
 /* The request's $top, between 1 and most; most without one. */
 int sandbox_page_size(const struct sandbox_request *request, int most);
 /* This request again, from token on. Owned by the caller. */

@@ -94,3 +94,33 @@ struct roll_error *sandbox_lock_check(struct sandbox_server *server, const struc
                         id->id, change == CHANGE_DELETE ? "delete" : "write", locked);
     return NULL;
 }
+
+/* Whether a lock stands at the scope or, unless only those are asked for, below it. */
+static bool is_within(const char *lock, const char *scope, bool at_scope)
+{
+    size_t length = strlen(scope);
+    if (!g_str_has_prefix(lock, scope) || lock[length] != '/')
+        return false;
+    return !at_scope || (g_str_has_prefix(lock + length, LOCKS "/") &&
+                         !strchr(lock + length + strlen(LOCKS "/"), '/'));
+}
+
+struct roll_error *sandbox_locks_list(struct sandbox_server *server,
+                                      const struct sandbox_request *request,
+                                      const struct sandbox_id *id, GPtrArray *out)
+{
+    const char *filter = sandbox_query(request, "$filter");
+    bool at_scope = filter && g_ascii_strcasecmp(filter, "atScope()") == 0;
+    g_autofree char *path = sandbox_key(id->id);
+    char *end = g_strrstr(path, LOCKS);
+    if (end)
+        *end = '\0';
+    ROLL_TRY(sandbox_store_list(server, LIST_BELOW, path, NULL, out));
+    for (guint i = out->len; i-- > 0;) {
+        const struct sandbox_resource *resource = out->pdata[i];
+        g_autofree char *key = sandbox_key(resource->id);
+        if (strcmp(resource->type, LOCK_TYPE) != 0 || !is_within(key, path, at_scope))
+            g_ptr_array_remove_index(out, i);
+    }
+    return NULL;
+}

@@ -3,6 +3,19 @@
 
 #include "sandbox/list.h"
 
+bool sandbox_page_check(const struct sandbox_request *request, struct sandbox_reply *reply)
+{
+    const char *top = sandbox_query(request, "$top");
+    guint64 value;
+    if (!top || g_ascii_string_to_unsigned(top, 10, 1, INT32_MAX, &value, NULL))
+        return true;
+    sandbox_reply_error(reply, 400, "InvalidTopInQueryString",
+                        "Invalid $top '%s' specified in the query string: it must be a whole "
+                        "number above zero.",
+                        top);
+    return false;
+}
+
 int sandbox_page_size(const struct sandbox_request *request, int most)
 {
     const char *top = sandbox_query(request, "$top");

@@ -7,6 +7,9 @@
 #include "sandbox/deployment.h"
 #include "sandbox/store.h"
 
+#define DEPLOYMENT_TYPE "Microsoft.Resources/deployments"
+#define GROUP_TYPE "Microsoft.Resources/resourceGroups"
+
 /* Types of which every resource stands in a region (lower case). */
 static const char *const regional[] = {
     "microsoft.storage/storageaccounts",
@@ -95,13 +98,66 @@ static struct roll_error *check(struct sandbox_server *server, const json_t *res
     return NULL;
 }
 
+/* ---- the groups of nested deployments (REST reference 1.7) ---- */
+
+static json_t *inner_resources(const json_t *resource)
+{
+    const json_t *tmpl = json_object_get(json_object_get(resource, "properties"), "template");
+    return json_object_get(tmpl, "resources");
+}
+
+/* The keys of the groups that the template itself makes, at any level. */
+static void add_made_groups(GPtrArray *flat, GHashTable *groups)
+{
+    for (guint i = 0; i < flat->len; i++) {
+        const char *type = roll_json_get_string(flat->pdata[i], "type");
+        const char *id = roll_json_get_string(flat->pdata[i], "id");
+        if (type && id && g_ascii_strcasecmp(type, GROUP_TYPE) == 0)
+            g_hash_table_add(groups, sandbox_key(id));
+    }
+}
+
+static struct roll_error *check_group(struct sandbox_server *server, const char *deployment_id,
+                                      GHashTable *made, struct sandbox_reply *reply, bool *ret_good)
+{
+    struct sandbox_id id = {0};
+    if (!deployment_id || strchr(deployment_id, '[') || !sandbox_id_parse(deployment_id, &id))
+        return NULL;
+    g_autofree char *key = sandbox_key(id.scope.id);
+    struct roll_error *err = NULL;
+    if (!g_hash_table_contains(made, key))
+        err = sandbox_group_require(server, &id.scope, reply, ret_good);
+    sandbox_id_clear(&id);
+    return err;
+}
+
+/* As deep as templates nest, which their reader bounds. */
+static struct roll_error *check_groups(struct sandbox_server *server, const json_t *resources,
+                                       GHashTable *made, struct sandbox_reply *reply,
+                                       bool *ret_good)
+{
+    for (size_t i = 0; *ret_good && i < json_array_size(resources); i++) {
+        const json_t *resource = json_array_get(resources, i);
+        const char *type = roll_json_get_string(resource, "type");
+        if (!type || g_ascii_strcasecmp(type, DEPLOYMENT_TYPE) != 0)
+            continue;
+        ROLL_TRY(check_group(server, roll_json_get_string(resource, "id"), made, reply, ret_good));
+        if (*ret_good)
+            ROLL_TRY(check_groups(server, inner_resources(resource), made, reply, ret_good));
+    }
+    return NULL;
+}
+
 struct roll_error *sandbox_preflight(struct sandbox_server *server, const struct sandbox_new *made,
                                      struct sandbox_reply *reply, bool *ret_good)
 {
+    g_autoptr(GHashTable) groups = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     g_autoptr(GPtrArray) resources = g_ptr_array_new();
     roll_auto(json) json_t *details = json_array();
     *ret_good = true;
     sandbox_flatten(made->expansion->resources, resources);
+    add_made_groups(resources, groups);
+    ROLL_TRY(check_groups(server, made->expansion->resources, groups, reply, ret_good));
     for (guint i = 0; *ret_good && i < resources->len; i++)
         ROLL_TRY(check(server, resources->pdata[i], details, reply, ret_good));
     if (!*ret_good || json_array_size(details) == 0)

@@ -151,6 +151,68 @@ bool sandbox_provider_adds(const char *type, const char *path)
     return false;
 }
 
+const char *const sandbox_provider_spaces[] = {
+    "Microsoft.ApiManagement",
+    "Microsoft.App",
+    "Microsoft.AppConfiguration",
+    "Microsoft.Authorization",
+    "Microsoft.Automation",
+    "Microsoft.Batch",
+    "Microsoft.Cache",
+    "Microsoft.Cdn",
+    "Microsoft.CognitiveServices",
+    "Microsoft.Compute",
+    "Microsoft.ContainerInstance",
+    "Microsoft.ContainerRegistry",
+    "Microsoft.ContainerService",
+    "Microsoft.DBforMySQL",
+    "Microsoft.DBforPostgreSQL",
+    "Microsoft.Devices",
+    "Microsoft.DocumentDB",
+    "Microsoft.EventGrid",
+    "Microsoft.EventHub",
+    "Microsoft.Insights",
+    "Microsoft.KeyVault",
+    "Microsoft.Logic",
+    "Microsoft.ManagedIdentity",
+    "Microsoft.Network",
+    "Microsoft.OperationalInsights",
+    "Microsoft.Resources",
+    "Microsoft.ServiceBus",
+    "Microsoft.ServiceFabric",
+    "Microsoft.SignalRService",
+    "Microsoft.Sql",
+    "Microsoft.Storage",
+    "Microsoft.Subscription",
+    "Microsoft.Web",
+    NULL,
+};
+
+/* Types without additions of their own that are known nonetheless. */
+static const char *const plain_types[] = {
+    "microsoft.authorization/locks",
+    "microsoft.authorization/roleassignments",
+    "microsoft.resources/templatespecs",
+    "microsoft.resources/templatespecs/versions",
+    "microsoft.resources/deploymentscripts",
+    "microsoft.compute/disks",
+    "microsoft.sql/servers/databases",
+    "microsoft.web/serverfarms",
+    NULL,
+};
+
+bool sandbox_provider_knows(const char *type)
+{
+    g_autofree char *lower = g_ascii_strdown(type, -1);
+    if (g_strv_contains(plain_types, lower))
+        return true;
+    for (size_t i = 0; i < G_N_ELEMENTS(additions); i++) {
+        if (strcmp(additions[i].type, lower) == 0)
+            return true;
+    }
+    return false;
+}
+
 static char *region_of(const json_t *body)
 {
     const char *location = roll_json_get_string(body, "location");

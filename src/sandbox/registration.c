@@ -2,7 +2,8 @@
  * (REST reference 6.3).
  *
  * Every provider is registered until somebody unregisters it, and every type is offered in every
- * version of the first of a month, and in those that were used: the sandbox accepts any. What
+ * version of the first of a month, and in those that were used. Of a type that the sandbox knows
+ * any day of those years is taken, of another one any version at all. What
  * `POST /sandbox/retire?type=T&version=V` names is offered no more, for game days. */
 #include <string.h>
 
@@ -134,6 +135,16 @@ static json_t *versions_of(GHashTable *used, const char *retired)
     return list;
 }
 
+/* A day of the years for which there are versions: which of them a type really had is not known
+ * here. */
+static bool is_possible(const char *version)
+{
+    int year, month, day, length = 0;
+    return sscanf(version, "%4d-%2d-%2d%n", &year, &month, &day, &length) == 3 && length == 10 &&
+           (version[10] == '\0' || version[10] == '-') && year >= FIRST_YEAR && year <= LAST_YEAR &&
+           g_date_valid_dmy((GDateDay)day, (GDateMonth)month, (GDateYear)year);
+}
+
 struct roll_error *sandbox_version_check(struct sandbox_server *server, const char *type,
                                          const char *version, const char *location,
                                          struct sandbox_reply *reply, bool *ret_offered)
@@ -142,7 +153,8 @@ struct roll_error *sandbox_version_check(struct sandbox_server *server, const ch
     g_autofree char *retired = NULL;
     ROLL_TRY(read_setting(server, name, &retired));
     g_auto(GStrv) gone = g_strsplit(retired ? retired : "", ",", -1);
-    *ret_offered = !version || !g_strv_contains((const char *const *)gone, version);
+    *ret_offered = !version || (!g_strv_contains((const char *const *)gone, version) &&
+                                (is_possible(version) || !sandbox_provider_knows(type)));
     if (*ret_offered)
         return NULL;
     g_autoptr(GHashTable) none = g_hash_table_new(g_str_hash, g_str_equal);
@@ -262,6 +274,53 @@ struct roll_error *sandbox_provider(struct sandbox_server *server, struct sandbo
     json_t *shown = NULL;
     ROLL_TRY(show(server, request->scope.subscription, request->name, request->now_ms, &shown));
     sandbox_reply_set(reply, 200, shown);
+    return NULL;
+}
+
+static gint by_spelling(gconstpointer a, gconstpointer b)
+{
+    return g_ascii_strcasecmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* The namespaces that are known, and of a subscription those of what it holds. Owned texts. */
+static struct roll_error *list_spaces(struct sandbox_server *server, const char *subscription,
+                                      GPtrArray *out)
+{
+    g_autoptr(GHashTable) types = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, type_free);
+    g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    GHashTableIter iter;
+    gpointer value;
+    for (int i = 0; sandbox_provider_spaces[i]; i++) {
+        g_hash_table_add(seen, g_ascii_strdown(sandbox_provider_spaces[i], -1));
+        g_ptr_array_add(out, g_strdup(sandbox_provider_spaces[i]));
+    }
+    if (subscription)
+        ROLL_TRY(add_stored_types(server, subscription, "", types));
+    g_hash_table_iter_init(&iter, types);
+    while (g_hash_table_iter_next(&iter, NULL, &value)) {
+        const char *name = ((const struct type *)value)->name;
+        g_autofree char *space = g_strndup(name, strcspn(name, "/"));
+        if (g_hash_table_add(seen, g_ascii_strdown(space, -1)))
+            g_ptr_array_add(out, g_steal_pointer(&space));
+    }
+    g_ptr_array_sort(out, by_spelling);
+    return NULL;
+}
+
+struct roll_error *sandbox_provider_list_all(struct sandbox_server *server,
+                                             struct sandbox_request *request,
+                                             struct sandbox_reply *reply)
+{
+    const char *subscription = request->scope.subscription;
+    g_autoptr(GPtrArray) spaces = g_ptr_array_new_with_free_func(g_free);
+    roll_auto(json) json_t *list = json_array();
+    ROLL_TRY(list_spaces(server, subscription, spaces));
+    for (guint i = 0; i < spaces->len; i++) {
+        json_t *shown = NULL;
+        ROLL_TRY(show(server, subscription, spaces->pdata[i], request->now_ms, &shown));
+        json_array_append_new(list, shown);
+    }
+    sandbox_reply_set(reply, 200, json_pack("{s:O}", "value", list));
     return NULL;
 }
 

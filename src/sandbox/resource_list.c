@@ -35,7 +35,8 @@ static json_t *show_listed(const struct sandbox_resource *resource, const char *
 static bool is_listed(const struct sandbox_resource *resource)
 {
     return strcmp(resource->type, "microsoft.resources/resourcegroups") != 0 &&
-           strcmp(resource->type, "microsoft.resources/tags") != 0;
+           strcmp(resource->type, "microsoft.resources/tags") != 0 &&
+           strcmp(resource->type, "microsoft.authorization/locks") != 0;
 }
 
 struct roll_error *sandbox_resource_list(struct sandbox_server *server,
@@ -46,7 +47,8 @@ struct roll_error *sandbox_resource_list(struct sandbox_server *server,
     roll_auto(sandbox_filter) struct sandbox_filter *filter = NULL;
     g_autoptr(GPtrArray) resources = sandbox_resources_new();
     ROLL_TRY(sandbox_group_require(server, &request->scope, reply, &there));
-    if (!there || !sandbox_filter_read(request, reply, &filter))
+    if (!there || !sandbox_page_check(request, reply) ||
+        !sandbox_filter_read(request, reply, &filter))
         return NULL;
     ROLL_TRY(sandbox_store_list(server, LIST_BELOW, request->scope.id, NULL, resources));
     bool tags = !sandbox_filter_is_by_tag(filter);

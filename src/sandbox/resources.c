@@ -8,8 +8,26 @@
 #include "sandbox/store.h"
 #include "sandbox_sql.h"
 
+#define LOCK_TYPE "microsoft.authorization/locks"
+
+/* ARM's own types answer more than was put there (changes of a resource, say): what is not built
+ * is no 404. */
+static bool is_unbuilt(const struct sandbox_id *id)
+{
+    return g_ascii_strncasecmp(id->type, "Microsoft.Resources/", strlen("Microsoft.Resources/")) ==
+               0 &&
+           !sandbox_provider_knows(id->type);
+}
+
 static void not_found(const struct sandbox_id *id, struct sandbox_reply *reply)
 {
+    if (is_unbuilt(id)) {
+        sandbox_reply_error(reply, 501, "NotImplemented",
+                            "The sandbox does not implement '%s'. Azure may; this answer says "
+                            "nothing about it.",
+                            id->type);
+        return;
+    }
     sandbox_reply_error(reply, 404, "ResourceNotFound",
                         "The Resource '%s/%s' under resource group '%s' was not found. For more "
                         "details please go to "
@@ -24,6 +42,10 @@ static struct roll_error *put_resource(struct sandbox_server *server,
     bool created, there;
     roll_auto(sandbox_resource) struct sandbox_resource *stored = NULL;
     ROLL_TRY(sandbox_group_require(server, &id->scope, reply, &there));
+    if (there)
+        ROLL_TRY(sandbox_rules_check(server, id, body, reply, &there));
+    if (there)
+        ROLL_TRY(sandbox_location_check(server, id, body, reply, &there));
     if (there)
         ROLL_TRY(sandbox_lock_check(server, id, CHANGE_WRITE, reply, &there));
     if (there)
@@ -124,6 +146,11 @@ static struct roll_error *serve_resource(struct sandbox_server *server,
                                          struct sandbox_reply *reply, const struct sandbox_id *id)
 {
     roll_auto(sandbox_resource) struct sandbox_resource *resource = NULL;
+    bool offered;
+    ROLL_TRY(sandbox_version_check(server, id->type, sandbox_query(request, "api-version"), NULL,
+                                   reply, &offered));
+    if (!offered)
+        return NULL;
     ROLL_TRY(sandbox_store_get(server, id->id, &resource));
     if (!sandbox_etag_check(request, resource, reply))
         return NULL;
@@ -167,16 +194,27 @@ static struct roll_error *list_type(struct sandbox_server *server, struct sandbo
     g_autofree char *type = g_ascii_strdown(id.type, -1);
     g_autofree char *key = sandbox_key(id.id);
     key[strlen(key) - 1] = '\0';
-    struct roll_error *err = sandbox_store_list(server, LIST_TYPE, id.scope.id, type, resources);
+    bool locks = strcmp(type, LOCK_TYPE) == 0;
+    struct roll_error *err =
+        locks ? sandbox_locks_list(server, request, &id, resources)
+              : sandbox_store_list(server, LIST_TYPE, id.scope.id, type, resources);
     json_t *list = json_array();
     for (guint i = 0; i < resources->len; i++) {
         struct sandbox_resource *resource = resources->pdata[i];
         g_autofree char *own = sandbox_key(resource->id);
-        if (g_str_has_prefix(own, key))
+        if (locks || g_str_has_prefix(own, key))
             json_array_append(list, resource->body);
     }
+    bool answers = json_array_size(list) > 0 || sandbox_provider_knows(id.type);
     sandbox_id_clear(&id);
-    sandbox_reply_set(reply, 200, json_pack("{s:o}", "value", list));
+    if (answers)
+        sandbox_reply_set(reply, 200, json_pack("{s:O}", "value", list));
+    else if (!err)
+        sandbox_reply_error(reply, 501, "NotImplemented",
+                            "The sandbox does not know what '%s' lists, and holds nothing of the "
+                            "kind. Azure may; this answer says nothing about it.",
+                            request->path);
+    json_decref(list);
     return err;
 }
 

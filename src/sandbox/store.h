@@ -67,12 +67,31 @@ bool sandbox_provider_adds(const char *type, const char *path);
  * prefix (lower case): after one that this gave, or the first for NULL. NULL at the end. */
 const char *sandbox_provider_next_type(const char *prefix, const char *after);
 
+/* Whether the sandbox knows the type, one of its own list (any spelling). */
+bool sandbox_provider_knows(const char *type);
+/* Resource providers, as they are spelt; NULL-terminated. */
+extern const char *const sandbox_provider_spaces[];
+
 /* *ret_offered is false, and NoRegisteredProviderFound in reply, when the type's version was
- * retired. version may be NULL. */
+ * retired, or cannot be one of a type that is known. version may be NULL. */
 struct roll_error *sandbox_version_check(struct sandbox_server *server, const char *type,
                                          const char *version, const char *location,
                                          struct sandbox_reply *reply, bool *ret_offered)
     ROLL_CHECKED;
+
+/* *ret_good is false, and InvalidResourceLocation in reply, when the resource stands elsewhere. */
+struct roll_error *sandbox_location_check(struct sandbox_server *server,
+                                          const struct sandbox_id *id, const json_t *body,
+                                          struct sandbox_reply *reply, bool *ret_good) ROLL_CHECKED;
+
+/* What clients may say of a resource, with ARM's own rules: levels of locks, names of tags, parents
+ * of template specs' versions (rules.c). *ret_good is false, and the refusal in reply, when the
+ * body is against them. */
+struct roll_error *sandbox_rules_check(struct sandbox_server *server, const struct sandbox_id *id,
+                                       const json_t *body, struct sandbox_reply *reply,
+                                       bool *ret_good) ROLL_CHECKED;
+/* The same of tags (an object, or anything else that then has no names). */
+bool sandbox_tags_check(const json_t *tags, struct sandbox_reply *reply);
 
 /* *ret_registered is false, and MissingSubscriptionRegistration in reply, when a provider of these
  * resources is not registered. */
@@ -102,6 +121,12 @@ enum sandbox_change { CHANGE_WRITE, CHANGE_DELETE };
 struct roll_error *sandbox_lock_check(struct sandbox_server *server, const struct sandbox_id *id,
                                       enum sandbox_change change, struct sandbox_reply *reply,
                                       bool *ret_free) ROLL_CHECKED;
+
+/* Appends the locks that stand at the scope in front of id (a lock's own) and below it; with
+ * $filter=atScope() only those of exactly that scope. */
+struct roll_error *sandbox_locks_list(struct sandbox_server *server,
+                                      const struct sandbox_request *request,
+                                      const struct sandbox_id *id, GPtrArray *out) ROLL_CHECKED;
 
 /* tags/default of whatever stands before it in the path. */
 bool sandbox_is_tags(const struct sandbox_request *request);
@@ -141,6 +166,10 @@ struct roll_error *sandbox_action_list(struct sandbox_server *, struct sandbox_r
                                        struct sandbox_reply *);
 struct roll_error *sandbox_provider(struct sandbox_server *, struct sandbox_request *,
                                     struct sandbox_reply *);
+struct roll_error *sandbox_provider_list_all(struct sandbox_server *, struct sandbox_request *,
+                                             struct sandbox_reply *);
+struct roll_error *sandbox_locations(struct sandbox_server *, struct sandbox_request *,
+                                     struct sandbox_reply *);
 struct roll_error *sandbox_provider_register(struct sandbox_server *, struct sandbox_request *,
                                              struct sandbox_reply *);
 struct roll_error *sandbox_provider_unregister(struct sandbox_server *, struct sandbox_request *,

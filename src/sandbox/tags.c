@@ -94,6 +94,8 @@ static json_t *apply(const struct sandbox_request *request, struct sandbox_reply
                             operation);
         return NULL;
     }
+    if (!sandbox_tags_check(given, reply))
+        return NULL;
     change(tags, given, g_ascii_strcasecmp(operation, "Delete") == 0);
     if (json_object_size(tags) > TAGS_MAX) {
         sandbox_reply_error(reply, 400, "InvalidTagsCount",

@@ -183,7 +183,9 @@ static struct roll_error *predict_others(struct what_if *what_if, const struct s
     for (guint i = 0; i < resources->len; i++) {
         struct sandbox_resource *resource = resources->pdata[i];
         g_autofree char *key = sandbox_key(resource->id);
-        if (g_hash_table_contains(what_if->named, key))
+        /* Locks and role assignments are no part of a group's resources. */
+        if (g_hash_table_contains(what_if->named, key) ||
+            g_str_has_prefix(resource->type, "microsoft.authorization/"))
             continue;
         with_version(resource->body, resource->api_version);
         add_change(what_if, resource->id, what_if->complete ? "Delete" : "Ignore", resource->body,

@@ -193,14 +193,23 @@ static struct roll_error *undeclared_parameters(const struct env *env, const cha
 
 static struct roll_error *check_declared(const struct env *env)
 {
-    const char *name;
+    const char *name, *first = NULL;
     json_t *entry;
     size_t index;
     g_autoptr(GString) unknown = g_string_new(NULL);
     json_object_foreach (env->given, name, entry)
-        if (!names_find(env->program->parameter_names, name, &index))
+        if (!names_find(env->program->parameter_names, name, &index)) {
             g_string_append_printf(unknown, "%s%s", unknown->len > 0 ? ", " : "", name);
-    return unknown->len > 0 ? undeclared_parameters(env, unknown->str) : NULL;
+            first = first ? first : name;
+        }
+    if (!first)
+        return NULL;
+    /* ARM's path is that of the parameter that the template lacks (REST reference 1.7). */
+    struct trail *trail = &env->work->trail;
+    g_string_truncate(trail->pointer, 0);
+    struct roll_error *err = undeclared_parameters(env, unknown->str);
+    err = trail_key(trail, trail_key(trail, err, first), "parameters");
+    return trail_finish(trail, err, env->program->file, env->program->pointer);
 }
 
 struct roll_error *env_bind(struct env *env)

@@ -146,10 +146,10 @@ static GString *upper_text(const json_t *root)
     return upper;
 }
 
-static guint64 hash_value(const json_t *value)
+/* Everything in its order; what is deeper keeps its own. New reference. */
+static json_t *normal_order(const json_t *value)
 {
-    roll_auto(json) json_t *root = reorder(value, root_order);
-    drop_note(root);
+    json_t *root = reorder(value, root_order);
     replace_types(root, "definitions", type_order);
     replace_types(root, "parameters", parameter_order);
     replace_types(root, "outputs", output_order);
@@ -158,6 +158,13 @@ static guint64 hash_value(const json_t *value)
         object_put(root, "resources", json_array());
     else
         replace(root, "resources", resource_order);
+    return root;
+}
+
+static guint64 hash_value(const json_t *value)
+{
+    roll_auto(json) json_t *root = normal_order(value);
+    drop_note(root);
     g_autoptr(GString) text = upper_text(root);
     return murmur64(text->str, text->len);
 }
@@ -170,4 +177,33 @@ void program_hash(const struct program *program, char ret_hash[21])
 void roll_template_hash(const struct roll_template *tmpl, char ret_hash[21])
 {
     program_hash(tmpl->program, ret_hash);
+}
+
+/* ---- the template as the service shows it again ---- */
+
+static void capitalise_type(json_t *declaration)
+{
+    static const char *const types[] = {"Array",        "Bool",         "Int",    "Object",
+                                        "SecureObject", "SecureString", "String", NULL};
+    const char *type = roll_json_get_string(declaration, "type");
+    for (int i = 0; type && types[i]; i++) {
+        if (g_ascii_strcasecmp(types[i], type) == 0) {
+            json_object_set_new(declaration, "type", json_string(types[i]));
+            return;
+        }
+    }
+}
+
+json_t *roll_template_normal(const struct roll_template *tmpl)
+{
+    static const char *const sections[] = {"parameters", "outputs"};
+    json_t *root = normal_order(tmpl->program->root);
+    for (size_t i = 0; i < G_N_ELEMENTS(sections); i++) {
+        const char *name;
+        json_t *declaration;
+        /* These were made anew by the ordering, so the template itself stays as it was. */
+        json_object_foreach (json_object_get(root, sections[i]), name, declaration)
+            capitalise_type(declaration);
+    }
+    return root;
 }
