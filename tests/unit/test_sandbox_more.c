@@ -142,10 +142,7 @@ START_TEST(test_sandbox__keeps_what_is_locked)
     expect_error(&peer, 409, "ScopeLocked", "PUT", WIDGET API, "{}");
     expect_error(&peer, 409, "ScopeLocked", "POST", WIDGET "/listKeys" API, "");
     expect_error(&peer, 409, "ScopeLocked", "DELETE", DEPLOYMENT "d1" API, NULL);
-    deploy(DEPLOYMENT "d3" API, body, "Failed");
-    struct answer answer = expect(&peer, 200, "GET", DEPLOYMENT "d3" API, NULL);
-    ck_assert_str_eq(text_of(answer.json, "properties.error.details.0.code"), "ScopeLocked");
-    answer_clear(&answer);
+    expect_error(&peer, 409, "ScopeLocked", "PUT", DEPLOYMENT "d3" API, body);
     expect_only(&peer, 200, "DELETE", lock, NULL);
     deploy(DEPLOYMENT "d3" API, body, "Succeeded");
 }
@@ -595,7 +592,8 @@ START_TEST(test_sandbox__exports_the_template_that_was_deployed)
     deploy(DEPLOYMENT "d1" API, body, "Succeeded");
     struct answer deployed = expect(&peer, 200, "GET", DEPLOYMENT "d1" API, NULL);
     struct answer answer = expect(&peer, 200, "POST", DEPLOYMENT "d1/exportTemplate" API, "");
-    ck_assert_ptr_nonnull(strstr(answer.text->str, "\"x\":1.50}"));
+    /* The same number: a template that is shown again was read and written. */
+    ck_assert_ptr_nonnull(strstr(answer.text->str, "\"x\":1.5}"));
     g_autofree char *bare = g_strndup(answer.text->str + strlen("{\"template\":"),
                                       answer.text->len - strlen("{\"template\":") - 1);
     struct answer hash = expect(&peer, 200, "POST",
