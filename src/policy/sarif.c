@@ -132,14 +132,12 @@ static const char *overridden_level(const struct report *report, const json_t *r
 }
 
 static enum level result_level(const struct report *report, const json_t *result,
-                               const json_t *rule, const char *kind)
+                               const json_t *rule)
 {
     const char *level = roll_json_get_string(result, "level");
 
     if (level)
         return level_of(level, LEVEL_ERROR);
-    if (strcmp(kind, "fail") != 0)
-        return LEVEL_NONE;
     level = overridden_level(report, result);
     if (!level)
         level = roll_json_get_string(json_object_get(rule, "defaultConfiguration"), "level");
@@ -176,10 +174,11 @@ static bool is_suppressed(const json_t *result)
     return json_array_size(entries) > 0;
 }
 
-static void count_fail(struct report *report, const json_t *result, const char *kind)
+/* A kind that nobody knows is one too. */
+static void count_fail(struct report *report, const json_t *result)
 {
     const json_t *rule = rule_of(report, result);
-    enum level level = result_level(report, result, rule, kind);
+    enum level level = result_level(report, result, rule);
     double severity = severity_of(rule, result);
     bool severe = report->options->max_severity >= 0 &&
                   (severity > report->options->max_severity || !isfinite(severity));
@@ -205,7 +204,7 @@ static void count_result(struct report *report, const json_t *result)
         report->inconclusive++; /* PSRule: it could not tell, or the rule broke */
     else if (strcmp(kind, "pass") != 0 && strcmp(kind, "notApplicable") != 0 &&
              strcmp(kind, "informational") != 0)
-        count_fail(report, result, kind);
+        count_fail(report, result);
 }
 
 /* ---- runs ----------------------------------------------------------------------------------- */

@@ -174,12 +174,13 @@ static struct roll_error *take_hash(void *user, const struct roll_event *event)
 }
 
 /* Requested by alice, as `somebody` of ledger_tools. */
-static int64_t request_approvals(const char *approvals)
+static int64_t request_from(const char *approvals, const char *lane, const char *base)
 {
     g_autofree char *gates_text = g_strdup_printf("{\"approvals\":%s}", approvals);
     roll_auto(json) json_t *gates = json_loads(gates_text, 0, NULL);
-    struct roll_rollout_requested body = {.lane = T("release"),
+    struct roll_rollout_requested body = {.lane = T(lane),
                                           .kind = T("out"),
+                                          .from = T(base),
                                           .order = digest_of("{}"),
                                           .targets = 1,
                                           .gates = gates,
@@ -195,6 +196,11 @@ static int64_t request_approvals(const char *approvals)
     ck_ok(roll_ledger_append(ledger, &somebody, NOON, &expect, 1, &draft, 1, objects, 3, NULL));
     ck_ok(roll_ledger_events(ledger, PROD, 1, take_hash, NULL));
     return expect.head.seq + 1;
+}
+
+static int64_t request_approvals(const char *approvals)
+{
+    return request_from(approvals, "release", "1.0.0");
 }
 
 static void give(int64_t rollout, const char *principal, const char *key)
@@ -298,6 +304,36 @@ START_TEST(test_approvals__of_another_request_are_refused)
 }
 END_TEST
 
+/* The hash that is signed holds both: the same release from elsewhere, or in another lane, is
+ * another request. */
+static void check_other(const char *lane, const char *base)
+{
+    int64_t first = request_approvals(BOTH), second;
+    g_autofree char *message = g_strdup_printf("%s\n", request_hash);
+    g_autofree char *signature = sign("carol", message);
+
+    say(ledger, PROD, NOON, rollout_refused, .rollout = first);
+    second = request_from(BOTH, lane, base);
+    say(ledger, PROD, NOON, approval_given, .rollout = second, .approver = T("carol@contoso.com"),
+        .signature = signature);
+    is_missing(second, "manager, security");
+    is_bad("does not count");
+    give(second, "carol@contoso.com", "carol");
+    is_missing(second, "manager");
+}
+
+START_TEST(test_approvals__of_another_lane_are_refused)
+{
+    check_other("hotfix", "1.0.0");
+}
+END_TEST
+
+START_TEST(test_approvals__from_another_base_are_refused)
+{
+    check_other("release", "1.1.0");
+}
+END_TEST
+
 START_TEST(test_approvals__a_start_without_them_is_found)
 {
     int64_t rollout = request_approvals(BOTH);
@@ -332,6 +368,8 @@ int main(void)
     tcase_add_test(all, test_approvals__forged_and_self_made_ones_do_not_count_and_are_found);
     tcase_add_test(all, test_approvals__a_forged_one_is_named_by_verify);
     tcase_add_test(all, test_approvals__of_another_request_are_refused);
+    tcase_add_test(all, test_approvals__of_another_lane_are_refused);
+    tcase_add_test(all, test_approvals__from_another_base_are_refused);
     tcase_add_test(all, test_approvals__a_start_without_them_is_found);
     suite_add_tcase(suite, one);
     suite_add_tcase(suite, all);

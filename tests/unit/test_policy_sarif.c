@@ -49,6 +49,26 @@ static const struct {
      "0 errors", -1},
     {"unchanged since the baseline", RUN("[{\"ruleId\":\"A\",\"baselineState\":\"unchanged\"}]"),
      "failed", "1 error,", -1},
+    {"a person has to look", RUN("[{\"ruleId\":\"A\",\"kind\":\"review\",\"level\":\"none\"}]"),
+     "failed", "1 inconclusive", -1},
+    {"for information", RUN("[{\"ruleId\":\"A\",\"kind\":\"informational\"}]"), "passed",
+     "0 errors", -1},
+    {"not applicable", RUN("[{\"ruleId\":\"A\",\"kind\":\"notApplicable\"}]"), "passed", "0 errors",
+     -1},
+    {"an unknown kind fails", RUN("[{\"ruleId\":\"A\",\"kind\":\"bad\"}]"), "failed", "1 error,",
+     -1},
+    {"a longer name is another rule", RUN("[{\"ruleId\":\"AB\"}]"), "passed", "1 warning", -1},
+    {"suppression under review",
+     RUN("[{\"ruleId\":\"A\",\"suppressions\":[{\"kind\":\"external\",\"status\":\"underReview\"}]}"
+         "]"),
+     "failed", "1 error,", -1},
+    {"severity that is no number",
+     RUN("[{\"level\":\"note\",\"properties\":{\"security-severity\":\"nan\"}}]"), "failed",
+     "1 above", 7},
+    {"of a commit that begins alike",
+     "{\"version\":\"2.1.0\",\"runs\":[{\"versionControlProvenance\":[{\"revisionId\":"
+     "\"0123456789abcdef0123456789abcdef01234568\"}]," DRIVER ",\"results\":[]}]}",
+     "error", "looked at commit 0123456789ab", -1},
     {"null results", RUN("null"), "error", "never ran", -1},
     {"no results", "{\"version\":\"2.1.0\",\"runs\":[{" OWN DRIVER "}]}", "error", "never ran", -1},
     {"no run", "{\"version\":\"2.1.0\",\"runs\":[]}", "error", "no run", -1},
@@ -94,6 +114,27 @@ START_TEST(test_sarif__every_row)
 }
 END_TEST
 
+START_TEST(test_sarif__the_result_counts_and_names_the_worst)
+{
+    static const char text[] =
+        RUN("[{\"ruleId\":\"A\"},{\"ruleId\":\"C\"},{\"ruleId\":\"C\",\"properties\":"
+            "{\"security-severity\":\"9.1\"}},{\"ruleId\":\"B\"}]");
+    struct roll_sarif_options options = {.fail_on = "error", .max_severity = 9, .commit = COMMIT};
+    const char *verdict = NULL;
+    g_autofree char *summary = NULL;
+    roll_auto(json) json_t *result = NULL;
+
+    roll_sarif_judge(text, strlen(text), &options, &verdict, &summary, &result);
+    ck_assert_str_eq(roll_json_get_string(result, "worstSeverity"), "9.1");
+    ck_assert_int_eq(json_integer_value(json_object_get(result, "aboveSeverity")), 1);
+    const json_t *counts = json_object_get(result, "counts");
+    ck_assert_int_eq(json_integer_value(json_object_get(counts, "error")), 1);
+    ck_assert_int_eq(json_integer_value(json_object_get(counts, "warning")), 1);
+    ck_assert_int_eq(json_integer_value(json_object_get(counts, "note")), 2);
+    ck_assert_str_eq(json_string_value(json_array_get(json_object_get(result, "tools"), 0)), "T");
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("policy: SARIF");
@@ -102,6 +143,7 @@ int main(void)
     int failed;
 
     tcase_add_loop_test(tests, test_sarif__every_row, 0, G_N_ELEMENTS(table));
+    tcase_add_test(tests, test_sarif__the_result_counts_and_names_the_worst);
     suite_add_tcase(suite, tests);
     srunner_run_all(runner, CK_NORMAL);
     failed = srunner_ntests_failed(runner);
