@@ -4,7 +4,11 @@
 
 #include <sys/resource.h>
 
+#if defined(__SANITIZE_ADDRESS__)
+#define SECONDS 100 /* memory is some five times as slow then */
+#else
 #define SECONDS 20 /* for one bomb; on the slowest machine they take a tenth of it */
+#endif
 #define MEGABYTES 110
 
 static void assert_small(const char *what)
