@@ -105,11 +105,14 @@ static void say_forecast_target(struct roll_app *app, const char *target, const 
         const char *type = roll_json_get_string(change, "changeType");
         const char *id = roll_json_get_string(change, "resourceId");
         const char *sign = change_sign(type);
+        const char *note = roll_json_get_string(change, "note");
 
         if (*sign)
             roll_say(app, "  %s %s  %s", sign, type ? type : "", id ? id : "");
         else
             unchanged++;
+        if (note)
+            roll_say(app, "    %s", note);
     }
     roll_say(app, "  %zu unchanged", unchanged);
 }

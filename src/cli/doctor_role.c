@@ -22,7 +22,9 @@ static const struct {
     const char *action;
 } calls[] = {
     {ALL, "Microsoft.Resources/subscriptions/read"},
+    {ALL, "Microsoft.Resources/subscriptions/operationresults/read"}, /* where a Location leads */
     {ALL, "Microsoft.Resources/subscriptions/resourceGroups/read"},
+    {ALL, "Microsoft.Authorization/locks/read"},
     {ALL, "Microsoft.Resources/deployments/read"},
     {ALL, "Microsoft.Resources/deployments/write"},
     {ALL,
@@ -49,6 +51,7 @@ struct role {
     enum roll_lane lane;
     GHashTable *actions, *scopes, *providers, *notes; /* sets of owned text */
     size_t releases;
+    bool deletes; /* a stack deletes what leaves it */
 };
 
 static void add(GHashTable *set, const char *text)
@@ -88,6 +91,8 @@ static void add_type(struct role *role, const char *type)
     }
     add_action(role, type, "read");
     add_action(role, type, "write");
+    if (role->deletes)
+        add_action(role, type, "delete");
     if (g_ascii_strcasecmp(provider, "Microsoft.Resources") != 0)
         add(role->providers, provider);
 }
@@ -101,7 +106,9 @@ static void take_resource(struct role *role, const json_t *resource, const char 
     g_autofree char *whole = child ? g_strdup_printf("%s/%s", parent, type) : g_strdup(type);
 
     if (is_type(whole)) {
-        if (!json_is_true(json_object_get(resource, "existing")))
+        if (json_is_true(json_object_get(resource, "existing")))
+            add_action(role, whole, "read");
+        else
             add_type(role, whole);
     } else {
         g_hash_table_add(role->notes,
@@ -247,9 +254,16 @@ static void add_scope(struct role *role, const struct roll_plan_target *target)
         add(role->scopes, scope);
     if (target->scope == ROLL_SCOPE_GROUP && makes_groups)
         add(role->actions, "Microsoft.Resources/subscriptions/resourceGroups/write");
-    if (g_strcmp0(target->apply, "stack") == 0)
+    if (target->scope == ROLL_SCOPE_GROUP && role->lane == ROLL_LANE_ROLLBACK && target->location) {
+        add(role->actions, "Microsoft.Resources/subscriptions/resourceGroups/write");
+        add(role->notes, "'roll back --recreate-groups' needs the role at the subscription: a "
+                         "group that is gone has no assignments");
+    }
+    if (g_strcmp0(target->apply, "stack") == 0) {
+        role->deletes = role->deletes || target->delete_unmanaged;
         for (size_t i = 0; i < G_N_ELEMENTS(stack_calls); i++)
             add(role->actions, stack_calls[i]);
+    }
 }
 
 static void add_environment(struct role *role, const struct roll_plan_environment *environment)
@@ -346,6 +360,8 @@ static struct roll_error *fill(struct role *role, const GPtrArray *environments)
     for (size_t i = 0; i < G_N_ELEMENTS(calls); i++)
         if (calls[i].lanes & (1u << role->lane))
             add(role->actions, calls[i].action);
+    if (role->plan->template_spec)
+        add(role->actions, "Microsoft.Resources/templateSpecs/versions/read");
     for (guint i = 0; i < environments->len; i++)
         add_environment(role, environments->pdata[i]);
     if (!err)
@@ -362,7 +378,7 @@ static struct roll_error *fill(struct role *role, const GPtrArray *environments)
 struct roll_error *doctor_print_role(struct roll_app *app, const struct roll_plan *plan,
                                      const GPtrArray *environments, enum roll_lane lane)
 {
-    struct role role = {app, plan, lane, set_new(), set_new(), set_new(), set_new(), 0};
+    struct role role = {app, plan, lane, set_new(), set_new(), set_new(), set_new(), 0, false};
     struct roll_error *err = fill(&role, environments);
 
     if (!err)

@@ -22,6 +22,7 @@ struct roll_look {
     struct roll_driver *driver;
     size_t asked, answered;
     char *found;  /* what does not fit, or NULL */
+    char *unread; /* why a list could not be had, or NULL */
     bool blocks;  /* somebody decides by it */
     bool awaited; /* the rollout has ended, and waits a moment for it */
 };
@@ -86,6 +87,12 @@ static void end(struct roll_look *look)
 
     if (look->blocks || look->awaited)
         roll_loop_stop(driver->options->loop);
+    if (look->blocks && look->unread && !look->found) {
+        text = g_strdup_printf("who deployed here last cannot be read (%s): a rollout by another "
+                               "ledger would not be noticed",
+                               look->unread);
+        roll_driver_notice(driver, text);
+    }
     if (look->blocks || !look->found)
         return;
     text = g_strdup_printf("%s: run 'roll ledger sync' afterwards", look->found);
@@ -102,9 +109,14 @@ static void on_list(void *user, const struct roll_arm_reply *reply)
 
     if (!look->driver)
         return;
-    if (reply->outcome != ROLL_ARM_OK && reply->outcome != ROLL_ARM_NOT_FOUND)
+    if (reply->outcome != ROLL_ARM_OK && reply->outcome != ROLL_ARM_NOT_FOUND) {
+        if (!look->unread)
+            look->unread = g_strdup(reply->code      ? reply->code
+                                    : reply->message ? reply->message
+                                                     : "no answer");
         roll_log(ROLL_LOG_VERBOSE, "who deployed here last is not known: %s",
                  reply->message ? reply->message : "no answer");
+    }
     for (size_t i = 0; !decided && i < json_array_size(list); i++) {
         char *found = judge(look->driver, json_array_get(list, i), &decided);
         if (look->found)
@@ -161,6 +173,7 @@ void roll_look_free(void *user)
     struct roll_look *look = user;
 
     g_free(look->found);
+    g_free(look->unread);
     g_free(look);
 }
 

@@ -8,10 +8,46 @@
 
 struct forecast {
     struct roll_loop *loop;
-    json_t *changes; /* owned */
+    const struct roll_order_target *target; /* borrowed */
+    const char *correlation_id;             /* borrowed */
+    json_t *changes;                        /* owned */
     struct roll_error *err;
     bool done;
 };
+
+/* The rollout would make the group first: ARM has nothing to compare with. */
+static bool is_to_be_made(const struct roll_order_target *target,
+                          const struct roll_arm_reply *reply)
+{
+    return target->create_group && g_strcmp0(reply->code, "ResourceGroupNotFound") == 0;
+}
+
+static json_t *all_is_made(const struct roll_order_target *target)
+{
+    return json_pack("[{s:s,s:o,s:s}]", "changeType", "Create", "resourceId",
+                     json_sprintf("/subscriptions/%s/resourceGroups/%s", target->subscription,
+                                  target->resource_group),
+                     "note",
+                     "the resource group does not exist yet: it would be created, and everything "
+                     "that the template has in it");
+}
+
+/* With what the person needs to ask for help: the code's advice hangs on `code`. */
+static struct roll_error *failure(const struct forecast *forecast,
+                                  const struct roll_arm_reply *reply)
+{
+    json_t *error = reply->error_json ? json_loads(reply->error_json, 0, NULL) : NULL;
+    roll_auto(json) json_t *detail =
+        json_pack("{s:s*,s:s,s:o*}", "code", reply->code, "correlationId", forecast->correlation_id,
+                  "error", error);
+    g_autofree char *text = json_dumps(detail, JSON_COMPACT);
+
+    return roll_error_detail(roll_error_new(ROLL_E_ARM, "ARM's what-if failed: %s%s%s",
+                                            reply->code ? reply->code : "no code",
+                                            reply->message ? ": " : "",
+                                            reply->message ? reply->message : ""),
+                             text);
+}
 
 static void answered(void *user, const struct roll_arm_reply *reply)
 {
@@ -20,12 +56,10 @@ static void answered(void *user, const struct roll_arm_reply *reply)
 
     if (reply->outcome == ROLL_ARM_OK && changes)
         forecast->changes = json_incref(changes);
+    else if (is_to_be_made(forecast->target, reply))
+        forecast->changes = all_is_made(forecast->target);
     else
-        forecast->err = roll_error_detail(roll_error_new(ROLL_E_ARM, "ARM's what-if failed: %s%s%s",
-                                                         reply->code ? reply->code : "no answer",
-                                                         reply->message ? ": " : "",
-                                                         reply->message ? reply->message : ""),
-                                          reply->error_json);
+        forecast->err = failure(forecast, reply);
     forecast->done = true;
     roll_loop_stop(forecast->loop);
 }
@@ -48,13 +82,14 @@ static struct roll_error *ask(const struct roll_driver_options *options,
                               const struct roll_choice *choice,
                               const struct roll_order_target *target, json_t **ret_changes)
 {
-    struct forecast forecast = {.loop = options->loop};
+    char correlation_id[ROLL_UUID_SIZE];
+    struct forecast forecast = {
+        .loop = options->loop, .target = target, .correlation_id = correlation_id};
     g_autoptr(GString) template_text = NULL;
     g_autoptr(GString) parameters_text = NULL;
     g_autofree char *name =
         g_strdup_printf("roll-%s-%s-what-if", choice->order->service, choice->order->environment);
     struct roll_arm *arm = NULL;
-    char correlation_id[ROLL_UUID_SIZE];
 
     ROLL_TRY(roll_links_get(options->links, target, &arm, NULL));
     ROLL_TRY(object_text(options->ledger, choice, target->template_digest, &template_text));
