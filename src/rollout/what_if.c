@@ -40,13 +40,14 @@ static struct roll_error *failure(const struct forecast *forecast,
     roll_auto(json) json_t *detail =
         json_pack("{s:s*,s:s,s:o*}", "code", reply->code, "correlationId", forecast->correlation_id,
                   "error", error);
-    g_autofree char *text = json_dumps(detail, JSON_COMPACT);
+    g_autoptr(GString) text = g_string_new(NULL);
 
+    roll_json_write(detail, text);
     return roll_error_detail(roll_error_new(ROLL_E_ARM, "ARM's what-if failed: %s%s%s",
                                             reply->code ? reply->code : "no code",
                                             reply->message ? ": " : "",
                                             reply->message ? reply->message : ""),
-                             text);
+                             text->str);
 }
 
 static void answered(void *user, const struct roll_arm_reply *reply)
