@@ -274,6 +274,21 @@ CREATE TABLE looks (
   PRIMARY KEY (stream, word, subject)
 ) STRICT, WITHOUT ROWID;
 
+-- Events that count because they are durable here, and that follow into the store (roll_ledger_append_behind): the end of their
+-- stream. Until the store has them their place may be taken by somebody else's, so that these alone may be taken out, to be put
+-- behind that.
+-- name: schema_6
+DROP TABLE pending;
+CREATE TABLE pending (
+  stream INTEGER NOT NULL,
+  seq INTEGER NOT NULL,
+  PRIMARY KEY (stream, seq)
+) STRICT, WITHOUT ROWID;
+DROP TRIGGER events_delete;
+CREATE TRIGGER events_delete BEFORE DELETE ON events
+WHEN NOT EXISTS (SELECT 1 FROM pending WHERE stream = OLD.stream AND seq = OLD.seq)
+BEGIN SELECT RAISE(ABORT, 'events are never deleted'); END;
+
 -- name: meta_get
 SELECT value FROM meta WHERE key = :key
 
@@ -338,6 +353,28 @@ INSERT OR REPLACE INTO remote (stream, seq, size, etag) VALUES (:stream, :seq, :
 
 -- name: remote_list
 SELECT stream, seq, size, etag FROM remote ORDER BY stream
+
+-- name: pending_add
+INSERT INTO pending (stream, seq) VALUES (:stream, :seq)
+
+-- name: pending_has
+SELECT 1 FROM pending WHERE stream = :stream AND seq = :seq
+
+-- name: pending_tail
+SELECT e.line FROM pending p JOIN events e ON e.stream = p.stream AND e.seq = p.seq
+WHERE p.stream = :stream AND p.seq >= :seq ORDER BY p.seq
+
+-- name: pending_take_out
+DELETE FROM events WHERE stream = :stream AND seq >= :seq
+
+-- name: pending_forget
+DELETE FROM pending WHERE stream = :stream AND seq >= :seq
+
+-- name: pending_arrived
+DELETE FROM pending WHERE stream = (SELECT id FROM streams WHERE name = :name) AND seq <= :seq
+
+-- name: pending_list
+SELECT s.name, min(p.seq), count(*) FROM pending p JOIN streams s ON s.id = p.stream GROUP BY p.stream
 
 -- name: object_has
 SELECT data IS NOT NULL FROM objects WHERE digest = :digest

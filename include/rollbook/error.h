@@ -51,6 +51,8 @@ void roll_error_free(struct roll_error *err);
 ROLL_AUTO_DEFINE(error, struct roll_error, roll_error_free)
 
 enum roll_code roll_error_code(const struct roll_error *err); /* ROLL_OK for NULL */
+/* The message of the last cause. err is not NULL. Borrowed. */
+const char *roll_error_innermost(const struct roll_error *err);
 int roll_code_exit(enum roll_code code);                      /* exit status, 0 for ROLL_OK */
 const char *roll_code_text(enum roll_code code);              /* default text, static */
 

@@ -250,6 +250,10 @@ struct roll_error *roll_ledger_main_head(struct roll_ledger *ledger, const char 
 void roll_ledger_set_aside(struct roll_ledger *ledger, bool aside);
 bool roll_ledger_is_aside(const struct roll_ledger *ledger);
 
+/* roll_ledger_set_aside(true), and what waits for the store (roll_ledger_append_behind) becomes the beginning of the side
+ * streams. */
+struct roll_error *roll_ledger_go_aside(struct roll_ledger *ledger) ROLL_CHECKED;
+
 /* This replica's side streams with events that are not spliced in. moved: events came into the main stream since the first of
  * them. */
 struct roll_aside {
@@ -281,9 +285,29 @@ struct roll_publisher {
     /* Called by roll_ledger_append outside a transaction; what it returned without error is then kept here.
      * ROLL_E_CONFLICT: somebody was faster, or the ledger goes on aside now: decide again. */
     struct roll_error *(*publish)(void *user, const struct roll_batch *batch);
+    /* Lets what waits follow, within patience_ms. */
+    struct roll_error *(*flush)(void *user, int64_t patience_ms);
 };
 /* publisher is borrowed; NULL ends it. */
 void roll_ledger_set_publisher(struct roll_ledger *ledger, const struct roll_publisher *publisher);
+
+/* Appends count when a store has them: there is a publisher, and the ledger is not aside. */
+bool roll_ledger_is_shared(const struct roll_ledger *ledger);
+/* As roll_ledger_append on one stream, but durable here is enough: the store follows with roll_ledger_flush, or before the next
+ * append that waits for it. Until then the events hold their places only as long as nobody else's event gets one of them; then
+ * they are put behind that, with new numbers and hashes. For events that nothing refers to by number. */
+struct roll_error *roll_ledger_append_behind(struct roll_ledger *ledger, const struct roll_actor *actor,
+                                             const struct roll_expect *expect, const struct roll_draft *drafts, size_t n_drafts,
+                                             const struct roll_object *objects, size_t n_objects) ROLL_CHECKED;
+/* Gives the store what waits for it; nothing waits: no request. An error leaves it waiting. */
+struct roll_error *roll_ledger_flush(struct roll_ledger *ledger, int64_t patience_ms) ROLL_CHECKED;
+/* Streams with events that wait for the store: from first on, count of them. */
+struct roll_waiting {
+    const char *stream;
+    int64_t first, count;
+};
+typedef struct roll_error *(*roll_waiting_fn)(void *user, const struct roll_waiting *waiting);
+struct roll_error *roll_ledger_waiting(struct roll_ledger *ledger, roll_waiting_fn fn, void *user) ROLL_CHECKED;
 
 /* What is known to be in the store: kept with the replica, so that only news is read. seq 0: nothing. */
 struct roll_remote {

@@ -69,6 +69,8 @@ void roll_machine_fold(struct roll_machine *machine, const struct roll_event *ev
 
 /* The stream goes on behind another number than that of its last event. */
 void roll_machine_moved(struct roll_machine *machine, int64_t head);
+/* The shared store has all that this driver appended; boot_ms: when it was asked to take it. */
+void roll_machine_published(struct roll_machine *machine, int64_t boot_ms);
 
 /* What the machine writes of a target: step.intended and step.ended for each attempt; step.ended alone for a health check.
  * Exactly one step.ended of a touched target is `last`; the target holds the release if and only if that one succeeded:
@@ -146,6 +148,8 @@ enum roll_observation_kind {
 struct roll_observation {
     uint64_t id;
     enum roll_observation_kind kind;
+    /* APPENDED: durable here, and not in the shared store yet: the fence does not count from here */
+    bool behind;
     /* REPLY */
     enum roll_arm_outcome outcome;
     const char *state;          /* or NULL */

@@ -133,6 +133,13 @@ enum roll_code roll_error_code(const struct roll_error *err)
     return err ? err->code : ROLL_OK;
 }
 
+const char *roll_error_innermost(const struct roll_error *err)
+{
+    while (err->cause)
+        err = err->cause;
+    return err->message;
+}
+
 static const struct code_row *row_of(enum roll_code code)
 {
     return (size_t)code < G_N_ELEMENTS(code_rows) ? &code_rows[code] : &code_rows[ROLL_E_INTERNAL];

@@ -306,7 +306,7 @@ static void print(const struct status *status)
         roll_say(status->app, "%s", (const char *)g_ptr_array_index(status->hints, i));
 }
 
-/* What an emergency recorded while the shared ledger was out of reach. */
+/* What was recorded while the shared ledger was out of reach. */
 static struct roll_error *add_pending(struct status *status)
 {
     roll_auto(json) json_t *pending = NULL;
@@ -319,14 +319,17 @@ static struct roll_error *add_pending(struct status *status)
         json_int_t events = json_integer_value(json_object_get(row, "events"));
         g_ptr_array_add(status->hints,
                         g_strdup_printf("%s: %" JSON_INTEGER_FORMAT
-                                        " event%s recorded aside wait for the shared ledger; next: "
+                                        " event%s recorded %s wait for the shared ledger; next: "
                                         "roll ledger sync",
-                                        stream, events, events == 1 ? "" : "s"));
+                                        stream, events, events == 1 ? "" : "s",
+                                        json_object_get(row, "side") ? "aside" : "here"));
         json_array_foreach (status->list, at, view) {
             g_autofree char *name = g_strdup_printf("%s/%s", roll_json_get_string(view, "service"),
                                                     roll_json_get_string(view, "environment"));
             if (strcmp(name, stream) == 0)
-                json_object_set_new(view, "pending", json_integer(events));
+                json_object_set_new(
+                    view, "pending",
+                    json_integer(events + json_integer_value(json_object_get(view, "pending"))));
         }
     }
     return NULL;

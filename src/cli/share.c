@@ -57,13 +57,6 @@ void roll_app_say_aside(struct roll_app *app, const char *why)
     fflush(app->err.file);
 }
 
-static const char *innermost(const struct roll_error *err)
-{
-    while (err->cause)
-        err = err->cause;
-    return err->message;
-}
-
 struct roll_error *roll_app_share(struct roll_app *app)
 {
     struct roll_error *err = roll_app_exchange(app, NULL);
@@ -76,10 +69,9 @@ struct roll_error *roll_app_share(struct roll_app *app)
         err = NULL;
     }
     if (err && app->emergency) {
-        roll_app_say_aside(app, innermost(err));
+        roll_app_say_aside(app, roll_error_innermost(err));
         roll_error_free(err);
-        roll_ledger_set_aside(app->ledger, true);
-        return NULL;
+        return roll_ledger_go_aside(app->ledger);
     }
     if (err && roll_sync_is_absent(err))
         err = roll_error_detail(err, "{\"next\":[\"the same again, once the store can be reached\","
@@ -99,12 +91,23 @@ static struct roll_error *count(void *user, const struct roll_aside *aside)
     return NULL;
 }
 
+static struct roll_error *count_waiting(void *user, const struct roll_waiting *waiting)
+{
+    json_t *list = user;
+
+    json_array_append_new(list, json_pack("{s:s,s:I}", "stream", waiting->stream, "events",
+                                          (json_int_t)waiting->count));
+    return NULL;
+}
+
 struct roll_error *roll_app_pending(struct roll_app *app, json_t **ret_list)
 {
     roll_auto(json) json_t *list = json_array();
 
-    if (app->ledger)
+    if (app->ledger) {
         ROLL_TRY(roll_ledger_asides(app->ledger, count, list));
+        ROLL_TRY(roll_ledger_waiting(app->ledger, count_waiting, list));
+    }
     *ret_list = g_steal_pointer(&list);
     return NULL;
 }

@@ -87,12 +87,26 @@ struct roll_error *roll_append_drafts(struct roll_ledger *ledger, const struct r
 
 /* ---- here ------------------------------------------------------------------------------------ */
 
+/* What follows an event that waits for the store waits with it. */
+static struct roll_error *look_behind(struct roll_ledger *ledger, const struct roll_append *append,
+                                      struct roll_writer *const *writers)
+{
+    for (size_t i = 0; i < append->n_expects; i++) {
+        struct roll_writer *writer = writers[i];
+        writer->waits = append->behind;
+        if (!append->behind)
+            ROLL_TRY(roll_pending_has(ledger, writer->id, writer->head.seq, &writer->waits));
+    }
+    return NULL;
+}
+
 static struct roll_error *append_all(struct roll_ledger *ledger, const struct roll_append *append,
                                      struct roll_writer **writers)
 {
     char digest[ROLL_HEX_SIZE];
 
     ROLL_TRY(roll_append_check(ledger, append, writers));
+    ROLL_TRY(look_behind(ledger, append, writers));
     for (size_t i = 0; i < append->n_objects; i++)
         ROLL_TRY(
             roll_object_store(ledger, append->objects[i].data, append->objects[i].size, digest));
@@ -142,4 +156,26 @@ struct roll_error *roll_ledger_append(struct roll_ledger *ledger, const struct r
         return roll_append_aside(ledger, &append);
     return ledger->publisher && n_drafts > 0 ? roll_append_published(ledger, &append)
                                              : roll_append_here(ledger, &append);
+}
+
+struct roll_error *roll_ledger_append_behind(struct roll_ledger *ledger,
+                                             const struct roll_actor *actor,
+                                             const struct roll_expect *expect,
+                                             const struct roll_draft *drafts, size_t n_drafts,
+                                             const struct roll_object *objects, size_t n_objects)
+{
+    const struct roll_append append = {.actor = actor,
+                                       .at = roll_now_ms(),
+                                       .expects = expect,
+                                       .n_expects = 1,
+                                       .drafts = drafts,
+                                       .n_drafts = n_drafts,
+                                       .objects = objects,
+                                       .n_objects = n_objects,
+                                       .behind = true};
+
+    if (!roll_ledger_is_shared(ledger))
+        return roll_ledger_append(ledger, actor, 0, expect, 1, drafts, n_drafts, objects, n_objects,
+                                  NULL);
+    return roll_append_here(ledger, &append);
 }

@@ -149,6 +149,22 @@ static GArray *parts_of(const GPtrArray *added, GPtrArray *texts)
     return parts;
 }
 
+/* Its place was taken here meanwhile by what another process of this replica lets follow into the
+ * store. */
+static struct roll_error *keep_before(struct roll_writer *writer, const struct roll_event *event,
+                                      const GString *line)
+{
+    g_autoptr(GPtrArray) waiting = NULL;
+    bool waits = false;
+
+    ROLL_TRY(roll_pending_has(writer->ledger, writer->id, event->seq, &waits));
+    if (!waits)
+        return roll_error_new(ROLL_E_CONFLICT, "'%s' has gone on", writer->name);
+    ROLL_TRY(roll_pending_take_out(writer, event->seq, &waiting));
+    ROLL_TRY(roll_writer_add(writer, event, line));
+    return roll_pending_put_back(writer, waiting);
+}
+
 /* A line that is here with the same hash is success: another process of this replica pulled it. */
 static struct roll_error *keep_event(struct roll_ledger *ledger, const struct roll_added *added)
 {
@@ -164,9 +180,7 @@ static struct roll_error *keep_event(struct roll_ledger *ledger, const struct ro
         return roll_writer_flush(writer);
     }
     ROLL_TRY(roll_ledger_event(ledger, added->stream, event->seq, &known));
-    return strcmp(known->hash, event->hash) == 0
-               ? NULL
-               : roll_error_new(ROLL_E_CONFLICT, "'%s' has gone on", added->stream);
+    return strcmp(known->hash, event->hash) == 0 ? NULL : keep_before(writer, event, added->line);
 }
 
 static struct roll_error *keep_in(struct roll_ledger *ledger, const struct roll_append *append,
@@ -260,6 +274,10 @@ struct roll_error *roll_ledger_set_remote(struct roll_ledger *ledger, const char
     roll_sql_bind_int(stmt, ":seq", remote->seq);
     roll_sql_bind_int(stmt, ":size", remote->size);
     roll_sql_bind_text(stmt, ":etag", remote->etag[0] ? remote->etag : NULL);
+    ROLL_TRY(roll_sql_run(stmt));
+    ROLL_TRY(roll_sql_use(ledger->sql, LEDGER_PENDING_ARRIVED, &stmt));
+    roll_sql_bind_text(stmt, ":name", stream);
+    roll_sql_bind_int(stmt, ":seq", remote->seq);
     return roll_sql_run(stmt);
 }
 

@@ -7,7 +7,7 @@
 #include "ledger/statements.h"
 #include "rollbook/ledger.h"
 
-#define ROLL_LEDGER_VERSION 5              /* user_version: how many schema_N scripts have run */
+#define ROLL_LEDGER_VERSION 6              /* user_version: how many schema_N scripts have run */
 #define ROLL_LEDGER_APPLICATION 0x526F6C6C /* application_id: "Roll" */
 #define ROLL_OBJECT_MAX (64u << 20)
 
@@ -108,6 +108,7 @@ struct roll_append {
     const struct roll_object *objects;
     size_t n_objects;
     struct roll_head *ret_heads;
+    bool behind; /* the store follows: roll_ledger_append_behind */
 };
 /* Opens a writer for each of expects and compares their heads. writers: n_expects, freed by the
  * caller in any case. */
@@ -121,6 +122,21 @@ struct roll_error *roll_append_aside(struct roll_ledger *ledger, const struct ro
     ROLL_CHECKED;
 struct roll_error *roll_append_published(struct roll_ledger *ledger,
                                          const struct roll_append *append) ROLL_CHECKED;
+
+/* ---- what the store does not have yet (pending.c) -------------------------------------------- */
+
+/* The event seq waits for the store. */
+struct roll_error *roll_pending_has(struct roll_ledger *ledger, int64_t stream, int64_t seq,
+                                    bool *ret_has) ROLL_CHECKED;
+struct roll_error *roll_pending_add(struct roll_ledger *ledger, int64_t stream, int64_t seq)
+    ROLL_CHECKED;
+/* Takes out what waits, from seq on, which must wait: its place was taken. *ret_events: owned
+ * struct roll_event *, for roll_pending_put_back. Inside a transaction. */
+struct roll_error *roll_pending_take_out(struct roll_writer *writer, int64_t seq,
+                                         GPtrArray **ret_events) ROLL_CHECKED;
+/* Behind the head that the writer has now. */
+struct roll_error *roll_pending_put_back(struct roll_writer *writer, const GPtrArray *events)
+    ROLL_CHECKED;
 
 /* Stores an object that is not there; ROLL_E_REFUSED when it was redacted. Inside a transaction. */
 struct roll_error *roll_object_store(struct roll_ledger *ledger, const void *data, size_t size,
@@ -143,6 +159,7 @@ struct roll_writer {
     int64_t at;   /* of the head, 0 */
     bool folds;   /* its projections are current, and are kept so */
     bool folding; /* fold was begun */
+    bool waits;   /* what is added waits for the store */
     bool beside;  /* events of this replica's side stream stand behind its head */
     int64_t base; /* a side stream of this replica: added to its numbers, 0 else */
     int64_t fold_id;

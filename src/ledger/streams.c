@@ -266,6 +266,8 @@ struct roll_error *roll_writer_add(struct roll_writer *writer, const struct roll
     if (writer->id == 0)
         ROLL_TRY(add_stream(writer));
     ROLL_TRY(insert_event(writer, event, line));
+    if (writer->waits)
+        ROLL_TRY(roll_pending_add(writer->ledger, writer->id, event->seq));
     note_added(writer, event, line);
     writer->head.seq = event->seq;
     memcpy(writer->head.hash, event->hash, sizeof writer->head.hash);

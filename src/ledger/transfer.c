@@ -107,7 +107,8 @@ struct roll_error *roll_ledger_export(struct roll_ledger *ledger, write_fn write
 
 struct incoming {
     struct roll_writer *writer;
-    int64_t known; /* its head before the import */
+    int64_t known;      /* its head before the import */
+    GPtrArray *waiting; /* what waited for the store in places that it gave to others; or NULL */
 };
 
 struct import {
@@ -120,8 +121,12 @@ struct import {
 
 static void free_incoming(gpointer data)
 {
-    roll_writer_free(((struct incoming *)data)->writer);
-    g_free(data);
+    struct incoming *stream = data;
+
+    roll_writer_free(stream->writer);
+    if (stream->waiting)
+        g_ptr_array_unref(stream->waiting);
+    g_free(stream);
 }
 
 static struct roll_error *stream_of(struct import *import, const char *name,
@@ -141,11 +146,12 @@ static struct roll_error *stream_of(struct import *import, const char *name,
     return NULL;
 }
 
-static struct roll_error *check_known(struct import *import, const struct incoming *stream,
-                                      const struct roll_event *event)
+/* *ret_new: the place was that of an event that waits for the store, and is free now. */
+static struct roll_error *check_known(struct import *import, struct incoming *stream,
+                                      const struct roll_event *event, bool *ret_new)
 {
     struct roll_sql_stmt *stmt;
-    bool row;
+    bool row, waits = false;
 
     ROLL_TRY(roll_sql_use(import->ledger->sql, LEDGER_EVENT_HASH, &stmt));
     roll_sql_bind_int(stmt, ":stream", stream->writer->id);
@@ -153,11 +159,18 @@ static struct roll_error *check_known(struct import *import, const struct incomi
     ROLL_TRY(roll_sql_step(stmt, &row));
     bool equal = row && g_strcmp0(roll_sql_text_at(stmt, 0), event->hash) == 0;
     roll_sql_reset(stmt);
-    return equal ? NULL
-                 : roll_error_new(ROLL_E_CONFLICT,
-                                  "event %" G_GINT64_FORMAT
-                                  " of '%s' is another one here: the two ledgers have parted",
-                                  event->seq, event->stream);
+    if (equal)
+        return NULL;
+    ROLL_TRY(roll_pending_has(import->ledger, stream->writer->id, event->seq, &waits));
+    if (!waits || stream->waiting)
+        return roll_error_new(ROLL_E_CONFLICT,
+                              "event %" G_GINT64_FORMAT
+                              " of '%s' is another one here: the two ledgers have parted",
+                              event->seq, event->stream);
+    ROLL_TRY(roll_pending_take_out(stream->writer, event->seq, &stream->waiting));
+    stream->known = stream->writer->head.seq;
+    *ret_new = true;
+    return NULL;
 }
 
 static struct roll_error *check_follows(const struct incoming *stream,
@@ -198,10 +211,14 @@ static struct roll_error *import_parsed(struct import *import, const struct roll
                                         const char *line, size_t size)
 {
     struct incoming *stream;
+    bool new = false;
 
     ROLL_TRY(stream_of(import, event->stream, &stream));
-    if (event->seq <= stream->writer->head.seq)
-        return check_known(import, stream, event);
+    if (event->seq <= stream->writer->head.seq) {
+        ROLL_TRY(check_known(import, stream, event, &new));
+        if (!new)
+            return NULL;
+    }
     ROLL_TRY(check_follows(stream, event));
     ROLL_TRY(note_objects(import, event));
     g_autoptr(GString) text = g_string_new_len(line, (gssize)size);
@@ -295,8 +312,12 @@ static struct roll_error *finish(struct import *import)
                                   (const char *)key);
     }
     g_hash_table_iter_init(&iter, import->streams);
-    while (g_hash_table_iter_next(&iter, &key, &value))
-        ROLL_TRY(roll_writer_flush(((struct incoming *)value)->writer));
+    while (g_hash_table_iter_next(&iter, &key, &value)) {
+        struct incoming *stream = value;
+        if (stream->waiting)
+            ROLL_TRY(roll_pending_put_back(stream->writer, stream->waiting));
+        ROLL_TRY(roll_writer_flush(stream->writer));
+    }
     return roll_sql_commit(import->ledger->sql);
 }
 

@@ -41,6 +41,8 @@ void roll_driver_clear(struct roll_driver *driver)
     roll_driver_end_gates(driver);
     g_ptr_array_unref(driver->gates);
     roll_machine_free(driver->machine);
+    roll_loop_cancel_timer(driver->options->loop, driver->follow_timer);
+    g_ptr_array_unref(driver->unsettled);
     g_hash_table_unref(driver->told);
     g_hash_table_unref(driver->remedies);
     g_hash_table_unref(driver->failures);
@@ -79,6 +81,7 @@ void roll_driver_init(struct roll_driver *driver, const struct roll_driver_optio
     driver->actor.claimed = g_strdup(options->actor.claimed);
     driver->links = options->links;
     driver->gates = g_ptr_array_new();
+    driver->unsettled = g_ptr_array_new_with_free_func(g_free);
     driver->orders = g_ptr_array_new_with_free_func(order_free);
     driver->began = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     driver->poll_urls = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
@@ -194,6 +197,7 @@ static struct roll_error *fold_from(struct roll_driver *driver, int64_t first)
         driver->head = head;
         return NULL;
     }
+    ROLL_TRY(roll_driver_note_waiting(driver));
     driver->head = (struct roll_head){.seq = first - 1};
     driver->replaying = true;
     struct roll_error *err = roll_driver_catch_up(driver);
@@ -233,6 +237,7 @@ static struct roll_error *run(struct roll_driver *driver)
     roll_loop_cancel_timer(driver->options->loop, driver->leave_timer);
     driver->leave_timer = 0;
     roll_driver_changed(driver);
+    roll_driver_follow_last(driver);
     if (!driver->err && !driver->detaching)
         ROLL_TRY(roll_driver_look_end(driver));
     return g_steal_pointer(&driver->err);

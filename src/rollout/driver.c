@@ -80,12 +80,13 @@ static void note_began(struct roll_driver *driver, const struct roll_event *even
                             g_memdup2(&event->at, sizeof(event->at)));
 }
 
-static struct roll_error *fold_event(void *user, const struct roll_event *event)
+struct roll_error *roll_driver_fold(void *user, const struct roll_event *event)
 {
     struct roll_driver *driver = user;
     const struct roll_listener *listener = driver->options->listener;
 
     roll_machine_fold(driver->machine, event);
+    roll_driver_note_folded(driver, event);
     driver->head.seq = event->seq;
     memcpy(driver->head.hash, event->hash, sizeof(event->hash));
     note_began(driver, event);
@@ -113,8 +114,9 @@ static struct roll_error *follow_aside(struct roll_driver *driver)
 /* Folds what was appended since, by this driver or by others. */
 struct roll_error *roll_driver_catch_up(struct roll_driver *driver)
 {
+    ROLL_TRY(roll_driver_look_again(driver));
     ROLL_TRY(roll_ledger_events(driver->options->ledger, driver->stream, driver->head.seq + 1,
-                                fold_event, driver));
+                                roll_driver_fold, driver));
     return follow_aside(driver);
 }
 
@@ -160,6 +162,20 @@ static GArray *objects_of(const struct roll_action *action)
     return objects;
 }
 
+static struct roll_error *append(struct roll_driver *driver, const struct roll_action *action,
+                                 const struct roll_expect *expect, const GArray *objects,
+                                 bool behind)
+{
+    struct roll_ledger *ledger = driver->options->ledger;
+    const struct roll_object *first = (const struct roll_object *)(const void *)objects->data;
+
+    if (behind)
+        return roll_ledger_append_behind(ledger, &driver->actor, expect, action->drafts,
+                                         action->n_drafts, first, objects->len);
+    return roll_ledger_append(ledger, &driver->actor, 0, expect, 1, action->drafts,
+                              action->n_drafts, first, objects->len, NULL);
+}
+
 static void perform_append(struct roll_driver *driver, const struct roll_action *action)
 {
     struct roll_expect expect = {.stream = driver->stream, .head = driver->head};
@@ -169,19 +185,21 @@ static void perform_append(struct roll_driver *driver, const struct roll_action 
     struct roll_error *read_err;
     int64_t started = roll_boot_ms();
 
+    seen.behind = roll_driver_may_follow(driver, action);
     roll_fault("before-append");
     if (!err)
-        err = roll_ledger_append(driver->options->ledger, &driver->actor, 0, &expect, 1,
-                                 action->drafts, action->n_drafts,
-                                 (const struct roll_object *)(const void *)objects->data,
-                                 objects->len, NULL);
+        err = append(driver, action, &expect, objects, seen.behind);
     roll_fault("after-append");
-    if (!err)
-        driver->append_boot_ms = started;
-    else
+    if (err)
         seen.kind =
             roll_error_code(err) == ROLL_E_CONFLICT ? ROLL_SAW_CONFLICT : ROLL_SAW_APPEND_FAILED;
+    driver->appended_behind = !err && seen.behind;
     read_err = roll_driver_catch_up(driver);
+    driver->appended_behind = false;
+    if (!err && seen.behind)
+        roll_driver_follow(driver);
+    else if (!err)
+        roll_driver_published(driver, started);
     if (read_err) {
         seen.kind = ROLL_SAW_APPEND_FAILED;
         err = roll_error_join(err, read_err);

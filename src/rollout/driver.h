@@ -33,7 +33,15 @@ struct roll_driver {
     GHashTable *sends; /* struct roll_send *, those under way */
     unsigned timer;
     int64_t data_version;
-    int64_t append_boot_ms; /* before this driver's last append: the fence counts from here */
+    int64_t append_boot_ms; /* before the last append that counts for the fence: in a shared ledger,
+                               one that the store has */
+    GPtrArray *unsettled;   /* driver_behind.c: what was folded behind `settled`, as char *, while
+                               places may change; owned */
+    int64_t settled;
+    int64_t waiting_from; /* while old events are folded: the first that waits for the store, 0 */
+    bool appended_behind; /* what is folded now is this driver's, and waits for the store */
+    unsigned follow_timer;
+    int64_t follow_pause_ms; /* the store was out of reach: how long it is left alone */
     size_t puts_under_way, puts_accepted;
     GPtrArray *gates;       /* of start.c: those under way */
     bool unproved;          /* it only ends what waits: no token is asked for */
@@ -70,6 +78,25 @@ struct roll_send {
     char *name; /* of the deployment, owned */
     char correlation_id[ROLL_UUID_SIZE];
 };
+
+/* ---- driver_behind.c: events that follow into the shared store ------------------------------- */
+
+/* The append need not wait for the store: it says what happened in steps, and intends none under a
+ * fence that is about to fall. */
+bool roll_driver_may_follow(const struct roll_driver *driver, const struct roll_action *action);
+/* The store gets what waits soon. */
+void roll_driver_follow(struct roll_driver *driver);
+/* Once more at the end, with patience; what waits still is said. */
+void roll_driver_follow_last(struct roll_driver *driver);
+/* The store has all that this driver appended, which was asked for at boot_ms. */
+void roll_driver_published(struct roll_driver *driver, int64_t boot_ms);
+void roll_driver_note_folded(struct roll_driver *driver, const struct roll_event *event);
+/* Before old events are folded. */
+struct roll_error *roll_driver_note_waiting(struct roll_driver *driver) ROLL_CHECKED;
+/* Folds what got a place before events that were folded already. */
+struct roll_error *roll_driver_look_again(struct roll_driver *driver) ROLL_CHECKED;
+/* A roll_event_fn; user: the driver. */
+struct roll_error *roll_driver_fold(void *user, const struct roll_event *event) ROLL_CHECKED;
 
 /* Drains the machine. Called after every input. */
 void roll_driver_pump(struct roll_driver *driver);

@@ -172,7 +172,7 @@ void roll_machine_observe(struct roll_machine *machine, const struct roll_observ
     case ROLL_SAW_CONFLICT:
     case ROLL_SAW_APPEND_FAILED:
         if (machine->append && machine->append->id == observation->id)
-            machine_append_answer(machine, observation->kind);
+            machine_append_answer(machine, observation->kind, observation->behind);
         break;
     case ROLL_SAW_REPLY:
     case ROLL_SAW_PROBED:

@@ -189,6 +189,7 @@ struct append {
     GPtrArray *starts;            /* jobs whose intent is in it */
     GPtrArray *records;           /* jobs whose outcome is in it */
     bool first;                   /* requests the own rollout */
+    bool behind;                  /* the shared store does not have it yet */
     bool tidied;                  /* gives back a claim that only ended what was superseded */
     enum roll_machine_end ending; /* what its success means, or NONE */
     int64_t next_rollout;         /* with FAILED_BACK */
@@ -350,7 +351,8 @@ void machine_forget_outcome(struct job *job);
 /* ---- machine_append.c ----------------------------------------------------------------------- */
 
 bool machine_append_due(struct roll_machine *machine, struct roll_action *ret_action);
-void machine_append_answer(struct roll_machine *machine, enum roll_observation_kind answer);
+void machine_append_answer(struct roll_machine *machine, enum roll_observation_kind answer,
+                           bool behind);
 void machine_append_free(struct append *append);
 void machine_draft(struct roll_machine *machine, struct append *append, enum roll_event_kind kind,
                    const void *body);

@@ -290,10 +290,12 @@ static void take_back(struct roll_machine *machine, struct append *append)
         machine_finish(machine, ROLL_END_ENDED); /* somebody else ended what waited */
 }
 
-void machine_append_answer(struct roll_machine *machine, enum roll_observation_kind answer)
+void machine_append_answer(struct roll_machine *machine, enum roll_observation_kind answer,
+                           bool behind)
 {
     struct append *append = g_steal_pointer(&machine->append);
 
+    append->behind = behind;
     if (answer == ROLL_SAW_APPENDED)
         appended(machine, append);
     else if (answer == ROLL_SAW_CONFLICT)

@@ -95,13 +95,21 @@ void machine_appended(struct roll_machine *machine, const struct append *append)
 {
     struct job *job;
 
-    machine->fresh_boot_ms = append->boot_ms;
-    machine->renew = false;
-    watch_slow_ledger(machine, append);
+    if (!append->behind) {
+        machine->fresh_boot_ms = append->boot_ms;
+        machine->renew = false;
+        watch_slow_ledger(machine, append);
+    }
     if (machine->overrule && machine->claimed) {
         machine->overrule = false;
         machine->quiet_boot_ms = machine->boot_ms + ROLL_FENCE_MS;
     }
     while ((job = g_queue_pop_head(&machine->fenced)))
         machine_due(machine, job, machine->boot_ms);
+}
+
+void roll_machine_published(struct roll_machine *machine, int64_t boot_ms)
+{
+    if (machine->fresh_boot_ms != INT64_MIN)
+        machine->fresh_boot_ms = MAX(machine->fresh_boot_ms, boot_ms);
 }

@@ -74,7 +74,7 @@ struct roll_error *sync_wait(struct roll_sync *sync, struct answer **place)
     *place = NULL;
     return err ? err
                : roll_error_new(ROLL_E_TIMEOUT, "the shared store did not answer within %d s",
-                                ROLL_SYNC_EMERGENCY_MS / 1000);
+                                (int)(sync->patience_ms / 1000));
 }
 
 struct roll_error *sync_failed(const struct answer *answer, const char *format, ...)
@@ -91,9 +91,15 @@ struct roll_error *sync_failed(const struct answer *answer, const char *format, 
     return roll_storage_error(&reply, what);
 }
 
+void sync_hurry_for(struct roll_sync *sync, int64_t patience_ms)
+{
+    sync->patience_ms = patience_ms;
+    sync->give_up_at = patience_ms ? roll_boot_ms() + patience_ms : 0;
+}
+
 void roll_sync_hurry(struct roll_sync *sync, bool hurry)
 {
-    sync->give_up_at = hurry ? roll_boot_ms() + ROLL_SYNC_EMERGENCY_MS : 0;
+    sync_hurry_for(sync, hurry ? ROLL_SYNC_EMERGENCY_MS : 0);
 }
 
 bool roll_sync_is_absent(const struct roll_error *err)

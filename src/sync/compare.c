@@ -20,14 +20,39 @@ static void say(struct comparing *comparing, const char *stream, const struct ro
                            there->seq, there->hash);
 }
 
-/* One of the two must be the beginning of the other. */
+struct ending {
+    struct roll_ledger *ledger;
+    const char *stream;
+    struct roll_head *head;
+    int64_t waiting;
+};
+
+static struct roll_error *end_before(void *user, const struct roll_waiting *waiting)
+{
+    struct ending *ending = user;
+    g_autoptr(GString) line = NULL;
+
+    if (strcmp(waiting->stream, ending->stream) != 0 || waiting->first < 2)
+        return NULL;
+    ROLL_TRY(roll_ledger_line(ending->ledger, ending->stream, waiting->first - 1, &line));
+    ending->head->seq = waiting->first - 1;
+    roll_sha256_hex(line->str, line->len, ending->head->hash);
+    ending->waiting = waiting->count;
+    return NULL;
+}
+
+/* One of the two must be the beginning of the other; what waits for the store has no place in it.
+ */
 static struct roll_error *compare(struct comparing *comparing, const char *stream)
 {
     roll_auto(event) struct roll_event *event = NULL;
     struct roll_head here, there;
     struct roll_remote remote;
+    struct ending ending = {.ledger = comparing->here, .stream = stream, .head = &here};
 
     ROLL_TRY(roll_ledger_main_head(comparing->here, stream, &here));
+    ROLL_TRY(roll_ledger_waiting(comparing->here, end_before, &ending));
+    comparing->ahead += ending.waiting;
     ROLL_TRY(roll_ledger_main_head(comparing->there, stream, &there));
     ROLL_TRY(roll_ledger_remote(comparing->here, stream, &remote));
     if (there.seq < here.seq && there.seq >= remote.seq) {

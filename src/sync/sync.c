@@ -6,6 +6,8 @@
 #include "rollbook/log.h"
 #include "rollbook/time.h"
 
+enum { MAX_TRIES = 5 };
+
 /* ---- life ------------------------------------------------------------------------------------ */
 
 static struct roll_secret *secret_of(const char *name)
@@ -151,6 +153,12 @@ static struct roll_error *claim(struct roll_sync *sync, const struct roll_batch 
     return sync_claim_store(sync, sync->ledger, id, first->stream);
 }
 
+static struct roll_error *note_stream(void *user, const struct roll_waiting *waiting)
+{
+    g_ptr_array_add(user, g_strdup(waiting->stream));
+    return NULL;
+}
+
 /* Lines of a part, a block for each piece that fits into one. */
 static struct roll_error *append_lines(struct roll_sync *sync, const struct roll_part *part)
 {
@@ -180,9 +188,10 @@ static struct roll_error *publish_part(struct roll_sync *sync, const struct roll
     struct roll_head head;
 
     ROLL_TRY(roll_ledger_remote(sync->ledger, part->stream, &remote));
-    if (remote.seq < part->before.seq)
-        ROLL_TRY(sync_push_stream(sync, sync->ledger, part->stream));
-    struct roll_error *err = append_lines(sync, part);
+    struct roll_error *err =
+        remote.seq < part->before.seq ? sync_push_stream(sync, sync->ledger, part->stream) : NULL;
+    if (!err)
+        err = append_lines(sync, part);
     if (roll_error_code(err) != ROLL_E_CONFLICT)
         return err;
     ROLL_TRY(roll_error_join(roll_sync_pull(sync, sync->ledger, NULL), NULL));
@@ -202,6 +211,43 @@ static struct roll_error *publish_all(struct roll_sync *sync, const struct roll_
     return NULL;
 }
 
+/* Somebody was faster: what waits is put behind that by the pull. */
+static struct roll_error *push_waiting(struct roll_sync *sync)
+{
+    g_autoptr(GPtrArray) streams = g_ptr_array_new_with_free_func(g_free);
+
+    ROLL_TRY(roll_ledger_waiting(sync->ledger, note_stream, streams));
+    for (guint i = 0; i < streams->len; i++)
+        ROLL_TRY(sync_push_stream(sync, sync->ledger, streams->pdata[i]));
+    return NULL;
+}
+
+static struct roll_error *flush_all(struct roll_sync *sync)
+{
+    struct roll_error *err = NULL;
+
+    for (int tries = 0; tries < MAX_TRIES; tries++) {
+        roll_error_free(err);
+        err = push_waiting(sync);
+        if (roll_error_code(err) != ROLL_E_CONFLICT)
+            break;
+        struct roll_error *pulled = roll_sync_pull(sync, sync->ledger, NULL);
+        if (pulled)
+            return roll_error_join(pulled, err);
+    }
+    return err;
+}
+
+static struct roll_error *flush(void *user, int64_t patience_ms)
+{
+    struct roll_sync *sync = user;
+
+    sync_hurry_for(sync, patience_ms);
+    struct roll_error *err = flush_all(sync);
+    roll_sync_hurry(sync, false);
+    return roll_error_wrap(err, "while writing to the shared ledger");
+}
+
 static struct roll_error *publish(void *user, const struct roll_batch *batch)
 {
     struct roll_sync *sync = user;
@@ -213,7 +259,9 @@ static struct roll_error *publish(void *user, const struct roll_batch *batch)
         roll_sync_hurry(sync, false);
     if (!sync->may_go_aside || !roll_sync_is_absent(err))
         return roll_error_wrap(err, "while writing to the shared ledger");
-    roll_ledger_set_aside(sync->ledger, true);
+    struct roll_error *turned = roll_ledger_go_aside(sync->ledger);
+    if (turned)
+        return roll_error_join(turned, err);
     return roll_error_join(
         roll_error_new(ROLL_E_CONFLICT, "the shared ledger is out of reach: going on aside"), err);
 }
@@ -222,6 +270,6 @@ void roll_sync_attach(struct roll_sync *sync, struct roll_ledger *ledger, bool m
 {
     sync->ledger = ledger;
     sync->may_go_aside = may_go_aside;
-    sync->publisher = (struct roll_publisher){.user = sync, .publish = publish};
+    sync->publisher = (struct roll_publisher){.user = sync, .publish = publish, .flush = flush};
     roll_ledger_set_publisher(ledger, &sync->publisher);
 }

@@ -14,6 +14,7 @@ struct roll_sync {
     struct roll_storage *storage;
     char *prefix;
     int64_t give_up_at;         /* boot ms of a hurry, 0: none */
+    int64_t patience_ms;        /* of the hurry */
     GPtrArray *answers;         /* that were given up: they may come still */
     struct roll_ledger *ledger; /* attached, or NULL */
     bool may_go_aside;
@@ -44,6 +45,9 @@ void sync_answered(void *answer, const struct roll_storage_reply *reply);
 struct roll_error *sync_wait(struct roll_sync *sync, struct answer **answer) ROLL_CHECKED;
 struct roll_error *sync_failed(const struct answer *answer, const char *format, ...)
     ROLL_PRINTF(2, 3) ROLL_NEVER_NULL;
+
+/* roll_sync_hurry with another patience, 0: ends it. */
+void sync_hurry_for(struct roll_sync *sync, int64_t patience_ms);
 
 /* ---- names (names.c) ------------------------------------------------------------------------- */
 

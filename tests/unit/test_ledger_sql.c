@@ -15,6 +15,7 @@ static const struct {
     {"object_indexed", "verify"},
     {"environment_list", "a row for each environment"},
     {"rollout_all", "in order of its index, up to the limit"},
+    {"pending_list", "what waits for the store"},
     {"event_find", "verify and audit read the whole log"},
     {"rollout_of_service", "in order of its index, up to the limit"},
 };

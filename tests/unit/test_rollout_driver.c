@@ -22,7 +22,10 @@ struct world {
     struct roll_links *links;
     GString *notices;
     struct roll_outcome outcome;
+    struct shared *shared; /* or NULL */
 };
+
+static void count_event(void *user, const struct roll_event *event);
 
 static struct roll_error *sandbox_url(void *user, const char **ret_url)
 {
@@ -131,7 +134,8 @@ static void close_world(struct world *world)
 
 static void drive(struct world *world, enum roll_lane lane, bool wait_for_access)
 {
-    struct roll_listener listener = {.user = world, .notice = on_notice};
+    struct roll_listener listener = {
+        .user = world, .notice = on_notice, .event = world->shared ? count_event : NULL};
     struct roll_choice *choice = choice_new(world, lane);
     struct roll_driver_options options = {
         .ledger = world->ledger,
@@ -407,6 +411,125 @@ START_TEST(test_rollout_driver__the_whole_error_is_kept)
 }
 END_TEST
 
+/* ---- a shared ledger ---- */
+
+struct shared {
+    struct world *world;
+    struct roll_publisher publisher;
+    bool foreign;           /* a hold takes the place of the first event that waits */
+    int published, flushed; /* how often */
+    int ends, holds;        /* that the listener was told */
+};
+
+static struct roll_error *take_request(void *user, const struct roll_batch *batch)
+{
+    struct shared *shared = user;
+
+    ck_assert_int_eq(batch->drafts[0].kind, ROLL_EVENT_rollout_requested);
+    shared->published++;
+    return NULL;
+}
+
+static struct roll_error *see_waiting(void *user, const struct roll_waiting *waiting)
+{
+    *(struct roll_waiting *)user =
+        (struct roll_waiting){.first = waiting->first, .count = waiting->count};
+    return NULL;
+}
+
+static struct roll_error *one_line(void *user, const char **ret_line, size_t *ret_size)
+{
+    GString *line = user;
+
+    *ret_line = line->len ? line->str : NULL;
+    *ret_size = strlen(line->str);
+    line->len = 0;
+    return NULL;
+}
+
+static void take_place(struct shared *shared, int64_t seq)
+{
+    struct roll_ledger *ledger = shared->world->ledger;
+    const struct roll_hold_set hold = {.reason = T("somebody else's")};
+    g_autoptr(GString) before = NULL, line = NULL, text = g_string_new(NULL);
+    char prev[ROLL_HEX_SIZE], hash[ROLL_HEX_SIZE];
+    int64_t events;
+
+    ck_ok(roll_ledger_line(ledger, "shop/prod", seq - 1, &before));
+    roll_sha256_hex(before->str, before->len, prev);
+    ck_ok(roll_event_compose("shop/prod", seq, prev, roll_now_ms(), &somebody, ROLL_EVENT_hold_set,
+                             &hold, &line, hash));
+    g_string_printf(text, "{\"event\":%s,\"hash\":\"%s\"}", line->str, hash);
+    ck_ok(roll_ledger_import(ledger, one_line, text, &events));
+    ck_assert_int_eq(events, 1);
+}
+
+static struct roll_error *flush_shared(void *user, int64_t patience_ms)
+{
+    struct shared *shared = user;
+    struct roll_waiting waiting = {0};
+
+    ck_assert_int_le(patience_ms, 5000);
+    shared->flushed++;
+    if (!shared->foreign)
+        return roll_error_new(ROLL_E_HTTP, "no way there");
+    ck_ok(roll_ledger_waiting(shared->world->ledger, see_waiting, &waiting));
+    take_place(shared, waiting.first);
+    return roll_ledger_set_remote(shared->world->ledger, "shop/prod",
+                                  &(struct roll_remote){.seq = waiting.first + waiting.count});
+}
+
+static void count_event(void *user, const struct roll_event *event)
+{
+    struct shared *shared = ((struct world *)user)->shared;
+
+    shared->ends += event->kind == ROLL_EVENT_step_ended;
+    shared->holds += event->kind == ROLL_EVENT_hold_set;
+}
+
+static void drive_shared(struct world *world, struct shared *shared)
+{
+    open_world(world, GOOD);
+    shared->world = world;
+    world->shared = shared;
+    shared->publisher = (struct roll_publisher){shared, take_request, flush_shared};
+    roll_ledger_set_publisher(world->ledger, &shared->publisher);
+    drive(world, ROLL_LANE_RELEASE, false);
+    ck_assert_int_eq(world->outcome.end, ROLL_END_SUCCEEDED);
+    ck_assert_int_eq(shared->published, 1);
+    ck_assert_int_ge(shared->flushed, 1);
+    ck_assert_int_eq(shared->ends, 1);
+}
+
+START_TEST(test_rollout_driver__a_store_that_is_down_changes_no_outcome)
+{
+    struct shared shared = {0};
+    struct roll_waiting waiting = {0};
+    struct world world;
+
+    drive_shared(&world, &shared);
+    ck_ok(roll_ledger_waiting(world.ledger, see_waiting, &waiting));
+    ck_assert_int_ge(waiting.count, 2);
+    ck_assert_msg(strstr(world.notices->str, "waits for the shared ledger"), "%s",
+                  world.notices->str);
+    close_world(&world);
+}
+END_TEST
+
+START_TEST(test_rollout_driver__somebodys_event_comes_between)
+{
+    struct shared shared = {.foreign = true};
+    struct roll_waiting waiting = {0};
+    struct world world;
+
+    drive_shared(&world, &shared);
+    ck_assert_int_eq(shared.holds, 1);
+    ck_ok(roll_ledger_waiting(world.ledger, see_waiting, &waiting));
+    ck_assert_int_eq(waiting.count, 0);
+    close_world(&world);
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *all = suite_create("rollout_driver");
@@ -415,6 +538,8 @@ static Suite *suite(void)
     tcase_set_timeout(rollout, 60);
     tcase_add_loop_test(rollout, test_rollout_driver__rule, 0, G_N_ELEMENTS(rules));
     tcase_add_test(rollout, test_rollout_driver__the_whole_error_is_kept);
+    tcase_add_test(rollout, test_rollout_driver__a_store_that_is_down_changes_no_outcome);
+    tcase_add_test(rollout, test_rollout_driver__somebodys_event_comes_between);
     suite_add_tcase(all, rollout);
     return all;
 }
