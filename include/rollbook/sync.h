@@ -42,6 +42,9 @@ struct roll_sync_report {
  * older copy, or its bytes do not verify; ROLL_E_CONFLICT when it holds another history or another ledger; the ledger keeps what
  * it had, and what was verified before. ROLL_E_NOT_FOUND: no such container. report may be NULL; it is added to. */
 struct roll_error *roll_sync_pull(struct roll_sync *sync, struct roll_ledger *ledger, struct roll_sync_report *report) ROLL_CHECKED;
+/* What was pulled is told when all of it is in the ledger: approvals, whose signatures only a module above can judge. */
+typedef void (*roll_pulled_fn)(void *user, const struct roll_event *approval);
+void roll_sync_on_approval(struct roll_sync *sync, roll_pulled_fn fn, void *user);
 /* Everything that the ledger has and the store lacks: a first upload, and side streams, which are joined to their main streams
  * by an event. Pull first. ROLL_E_CONFLICT: somebody was faster. */
 struct roll_error *roll_sync_push(struct roll_sync *sync, struct roll_ledger *ledger, const struct roll_actor *actor,

@@ -141,6 +141,10 @@ void roll_app_say_aside(struct roll_app *app, const char *why); /* why or NULL *
 /* cmd_ledger_store.c: heads in the shared store and in the tags of deployments. ROLL_E_DAMAGED: they do not fit. */
 struct roll_error *roll_ledger_verify_online(struct roll_app *app) ROLL_CHECKED;
 /* What waits for the shared ledger: [{"stream","side","events"}]. New reference. */
+/* roll ledger export and redact in the shared store (cmd_ledger_store.c). The first opens a copy of it in memory, if there is
+ * a store at all; the second says where a content stays, or is gone. */
+struct roll_error *roll_ledger_from_store(struct roll_app *app) ROLL_CHECKED;
+struct roll_error *roll_ledger_redact_store(struct roll_app *app, const char *digest) ROLL_CHECKED;
 struct roll_error *roll_app_pending(struct roll_app *app, json_t **ret_list) ROLL_CHECKED;
 
 /* For roll_driver_options.sandbox; user is the app. */

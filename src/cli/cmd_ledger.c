@@ -151,6 +151,8 @@ static struct roll_error *run_export(struct roll_app *app, void *user, char **ar
     struct roll_error *err;
 
     (void)user;
+    if (!app->ledger)
+        ROLL_TRY(roll_ledger_from_store(app));
     ROLL_TRY(need_ledger(app));
     if (arguments[0]) {
         file = fopen(arguments[0], "wxe");
@@ -169,6 +171,8 @@ static const struct roll_command cmd_export = {
     .name = "export",
     .arguments = "[FILE]",
     .summary = "the whole ledger as JSON Lines",
+    .details = "A machine where nothing was recorded yet exports the shared ledger of "
+               "plans/ledger.json, and keeps nothing of it.",
     .max_arguments = 1,
     .needs = ROLL_NEEDS_WORKSPACE | ROLL_READS_LEDGER,
     .run = run_export,
@@ -240,13 +244,14 @@ static struct roll_error *run_redact(struct roll_app *app, void *user, char **ar
 
     if (!context->reason)
         return roll_error_new(ROLL_E_USAGE, "'roll ledger redact' needs '--reason'");
+    ROLL_TRY(roll_app_share(app));
     ROLL_TRY(roll_ledger_redact(app->ledger, &app->actor, arguments[0], context->reason));
     if (app->json) {
         roll_auto(json) json_t *view = json_pack("{s:s}", "redacted", arguments[0]);
         roll_report_json(&app->out, view);
     }
     roll_say(app, "the object's content is gone; its digest stays, and verify accepts it");
-    return NULL;
+    return roll_ledger_redact_store(app, arguments[0]);
 }
 
 static const struct roll_option redact_options[] = {

@@ -142,6 +142,49 @@ struct roll_error *roll_ledger_verify_online(struct roll_app *app)
     return compare_arm(app);
 }
 
+/* ---- export and redact ----------------------------------------------------------------------- */
+
+struct roll_error *roll_ledger_from_store(struct roll_app *app)
+{
+    ROLL_TRY(roll_workspace_store(app->workspace, &app->store));
+    if (!app->store)
+        return NULL;
+    ROLL_TRY(roll_sync_new(app->store, &app->sync));
+    ROLL_TRY(roll_ledger_rehearse(NULL, &app->ledger));
+    return roll_sync_pull(app->sync, app->ledger, NULL);
+}
+
+/* The content may be protected there: then who may lift that has to. */
+static struct roll_error *kept(struct roll_app *app, const char *digest, struct roll_error *err_take)
+{
+    g_autofree char *blob = g_strdup_printf("%s/objects/%s", app->store->prefix, digest);
+    roll_auto(json) json_t *detail = json_pack(
+        "{s:[s,s]}", "next",
+        "once the container's immutability policy or legal hold lets it go: the same again",
+        "where blob versions or soft delete are on, delete the blob's versions too");
+    g_autofree char *text = json_dumps(detail, JSON_COMPACT);
+
+    return roll_error_detail(
+        roll_error_wrap(err_take, "the content stays in the shared store: blob '%s' in container '%s'",
+                        blob, app->store->container),
+        text);
+}
+
+struct roll_error *roll_ledger_redact_store(struct roll_app *app, const char *digest)
+{
+    struct roll_sync_report report = {0};
+
+    if (!app->sync)
+        return NULL;
+    ROLL_TRY(roll_app_exchange(app, &report)); /* the others bury theirs when they hear of it */
+    struct roll_error *err = roll_sync_forget(app->sync, digest);
+    if (err)
+        return kept(app, digest, err);
+    roll_say(app, "it is gone from the shared store too; blob versions and soft delete, where the "
+                  "account has them on, keep it until their retention ends");
+    return NULL;
+}
+
 /* ---- sync ------------------------------------------------------------------------------------ */
 
 static struct roll_error *run_sync(struct roll_app *app, void *context, char **arguments)

@@ -2,6 +2,8 @@
  * way. */
 #include "act.h"
 
+#include <string.h>
+
 struct context {
     struct roll_act_options act;
 };
@@ -37,23 +39,53 @@ static struct roll_error *find(struct roll_app *app, const char *text, char **re
     return NULL;
 }
 
+static struct roll_error *see_lane(void *user, const struct roll_rollout_row *row)
+{
+    bool *emergency = user;
+
+    *emergency = strcmp(row->lane, "rollback") == 0 || strcmp(row->lane, "hotfix") == 0;
+    return NULL;
+}
+
+/* number 0: the open rollout, or the last one. */
+static struct roll_error *find_number(struct roll_act *act, int64_t *number)
+{
+    struct open_rollout open = {0};
+
+    if (*number)
+        return NULL;
+    ROLL_TRY(roll_ledger_environments(act->app->ledger, act->stream, see_open, &open));
+    *number = open.number;
+    return NULL;
+}
+
+/* What is known here says whether it is an emergency, for which the shared ledger is not waited
+ * for long. */
+static struct roll_error *know_emergency(struct roll_act *act, int64_t number)
+{
+    struct roll_rollout_query query = {.stream = act->stream, .limit = 1};
+
+    ROLL_TRY(find_number(act, &number));
+    query.number = number;
+    if (!number)
+        return NULL;
+    return roll_ledger_rollouts(act->app->ledger, &query, see_lane, &act->app->emergency);
+}
+
 static struct roll_error *open_act(struct roll_act *act, const char *text, int64_t *ret_number)
 {
     g_autofree char *environment = NULL;
-    struct open_rollout open = {0};
-    roll_auto(ledger) struct roll_ledger *ledger = NULL;
 
     ROLL_TRY(find(act->app, text, &environment, ret_number));
     ROLL_TRY(roll_workspace_environment(act->app->workspace, environment, &act->plan,
                                         &act->environment));
     act->stream = g_steal_pointer(&environment);
-    ROLL_TRY(roll_app_write_ledger(act->app));
+    ROLL_TRY(roll_app_open_ledger(act->app));
+    ROLL_TRY(know_emergency(act, *ret_number));
+    ROLL_TRY(roll_app_share(act->app));
     ROLL_TRY(roll_loop_new(&act->loop));
     act->links = roll_links_new(act->loop, roll_app_sandbox, act->app);
-    if (!*ret_number) {
-        ROLL_TRY(roll_ledger_environments(act->app->ledger, act->stream, see_open, &open));
-        *ret_number = open.number;
-    }
+    ROLL_TRY(find_number(act, ret_number));
     if (!*ret_number)
         return roll_error_new(ROLL_E_NOTHING, "there is no rollout in '%s'", act->stream);
     return NULL;

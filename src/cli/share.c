@@ -3,7 +3,9 @@
 #include "app.h"
 
 #include <inttypes.h>
+#include <string.h>
 
+#include "rollbook/policy.h"
 #include "rollbook/sync.h"
 
 enum { MAX_TRIES = 5 };
@@ -14,6 +16,28 @@ void roll_app_unshare(struct roll_app *app)
     app->sync = NULL;
     roll_store_free(app->store);
     app->store = NULL;
+}
+
+/* One that is not good counts for nothing wherever approvals are counted; who wrote it into the store
+ * is worth knowing all the same. */
+static void check_approval(void *user, const struct roll_event *event)
+{
+    struct roll_app *app = user;
+    const struct roll_approval_given *body = roll_event_body(event, approval_given);
+    roll_auto(approved) struct roll_approved *approved = NULL;
+    g_autofree char *stream = g_strndup(event->stream, strcspn(event->stream, "~"));
+    struct roll_error *err = roll_approved_load(app->ledger, stream, body->rollout, &approved);
+
+    if (!err)
+        err = roll_approval_check(approved, body->approver, body->signature, event->at);
+    if (!err)
+        return;
+    fprintf(app->err.file,
+            "an approval in the shared ledger is not good and counts for nothing: %s@%" PRId64
+            ", of rollout #%" PRId64 ": %s\nnext: roll ledger verify\n",
+            event->stream, event->seq, body->rollout, roll_error_innermost(err));
+    fflush(app->err.file);
+    roll_error_free(err);
 }
 
 /* Another replica may be faster while side streams are joined. */
@@ -41,6 +65,7 @@ struct roll_error *roll_app_exchange(struct roll_app *app, struct roll_sync_repo
         return NULL;
     if (!app->sync)
         ROLL_TRY(roll_sync_new(app->store, &app->sync));
+    roll_sync_on_approval(app->sync, check_approval, app);
     roll_sync_hurry(app->sync, app->emergency);
     struct roll_error *err = exchange(app, report ? report : &nothing);
     roll_sync_hurry(app->sync, false);

@@ -36,6 +36,7 @@ static struct roll_error *record(struct roll_ledger *ledger, const struct roll_a
     roll_auto(writer) struct roll_writer *writer = NULL;
 
     ROLL_TRY(roll_writer_open(ledger, stream, &writer));
+    writer->waits = roll_ledger_is_shared(ledger);
     ROLL_TRY(roll_writer_say(writer, actor, roll_now_ms(), ROLL_EVENT_object_redacted, &body));
     return roll_writer_flush(writer);
 }

@@ -125,6 +125,8 @@ static struct roll_error *scan(const struct pull *pull, const char *stream, cons
         for (char **digest = event->objects; *digest; digest++)
             if (!roll_ledger_has_object(pull->ledger, *digest))
                 g_hash_table_add(missing, g_strdup(*digest));
+        if (event->kind == ROLL_EVENT_approval_given)
+            g_ptr_array_add(pull->sync->approvals, g_steal_pointer(&event));
         at = stop + 1;
     }
     *ret_last = seq;
@@ -292,7 +294,10 @@ struct roll_error *roll_sync_pull(struct roll_sync *sync, struct roll_ledger *le
     pull.listed = listed;
     pull.remotes = remotes;
     ROLL_TRY(check_past(&pull));
+    g_ptr_array_set_size(sync->approvals, 0);
     ROLL_TRY(pull_all(&pull));
+    for (guint i = 0; sync->on_approval && i < sync->approvals->len; i++)
+        sync->on_approval(sync->on_approval_user, sync->approvals->pdata[i]);
     if (report)
         *report = sync->report;
     return NULL;

@@ -43,6 +43,11 @@ static struct roll_error *open_storage(struct roll_sync *sync, const struct roll
     return roll_storage_new(&options, &sync->storage);
 }
 
+static void free_event(gpointer event)
+{
+    roll_event_free(event);
+}
+
 static void free_answer(gpointer answer)
 {
     sync_answer_free(answer);
@@ -54,11 +59,18 @@ struct roll_error *roll_sync_new(const struct roll_store *store, struct roll_syn
 
     sync->prefix = g_strdup(store->prefix);
     sync->answers = g_ptr_array_new_with_free_func(free_answer);
+    sync->approvals = g_ptr_array_new_with_free_func(free_event);
     ROLL_TRY(roll_loop_new(&sync->loop));
     ROLL_TRY(roll_cloud_new(store->cloud, NULL, &sync->cloud));
     ROLL_TRY(open_storage(sync, store));
     *ret_sync = g_steal_pointer(&sync);
     return NULL;
+}
+
+void roll_sync_on_approval(struct roll_sync *sync, roll_pulled_fn fn, void *user)
+{
+    sync->on_approval = fn;
+    sync->on_approval_user = user;
 }
 
 void roll_sync_free(struct roll_sync *sync)
@@ -73,6 +85,7 @@ void roll_sync_free(struct roll_sync *sync)
     roll_secret_free(sync->secret);
     roll_loop_free(sync->loop);
     g_ptr_array_unref(sync->answers);
+    g_ptr_array_unref(sync->approvals);
     g_free(sync->prefix);
     g_free(sync);
 }
