@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 
+#include "rollbook/json.h"
 #include "rollbook/sync.h"
 
 static struct roll_error *need_store(struct roll_app *app)
@@ -155,19 +156,22 @@ struct roll_error *roll_ledger_from_store(struct roll_app *app)
 }
 
 /* The content may be protected there: then who may lift that has to. */
-static struct roll_error *kept(struct roll_app *app, const char *digest, struct roll_error *err_take)
+static struct roll_error *kept(struct roll_app *app, const char *digest,
+                               struct roll_error *err_take)
 {
     g_autofree char *blob = g_strdup_printf("%s/objects/%s", app->store->prefix, digest);
     roll_auto(json) json_t *detail = json_pack(
         "{s:[s,s]}", "next",
         "once the container's immutability policy or legal hold lets it go: the same again",
         "where blob versions or soft delete are on, delete the blob's versions too");
-    g_autofree char *text = json_dumps(detail, JSON_COMPACT);
+    g_autoptr(GString) text = g_string_new(NULL);
 
+    roll_json_write(detail, text);
     return roll_error_detail(
-        roll_error_wrap(err_take, "the content stays in the shared store: blob '%s' in container '%s'",
-                        blob, app->store->container),
-        text);
+        roll_error_wrap(err_take,
+                        "the content stays in the shared store: blob '%s' in container '%s'", blob,
+                        app->store->container),
+        text->str);
 }
 
 struct roll_error *roll_ledger_redact_store(struct roll_app *app, const char *digest)

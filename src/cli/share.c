@@ -18,8 +18,8 @@ void roll_app_unshare(struct roll_app *app)
     app->store = NULL;
 }
 
-/* One that is not good counts for nothing wherever approvals are counted; who wrote it into the store
- * is worth knowing all the same. */
+/* One that is not good counts for nothing wherever approvals are counted; who wrote it into the
+ * store is worth knowing all the same. */
 static void check_approval(void *user, const struct roll_event *event)
 {
     struct roll_app *app = user;

@@ -18,7 +18,7 @@ struct roll_sync {
     GPtrArray *answers;         /* that were given up: they may come still */
     struct roll_ledger *ledger; /* attached, or NULL */
     bool may_go_aside;
-    GPtrArray *approvals; /* struct roll_event * that this pull brought, owned */
+    GPtrArray *approvals;       /* struct roll_event * that this pull brought, owned */
     roll_pulled_fn on_approval; /* or NULL */
     void *on_approval_user;
     bool only_writes;

@@ -3,10 +3,10 @@
 #include "azure/storage.h"
 #include "fuzz.h"
 
-
 static GString *write_list(const GPtrArray *items, const char *marker)
 {
-    GString *text = g_string_new("<?xml version=\"1.0\" encoding=\"utf-8\"?><EnumerationResults><Blobs>");
+    GString *text =
+        g_string_new("<?xml version=\"1.0\" encoding=\"utf-8\"?><EnumerationResults><Blobs>");
 
     for (guint i = 0; i < items->len; i++) {
         const struct roll_storage_item *item = items->pdata[i];
