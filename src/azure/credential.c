@@ -6,6 +6,7 @@
 
 #include "azure/cloud.h"
 #include "azure/credential.h"
+#include "rollbook/json.h"
 #include "rollbook/log.h"
 #include "rollbook/time.h"
 
@@ -129,6 +130,7 @@ static void token_free(gpointer data)
     else if (token->fetching)
         token->source->stop(token);
     g_free(token->claims);
+    g_free(token->next_step);
     roll_loop_cancel_timer(token->credential->loop, token->timer);
     roll_secret_free(token->secret);
     roll_error_free(token->err);
@@ -248,6 +250,21 @@ void token_fetched(struct token *token, const char *text, size_t size, struct to
     answer_soon(token);
 }
 
+/* Another login does not help where none can be reached. */
+static struct roll_error *without_token(const struct token *token)
+{
+    struct roll_error *err = roll_error_new(ROLL_E_CREDENTIAL, "no credential for %s: %s",
+                                            token->credential->cloud->name, token->tried->str);
+    roll_auto(json) json_t *detail =
+        token->next_step ? json_pack("{s:[s]}", "next", token->next_step) : NULL;
+    g_autoptr(GString) text = g_string_new(NULL);
+
+    if (!detail)
+        return err;
+    roll_json_write(detail, text);
+    return roll_error_detail(err, text->str);
+}
+
 static void end_without_token(struct token *token)
 {
     int64_t now = roll_boot_ms();
@@ -258,8 +275,7 @@ static void end_without_token(struct token *token)
     if (is_valid(token, token->expires_at))
         token->renew_at = MIN(now + RENEW_AGAIN_MS, token->expires_at);
     else
-        token->err = roll_error_new(ROLL_E_CREDENTIAL, "no credential for %s: %s",
-                                    token->credential->cloud->name, token->tried->str);
+        token->err = without_token(token);
     answer_soon(token);
 }
 
@@ -308,6 +324,7 @@ static void fetch_from_sources(struct token *token)
         token->audience = g_strdup(credential->cloud->audience);
     token->next = credential->worked[0] ? credential->worked : credential->sources;
     g_string_truncate(token->tried, 0);
+    g_clear_pointer(&token->next_step, g_free);
     g_ptr_array_set_size(token->passed, 0);
     try_sources(token);
 }

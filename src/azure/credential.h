@@ -70,6 +70,7 @@ struct token {
     struct roll_http_call *http;
     unsigned retry_timer;
     int tries;
+    char *next_step;   /* what to do about a login out of reach, or NULL; owned */
     const char *proof; /* "client secret", … for a refusal; static */
     struct roll_secret *device_code;
     int64_t interval_s, give_up_at; /* of a device code's polls; boot ms */

@@ -105,6 +105,13 @@ static char *refusal(const struct token *token, const struct roll_http_reply *re
                            advice ? advice : "", advice ? ")" : "");
 }
 
+static char *reach_login(struct token *token)
+{
+    g_free(token->next_step);
+    return g_strdup_printf("make %s reachable from here: name resolution, proxy, firewall",
+                           authority_of(token->credential));
+}
+
 void login_on_reply(void *user, const struct roll_http_reply *reply)
 {
     struct token *token = user;
@@ -116,8 +123,11 @@ void login_on_reply(void *user, const struct roll_http_reply *reply)
     token->http = NULL;
     if (text && *text && reply->status == 200)
         token_fetched(token, text, strlen(text), token_reply_life(&json));
-    else
+    else {
+        if (reply->outcome != ROLL_HTTP_REPLIED)
+            token->next_step = reach_login(token);
         token_failed(token, refusal(token, reply, &json));
+    }
     token_reply_wipe(&json);
 }
 

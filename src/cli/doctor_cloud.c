@@ -6,7 +6,7 @@
 #include "doctor.h"
 #include "rollbook/time.h"
 
-#define WAIT_MS 20000
+#define WAIT_MS 40000 /* longer than the login may take: its own words say why not */
 #define ASKED_MAX 5   /* subscriptions, registries, vaults of one connection */
 #define SKEW_MAX_S 60 /* DESIGN section 4: beyond it nobody takes over */
 #define SUBSCRIPTION_API "2022-12-01"
@@ -168,6 +168,17 @@ static void ask_vaults(struct connection *connection)
 
 /* ---- the credential ------------------------------------------------------------------------- */
 
+/* What the failure itself advises, else another credential. */
+static char *next_of(const struct roll_error *err)
+{
+    roll_auto(json) json_t *detail = err->detail ? json_loads(err->detail, 0, NULL) : NULL;
+    const char *next = json_string_value(json_array_get(json_object_get(detail, "next"), 0));
+
+    return g_strdup(next ? next
+                         : "az login, or set AZURE_TENANT_ID, AZURE_CLIENT_ID and "
+                           "AZURE_CLIENT_SECRET");
+}
+
 static void on_token(void *user, const struct roll_secret *token, const struct roll_error *err)
 {
     struct ask *ask = user;
@@ -177,9 +188,9 @@ static void on_token(void *user, const struct roll_secret *token, const struct r
 
     ask->finding->more = passed;
     if (!token) {
-        answered(ask, DOCTOR_BAD, g_strdup(passed[0] ? "none works" : err->message),
-                 g_strdup("az login, or set AZURE_TENANT_ID, AZURE_CLIENT_ID and "
-                          "AZURE_CLIENT_SECRET"));
+        doctor_say(doctor_find(connection->look->doctor, connection->where, "ARM"), DOCTOR_NONE,
+                   g_strdup("was not asked: there is no token"), NULL);
+        answered(ask, DOCTOR_BAD, g_strdup(passed[0] ? "none works" : err->message), next_of(err));
         return;
     }
     connection->look->open++; /* what follows belongs to the same look */
