@@ -78,6 +78,26 @@ struct roll_error *sandbox_stack_check_request(struct sandbox_server *server,
                                                struct sandbox_reply *reply, bool *ret_free)
     ROLL_CHECKED;
 
+/* ---- requests (stack_request.c) ---- */
+
+/* What a PUT or validate asks for. */
+struct sandbox_stack_asked {
+    json_t *body;            /* owned */
+    GString *strict;         /* owned */
+    json_t *action, *deny;   /* owned */
+    struct sandbox_new made; /* the managed deployment; empty when the request was refused */
+};
+void sandbox_stack_asked_clear(struct sandbox_stack_asked *asked);
+/* Reads a PUT or validate. A refusal is in reply and leaves asked->made empty; clear it anyhow. */
+struct roll_error *sandbox_stack_read(struct sandbox_server *server,
+                                      struct sandbox_request *request, struct sandbox_reply *reply,
+                                      struct sandbox_stack_asked *asked) ROLL_CHECKED;
+/* A tenant has no stacks, and a group must be there. */
+struct roll_error *sandbox_stack_check_scope(struct sandbox_server *server,
+                                             const struct sandbox_request *request,
+                                             struct sandbox_reply *reply, bool *ret_there)
+    ROLL_CHECKED;
+
 /* ---- handlers (stacks.c) ---- */
 
 struct roll_error *sandbox_stack_put(struct sandbox_server *, struct sandbox_request *,

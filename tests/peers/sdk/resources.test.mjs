@@ -94,3 +94,12 @@ test("a lock has its effect", async () => {
   await client.resources.beginDeleteByIdAndWait(lock, "2020-05-01");
   await client.resources.beginDeleteByIdAndWait(account("list2"), version);
 });
+
+test("providers are listed, and what is not built says so", async () => {
+  const spaces = [];
+  for await (const provider of client.providers.list()) spaces.push(provider);
+  const storageProvider = spaces.find((provider) => provider.namespace === "Microsoft.Storage");
+  assert.equal(storageProvider.registrationState, "Registered");
+  assert.ok(storageProvider.resourceTypes.length > 0);
+  await assert.rejects(all(client.tagsOperations.list()), (error) => error.statusCode === 501 && code(error) === "NotImplemented");
+});
