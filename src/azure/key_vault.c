@@ -8,6 +8,7 @@
 #include "azure/arm.h"
 #include "azure/cloud.h"
 #include "azure/credential.h"
+#include "rollbook/digest.h"
 
 #define API_VERSION "7.4"
 #define PAGES_MAX 40 /* of 25 */
@@ -159,7 +160,11 @@ static void on_page(void *user, const struct roll_http_reply *reply);
 
 static void ask_page(struct roll_key_vault_call *call, const char *url)
 {
-    static const char *const headers[] = {"Accept: application/json", NULL};
+    char id[ROLL_UUID_SIZE];
+
+    roll_uuid_random(id);
+    g_autofree char *request_id = g_strdup_printf("x-ms-client-request-id: %s", id);
+    const char *headers[] = {"Accept: application/json", request_id, NULL};
     struct roll_http_request request = {
         .method = "GET",
         .url = url,

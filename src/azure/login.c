@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "azure/credential.h"
+#include "rollbook/digest.h"
 
 #define TOKEN_TIMEOUT_MS 30000
 
@@ -170,8 +171,12 @@ static GString *begin_form(const struct token *token, const struct login *login,
 
 void login_post(struct token *token, const char *url, GString *form, roll_http_fn fn)
 {
-    static const char *const headers[] = {"Content-Type: application/x-www-form-urlencoded",
-                                          "Accept: application/json", NULL};
+    char id[ROLL_UUID_SIZE];
+
+    roll_uuid_random(id);
+    g_autofree char *request_id = g_strdup_printf("client-request-id: %s", id);
+    const char *headers[] = {"Content-Type: application/x-www-form-urlencoded",
+                             "Accept: application/json", request_id, NULL};
     struct roll_http_request request = {
         .method = "POST",
         .url = url,

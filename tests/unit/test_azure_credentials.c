@@ -168,7 +168,9 @@ static struct token *own_token(const struct world *world)
     return g_hash_table_lookup(world->credential->tokens, world->cloud->audience);
 }
 
-#define LOGIN "expect POST /tenant.example/oauth2/v2.0/token times 1\n"
+#define LOGIN                                                                                      \
+    "expect POST /tenant.example/oauth2/v2.0/token times 1\n"                                      \
+    "  has-header client-request-id\n"
 #define GOOD "reply 200\n  body {\"expires_in\":3599,\"access_token\":\"tok\"}\n"
 
 /* ---- client certificates ---- */

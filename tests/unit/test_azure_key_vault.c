@@ -12,7 +12,8 @@
 #define VAULT "/subscriptions/s/resourceGroups/g/providers/Microsoft.KeyVault/vaults/127"
 #define LIST                                                                                       \
     "expect GET /secrets/db/versions?api-version=7.4&maxresults=25\n"                              \
-    "  has-header Authorization: Bearer vault-token\n"
+    "  has-header Authorization: Bearer vault-token\n"                                             \
+    "  has-header x-ms-client-request-id\n"
 #define LOGIN                                                                                      \
     "expect POST /tenant.example/oauth2/v2.0/token times 1\n"                                      \
     "reply 200\n  body {\"access_token\":\"vault-token\",\"expires_in\":3600}\n"
