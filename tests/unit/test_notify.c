@@ -178,7 +178,7 @@ static const char *at(const json_t *value, const char *name)
 START_TEST(test_notify__cloudevents_have_what_the_specification_requires)
 {
     roll_auto(json) json_t *body = NULL;
-    g_autofree char *text = body_of(ROLL_NOTICE_CLOUDEVENTS, &body);
+    g_free(body_of(ROLL_NOTICE_CLOUDEVENTS, &body));
     const json_t *data = json_object_get(body, "data");
 
     ck_assert_str_eq(at(body, "specversion"), "1.0");
@@ -220,7 +220,7 @@ static void look_at_card(const json_t *value, GString *texts)
 START_TEST(test_notify__a_card_for_teams_has_no_markup)
 {
     roll_auto(json) json_t *body = NULL;
-    g_autofree char *text = body_of(ROLL_NOTICE_TEAMS, &body);
+    g_free(body_of(ROLL_NOTICE_TEAMS, &body));
     const json_t *attachment = json_array_get(json_object_get(body, "attachments"), 0);
     const json_t *card = json_object_get(attachment, "content");
     g_autoptr(GString) texts = g_string_new(NULL);
