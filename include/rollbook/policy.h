@@ -138,11 +138,13 @@ struct roll_error *roll_approvals_verify(struct roll_ledger *ledger, char **ret_
 struct roll_sarif_options {
     const char *fail_on;        /* error, warning, note */
     double max_severity;        /* security-severity above it fails; < 0: not looked at */
-    const char *commit;         /* it must be made for, or NULL: unknown */
+    const char *commit;         /* of the release itself; NULL: unknown, or only inherited from another release, whose
+                                   report must not pass for this one */
     const char *const *digests; /* of the release's artifacts (sha256:…); or NULL */
-    bool named;                 /* the file is named after the release: that says what it is for */
+    const char *const *changed; /* those of them that each have to have been looked at; or NULL: none has to */
+    bool named;                 /* the file is named after the release: that says what it is for, where a run does not */
 };
-/* What a SARIF 2.1.0 report says. ret_verdict: passed, failed, error (static); ret_summary: one line, owned; ret_result: counts by level,
+/* What a SARIF 2.1.0 report says. Each run has to be made for this release: one that names another commit or image is not. ret_verdict: passed, failed, error (static); ret_summary: one line, owned; ret_result: counts by level,
  * suppressed, tools; a new reference. Never fails: a report that cannot be read is verdict error. */
 void roll_sarif_judge(const char *text, size_t size, const struct roll_sarif_options *options, const char **ret_verdict, char **ret_summary,
                       json_t **ret_result);

@@ -4,8 +4,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "policy/sarif.h"
 #include "rollbook/json.h"
-#include "rollbook/policy.h"
 
 #define MEMORY_MAX ((size_t)512 << 20)
 
@@ -16,25 +16,26 @@ static const char *const levels[LEVEL_COUNT] = {"none", "note", "warning", "erro
 struct report {
     const struct roll_sarif_options *options;
     const json_t *run; /* at hand */
+    const char *tool;  /* of that run */
     int counts[LEVEL_COUNT];
     int suppressed, inconclusive, severe, failing;
     double worst; /* security-severity */
-    bool bound;   /* says that it was made for this release */
     json_t *tools;
     GString *problem; /* empty: it can be believed */
 };
 
-static void doubt(struct report *report, const char *format, ...) ROLL_PRINTF(2, 3);
-static void doubt(struct report *report, const char *format, ...)
+void sarif_doubt(GString *problem, const char *format, ...)
 {
     va_list values;
 
-    if (report->problem->len)
+    if (problem->len)
         return;
     va_start(values, format);
-    g_string_vprintf(report->problem, format, values);
+    g_string_vprintf(problem, format, values);
     va_end(values);
 }
+
+#define doubt(report, ...) sarif_doubt((report)->problem, __VA_ARGS__)
 
 static enum level level_of(const char *text, enum level otherwise)
 {
@@ -144,17 +145,27 @@ static enum level result_level(const struct report *report, const json_t *result
     return level ? level_of(level, LEVEL_ERROR) : LEVEL_WARNING;
 }
 
-/* Tools write it as a text; a number is taken too. */
-static double severity_of(const json_t *rule, const json_t *result)
+/* Tools write it as a text; a number is taken too. What is neither could be anything. */
+static double severity_of(struct report *report, const json_t *rule, const json_t *result)
 {
     const json_t *value =
         json_object_get(json_object_get(result, "properties"), "security-severity");
+    const char *text;
+    char *end = NULL;
+    double number;
 
     if (!value)
         value = json_object_get(json_object_get(rule, "properties"), "security-severity");
-    if (json_is_number(value))
-        return json_number_value(value);
-    return json_is_string(value) ? g_ascii_strtod(json_string_value(value), NULL) : 0;
+    if (!value)
+        return 0;
+    text = json_string_value(value);
+    number = text ? g_ascii_strtod(text, &end) : json_number_value(value);
+    if (text ? end != text && !*end : json_is_number(value))
+        if (isfinite(number) && number >= 0)
+            return number;
+    doubt(report, "%s gives a security-severity that is no number%s%.40s%s", report->tool,
+          text ? ": '" : "", text ? text : "", text ? "'" : "");
+    return 0;
 }
 
 /* ---- results -------------------------------------------------------------------------------- */
@@ -167,8 +178,9 @@ static bool is_suppressed(const json_t *result)
     json_t *entry;
 
     json_array_foreach (entries, index, entry) {
-        const char *status = roll_json_get_string(entry, "status");
-        if (status && strcmp(status, "accepted") != 0)
+        const json_t *status = json_object_get(entry, "status");
+        if (!json_is_object(entry) ||
+            (status && g_strcmp0(json_string_value(status), "accepted") != 0))
             return false;
     }
     return json_array_size(entries) > 0;
@@ -179,9 +191,8 @@ static void count_fail(struct report *report, const json_t *result)
 {
     const json_t *rule = rule_of(report, result);
     enum level level = result_level(report, result, rule);
-    double severity = severity_of(rule, result);
-    bool severe = report->options->max_severity >= 0 &&
-                  (severity > report->options->max_severity || !isfinite(severity));
+    double severity = severity_of(report, rule, result);
+    bool severe = report->options->max_severity >= 0 && severity > report->options->max_severity;
 
     report->counts[level]++;
     report->worst = MAX(report->worst, severity);
@@ -189,10 +200,27 @@ static void count_fail(struct report *report, const json_t *result)
     report->failing += severe || level >= level_of(report->options->fail_on, LEVEL_ERROR);
 }
 
+/* What it says in another type than the format's would be taken for not said. */
+static bool is_readable(const json_t *result)
+{
+    static const char *const texts[] = {"kind", "level", "ruleId", "baselineState"};
+
+    for (size_t i = 0; i < G_N_ELEMENTS(texts); i++) {
+        const json_t *value = json_object_get(result, texts[i]);
+        if (value && !json_is_string(value))
+            return false;
+    }
+    return json_is_object(result);
+}
+
 static void count_result(struct report *report, const json_t *result)
 {
     const char *kind = roll_json_get_string(result, "kind");
 
+    if (!is_readable(result)) {
+        doubt(report, "%s has a result that is none: it cannot be read", report->tool);
+        return;
+    }
     kind = kind ? kind : "fail";
     if (g_strcmp0(roll_json_get_string(result, "baselineState"), "absent") == 0)
         return;
@@ -209,58 +237,35 @@ static void count_result(struct report *report, const json_t *result)
 
 /* ---- runs ----------------------------------------------------------------------------------- */
 
-static void look_at_invocations(struct report *report, const char *tool)
+static void look_at_invocations(struct report *report)
 {
     size_t at;
     json_t *invocation;
 
-    json_array_foreach (json_object_get(report->run, "invocations"), at, invocation)
-        if (json_is_false(json_object_get(invocation, "executionSuccessful")))
-            doubt(report, "%s says that it did not run to its end", tool);
-}
-
-/* By the commit that it was made from, or the digest of the image that was looked at. */
-static void look_at_origin(struct report *report, const char *tool)
-{
-    const char *commit = report->options->commit;
-    const json_t *digests =
-        json_object_get(json_object_get(report->run, "properties"), "repoDigests");
-    size_t index;
-    json_t *entry;
-
-    json_array_foreach (json_object_get(report->run, "versionControlProvenance"), index, entry) {
-        const char *revision = roll_json_get_string(entry, "revisionId");
-        if (!revision || !commit)
-            continue;
-        if (g_ascii_strcasecmp(revision, commit) == 0)
-            report->bound = true;
-        else
-            doubt(report, "%s looked at commit %.12s, not at %.12s", tool, revision, commit);
-    }
-    json_array_foreach (digests, index, entry) {
-        const char *at = json_is_string(entry) ? strrchr(json_string_value(entry), '@') : NULL;
-        if (at && report->options->digests && g_strv_contains(report->options->digests, at + 1))
-            report->bound = true;
+    json_array_foreach (json_object_get(report->run, "invocations"), at, invocation) {
+        const json_t *success = json_object_get(invocation, "executionSuccessful");
+        if (success && !json_is_true(success))
+            doubt(report, "%s says that it did not run to its end", report->tool);
     }
 }
 
-static void look_at_run(struct report *report, const json_t *run)
+static void look_at_run(struct report *report, struct sarif_origin *origin, const json_t *run)
 {
     const json_t *results = json_object_get(run, "results");
-    const char *tool =
-        roll_json_get_string(json_object_get(json_object_get(run, "tool"), "driver"), "name");
     size_t index;
     json_t *result;
 
     report->run = run;
-    if (!tool)
+    report->tool =
+        roll_json_get_string(json_object_get(json_object_get(run, "tool"), "driver"), "name");
+    if (!report->tool)
         doubt(report, "a run does not say which tool it was");
-    tool = tool ? tool : "a tool";
-    json_array_append_new(report->tools, json_string(tool));
+    report->tool = report->tool ? report->tool : "a tool";
+    json_array_append_new(report->tools, json_string(report->tool));
     if (!json_is_array(results))
-        doubt(report, "%s never ran: it has no results, not even none", tool);
-    look_at_invocations(report, tool);
-    look_at_origin(report, tool);
+        doubt(report, "%s never ran: it has no results, not even none", report->tool);
+    look_at_invocations(report);
+    sarif_origin_see(origin, run, report->tool);
     json_array_foreach (results, index, result)
         count_result(report, result);
 }
@@ -269,6 +274,7 @@ static void look_at(struct report *report, const json_t *value)
 {
     const json_t *runs = json_object_get(value, "runs");
     const char *version = roll_json_get_string(value, "version");
+    struct sarif_origin origin = {.options = report->options, .problem = report->problem};
     size_t index;
     json_t *run;
 
@@ -277,10 +283,8 @@ static void look_at(struct report *report, const json_t *value)
     if (json_array_size(runs) == 0)
         doubt(report, "it has no run");
     json_array_foreach (runs, index, run)
-        look_at_run(report, run);
-    if (!report->bound && !report->options->named)
-        doubt(report, "it does not say which commit it was made for (name the file by {commit} or "
-                      "{version}, or let the tool write versionControlProvenance)");
+        look_at_run(report, &origin, run);
+    sarif_origin_end(&origin);
 }
 
 /* ---- the verdict ---------------------------------------------------------------------------- */
@@ -311,7 +315,7 @@ static json_t *result_of(const struct report *report)
 {
     char worst[G_ASCII_DTOSTR_BUF_SIZE];
 
-    g_ascii_formatd(worst, sizeof worst, "%.1f", isfinite(report->worst) ? report->worst : 10);
+    g_ascii_formatd(worst, sizeof worst, "%.1f", report->worst);
     return json_pack("{s:{s:i,s:i,s:i,s:i},s:i,s:i,s:i,s:s,s:O}", "counts", "error",
                      report->counts[LEVEL_ERROR], "warning", report->counts[LEVEL_WARNING], "note",
                      report->counts[LEVEL_NOTE], "none", report->counts[LEVEL_NONE], "suppressed",

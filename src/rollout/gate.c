@@ -4,31 +4,15 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "gate.h"
+
 #include "driver.h"
 #include "rollbook/digest.h"
 #include "rollbook/json.h"
-#include "rollbook/policy.h"
 #include "rollbook/time.h"
 
-enum { OUTPUT_MAX = 64 * 1024, DEFAULT_TIMEOUT_MS = 300000, MAX_RUNS = 10000 };
-
-struct roll_gate_evaluation {
-    struct roll_gate_options options;
-    roll_gate_fn fn;
-    void *user;
-    char *stream, *gate; /* owned */
-    struct roll_event *request;
-    const struct roll_rollout_requested *body;
-    json_t *plan, *runs; /* owned */
-    const json_t *rule;  /* of the gate, in plan */
-    char *commit;        /* or NULL */
-    GPtrArray *digests;  /* of the release's artifacts, owned texts, ends with NULL */
-    GPtrArray *targets;  /* names, owned; one for each run; NULL in it: none */
-    guint at;            /* in targets */
-    int64_t timeout_ms;
-    unsigned timer;              /* of its start, 0: it has */
-    struct roll_http_call *call; /* under way, or NULL */
-};
+/* OUTPUT_MAX: of one run; KEPT_MAX: of all, since a fleet's runs are one object of the ledger. */
+enum { OUTPUT_MAX = 64 * 1024, KEPT_MAX = 8 << 20, DEFAULT_TIMEOUT_MS = 300000 };
 
 static void evaluation_free(struct roll_gate_evaluation *evaluation)
 {
@@ -39,6 +23,7 @@ static void evaluation_free(struct roll_gate_evaluation *evaluation)
     json_decref(evaluation->runs);
     g_free(evaluation->commit);
     g_ptr_array_unref(evaluation->digests);
+    g_ptr_array_unref(evaluation->changed);
     g_ptr_array_unref(evaluation->targets);
     g_free(evaluation);
 }
@@ -72,13 +57,7 @@ static void answer(struct roll_gate_evaluation *evaluation, const char *verdict,
 
 /* ---- what it is for ------------------------------------------------------------------------- */
 
-static struct roll_error *see_commit(void *user, const struct roll_release_row *row)
-{
-    *(char **)user = g_strdup(row->commit);
-    return NULL;
-}
-
-static const char *service_of(const struct roll_gate_evaluation *evaluation)
+const char *gate_service(const struct roll_gate_evaluation *evaluation)
 {
     return roll_json_get_string(evaluation->plan, "service");
 }
@@ -86,31 +65,6 @@ static const char *service_of(const struct roll_gate_evaluation *evaluation)
 static const char *environment_of(const struct roll_gate_evaluation *evaluation)
 {
     return strchr(evaluation->stream, '/') + 1;
-}
-
-static void add_digest(GPtrArray *digests, const char *reference)
-{
-    const char *at = reference ? strrchr(reference, '@') : NULL;
-
-    if (at)
-        g_ptr_array_add(digests, g_strdup(at + 1));
-}
-
-static struct roll_error *load_release(struct roll_gate_evaluation *evaluation)
-{
-    roll_auto(release) struct roll_release *release = NULL;
-    const char *name;
-    json_t *artifact;
-
-    if (!evaluation->body->release)
-        return NULL;
-    ROLL_TRY(roll_ledger_release(evaluation->options.ledger, service_of(evaluation),
-                                 evaluation->body->release, see_commit, &evaluation->commit));
-    ROLL_TRY(roll_release_load(evaluation->options.ledger, service_of(evaluation),
-                               evaluation->body->release, &release));
-    json_object_foreach (json_object_get(release->manifest, "artifacts"), name, artifact)
-        add_digest(evaluation->digests, roll_json_get_string(artifact, "reference"));
-    return NULL;
 }
 
 /* A gate that speaks of a target is looked at for each. */
@@ -126,11 +80,14 @@ static struct roll_error *load_targets(struct roll_gate_evaluation *evaluation)
     }
     ROLL_TRY(roll_ledger_object(evaluation->options.ledger, evaluation->body->order, &text));
     ROLL_TRY(roll_order_read(text->str, text->len, &order));
-    for (guint i = 0; i < order->targets->len && i < MAX_RUNS; i++)
+    for (guint i = 0; i < order->targets->len; i++)
         g_ptr_array_add(
             evaluation->targets,
             g_strdup(
                 ((const struct roll_order_target *)g_ptr_array_index(order->targets, i))->name));
+    if (order->targets->len == 0)
+        return roll_error_new(ROLL_E_INVALID, "'%s#%" PRId64 "' has no target to look at",
+                              evaluation->stream, evaluation->options.rollout);
     return NULL;
 }
 
@@ -153,65 +110,18 @@ static struct roll_error *load(struct roll_gate_evaluation *evaluation)
     timeout = roll_json_get_string(evaluation->rule, "timeout");
     if (timeout)
         ROLL_TRY(roll_duration_parse(timeout, &evaluation->timeout_ms));
-    ROLL_TRY(load_release(evaluation));
-    g_ptr_array_add(evaluation->digests, NULL);
+    ROLL_TRY(gate_load_release(evaluation));
     return load_targets(evaluation);
 }
 
-static struct roll_error *fill(const struct roll_gate_evaluation *evaluation, const char *pattern,
-                               char **ret_text)
+struct roll_error *gate_fill(const struct roll_gate_evaluation *evaluation, const char *pattern,
+                             char **ret_text)
 {
     const char *target = g_ptr_array_index(evaluation->targets, evaluation->at);
 
-    return roll_plan_fill(pattern, ret_text, "service", service_of(evaluation), "environment",
+    return roll_plan_fill(pattern, ret_text, "service", gate_service(evaluation), "environment",
                           environment_of(evaluation), "version", evaluation->body->release,
                           "commit", evaluation->commit, "target", target, NULL);
-}
-
-/* ---- scan reports --------------------------------------------------------------------------- */
-
-static struct roll_error *read_report(const struct roll_gate_evaluation *evaluation,
-                                      char **ret_path, char **ret_text, gsize *ret_size)
-{
-    g_autofree char *relative = NULL;
-    GError *error = NULL;
-    struct roll_error *err;
-
-    ROLL_TRY(fill(evaluation, roll_json_get_string(evaluation->rule, "sarif"), &relative));
-    *ret_path = g_build_filename(
-        evaluation->options.workspace ? evaluation->options.workspace : ".", relative, NULL);
-    if (g_file_get_contents(*ret_path, ret_text, ret_size, &error))
-        return NULL;
-    err = roll_error_new(ROLL_E_NOT_FOUND, "the report '%s' cannot be read: %s", relative,
-                         g_strerror(error->code == G_FILE_ERROR_NOENT ? 2 : 5));
-    g_error_free(error);
-    return err;
-}
-
-static struct roll_error *judge_report(struct roll_gate_evaluation *evaluation,
-                                       const char **ret_verdict, char **ret_summary)
-{
-    const char *pattern = roll_json_get_string(evaluation->rule, "sarif");
-    const json_t *severity = json_object_get(evaluation->rule, "maxSecuritySeverity");
-    const char *fail_on = roll_json_get_string(evaluation->rule, "failOn");
-    struct roll_sarif_options options = {
-        .fail_on = fail_on ? fail_on : "error",
-        .max_severity = severity ? json_number_value(severity) : -1,
-        .commit = evaluation->commit,
-        .digests = (const char *const *)evaluation->digests->pdata,
-        .named = strstr(pattern, "{commit}") || strstr(pattern, "{version}"),
-    };
-    g_autofree char *path = NULL, *text = NULL;
-    gsize size = 0;
-    json_t *result = NULL;
-    char digest[ROLL_HEX_SIZE];
-
-    ROLL_TRY(read_report(evaluation, &path, &text, &size));
-    roll_sarif_judge(text, size, &options, ret_verdict, ret_summary, &result);
-    roll_sha256_hex(text, size, digest);
-    json_object_set_new(result, "digest", json_string(digest));
-    json_array_append_new(evaluation->runs, result);
-    return NULL;
 }
 
 static struct roll_error *start_report(struct roll_gate_evaluation *evaluation)
@@ -219,7 +129,7 @@ static struct roll_error *start_report(struct roll_gate_evaluation *evaluation)
     const char *verdict = NULL;
     g_autofree char *summary = NULL;
 
-    ROLL_TRY(judge_report(evaluation, &verdict, &summary));
+    ROLL_TRY(gate_judge_report(evaluation, &verdict, &summary));
     answer(evaluation, verdict, summary);
     return NULL;
 }
@@ -256,12 +166,17 @@ static void run_ended(struct roll_gate_evaluation *evaluation, const char *verdi
 
 /* ---- commands ------------------------------------------------------------------------------- */
 
-static void keep_output(json_t *run, const char *name, const GString *output)
+static void keep_output(struct roll_gate_evaluation *evaluation, json_t *run, const char *name,
+                        const GString *output)
 {
     g_autofree char *text = roll_release_redact(output->str, MIN(output->len, OUTPUT_MAX));
+    size_t size = strlen(text);
 
-    if (*text)
+    if (evaluation->kept + size > KEPT_MAX)
+        json_object_set_new(run, "cut", json_true());
+    else if (size)
         json_object_set_new(run, name, json_string(text));
+    evaluation->kept += evaluation->kept + size > KEPT_MAX ? 0 : size;
 }
 
 static void command_done(void *user, const struct roll_process_result *result)
@@ -271,8 +186,8 @@ static void command_done(void *user, const struct roll_process_result *result)
                             g_ptr_array_index(evaluation->targets, evaluation->at));
     g_autofree char *what = NULL;
 
-    keep_output(run, "stdout", result->out);
-    keep_output(run, "stderr", result->err);
+    keep_output(evaluation, run, "stdout", result->out);
+    keep_output(evaluation, run, "stderr", result->err);
     if (result->cut)
         json_object_set_new(run, "cut", json_true());
     json_array_append_new(evaluation->runs, run);
@@ -300,7 +215,7 @@ static GPtrArray *variables(const struct roll_gate_evaluation *evaluation)
     g_autofree char *rollout =
         g_strdup_printf("%s#%" PRId64, evaluation->stream, evaluation->options.rollout);
 
-    add_variable(list, "ROLL_SERVICE", service_of(evaluation));
+    add_variable(list, "ROLL_SERVICE", gate_service(evaluation));
     add_variable(list, "ROLL_ENVIRONMENT", environment_of(evaluation));
     add_variable(list, "ROLL_RELEASE", evaluation->body->release);
     add_variable(list, "ROLL_COMMIT", evaluation->commit);
@@ -325,7 +240,7 @@ static struct roll_error *start_command(struct roll_gate_evaluation *evaluation)
 
     json_array_foreach (json_object_get(evaluation->rule, "command"), index, word) {
         char *filled = NULL;
-        ROLL_TRY(fill(evaluation, json_string_value(word), &filled));
+        ROLL_TRY(gate_fill(evaluation, json_string_value(word), &filled));
         g_ptr_array_add(argv, filled);
     }
     g_ptr_array_add(argv, NULL);
@@ -365,7 +280,7 @@ static struct roll_error *start_http(struct roll_gate_evaluation *evaluation)
                                         .timeout_ms = MIN(evaluation->timeout_ms, 30000),
                                         .deadline_ms = evaluation->timeout_ms};
 
-    ROLL_TRY(fill(evaluation, roll_json_get_string(evaluation->rule, "http"), &url));
+    ROLL_TRY(gate_fill(evaluation, roll_json_get_string(evaluation->rule, "http"), &url));
     request.url = url;
     evaluation->call = roll_http_send(evaluation->options.loop, &request, http_done, evaluation);
     return NULL;
@@ -407,6 +322,7 @@ struct roll_gate_evaluation *roll_gate_evaluate(const struct roll_gate_options *
     evaluation->gate = g_strdup(options->gate);
     evaluation->runs = json_array();
     evaluation->digests = g_ptr_array_new_with_free_func(g_free);
+    evaluation->changed = g_ptr_array_new_with_free_func(g_free);
     evaluation->targets = g_ptr_array_new_with_free_func(g_free);
     evaluation->timeout_ms = DEFAULT_TIMEOUT_MS;
     evaluation->timer = roll_loop_timer(options->loop, roll_boot_ms(), start, evaluation);

@@ -15,6 +15,12 @@
     "\"extensions\":[{\"name\":\"m\",\"rules\":[{\"id\":\"C\",\"defaultConfiguration\":{"          \
     "\"level\":"                                                                                   \
     "\"note\"}}]}]}"
+#define SEVERITY(value)                                                                            \
+    RUN("[{\"level\":\"note\",\"properties\":{\"security-severity\":" value "}}]")
+#define IMAGE(digest) "\"properties\":{\"repoDigests\":[\"r/web@" digest "\"]},"
+#define TWO(first, second)                                                                         \
+    "{\"version\":\"2.1.0\",\"runs\":[{" first DRIVER ",\"results\":[]},{" second DRIVER           \
+    ",\"results\":[]}]}"
 
 static const struct {
     const char *what, *text, *verdict, *summary;
@@ -63,8 +69,37 @@ static const struct {
          "]"),
      "failed", "1 error,", -1},
     {"severity that is no number",
-     RUN("[{\"level\":\"note\",\"properties\":{\"security-severity\":\"nan\"}}]"), "failed",
-     "1 above", 7},
+     RUN("[{\"level\":\"note\",\"properties\":{\"security-severity\":\"nan\"}}]"), "error",
+     "no number: 'nan'", 7},
+    {"severity as a word", SEVERITY("\"high\""), "error", "no number: 'high'", 7},
+    {"severity with a tail", SEVERITY("\"7.5/10\""), "error", "no number: '7.5/10'", 7},
+    {"an empty severity", SEVERITY("\"\""), "error", "no number", 7},
+    {"a severity below all", SEVERITY("-1"), "error", "no number", 7},
+    {"severity null", SEVERITY("null"), "error", "no number", 7},
+    {"severity that nobody asked for is read too", SEVERITY("\"high\""), "error", "no number", -1},
+    {"a null result", RUN("[null]"), "error", "result that is none", -1},
+    {"a result that is a text", RUN("[\"A\"]"), "error", "result that is none", -1},
+    {"a level that is a number", RUN("[{\"ruleId\":\"A\",\"level\":0}]"), "error",
+     "result that is none", -1},
+    {"a null suppression", RUN("[{\"ruleId\":\"A\",\"suppressions\":[null]}]"), "failed",
+     "1 error,", -1},
+    {"a suppression whose status is no word",
+     RUN("[{\"ruleId\":\"A\",\"suppressions\":[{\"status\":null}]}]"), "failed", "1 error,", -1},
+    {"a null run", "{\"version\":\"2.1.0\",\"runs\":[null]}", "error", "which tool", -1},
+    {"of another image", TWO(OWN, IMAGE("sha256:2")), "error", "looked at 'r/web@sha256:2'", -1},
+    {"of another image, though of this commit",
+     "{\"version\":\"2.1.0\",\"runs\":[{" OWN IMAGE("sha256:2") DRIVER ",\"results\":[]}]}",
+     "error", "looked at 'r/web@sha256:2'", -1},
+    {"one run bound, the other not", TWO(IMAGE("sha256:1"), ""), "error", "does not say which", -1},
+    {"each run bound in its way", TWO(IMAGE("sha256:1"), OWN), "passed", "0 errors", -1},
+    {"several repositories, one of them ours",
+     "{\"version\":\"2.1.0\",\"runs\":[{\"versionControlProvenance\":[{\"revisionId\":\"ffff\"},"
+     "{\"revisionId\":\"" COMMIT "\"}]," DRIVER ",\"results\":[]}]}",
+     "passed", "0 errors", -1},
+    {"whether it ended well is no word of it",
+     "{\"version\":\"2.1.0\",\"runs\":[{" OWN DRIVER ",\"invocations\":[{\"executionSuccessful\":"
+     "\"false\"}],\"results\":[]}]}",
+     "error", "did not run to its end", -1},
     {"of a commit that begins alike",
      "{\"version\":\"2.1.0\",\"runs\":[{\"versionControlProvenance\":[{\"revisionId\":"
      "\"0123456789abcdef0123456789abcdef01234568\"}]," DRIVER ",\"results\":[]}]}",
@@ -135,6 +170,50 @@ START_TEST(test_sarif__the_result_counts_and_names_the_worst)
 }
 END_TEST
 
+/* A file's name says what it is for only where the runs do not; and what has no commit of its own
+ * is told by its artifacts. */
+static const struct {
+    const char *what, *text, *verdict, *summary;
+    bool named, own_commit;
+} bound[] = {
+    {"the name is enough where nothing else is said", TWO("", ""), "passed", "0 errors", true,
+     true},
+    {"not against another commit",
+     TWO("", "\"versionControlProvenance\":[{\"revisionId\":\"ffff\"}],"), "error",
+     "looked at commit ffff", true, true},
+    {"nor against another image", TWO("", IMAGE("sha256:9")), "error", "sha256:9", true, true},
+    {"an inherited commit binds nothing", TWO(OWN, OWN), "error", "no commit of its own", false,
+     false},
+    {"nothing said, nothing inherited", TWO("", ""), "error", "no commit of its own", false, false},
+    {"the new artifact", TWO(IMAGE("sha256:1"), IMAGE("sha256:1")), "passed", "0 errors", false,
+     false},
+    {"only what did not change", TWO(IMAGE("sha256:2"), IMAGE("sha256:2")), "error",
+     "no tool looked at sha256:1", false, false},
+    {"both", TWO(IMAGE("sha256:2"), IMAGE("sha256:1")), "passed", "0 errors", false, false},
+    {"by its name", TWO(OWN, ""), "passed", "0 errors", true, false},
+};
+
+START_TEST(test_sarif__each_run_is_of_this_release)
+{
+    static const char *const digests[] = {"sha256:1", "sha256:2", NULL};
+    static const char *const changed[] = {"sha256:1", NULL};
+    struct roll_sarif_options options = {.fail_on = "error",
+                                         .max_severity = -1,
+                                         .commit = bound[_i].own_commit ? COMMIT : NULL,
+                                         .digests = digests,
+                                         .changed = bound[_i].own_commit ? NULL : changed,
+                                         .named = bound[_i].named};
+    const char *verdict = NULL;
+    g_autofree char *summary = NULL;
+    roll_auto(json) json_t *result = NULL;
+
+    roll_sarif_judge(bound[_i].text, strlen(bound[_i].text), &options, &verdict, &summary, &result);
+    ck_assert_msg(strcmp(verdict, bound[_i].verdict) == 0, "%s: %s (%s)", bound[_i].what, verdict,
+                  summary);
+    ck_assert_msg(strstr(summary, bound[_i].summary) != NULL, "%s: %s", bound[_i].what, summary);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("policy: SARIF");
@@ -143,6 +222,7 @@ int main(void)
     int failed;
 
     tcase_add_loop_test(tests, test_sarif__every_row, 0, G_N_ELEMENTS(table));
+    tcase_add_loop_test(tests, test_sarif__each_run_is_of_this_release, 0, G_N_ELEMENTS(bound));
     tcase_add_test(tests, test_sarif__the_result_counts_and_names_the_worst);
     suite_add_tcase(suite, tests);
     srunner_run_all(runner, CK_NORMAL);
