@@ -289,6 +289,33 @@ CREATE TRIGGER events_delete BEFORE DELETE ON events
 WHEN NOT EXISTS (SELECT 1 FROM pending WHERE stream = OLD.stream AND seq = OLD.seq)
 BEGIN SELECT RAISE(ABORT, 'events are never deleted'); END;
 
+-- When a look was last taken, also when it found the same again; and what was found in ARM's history (roll adopt).
+-- name: schema_7
+DROP TABLE looks;
+CREATE TABLE looks (
+  stream INTEGER NOT NULL,
+  word TEXT NOT NULL,                    -- drift, not-ready, baseline
+  subject TEXT NOT NULL,                 -- the target, the release
+  seq INTEGER NOT NULL,                  -- of the event that found it first
+  at INTEGER NOT NULL,
+  finding TEXT NOT NULL,                 -- tells one from the next; empty: all is well
+  summary TEXT NOT NULL,
+  checked_seq INTEGER NOT NULL,          -- of the newest look
+  checked_at INTEGER NOT NULL,
+  PRIMARY KEY (stream, word, subject)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE adopted (
+  stream INTEGER NOT NULL,
+  target TEXT NOT NULL,
+  name TEXT NOT NULL,                    -- of the deployment
+  at INTEGER NOT NULL,                   -- ARM's time of its end: a name may be used again
+  seq INTEGER NOT NULL,                  -- of deployment.adopted
+  release TEXT,                          -- that it counts as, once it was accepted
+  accepted INTEGER NOT NULL,             -- number of that rollout, 0
+  PRIMARY KEY (stream, target, name, at)
+) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX adopted_seq ON adopted (stream, seq);
+
 -- name: meta_get
 SELECT value FROM meta WHERE key = :key
 
@@ -583,14 +610,31 @@ SELECT n.at FROM streams s JOIN notices n ON n.stream = s.id
 WHERE s.name = :stream AND n.notice = :notice AND n.webhook = :webhook
 
 -- name: look_set
-INSERT INTO looks (stream, word, subject, seq, at, finding, summary)
-VALUES (:stream, :word, :subject, :seq, :at, :finding, :summary)
+INSERT INTO looks (stream, word, subject, seq, at, finding, summary, checked_seq, checked_at)
+VALUES (:stream, :word, :subject, :seq, :at, :finding, :summary, :seq, :at)
 ON CONFLICT (stream, word, subject) DO UPDATE
-SET seq = excluded.seq, at = excluded.at, finding = excluded.finding, summary = excluded.summary WHERE finding <> excluded.finding
+SET seq = CASE finding WHEN excluded.finding THEN seq ELSE excluded.seq END,
+  at = CASE finding WHEN excluded.finding THEN at ELSE excluded.at END,
+  finding = excluded.finding, summary = excluded.summary, checked_seq = excluded.checked_seq, checked_at = excluded.checked_at
 
 -- name: look_list
-SELECT l.word, l.subject, l.summary, l.seq, l.at FROM streams s JOIN looks l ON l.stream = s.id
+SELECT l.word, l.subject, l.summary, l.seq, l.at, l.finding, l.checked_seq, l.checked_at FROM streams s JOIN looks l ON l.stream = s.id
 WHERE s.name = :stream AND l.finding <> '' ORDER BY l.word, l.subject
+
+-- name: look_get
+SELECT l.word, l.subject, l.summary, l.seq, l.at, l.finding, l.checked_seq, l.checked_at FROM streams s JOIN looks l ON l.stream = s.id
+WHERE s.name = :stream AND l.word = :word AND l.subject = :subject
+
+-- name: adopted_add
+INSERT INTO adopted (stream, target, name, at, seq, release, accepted) VALUES (:stream, :target, :name, :at, :seq, NULL, 0)
+ON CONFLICT DO NOTHING
+
+-- name: adopted_accept
+UPDATE adopted SET release = :release, accepted = :accepted WHERE stream = :stream AND seq = :seq
+
+-- name: adopted_list
+SELECT a.target, a.name, a.at, a.seq, a.release, a.accepted FROM streams s JOIN adopted a ON a.stream = s.id
+WHERE s.name = :stream ORDER BY a.target, a.name, a.at
 
 -- name: debt_add
 INSERT INTO debts (stream, rollout, debt, owner, reason, release, opened_at, due, closing, closed_at)
@@ -657,6 +701,9 @@ DELETE FROM notices WHERE stream = :stream
 -- name: clear_looks
 DELETE FROM looks WHERE stream = :stream
 
+-- name: clear_adopted
+DELETE FROM adopted WHERE stream = :stream
+
 -- name: dump_releases
 SELECT json_array(version, seq, at, manifest, source_commit, base, data_version, data_floor, verdict, fixed_by, reason)
 FROM releases WHERE stream = :stream ORDER BY version
@@ -694,7 +741,11 @@ SELECT json_array(schedule, at, rollout, fate) FROM slots WHERE stream = :stream
 SELECT json_array(notice, webhook, at) FROM notices WHERE stream = :stream ORDER BY notice, webhook
 
 -- name: dump_looks
-SELECT json_array(word, subject, seq, at, finding, summary) FROM looks WHERE stream = :stream ORDER BY word, subject
+SELECT json_array(word, subject, seq, at, finding, summary, checked_seq, checked_at)
+FROM looks WHERE stream = :stream ORDER BY word, subject
+
+-- name: dump_adopted
+SELECT json_array(target, name, at, seq, release, accepted) FROM adopted WHERE stream = :stream ORDER BY target, name, at
 
 -- name: checkpoint
 PRAGMA wal_checkpoint(TRUNCATE)

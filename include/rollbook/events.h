@@ -172,24 +172,40 @@
 #define ROLL_FIELDS_baseline_taken(F)                                                              \
     F(number, rollout, "rollout", REQUIRED)                                                        \
     F(text, target, "target", REQUIRED)                                                            \
-    F(object, result, "result", REQUIRED)
+    F(object, result, "result", REQUIRED)                                                          \
+    F(number, differences, "differences", OPTIONAL)
+/* result: watch.h. finding tells one set of differences from the next (result says who made them too, which is known later). */
 #define ROLL_FIELDS_drift_checked(F)                                                               \
     F(text, target, "target", REQUIRED)                                                            \
     F(number, differences, "differences", OPTIONAL)                                                \
-    F(object, result, "result", OPTIONAL)
+    F(object, result, "result", OPTIONAL)                                                          \
+    F(text, finding, "finding", OPTIONAL)                                                          \
+    F(number, rollout, "rollout", OPTIONAL) /* that put there what is live */                      \
+    F(number, unevaluated, "unevaluated", OPTIONAL)
 #define ROLL_FIELDS_readiness_checked(F)                                                           \
     F(text, release, "release", REQUIRED)                                                          \
     F(text, state, "state", REQUIRED) /* ready, degraded, dead */                                  \
     F(object, result, "result", OPTIONAL)
+/* An entry of ARM's history: evidence. parts: all objects of it; details (watch.h), template and parameters name them. */
 #define ROLL_FIELDS_deployment_adopted(F)                                                          \
     F(text, name, "name", REQUIRED)                                                                \
     F(text, target, "target", REQUIRED)                                                            \
-    F(text, release, "release", OPTIONAL)                                                          \
+    F(text, release, "release", OPTIONAL) /* of a rollout of a lost ledger: what its tag says */   \
     F(number, arm_at, "armAt", REQUIRED)                                                           \
-    F(objects, parts, "parts", REQUIRED)
+    F(objects, parts, "parts", REQUIRED)                                                           \
+    F(text, state, "state", OPTIONAL) /* provisioningState */                                      \
+    F(object, details, "details", OPTIONAL)                                                        \
+    F(object, template, "template", OPTIONAL)                                                      \
+    F(object, parameters, "parameters", OPTIONAL)
+/* Evidence that counts from now on as a rollout of kind adopted, whose number is this event's: release succeeded on targets,
+ * {TARGET: {"adopted": SEQ, "at", "durationMs", "resources", "result"?: details, "live"?: true}}; live: it is what the target has. */
 #define ROLL_FIELDS_adoption_accepted(F)                                                           \
     F(text, name, "name", REQUIRED)                                                                \
-    F(text, reason, "reason", OPTIONAL)
+    F(text, reason, "reason", OPTIONAL)                                                            \
+    F(text, release, "release", OPTIONAL)                                                          \
+    F(object, order, "order", OPTIONAL)                                                            \
+    F(json, targets, "targets", OPTIONAL)                                                          \
+    F(flag, recovered, "recovered", OPTIONAL) /* from the tags of a lost ledger's deployments */
 
 #define ROLL_FIELDS_prune_intended(F)                                                              \
     F(number, rollout, "rollout", REQUIRED)                                                        \

@@ -224,11 +224,27 @@ struct roll_error *roll_ledger_notice(struct roll_ledger *ledger, const char *st
 struct roll_look_row {
     const char *word;    /* "drift", "not-ready" */
     const char *subject; /* the target; the release */
-    const char *summary; /* "3 differences"; "dead" */
+    const char *summary; /* "3 differences"; "dead"; of a baseline its rollout's number */
     int64_t seq, at;
+    const char *finding; /* tells one from the next; "": all is well */
+    int64_t checked_seq, checked_at; /* of the newest look, whatever it found */
 };
 typedef struct roll_error *(*roll_look_fn)(void *user, const struct roll_look_row *row);
 struct roll_error *roll_ledger_looks(struct roll_ledger *ledger, const char *stream, roll_look_fn fn, void *user) ROLL_CHECKED;
+/* The newest look of a kind ("drift", "not-ready", "baseline") at a subject, also when it found nothing; none was taken: no call. */
+struct roll_error *roll_ledger_look(struct roll_ledger *ledger, const char *stream, const char *word, const char *subject, roll_look_fn fn, void *user) ROLL_CHECKED;
+
+/* What `roll adopt` found in ARM's history of a target (deployment.adopted). */
+struct roll_adopted_row {
+    const char *target, *name; /* of the deployment */
+    int64_t at;                /* ARM's, UTC ms: a name may be used again */
+    int64_t seq;               /* of deployment.adopted */
+    const char *release;       /* that it counts as, or NULL: evidence only */
+    int64_t accepted;          /* number of its rollout of kind adopted, 0 */
+};
+typedef struct roll_error *(*roll_adopted_fn)(void *user, const struct roll_adopted_row *row);
+/* By target, name and time. */
+struct roll_error *roll_ledger_adopted(struct roll_ledger *ledger, const char *stream, roll_adopted_fn fn, void *user) ROLL_CHECKED;
 
 /* ---- the shared store (module sync) --------------------------------------------------------- */
 

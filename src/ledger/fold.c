@@ -33,6 +33,9 @@ static const struct rule rules[ROLL_EVENT_KIND_COUNT] = {
     [ROLL_EVENT_notice_delivered] = {IN_ENVIRONMENT, roll_fold_notice_delivered},
     [ROLL_EVENT_drift_checked] = {IN_ENVIRONMENT, roll_fold_drift_checked},
     [ROLL_EVENT_readiness_checked] = {IN_ENVIRONMENT, roll_fold_readiness_checked},
+    [ROLL_EVENT_baseline_taken] = {IN_ENVIRONMENT, roll_fold_baseline_taken},
+    [ROLL_EVENT_deployment_adopted] = {IN_ENVIRONMENT, roll_fold_deployment_adopted},
+    [ROLL_EVENT_adoption_accepted] = {IN_ENVIRONMENT, roll_fold_adoption_accepted},
     [ROLL_EVENT_gate_evaluated] = {IN_ENVIRONMENT, roll_fold_gate_evaluated},
 };
 

@@ -12,7 +12,7 @@
 
 /* Raised whenever a rule below changes its result: streams that were folded by another version are
  * folded again when they are needed. */
-#define ROLL_PROJECTION_VERSION 5
+#define ROLL_PROJECTION_VERSION 6
 
 struct fold_environment {
     bool loaded, changed;
@@ -153,9 +153,20 @@ struct roll_error *roll_fold_drift_checked(struct roll_fold *fold, const struct 
     ROLL_CHECKED;
 struct roll_error *roll_fold_readiness_checked(struct roll_fold *fold,
                                                const struct roll_event *event) ROLL_CHECKED;
+struct roll_error *roll_fold_baseline_taken(struct roll_fold *fold, const struct roll_event *event)
+    ROLL_CHECKED;
+struct roll_error *roll_fold_deployment_adopted(struct roll_fold *fold,
+                                                const struct roll_event *event) ROLL_CHECKED;
+struct roll_error *roll_fold_adoption_accepted(struct roll_fold *fold,
+                                               const struct roll_event *event) ROLL_CHECKED;
+/* fold_step.c: what is live, after a target has become clean by this rollout. */
+void roll_fold_live(struct fold_environment *environment, int64_t rollout, int64_t at);
+/* fold_rollout.c: the environment's success. */
+struct roll_error *roll_fold_success_add(struct roll_fold *fold, int64_t seq, int64_t at,
+                                         int64_t rollout, const char *release) ROLL_CHECKED;
 /* fold_debts.c: called by the rules of rollouts. sent: it had intended something. */
-struct roll_error *roll_fold_debts_requested(struct roll_fold *fold,
-                                             const struct roll_event *event) ROLL_CHECKED;
+struct roll_error *roll_fold_debts_requested(struct roll_fold *fold, const struct roll_event *event)
+    ROLL_CHECKED;
 struct roll_error *roll_fold_debts_ended(struct roll_fold *fold, const struct roll_event *event,
                                          int64_t rollout, bool sent) ROLL_CHECKED;
 struct roll_error *roll_fold_unknown(struct roll_fold *fold, const struct roll_event *event)

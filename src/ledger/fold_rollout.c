@@ -149,17 +149,17 @@ static const char *state_of(enum roll_event_kind kind)
     }
 }
 
-static struct roll_error *add_success(struct roll_fold *fold, const struct roll_event *event,
-                                      int64_t number, const char *release)
+struct roll_error *roll_fold_success_add(struct roll_fold *fold, int64_t seq, int64_t at,
+                                         int64_t rollout, const char *release)
 {
     struct roll_sql_stmt *stmt;
 
     ROLL_TRY(roll_sql_use(fold->sql, LEDGER_SUCCESS_ADD, &stmt));
     roll_sql_bind_int(stmt, ":stream", fold->stream);
-    roll_sql_bind_int(stmt, ":seq", event->seq);
+    roll_sql_bind_int(stmt, ":seq", seq);
     roll_sql_bind_text(stmt, ":release", release);
-    roll_sql_bind_int(stmt, ":rollout", number);
-    roll_sql_bind_int(stmt, ":at", event->at);
+    roll_sql_bind_int(stmt, ":rollout", rollout);
+    roll_sql_bind_int(stmt, ":at", at);
     return roll_sql_run(stmt);
 }
 
@@ -177,7 +177,7 @@ static struct roll_error *fold_success(struct roll_fold *fold, const struct roll
         return NULL;
     if (rollout->partial && (environment->dirty > 0 || g_strcmp0(held, rollout->release) != 0))
         return NULL;
-    return add_success(fold, event, number, rollout->release);
+    return roll_fold_success_add(fold, event->seq, event->at, number, rollout->release);
 }
 
 /* The six kinds share one body. The first end counts: whoever lost the rollout cannot end it again.

@@ -11,7 +11,7 @@
 /* The environment is whole when no target is dirty and all clean ones hold one release; that is the
  * moment from which it is live. What was live stays noted while targets are dirty, so that it is
  * still known as the previous one. */
-static void note_live(struct fold_environment *environment, int64_t rollout, int64_t at)
+void roll_fold_live(struct fold_environment *environment, int64_t rollout, int64_t at)
 {
     const char *held = roll_fold_held(environment);
 
@@ -110,7 +110,7 @@ static struct roll_error *make_clean(struct roll_fold *fold, const struct roll_e
     forget_held(target);
     roll_fold_hold(environment, release, 1);
     ROLL_TRY(note_success(fold, event, body, release));
-    note_live(environment, body->rollout, event->at);
+    roll_fold_live(environment, body->rollout, event->at);
     return NULL;
 }
 

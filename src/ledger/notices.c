@@ -60,10 +60,19 @@ struct roll_error *roll_fold_drift_checked(struct roll_fold *fold, const struct 
     const struct roll_drift_checked *body = roll_event_body(event, drift_checked);
     g_autofree char *summary = g_strdup_printf("%" PRId64 " difference%s", body->differences,
                                                body->differences == 1 ? "" : "s");
-    const char *finding = body->result ? body->result : summary;
+    const char *finding = body->finding ? body->finding : body->result ? body->result : summary;
 
     return set_look(fold, event, "drift", body->target, body->differences > 0 ? finding : "",
                     summary);
+}
+
+/* No finding: there is nothing to tell. The summary is the rollout whose target it is of. */
+struct roll_error *roll_fold_baseline_taken(struct roll_fold *fold, const struct roll_event *event)
+{
+    const struct roll_baseline_taken *body = roll_event_body(event, baseline_taken);
+    g_autofree char *summary = g_strdup_printf("%" PRId64, body->rollout);
+
+    return set_look(fold, event, "baseline", body->target, "", summary);
 }
 
 struct roll_error *roll_fold_readiness_checked(struct roll_fold *fold,
@@ -75,27 +84,55 @@ struct roll_error *roll_fold_readiness_checked(struct roll_fold *fold,
     return set_look(fold, event, "not-ready", body->release, ready ? "" : body->state, body->state);
 }
 
-struct roll_error *roll_ledger_looks(struct roll_ledger *ledger, const char *stream,
-                                     roll_look_fn fn, void *user)
+static struct roll_look_row row_of(struct roll_sql_stmt *stmt)
 {
-    struct roll_sql_stmt *stmt;
+    return (struct roll_look_row){.word = roll_sql_text_at(stmt, 0),
+                                  .subject = roll_sql_text_at(stmt, 1),
+                                  .summary = roll_sql_text_at(stmt, 2),
+                                  .seq = roll_sql_int_at(stmt, 3),
+                                  .at = roll_sql_int_at(stmt, 4),
+                                  .finding = roll_sql_text_at(stmt, 5),
+                                  .checked_seq = roll_sql_int_at(stmt, 6),
+                                  .checked_at = roll_sql_int_at(stmt, 7)};
+}
+
+static struct roll_error *each_look(struct roll_sql_stmt *stmt, roll_look_fn fn, void *user)
+{
     struct roll_error *err = NULL;
     bool there = true;
 
-    ROLL_TRY(roll_ledger_freshen(ledger, stream));
-    ROLL_TRY(roll_sql_use(ledger->sql, LEDGER_LOOK_LIST, &stmt));
-    roll_sql_bind_text(stmt, ":stream", stream);
     while (!err && there) {
         err = roll_sql_step(stmt, &there);
         if (err || !there)
             break;
-        struct roll_look_row row = {.word = roll_sql_text_at(stmt, 0),
-                                    .subject = roll_sql_text_at(stmt, 1),
-                                    .summary = roll_sql_text_at(stmt, 2),
-                                    .seq = roll_sql_int_at(stmt, 3),
-                                    .at = roll_sql_int_at(stmt, 4)};
+        struct roll_look_row row = row_of(stmt);
         err = fn(user, &row);
     }
     roll_sql_reset(stmt);
     return err;
+}
+
+struct roll_error *roll_ledger_looks(struct roll_ledger *ledger, const char *stream,
+                                     roll_look_fn fn, void *user)
+{
+    struct roll_sql_stmt *stmt;
+
+    ROLL_TRY(roll_ledger_freshen(ledger, stream));
+    ROLL_TRY(roll_sql_use(ledger->sql, LEDGER_LOOK_LIST, &stmt));
+    roll_sql_bind_text(stmt, ":stream", stream);
+    return each_look(stmt, fn, user);
+}
+
+struct roll_error *roll_ledger_look(struct roll_ledger *ledger, const char *stream,
+                                    const char *word, const char *subject, roll_look_fn fn,
+                                    void *user)
+{
+    struct roll_sql_stmt *stmt;
+
+    ROLL_TRY(roll_ledger_freshen(ledger, stream));
+    ROLL_TRY(roll_sql_use(ledger->sql, LEDGER_LOOK_GET, &stmt));
+    roll_sql_bind_text(stmt, ":stream", stream);
+    roll_sql_bind_text(stmt, ":word", word);
+    roll_sql_bind_text(stmt, ":subject", subject);
+    return each_look(stmt, fn, user);
 }
