@@ -32,6 +32,13 @@ struct roll_error *roll_json_read(const char *text, size_t size, enum roll_diale
 struct roll_error *roll_json_parse(const char *text, size_t size, enum roll_dialect dialect,
                                    json_t **ret_value) ROLL_CHECKED;
 
+/* roll_json_parse for a document whose root has one large array, `member`: each element is handed over as soon as it is
+ * read (borrowed, gone afterwards), and *ret_rest is the root with that array empty. So the whole takes no more memory than
+ * its largest element. What `each` returns ends the reading. */
+struct roll_error *roll_json_parse_each(const char *text, size_t size, enum roll_dialect dialect, const char *member,
+                                        struct roll_error *(*each)(void *data, const json_t *element), void *data,
+                                        json_t **ret_rest) ROLL_CHECKED;
+
 /* About what a value holds in memory, the allocator's own included: upper bounds, for limits. */
 enum {
     ROLL_JSON_OBJECT_BYTES = 240,

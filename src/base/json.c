@@ -24,6 +24,28 @@ struct roll_error *roll_json_read(const char *text, size_t size, enum roll_diale
     return NULL;
 }
 
+/* *ret_value is set on success only. */
+static struct roll_error *build(const char *text, size_t size, enum roll_dialect dialect,
+                                struct json_builder *builder, json_t **ret_value)
+{
+    g_autoptr(GString) token = g_string_sized_new(4096);
+    g_autoptr(GString) key = g_string_sized_new(256);
+    g_autoptr(GString) string = g_string_sized_new(256);
+    struct json_reader r;
+
+    ROLL_TRY(check_size(size));
+    builder->key = key;
+    builder->text = string;
+    roll_json_reader_init(&r, text, size, dialect, token);
+    r.builder = builder;
+    struct roll_error *err = roll_json_read_document(&r);
+    if (err)
+        json_decref(builder->root);
+    else
+        *ret_value = builder->root;
+    return err;
+}
+
 struct roll_error *roll_json_parse(const char *text, size_t size, enum roll_dialect dialect,
                                    json_t **ret_value)
 {
@@ -33,30 +55,23 @@ struct roll_error *roll_json_parse(const char *text, size_t size, enum roll_dial
 struct roll_error *roll_json_parse_within(const char *text, size_t size, enum roll_dialect dialect,
                                           size_t max_bytes, json_t **ret_value, size_t *ret_bytes)
 {
-    g_autoptr(GString) token = g_string_sized_new(4096);
-    g_autoptr(GString) key = g_string_sized_new(256);
-    g_autoptr(GString) string = g_string_sized_new(256);
-    struct json_builder builder;
-    struct json_reader r;
+    struct json_builder builder = {.max_bytes = max_bytes};
 
-    ROLL_TRY(check_size(size));
-    builder.root = NULL;
-    builder.depth = 0;
-    builder.key = key;
-    builder.text = string;
-    builder.bytes = 0;
-    builder.max_bytes = max_bytes;
-    roll_json_reader_init(&r, text, size, dialect, token);
-    r.builder = &builder;
-    struct roll_error *err = roll_json_read_document(&r);
-    if (err) {
-        json_decref(builder.root);
-        return err;
-    }
-    *ret_value = builder.root;
+    ROLL_TRY(build(text, size, dialect, &builder, ret_value));
     if (ret_bytes)
         *ret_bytes = builder.bytes;
     return NULL;
+}
+
+struct roll_error *
+roll_json_parse_each(const char *text, size_t size, enum roll_dialect dialect, const char *member,
+                     struct roll_error *(*each)(void *data, const json_t *element), void *data,
+                     json_t **ret_rest)
+{
+    const struct json_each wanted = {member, each, data};
+    struct json_builder builder = {.max_bytes = SIZE_MAX, .each = &wanted};
+
+    return build(text, size, dialect, &builder, ret_rest);
 }
 
 json_t *roll_json_get_nocase(const json_t *object, const char *name)

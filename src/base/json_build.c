@@ -139,6 +139,17 @@ static json_t *make_number(struct json_reader *r, size_t from)
     return json_real(g_ascii_strtod(r->out->str + from, NULL)); /* NULL when it is infinite */
 }
 
+/* An element of the array that somebody takes one by one is complete: it is handed over and goes. */
+static struct roll_error *hand_over(struct json_builder *builder)
+{
+    if (builder->depth != 2 || builder->open[1] != builder->each_array)
+        return NULL;
+    json_t *array = builder->open[1];
+    struct roll_error *err = builder->each->call(builder->each->data, json_array_get(array, 0));
+    json_array_clear(array);
+    return err;
+}
+
 struct roll_error *roll_json_build_scalar(struct json_reader *r, size_t from, const char *at)
 {
     const char *literal = r->out->str + from;
@@ -164,19 +175,25 @@ struct roll_error *roll_json_build_scalar(struct json_reader *r, size_t from, co
         break;
     }
     attach(r->builder, value);
-    return check_bytes(r, at);
+    ROLL_TRY(check_bytes(r, at));
+    return hand_over(r->builder);
 }
 
 struct roll_error *roll_json_build_open(struct json_reader *r, bool object)
 {
+    struct json_builder *builder = r->builder;
     json_t *container = object ? json_object() : json_array();
 
-    attach(r->builder, container);
-    r->builder->open[r->builder->depth++] = container;
+    attach(builder, container);
+    if (builder->each && builder->depth == 1 && !object && json_is_object(builder->root) &&
+        strcmp(builder->key->str, builder->each->member) == 0)
+        builder->each_array = container;
+    builder->open[builder->depth++] = container;
     return check_bytes(r, r->at);
 }
 
-void roll_json_build_close(struct json_reader *r)
+struct roll_error *roll_json_build_close(struct json_reader *r)
 {
     r->builder->depth--;
+    return hand_over(r->builder);
 }

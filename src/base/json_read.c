@@ -156,19 +156,11 @@ static struct roll_error *begin_item(struct json_reader *r, struct stack *stack)
     return NULL;
 }
 
-static void pop(struct json_reader *r, struct stack *stack)
-{
-    struct frame *frame = &stack->frames[--stack->depth];
-
-    g_clear_pointer(&frame->names, g_hash_table_destroy);
-    if (r->builder)
-        roll_json_build_close(r);
-}
-
-static void close_container(struct json_reader *r, struct stack *stack)
+static struct roll_error *close_container(struct json_reader *r, struct stack *stack)
 {
     json_put_char(r, *r->at++);
-    pop(r, stack);
+    g_clear_pointer(&stack->frames[--stack->depth].names, g_hash_table_destroy);
+    return r->builder ? roll_json_build_close(r) : NULL;
 }
 
 /* A container's opening bracket. *ret_value: a value follows (it is not empty). */
@@ -190,8 +182,7 @@ static struct roll_error *open_container(struct json_reader *r, struct stack *st
     *ret_value = r->at == r->end || *r->at != frame->close;
     if (*ret_value)
         return begin_item(r, stack);
-    close_container(r, stack);
-    return NULL;
+    return close_container(r, stack);
 }
 
 /* Commas and closing brackets behind a value. *ret_value: another value follows. */
@@ -213,7 +204,7 @@ static struct roll_error *after_value(struct json_reader *r, struct stack *stack
         }
         if (r->at == r->end || *r->at != close)
             return unexpected(r, close == '}' ? "',' or '}'" : "',' or ']'");
-        close_container(r, stack);
+        ROLL_TRY(close_container(r, stack));
     }
     return NULL;
 }

@@ -25,6 +25,15 @@ struct json_builder {
     GString *text; /* of the string at hand, when it has escapes */
     size_t bytes;  /* what the value takes so far */
     size_t max_bytes;
+    const struct json_each *each; /* or NULL */
+    const json_t *each_array;     /* the array whose elements go to `each`, once it is open */
+};
+
+/* What roll_json_parse_each was asked for. */
+struct json_each {
+    const char *member;
+    struct roll_error *(*call)(void *data, const json_t *element);
+    void *data;
 };
 
 struct json_reader {
@@ -63,7 +72,7 @@ void roll_json_build_name(struct json_reader *r, size_t from);
 struct roll_error *roll_json_build_scalar(struct json_reader *r, size_t from, const char *at)
     ROLL_CHECKED;
 struct roll_error *roll_json_build_open(struct json_reader *r, bool object) ROLL_CHECKED;
-void roll_json_build_close(struct json_reader *r);
+struct roll_error *roll_json_build_close(struct json_reader *r) ROLL_CHECKED;
 
 static inline void json_put(struct json_reader *r, const char *bytes, size_t size)
 {

@@ -125,9 +125,9 @@ static json_t *target_write(const struct roll_order_target *target)
     return value;
 }
 
-struct roll_error *roll_order_write(const struct roll_order *order, GString **ret_text)
+static json_t *head_write(const struct roll_order *order)
 {
-    roll_auto(json) json_t *value = json_object();
+    json_t *value = json_object();
     texts_write(value, order, order_texts, G_N_ELEMENTS(order_texts));
     json_object_set_new(value, "lane", json_string(roll_lane_names[order->lane]));
     json_object_set_new(value, "rings", json_integer(order->rings));
@@ -142,11 +142,30 @@ struct roll_error *roll_order_write(const struct roll_order *order, GString **re
         json_object_set_new(value, "backOnFailure", json_true());
     if (order->keep && order->keep[0])
         json_object_set_new(value, "keep", release_texts_write(order->keep));
-    json_t *targets = json_array();
-    for (guint i = 0; i < order->targets->len; i++)
-        json_array_append_new(targets, target_write(g_ptr_array_index(order->targets, i)));
-    json_object_set_new(value, "targets", targets);
-    return roll_json_canonical(value, ret_text);
+    return value;
+}
+
+/* One target at a time: a fleet's targets as one value would take five times the text. "targets"
+ * sorts behind all other members, so that what is appended is canonical. */
+struct roll_error *roll_order_write(const struct roll_order *order, GString **ret_text)
+{
+    roll_auto(json) json_t *head = head_write(order);
+    g_autoptr(GString) text = NULL;
+
+    ROLL_TRY(roll_json_canonical(head, &text));
+    g_string_truncate(text, text->len - 1);
+    g_string_append(text, ",\"targets\":[");
+    for (guint i = 0; i < order->targets->len; i++) {
+        roll_auto(json) json_t *value = target_write(g_ptr_array_index(order->targets, i));
+        g_autoptr(GString) target = NULL;
+        ROLL_TRY(roll_json_canonical(value, &target));
+        if (i > 0)
+            g_string_append_c(text, ',');
+        g_string_append_len(text, target->str, (gssize)target->len);
+    }
+    g_string_append(text, "]}");
+    *ret_text = g_steal_pointer(&text);
+    return NULL;
 }
 
 /* ---- read ------------------------------------------------------------------------------------ */
@@ -175,8 +194,7 @@ static struct roll_error *int_read(const json_t *value, const char *name, int mi
     return NULL;
 }
 
-static struct roll_error *target_read(const json_t *value, int rings,
-                                      struct roll_order_target *target)
+static struct roll_error *target_read(const json_t *value, struct roll_order_target *target)
 {
     ROLL_TRY(texts_read(value, target, target_texts, G_N_ELEMENTS(target_texts)));
     const char *digests[] = {target->manifest, target->template_digest, target->parameters_digest};
@@ -185,8 +203,6 @@ static struct roll_error *target_read(const json_t *value, int rings,
             return roll_error_new(ROLL_E_INVALID, "'%s' is not a digest", digests[i]);
     ROLL_TRY(release_scope_find(roll_json_get_string(value, "scope"), &target->scope));
     ROLL_TRY(int_read(value, "ring", 0, &target->ring));
-    if (target->ring >= rings)
-        return roll_error_new(ROLL_E_INVALID, "ring %d of %d", target->ring, rings);
     ROLL_TRY(number_read(value, "floor", 0, INT64_MAX, &target->floor));
     target->create_group = json_is_true(json_object_get(value, "createGroup"));
     target->delete_unmanaged = json_is_true(json_object_get(value, "deleteUnmanaged"));
@@ -198,19 +214,33 @@ static struct roll_error *target_read(const json_t *value, int rings,
     return NULL;
 }
 
-static struct roll_error *targets_read(const json_t *value, struct roll_order *order)
+static struct roll_error *wrap_target(struct roll_error *err,
+                                      const struct roll_order_target *target)
 {
-    size_t count = json_array_size(value);
-    if (!json_is_array(value) || count > MAX_TARGETS)
-        return roll_error_new(ROLL_E_INVALID, "'targets' is not an array of at most %d",
-                              MAX_TARGETS);
-    for (size_t i = 0; i < count; i++) {
-        struct roll_order_target *target = release_order_target_new();
-        g_ptr_array_add(order->targets, target);
-        struct roll_error *err = target_read(json_array_get(value, i), order->rings, target);
-        if (err)
-            return roll_error_wrap(err, "target '%s' of the order",
-                                   target->name ? target->name : "without a name");
+    return roll_error_wrap(err, "target '%s' of the order",
+                           target->name ? target->name : "without a name");
+}
+
+static struct roll_error *each_target(void *data, const json_t *value)
+{
+    struct roll_order *order = data;
+    struct roll_order_target *target = release_order_target_new();
+
+    g_ptr_array_add(order->targets, target);
+    if (order->targets->len > MAX_TARGETS)
+        return roll_error_new(ROLL_E_INVALID, "more than %d targets", MAX_TARGETS);
+    struct roll_error *err = target_read(value, target);
+    return err ? wrap_target(err, target) : NULL;
+}
+
+static struct roll_error *check_rings(const struct roll_order *order)
+{
+    for (guint i = 0; i < order->targets->len; i++) {
+        const struct roll_order_target *target = g_ptr_array_index(order->targets, i);
+        if (target->ring >= order->rings)
+            return wrap_target(
+                roll_error_new(ROLL_E_INVALID, "ring %d of %d", target->ring, order->rings),
+                target);
     }
     return NULL;
 }
@@ -227,7 +257,7 @@ static struct roll_error *lane_read(const json_t *value, enum roll_lane *ret_lan
     return roll_error_new(ROLL_E_INVALID, "unknown lane '%s'", lane ? lane : "");
 }
 
-static struct roll_error *order_fill(const json_t *value, struct roll_order *order)
+static struct roll_error *head_read(const json_t *value, struct roll_order *order)
 {
     ROLL_TRY(texts_read(value, order, order_texts, G_N_ELEMENTS(order_texts)));
     ROLL_TRY(lane_read(value, &order->lane));
@@ -243,17 +273,27 @@ static struct roll_error *order_fill(const json_t *value, struct roll_order *ord
     ROLL_TRY(release_health_read(json_object_get(value, "health"), &health));
     g_ptr_array_set_free_func(health, NULL);
     g_ptr_array_extend(order->health, health, NULL, NULL);
-    return targets_read(json_object_get(value, "targets"), order);
+    if (!json_is_array(json_object_get(value, "targets")))
+        return roll_error_new(ROLL_E_INVALID, "'targets' is not an array");
+    return check_rings(order);
+}
+
+static struct roll_error *order_parse(const char *text, size_t size, struct roll_order *order)
+{
+    roll_auto(json) json_t *head = NULL;
+
+    ROLL_TRY(
+        roll_json_parse_each(text, size, ROLL_JSON_STRICT, "targets", each_target, order, &head));
+    if (!json_is_object(head))
+        return roll_error_new(ROLL_E_INVALID, "an order is a JSON object");
+    return head_read(head, order);
 }
 
 struct roll_error *roll_order_read(const char *text, size_t size, struct roll_order **ret_order)
 {
-    roll_auto(json) json_t *value = NULL;
-    ROLL_TRY(roll_json_parse(text, size, ROLL_JSON_STRICT, &value));
-    if (!json_is_object(value))
-        return roll_error_new(ROLL_E_INVALID, "an order is a JSON object");
     roll_auto(order) struct roll_order *order = roll_order_new();
-    struct roll_error *err = order_fill(value, order);
+    struct roll_error *err = order_parse(text, size, order);
+
     if (err)
         return roll_error_wrap(err, "order not valid");
     *ret_order = g_steal_pointer(&order);

@@ -497,6 +497,48 @@ static void no_error_is_lost(void)
     ck_assert_int_eq(roll_error_live(), 0);
 }
 
+/* Elements as canonical text, one a line; a `3` ends the reading. */
+static struct roll_error *each_line(void *data, const json_t *element)
+{
+    g_autoptr(GString) text = NULL;
+
+    ROLL_TRY(roll_json_canonical(element, &text));
+    g_string_append_printf(data, "%s\n", text->str);
+    return strcmp(text->str, "3") == 0 ? roll_error_new(ROLL_E_CONFLICT, "three") : NULL;
+}
+
+static void hands_over(const char *text, const char *lines, const char *rest)
+{
+    g_autoptr(GString) seen = g_string_new(NULL);
+    g_autoptr(GString) left = NULL;
+    roll_auto(json) json_t *head = NULL;
+    roll_auto(error) struct roll_error *err =
+        roll_json_parse_each(text, strlen(text), ROLL_JSON_STRICT, "list", each_line, seen, &head);
+
+    ck_assert_str_eq(seen->str, lines);
+    if (!rest) {
+        ck_assert_int_eq(roll_error_code(err), ROLL_E_CONFLICT);
+        ck_assert_ptr_null(head);
+        return;
+    }
+    ck_assert_msg(!err, "%s: %s", text, err ? err->message : "");
+    err = roll_json_canonical(head, &left);
+    ck_assert_ptr_null(err);
+    ck_assert_str_eq(left->str, rest);
+}
+
+START_TEST(test_json__elements_are_handed_over_one_by_one)
+{
+    hands_over("{\"a\":[1,2],\"list\":[{\"list\":[7]},[8,[9]],5,\"x\",{}],\"z\":{\"list\":[4]}}",
+               "{\"list\":[7]}\n[8,[9]]\n5\n\"x\"\n{}\n",
+               "{\"a\":[1,2],\"list\":[],\"z\":{\"list\":[4]}}");
+    hands_over("{\"list\":[]}", "", "{\"list\":[]}");
+    hands_over("{\"list\":{\"list\":[1]}}", "", "{\"list\":{\"list\":[1]}}");
+    hands_over("[[1],{\"list\":[1]}]", "", "[[1],{\"list\":[1]}]");
+    hands_over("{\"list\":[1,3,4]}", "1\n3\n", NULL);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("json");
@@ -515,6 +557,7 @@ int main(void)
     tcase_add_test(tcase, test_json__depth_and_size_are_bounded);
     tcase_add_test(tcase, test_json__parse_keeps_nul_and_large_numbers);
     tcase_add_test(tcase, test_json__parse_refuses_what_no_double_holds);
+    tcase_add_test(tcase, test_json__elements_are_handed_over_one_by_one);
     tcase_add_test(tcase, test_json__strict_agrees_with_jansson);
     tcase_add_test(tcase, test_json__what_is_read_is_strict_and_means_the_same);
     tcase_add_test(tcase, test_json__broken_text_does_not_confuse_the_search);
