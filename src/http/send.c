@@ -11,6 +11,20 @@
 #define DEFAULT_TIMEOUT_MS (100 * 1000)
 #define DEFAULT_DEADLINE_MS (60 * 1000)
 
+/* With ROLL_TESTING, ROLL_TEST_HASTE=N makes every limit an N-th, so that waiting for them can be
+ * tested. */
+static int64_t hasten(int64_t limit_ms)
+{
+#ifdef ROLL_TESTING
+    const char *text = g_getenv("ROLL_TEST_HASTE");
+    gint64 haste = text ? g_ascii_strtoll(text, NULL, 10) : 0;
+
+    if (haste > 1)
+        return MAX(limit_ms / haste, 1);
+#endif
+    return limit_ms;
+}
+
 /* The target is sent byte for byte, so that a blank or line break in it would be a second request.
  */
 static bool is_clean_url(const char *url)
@@ -76,10 +90,10 @@ struct roll_http_call *roll_http_send(struct roll_loop *loop,
     }
     call->max_reply_bytes =
         request->max_reply_bytes ? request->max_reply_bytes : DEFAULT_REPLY_BYTES;
-    call->connect_timeout_ms = request->connect_timeout_ms ?: DEFAULT_CONNECT_MS;
-    call->stall_timeout_ms = request->stall_timeout_ms ?: DEFAULT_STALL_MS;
-    call->timeout_ms = request->timeout_ms ?: DEFAULT_TIMEOUT_MS;
-    call->deadline_at = roll_boot_ms() + (request->deadline_ms ?: DEFAULT_DEADLINE_MS);
+    call->connect_timeout_ms = hasten(request->connect_timeout_ms ?: DEFAULT_CONNECT_MS);
+    call->stall_timeout_ms = hasten(request->stall_timeout_ms ?: DEFAULT_STALL_MS);
+    call->timeout_ms = hasten(request->timeout_ms ?: DEFAULT_TIMEOUT_MS);
+    call->deadline_at = roll_boot_ms() + hasten(request->deadline_ms ?: DEFAULT_DEADLINE_MS);
     call->leave_by = request->leave_by_boot_ms;
     call->retry = request->retry;
     call->no_proxy = request->no_proxy || roll_url_is_loopback(call->url);
