@@ -63,8 +63,10 @@ struct roll_error *roll_policy_check(const struct roll_plan *plan,
 bool roll_policy_is_member(const json_t *plan, const char *role, const struct roll_actor *actor, const char *const *groups, bool sandbox);
 /* Is a person, by name, one? */
 bool roll_policy_names_member(const json_t *plan, const char *role, const char *name);
+/* Is one of the roles (NULL-terminated, or NULL) given to a group? Where a token names no groups, membership is unknown then. */
+bool roll_policy_asks_groups(const json_t *plan, char *const *roles);
 /* Has the actor one of the lane's roles in the environment? Lanes without roles are anybody's. groups: as for
- * roll_policy_is_member. ROLL_E_REFUSED says what is needed: what is for that role ("'roll review' of 'shop/prod'"). */
+ * roll_policy_is_member; on lane rollback unknown membership is let through, as a rollback is. ROLL_E_REFUSED says what is needed: what is for that role ("'roll review' of 'shop/prod'"). */
 struct roll_error *roll_policy_need_role(const struct roll_plan *plan, const struct roll_plan_environment *environment, enum roll_lane lane,
                                          const struct roll_actor *actor, const char *const *groups, const char *what) ROLL_CHECKED;
 

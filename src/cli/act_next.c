@@ -135,14 +135,41 @@ static void advise_detached(struct roll_act *act, const struct roll_outcome *out
         advise(advice, "drops it", "roll cancel %s#%" PRId64, name, outcome->rollout);
 }
 
-static void advise_cancelled(struct roll_act *act, const struct roll_outcome *outcome,
-                             const json_t *view, struct advice *advice)
+/* Of the targets that a cancel left, has any got something of the rollout? */
+static bool was_touched(const json_t *view)
+{
+    static const char *const untouched[] = {"skipped", "absent", "refused", "conflict", NULL};
+    size_t index;
+    json_t *target;
+
+    json_array_foreach (json_object_get(view, "targets"), index, target) {
+        const char *state = roll_json_get_string(target, "state");
+        if (state && !g_strv_contains(untouched, state))
+            return true;
+    }
+    return false;
+}
+
+/* What ended is not opened again: resume asks for it in a new rollout, which waits for what this
+ * one had to wait for. */
+static struct roll_error *advise_cancelled(struct roll_act *act, const struct roll_outcome *outcome,
+                                           const json_t *view, struct advice *advice)
 {
     const char *name = act->environment->name;
+    bool touched = was_touched(view);
 
-    if (roll_json_get_string(view, "from"))
+    if (g_strcmp0(roll_json_get_string(view, "kind"), "back") == 0) {
+        advise(advice, "goes back all the same, in a new rollout", "roll resume %s#%" PRId64, name,
+               outcome->rollout);
+        return touched ? advise_failed_back(act, view, advice) : NULL;
+    }
+    if (touched && roll_json_get_string(view, "from"))
         advise(advice, "returns what was touched", "roll back %s", name);
-    advise(advice, "sends what is missing", "roll resume %s#%" PRId64, name, outcome->rollout);
+    advise(advice,
+           touched ? "sends what is missing, in a new rollout"
+                   : "asks for it anew, if it is wanted",
+           "roll resume %s#%" PRId64, name, outcome->rollout);
+    return NULL;
 }
 
 static void advise_waiting(struct roll_act *act, const struct roll_outcome *outcome,
@@ -171,7 +198,7 @@ struct roll_error *roll_act_say_next(struct roll_act *act, const struct roll_out
     else if (outcome->end == ROLL_END_FAILED_BACK)
         advise_failure_back(act, outcome, &advice);
     else if (outcome->end == ROLL_END_CANCELLED)
-        advise_cancelled(act, outcome, view, &advice);
+        ROLL_TRY(advise_cancelled(act, outcome, view, &advice));
     else if (outcome->end == ROLL_END_WAITING)
         advise_waiting(act, outcome, &advice);
     else if (outcome->end == ROLL_END_SUPERSEDED || outcome->end == ROLL_END_FENCED)

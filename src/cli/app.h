@@ -166,6 +166,18 @@ struct roll_error *roll_back_goal(struct roll_app *app, const char *stream,
 struct roll_error *roll_app_need_role(struct roll_app *app, const struct roll_plan *plan,
                                       const struct roll_plan_environment *environment,
                                       enum roll_lane lane, const char *what) ROLL_CHECKED;
+/* The same, or the one who asked for what it is about (or NULL): by credential, in the sandbox by name. */
+struct roll_error *roll_app_need_role_or_be(struct roll_app *app, const struct roll_plan *plan,
+                                            const struct roll_plan_environment *environment,
+                                            enum roll_lane lane,
+                                            const struct roll_actor *requester,
+                                            const char *what) ROLL_CHECKED;
+/* The same of any lane: who may release, fix or roll back in the environment. A lane without roles is anybody's. */
+struct roll_error *roll_app_need_any_role(struct roll_app *app, const struct roll_plan *plan,
+                                          const struct roll_plan_environment *environment,
+                                          const char *what) ROLL_CHECKED;
+/* Do two texts name the same person or application? NULL is nobody. */
+bool roll_app_is_same(const char *one, const char *other);
 /* The same of roles of a plan's value, NULL-terminated, where no credential is no error: app->actor.proved is NULL then. */
 bool roll_app_has_role(struct roll_app *app, const json_t *plan,
                        const struct roll_plan_environment *environment, const char *const *roles);

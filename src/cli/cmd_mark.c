@@ -41,24 +41,35 @@ static struct roll_error *report(struct roll_app *app, json_t *view)
 
 /* ---- mark ----------------------------------------------------------------------------------- */
 
-/* A release is good everywhere at once: the release role of any environment that has one will do.
- */
-static struct roll_error *need_role_somewhere(struct roll_app *app, const struct roll_plan *plan)
+/* A mark counts everywhere at once: the role of any environment that asks for one will do. To
+ * condemn a release is for whoever may release, fix or roll back; to lift that, in whole or in
+ * part, for the release role. */
+static struct roll_error *need_role_somewhere(struct roll_app *app, const struct roll_plan *plan,
+                                              bool lifts, const char *what)
 {
     struct roll_error *err = NULL;
 
     for (guint i = 0; i < plan->environments->len; i++) {
         const struct roll_plan_environment *environment = g_ptr_array_index(plan->environments, i);
         char **roles = environment->lanes[ROLL_LANE_RELEASE].roles;
-        if (!roles || !*roles)
+        if (lifts ? !roles || !*roles : !environment->has_lanes)
             continue;
         roll_error_free(err);
-        err = roll_app_need_role(app, plan, environment, ROLL_LANE_RELEASE,
-                                 "'roll mark RELEASE good'");
+        err = lifts ? roll_app_need_role(app, plan, environment, ROLL_LANE_RELEASE, what)
+                    : roll_app_need_any_role(app, plan, environment, what);
         if (!err)
             return NULL;
     }
     return err;
+}
+
+static struct roll_error *need_role_to_mark(struct roll_app *app, const struct roll_plan *plan,
+                                            const char *verdict, bool fixed)
+{
+    if (strcmp(verdict, "good") == 0)
+        return need_role_somewhere(app, plan, true, "'roll mark RELEASE good'");
+    return need_role_somewhere(
+        app, plan, fixed, fixed ? "'roll mark RELEASE bad --fixed-by'" : "'roll mark RELEASE bad'");
 }
 
 static struct roll_error *mark_release(struct roll_app *app, const struct context *context,
@@ -75,8 +86,7 @@ static struct roll_error *mark_release(struct roll_app *app, const struct contex
     ROLL_TRY(roll_version_argument(arguments[0], plan->service, &version));
     ROLL_TRY(roll_app_write_ledger(app));
     ROLL_TRY(roll_release_load(app->ledger, plan->service, version, &release));
-    if (strcmp(arguments[1], "good") == 0)
-        ROLL_TRY(need_role_somewhere(app, plan));
+    ROLL_TRY(need_role_to_mark(app, plan, arguments[1], context->fixed_by != NULL));
     g_autofree char *version_copy = g_strdup(version), *verdict = g_strdup(arguments[1]);
     g_autofree char *fixed_by = g_strdup(context->fixed_by), *reason = g_strdup(context->reason);
     body = (struct roll_release_marked){
@@ -111,6 +121,8 @@ static struct roll_error *mark_floor(struct roll_app *app, const struct context 
                               target);
     stream = roll_stream_of(plan, environment);
     ROLL_TRY(roll_app_write_ledger(app));
+    ROLL_TRY(
+        roll_app_need_role(app, plan, environment, ROLL_LANE_RELEASE, "'roll mark ENV floor'"));
     ROLL_TRY(append(app, stream, ROLL_EVENT_floor_set, &body));
     roll_say(app, "the data floor of %s%s%s is %" G_GINT64_FORMAT " now", stream, target ? " " : "",
              target ? target : "", (gint64)body.floor);
@@ -185,10 +197,10 @@ static struct roll_error *set_hold(struct roll_app *app, const struct context *c
     ROLL_TRY(roll_workspace_environment(app->workspace, name, &plan, &environment));
     stream = roll_stream_of(plan, environment);
     ROLL_TRY(roll_app_write_ledger(app));
-    if (!hold) {
+    if (!hold)
         ROLL_TRY(check_held(app, stream));
-        ROLL_TRY(roll_app_need_role(app, plan, environment, ROLL_LANE_RELEASE, "'roll unhold'"));
-    }
+    ROLL_TRY(hold ? roll_app_need_any_role(app, plan, environment, "'roll hold'")
+                  : roll_app_need_role(app, plan, environment, ROLL_LANE_RELEASE, "'roll unhold'"));
     ROLL_TRY(append(app, stream, hold ? ROLL_EVENT_hold_set : ROLL_EVENT_hold_lifted,
                     hold ? (const void *)&set : (const void *)&lifted));
     roll_say(

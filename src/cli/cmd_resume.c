@@ -41,9 +41,12 @@ static struct roll_error *find(struct roll_app *app, const char *text, char **re
 
 static struct roll_error *see_lane(void *user, const struct roll_rollout_row *row)
 {
-    bool *emergency = user;
+    struct roll_act *act = user;
 
-    *emergency = strcmp(row->lane, "rollback") == 0 || strcmp(row->lane, "hotfix") == 0;
+    for (int lane = 0; lane < ROLL_LANE_COUNT; lane++)
+        if (strcmp(row->lane, roll_lane_names[lane]) == 0)
+            act->lane = (enum roll_lane)lane;
+    act->app->emergency = act->lane != ROLL_LANE_RELEASE;
     return NULL;
 }
 
@@ -61,7 +64,7 @@ static struct roll_error *find_number(struct roll_act *act, int64_t *number)
 
 /* What is known here says whether it is an emergency, for which the shared ledger is not waited
  * for long. */
-static struct roll_error *know_emergency(struct roll_act *act, int64_t number)
+static struct roll_error *know_lane(struct roll_act *act, int64_t number)
 {
     struct roll_rollout_query query = {.stream = act->stream, .limit = 1};
 
@@ -69,7 +72,7 @@ static struct roll_error *know_emergency(struct roll_act *act, int64_t number)
     query.number = number;
     if (!number)
         return NULL;
-    return roll_ledger_rollouts(act->app->ledger, &query, see_lane, &act->app->emergency);
+    return roll_ledger_rollouts(act->app->ledger, &query, see_lane, act);
 }
 
 static struct roll_error *open_act(struct roll_act *act, const char *text, int64_t *ret_number)
@@ -81,7 +84,7 @@ static struct roll_error *open_act(struct roll_act *act, const char *text, int64
                                         &act->environment));
     act->stream = g_steal_pointer(&environment);
     ROLL_TRY(roll_app_open_ledger(act->app));
-    ROLL_TRY(know_emergency(act, *ret_number));
+    ROLL_TRY(know_lane(act, *ret_number));
     ROLL_TRY(roll_app_share(act->app));
     ROLL_TRY(roll_loop_new(&act->loop));
     act->links = roll_links_new(act->loop, roll_app_sandbox, act->app);
@@ -109,6 +112,17 @@ static struct roll_error *run_resume(struct roll_app *app, void *user, char **ar
     return err;
 }
 
+/* Who may ask for it may end it, and so may who did. */
+static struct roll_error *check_canceller(struct roll_act *act, int64_t number)
+{
+    roll_auto(event) struct roll_event *request = NULL;
+
+    ROLL_TRY(know_lane(act, number)); /* of what was pulled since */
+    ROLL_TRY(roll_ledger_event(act->app->ledger, act->stream, number, &request));
+    return roll_app_need_role_or_be(act->app, act->plan, act->environment, act->lane,
+                                    &request->actor, "'roll cancel'");
+}
+
 static struct roll_error *cancel(struct roll_act *act, const char *text)
 {
     int64_t number = 0;
@@ -118,6 +132,7 @@ static struct roll_error *cancel(struct roll_act *act, const char *text)
     struct roll_error *err;
 
     ROLL_TRY(open_act(act, text, &number));
+    ROLL_TRY(check_canceller(act, number));
     question =
         g_strdup_printf("cancel %s#%" G_GINT64_FORMAT ": what ARM has done so far stays. Go on?",
                         act->stream, (gint64)number);

@@ -1,4 +1,5 @@
 /* roll status [ENV]: what is live where, and what to type next. Never contacts ARM. */
+#include "review.h"
 #include "view.h"
 
 #include <inttypes.h>
@@ -353,13 +354,14 @@ static struct roll_error *see_debt(void *user, const struct roll_debt_row *row)
                           json_pack("{s:I,s:s,s:s?,s:s,s:b}", "rollout", (json_int_t)row->rollout,
                                     "debt", row->debt, "owner", row->owner, "due", due, "overdue",
                                     overdue));
+    g_autofree char *name =
+        g_strdup_printf("%s#%" PRId64, strchr(row->stream, '/') + 1, row->rollout);
+    g_autofree char *next = roll_review_next(name, row->debt);
     g_ptr_array_add(owing->status->hints,
-                    g_strdup_printf("owes %s of %s#%" PRId64 " (%s), %s %s; next: roll review "
-                                    "%s#%" PRId64,
-                                    row->debt, row->stream, row->rollout,
+                    g_strdup_printf("owes %s of %s#%" PRId64 " (%s), %s %s; next: %s", row->debt,
+                                    row->stream, row->rollout,
                                     row->owner ? row->owner : "nobody known",
-                                    overdue ? "overdue since" : "until", due,
-                                    strchr(row->stream, '/') + 1, row->rollout));
+                                    overdue ? "overdue since" : "until", due, next));
     return NULL;
 }
 

@@ -2,6 +2,8 @@
  * environment's credential says so, as it does for the commands that act. */
 #include "app.h"
 
+#include <string.h>
+
 #include "rollbook/log.h"
 #include "rollbook/policy.h"
 #include "rollbook/rollout.h"
@@ -60,9 +62,31 @@ static void keep(struct roll_app *app, struct proof *proof)
     app->actor.proved = g_steal_pointer(&proof->proved);
 }
 
-struct roll_error *roll_app_need_role(struct roll_app *app, const struct roll_plan *plan,
-                                      const struct roll_plan_environment *environment,
-                                      enum roll_lane lane, const char *what)
+/* The first word names; what follows is ids and addresses. */
+bool roll_app_is_same(const char *one, const char *other)
+{
+    size_t size = one ? strcspn(one, " ") : 0;
+
+    return size && other && strcspn(other, " ") == size &&
+           g_ascii_strncasecmp(one, other, size) == 0;
+}
+
+/* A claimed name is no proof, but in the sandbox. */
+static bool is_requester(const struct roll_app *app, const struct proof *proof,
+                         const struct roll_plan_environment *environment,
+                         const struct roll_actor *requester)
+{
+    if (!requester)
+        return false;
+    return g_strcmp0(environment->cloud, "sandbox") == 0
+               ? roll_app_is_same(app->actor.claimed, requester->claimed)
+               : roll_app_is_same(proof->proved, requester->proved);
+}
+
+struct roll_error *roll_app_need_role_or_be(struct roll_app *app, const struct roll_plan *plan,
+                                            const struct roll_plan_environment *environment,
+                                            enum roll_lane lane, const struct roll_actor *requester,
+                                            const char *what)
 {
     struct proof proof = {0};
     char **roles = environment->lanes[lane].roles;
@@ -71,14 +95,55 @@ struct roll_error *roll_app_need_role(struct roll_app *app, const struct roll_pl
     if (!roles || !*roles)
         return NULL;
     err = prove(app, environment, lane, &proof);
-    if (!err) {
+    if (!err && !is_requester(app, &proof, environment, requester)) {
         const struct roll_actor actor = {.proved = proof.proved, .claimed = app->actor.claimed};
         err = roll_policy_need_role(plan, environment, lane, &actor, proof.groups, what);
     }
-    if (!err)
-        keep(app, &proof);
+    keep(app, &proof);
     proof_clear(&proof);
     return err;
+}
+
+struct roll_error *roll_app_need_role(struct roll_app *app, const struct roll_plan *plan,
+                                      const struct roll_plan_environment *environment,
+                                      enum roll_lane lane, const char *what)
+{
+    return roll_app_need_role_or_be(app, plan, environment, lane, NULL, what);
+}
+
+/* The roles of all lanes, each once, as a person reads them. Owned. */
+static char *all_roles(const struct roll_plan_environment *environment)
+{
+    g_autoptr(GPtrArray) all = g_ptr_array_new();
+
+    for (int lane = 0; lane < ROLL_LANE_COUNT; lane++)
+        for (char **role = environment->lanes[lane].roles; role && *role; role++)
+            if (!g_ptr_array_find_with_equal_func(all, *role, g_str_equal, NULL))
+                g_ptr_array_add(all, *role);
+    g_ptr_array_add(all, NULL);
+    return g_strjoinv(" or ", (char **)all->pdata);
+}
+
+struct roll_error *roll_app_need_any_role(struct roll_app *app, const struct roll_plan *plan,
+                                          const struct roll_plan_environment *environment,
+                                          const char *what)
+{
+    struct roll_error *err = NULL;
+
+    for (int lane = 0; lane < ROLL_LANE_COUNT; lane++) {
+        roll_error_free(err);
+        err = roll_app_need_role(app, plan, environment, (enum roll_lane)lane, what);
+        if (!err)
+            return NULL;
+    }
+    if (roll_error_code(err) != ROLL_E_REFUSED)
+        return err;
+    roll_error_free(err);
+    g_autofree char *list = all_roles(environment);
+    return roll_error_new(ROLL_E_REFUSED, "%s is for role %s; '%s' has none of them", what, list,
+                          app->actor.proved    ? app->actor.proved
+                          : app->actor.claimed ? app->actor.claimed
+                                               : "nobody known");
 }
 
 bool roll_app_has_role(struct roll_app *app, const json_t *plan,

@@ -13,24 +13,6 @@ struct check {
     json_t *recorded;
 };
 
-/* A token without group claims leaves membership open; a rollback is then let through and marked
- * for review. */
-static bool depends_on_group(const struct check *check)
-{
-    for (char **role = check->rules->roles; role && *role; role++) {
-        const json_t *members =
-            json_object_get(json_object_get(check->plan->value, "roles"), *role);
-        size_t index;
-        json_t *member;
-
-        json_array_foreach (members, index, member) {
-            if (json_is_string(member) && g_str_has_prefix(json_string_value(member), "group:"))
-                return true;
-        }
-    }
-    return false;
-}
-
 static void record(struct check *check, const char *kind, const char *name, const char *reason)
 {
     json_t *entry = json_pack("{s:s,s:s*,s:s*}", "kind", kind, "name", name, "reason", reason);
@@ -50,7 +32,10 @@ static struct roll_error *check_roles(struct check *check)
         if (roll_policy_is_member(check->plan->value, *role, actor, check->requester->groups,
                                   check->requester->sandbox))
             return NULL;
-    if (check->lane == ROLL_LANE_ROLLBACK && !check->requester->groups && depends_on_group(check)) {
+    /* A token without group claims leaves membership open; a rollback is then let through and
+     * marked for review. */
+    if (check->lane == ROLL_LANE_ROLLBACK && !check->requester->groups &&
+        roll_policy_asks_groups(check->plan->value, roles)) {
         record(check, "membership-unknown", NULL,
                "the token names no groups; let through for review");
         return NULL;

@@ -55,6 +55,19 @@ bool roll_policy_names_member(const json_t *plan, const char *role, const char *
     return false;
 }
 
+bool roll_policy_asks_groups(const json_t *plan, char *const *roles)
+{
+    for (; roles && *roles; roles++) {
+        size_t index;
+        json_t *member;
+
+        json_array_foreach (members_of(plan, *roles), index, member)
+            if (json_is_string(member) && g_str_has_prefix(json_string_value(member), "group:"))
+                return true;
+    }
+    return false;
+}
+
 struct roll_error *roll_policy_need_role(const struct roll_plan *plan,
                                          const struct roll_plan_environment *environment,
                                          enum roll_lane lane, const struct roll_actor *actor,
@@ -69,6 +82,8 @@ struct roll_error *roll_policy_need_role(const struct roll_plan *plan,
     for (char **role = roles; *role; role++)
         if (roll_policy_is_member(plan->value, *role, actor, groups, sandbox))
             return NULL;
+    if (lane == ROLL_LANE_ROLLBACK && !groups && roll_policy_asks_groups(plan->value, roles))
+        return NULL;
     return roll_error_new(ROLL_E_REFUSED, "%s is for role %s; '%s' has none of them", what, list,
                           actor->proved    ? actor->proved
                           : actor->claimed ? actor->claimed
