@@ -56,6 +56,10 @@ struct roll_error *roll_policy_check(const struct roll_plan *plan,
                                      enum roll_lane lane, const struct roll_requester *requester,
                                      json_t **ret_overrides) ROLL_CHECKED;
 
+/* A slip in a name would look as if a rule had been passed by. ROLL_E_USAGE: an override names a window or a freeze that the
+ * environment has not; the message lists those that it has. overrides: as above, may be NULL. */
+struct roll_error *roll_policy_check_names(const struct roll_plan_environment *environment, const char *const *overrides) ROLL_CHECKED;
+
 /* ---- who ------------------------------------------------------------------------------------ */
 
 /* plan: the value of a plan. Is the actor a member of the role? What the token proves counts; in the sandbox the claimed

@@ -6,6 +6,7 @@
 
 #include "rollbook/json.h"
 #include "rollbook/log.h"
+#include "rollbook/policy.h"
 
 enum { MAX_TRIES = 5 };
 
@@ -89,6 +90,9 @@ struct roll_error *roll_act_open(struct roll_act *act, const char *environment)
 {
     ROLL_TRY(roll_workspace_environment(act->app->workspace, environment, &act->plan,
                                         &act->environment));
+    if (act->options->overrides)
+        ROLL_TRY(roll_policy_check_names(
+            act->environment, (const char *const *)act->options->overrides->pdata));
     act->stream = roll_stream_of(act->plan, act->environment);
     ROLL_TRY(roll_loop_new(&act->loop));
     act->links = roll_links_new(act->loop, roll_app_sandbox, act->app);
@@ -187,19 +191,38 @@ static struct roll_error *try_once(struct roll_act *act, struct roll_outcome *ou
     return err;
 }
 
+/* What --override passes by, and whether it is told which one. */
+enum named { NAMED_NEVER, NAMED_MAYBE, NAMED_ALWAYS };
+static const struct {
+    const char *kind;
+    enum named named;
+} override_kinds[] = {
+    {"after", NAMED_NEVER},  {"approval", NAMED_NEVER},     {"freeze", NAMED_MAYBE},
+    {"gate", NAMED_MAYBE},   {"hold", NAMED_NEVER},         {"hotfix", NAMED_NEVER},
+    {"order", NAMED_NEVER},  {"overdue", NAMED_NEVER},      {"quarantine", NAMED_NEVER},
+    {"window", NAMED_MAYBE}, {"secret-scan", NAMED_ALWAYS},
+};
+
 /* A misspelt override would look as if it had passed a gate. */
 static struct roll_error *check_override(const char *given)
 {
-    static const char *const kinds[] = {"after",      "approval", "freeze",      "gate",
-                                        "hold",       "hotfix",   "order",       "overdue",
-                                        "quarantine", "window",   "secret-scan", NULL};
-    g_autofree char *kind = g_strndup(given, strcspn(given, ":"));
-    g_autofree char *all = NULL;
+    size_t size = strcspn(given, ":");
+    bool named = given[size] != '\0';
+    g_autoptr(GString) all = g_string_new(NULL);
 
-    if (g_strv_contains(kinds, kind))
+    for (size_t i = 0; i < G_N_ELEMENTS(override_kinds); i++) {
+        const char *kind = override_kinds[i].kind;
+        g_string_append_printf(all, "%s%s", i ? ", " : "", kind);
+        if (strncmp(kind, given, size) != 0 || kind[size])
+            continue;
+        if (override_kinds[i].named == NAMED_NEVER && named)
+            return roll_error_new(ROLL_E_USAGE, "'--override %s' takes no name: '%s'", kind, given);
+        if ((override_kinds[i].named == NAMED_ALWAYS && !named) || (named && !given[size + 1]))
+            return roll_error_new(ROLL_E_USAGE, "'--override %s' needs a name: %s:NAME", given,
+                                  kind);
         return NULL;
-    all = g_strjoinv(", ", (char **)(uintptr_t)kinds);
-    return roll_error_new(ROLL_E_USAGE, "'--override' takes one of %s, not '%s'", all, given);
+    }
+    return roll_error_new(ROLL_E_USAGE, "'--override' takes one of %s, not '%s'", all->str, given);
 }
 
 static struct roll_error *check_options(const struct roll_act_options *options)

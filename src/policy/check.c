@@ -48,17 +48,6 @@ static struct roll_error *check_roles(struct check *check)
                                                                       : "nobody known");
 }
 
-static bool asked_to_override(const struct check *check, const char *kind)
-{
-    const char *const *list = check->requester->overrides;
-
-    for (; list && *list; list++)
-        if (strcmp(*list, kind) == 0 ||
-            (g_str_has_prefix(*list, kind) && (*list)[strlen(kind)] == ':'))
-            return true;
-    return false;
-}
-
 /* Lane release overrides what the plan lists (KIND, or KIND:NAME); on the others an emergency may
  * pass what is in its way, and without lanes anybody may. */
 static bool may_override(const struct check *check, const char *kind)
@@ -70,23 +59,48 @@ static bool may_override(const struct check *check, const char *kind)
     return list && (g_strv_contains(list, kind) || g_strv_contains(list, whole));
 }
 
-/* Only where it is the lane's to pass by: what is asked for on other lanes is refused by name. */
-static bool passes_by(struct check *check, enum roll_gate gate)
+static struct roll_error *check_name(const struct roll_plan_environment *environment,
+                                     enum roll_gate gate, const json_t *rules, const char *override)
 {
-    const char *kind = roll_gate_name(gate);
+    g_autofree char *prefix = g_strconcat(roll_gate_name(gate), ":", NULL);
+    g_autoptr(GString) names = g_string_new(NULL);
+    size_t index;
+    json_t *rule;
 
-    return asked_to_override(check, kind) && may_override(check, kind);
+    if (!g_str_has_prefix(override, prefix))
+        return NULL;
+    json_array_foreach (rules, index, rule) {
+        const char *name = roll_json_get_string(rule, "name");
+        if (g_strcmp0(name, override + strlen(prefix)) == 0)
+            return NULL;
+        g_string_append_printf(names, "%s%s", names->len ? ", " : "", name ? name : "");
+    }
+    return roll_error_new(ROLL_E_USAGE, "'%s' has no %s '%s'; in force: %s", environment->name,
+                          roll_gate_name(gate), override + strlen(prefix),
+                          names->len ? names->str : "none");
+}
+
+struct roll_error *roll_policy_check_names(const struct roll_plan_environment *environment,
+                                           const char *const *overrides)
+{
+    for (; overrides && *overrides; overrides++) {
+        ROLL_TRY(check_name(environment, ROLL_GATE_WINDOW, environment->windows, *overrides));
+        ROLL_TRY(check_name(environment, ROLL_GATE_FREEZE, environment->freezes, *overrides));
+    }
+    return NULL;
 }
 
 static struct roll_error *closed(const struct check *check, const struct roll_timing *timing)
 {
     const char *kind = roll_gate_name(timing->gate);
+    bool named = timing->gate == ROLL_GATE_FREEZE && timing->name; /* others stay in force */
+    g_autofree char *which = named ? g_strdup_printf("%s:%s", kind, timing->name) : g_strdup(kind);
     g_autoptr(GString) next = g_string_new("{\"next\":[");
 
     g_string_append_printf(next, "\"roll window %s\",\"the same with --wait   starts it then\"",
                            check->environment->name);
-    if (may_override(check, kind))
-        g_string_append_printf(next, ",\"repeat it with --override %s --reason TEXT\"", kind);
+    if (may_override(check, which))
+        g_string_append_printf(next, ",\"repeat it with --override %s --reason TEXT\"", which);
     g_string_append(next, "]}");
     return roll_error_detail(roll_error_new(ROLL_E_REFUSED, "lane %s of '%s' is closed: %s",
                                             roll_lane_names[check->lane], check->environment->name,
@@ -94,26 +108,43 @@ static struct roll_error *closed(const struct check *check, const struct roll_ti
                              next->str);
 }
 
-/* What the person passes by is recorded whether or not it was in the way just now. */
+/* What the person passes by is recorded whether or not it was in the way just now; only where it
+ * is the lane's to pass by: else what it asks for is refused by name. */
+static struct roll_error *pass_rule(struct check *check, const char *override, enum roll_gate gate,
+                                    const json_t *rules, GPtrArray *passed)
+{
+    const char *kind = roll_gate_name(gate);
+    size_t size = strlen(kind);
+    const char *name = override[size] ? override + size + 1 : NULL;
+
+    if (strncmp(override, kind, size) != 0 || (override[size] && override[size] != ':'))
+        return NULL;
+    if (json_array_size(rules) == 0 || roll_policy_rule(check->lane, gate) == ROLL_RULE_NONE ||
+        !may_override(check, override))
+        return NULL;
+    if (!check->requester->reason)
+        return roll_error_new(ROLL_E_USAGE, "'--override %s' needs '--reason'", override);
+    record(check, kind, name, check->requester->reason);
+    g_ptr_array_add(passed, (gpointer)(uintptr_t) override);
+    return NULL;
+}
+
 static struct roll_error *check_timing(struct check *check)
 {
-    const char *passed[3] = {NULL};
-    size_t count = 0;
-    roll_auto(json) json_t *all =
-        roll_policy_timing(check->environment, check->lane, (const char *const[]){NULL});
+    const struct roll_plan_environment *environment = check->environment;
+    const char *const *override = check->requester->overrides;
+    g_autoptr(GPtrArray) passed = g_ptr_array_new();
     struct roll_timing timing = {0};
     struct roll_error *err = NULL;
 
-    for (enum roll_gate gate = ROLL_GATE_WINDOW; all && gate <= ROLL_GATE_FREEZE; gate++) {
-        if (!passes_by(check, gate))
-            continue;
-        if (!check->requester->reason)
-            return roll_error_new(ROLL_E_USAGE, "'--override %s' needs '--reason'",
-                                  roll_gate_name(gate));
-        record(check, roll_gate_name(gate), NULL, check->requester->reason);
-        passed[count++] = roll_gate_name(gate);
+    ROLL_TRY(roll_policy_check_names(environment, override));
+    for (; override && *override; override++) {
+        ROLL_TRY(pass_rule(check, *override, ROLL_GATE_WINDOW, environment->windows, passed));
+        ROLL_TRY(pass_rule(check, *override, ROLL_GATE_FREEZE, environment->freezes, passed));
     }
-    roll_auto(json) json_t *left = roll_policy_timing(check->environment, check->lane, passed);
+    g_ptr_array_add(passed, NULL);
+    roll_auto(json) json_t *left =
+        roll_policy_timing(environment, check->lane, (const char *const *)passed->pdata);
     ROLL_TRY(roll_timing_at(left, check->requester->at_ms, &timing));
     if (!timing.open && !check->requester->when_open)
         err = closed(check, &timing);
@@ -140,6 +171,9 @@ static struct roll_error *check_override(struct check *check, const char *overri
     for (size_t i = 0; i < G_N_ELEMENTS(gates); i++) {
         if (strcmp(kind, roll_gate_name(gates[i])) != 0 || !is_asked_for(check, gates[i]))
             continue;
+        if (name && gates[i] == ROLL_GATE_APPROVAL)
+            return roll_error_new(ROLL_E_USAGE,
+                                  "approvals are passed by as a whole: '--override approval'");
         if (name && !g_strv_contains((const char *const *)check->rules->gates, name))
             return roll_error_new(ROLL_E_USAGE, "lane %s of '%s' asks for no gate '%s'",
                                   roll_lane_names[check->lane], check->environment->name, name);

@@ -240,6 +240,81 @@ START_TEST(test_policy__a_window_is_passed_by_where_the_lane_allows_it)
 }
 END_TEST
 
+/* Only the rule that is named; a name that nobody gave is a slip. */
+START_TEST(test_policy__an_override_passes_the_rule_that_it_names)
+{
+    static const struct {
+        const char *override, *allowed;
+        enum roll_code code;
+        const char *text; /* of the refusal */
+    } rows[] = {
+        {"freeze", "freeze", ROLL_OK, ""},
+        {"freeze:audit", "freeze", ROLL_E_REFUSED, "'christmas' holds"},
+        {"freeze:christmas", "freeze", ROLL_E_REFUSED, "'audit' holds"},
+        {"freeze:easter", "freeze", ROLL_E_USAGE, "in force: christmas, audit"},
+        {"freeze:christmas", "freeze:christmas", ROLL_E_REFUSED, "'audit' holds"},
+        {"freeze:christmas", "freeze:audit", ROLL_E_REFUSED, "holds"},
+        {"freeze", "freeze:christmas", ROLL_E_REFUSED, "holds"},
+        {"window:office", "window", ROLL_E_REFUSED, "holds"},
+        {"window:night", "window", ROLL_E_USAGE, "in force: office"},
+        {"window:night", "freeze", ROLL_E_USAGE, "in force: office"},
+    };
+    roll_auto(json) json_t *windows = json_loads(OFFICE, 0, NULL);
+    roll_auto(json) json_t *freezes = json_loads(
+        "[{\"name\":\"christmas\",\"from\":\"2026-12-20T00:00\",\"to\":\"2027-01-03T00:00\"},"
+        "{\"name\":\"audit\",\"from\":\"2026-12-21T00:00\",\"to\":\"2026-12-23T00:00\"}]",
+        0, NULL);
+    g_autofree char *allowed = g_strdup(rows[_i].allowed);
+    char *list[] = {allowed, NULL};
+    const char *wanted[] = {rows[_i].override, NULL};
+    json_t *overrides = NULL;
+    struct fixture fixture;
+
+    fixture_init(&fixture);
+    fixture.environment.windows = windows;
+    fixture.environment.freezes = freezes;
+    fixture.environment.lanes[ROLL_LANE_RELEASE].overrides = list;
+    fixture.requester.at_ms = instant("2026-12-21T10:00:00Z");
+    fixture.requester.overrides = wanted;
+    fixture.requester.reason = "the auditors wait";
+    roll_auto(error) struct roll_error *err = roll_policy_check(
+        &fixture.plan, &fixture.environment, ROLL_LANE_RELEASE, &fixture.requester, &overrides);
+    ck_assert_msg(roll_error_code(err) == rows[_i].code, "%s: %s", rows[_i].override,
+                  err ? err->message : "let through");
+    if (err)
+        ck_assert_msg(strstr(err->message, rows[_i].text) != NULL, "%s", err->message);
+    else
+        ck_assert_ptr_null(json_object_get(json_array_get(overrides, 0), "name"));
+    json_decref(overrides);
+    fixture_clear(&fixture);
+}
+END_TEST
+
+/* The name stays with it: what was passed is in the ledger, and nothing else is left out. */
+START_TEST(test_policy__a_named_override_is_recorded_by_its_name)
+{
+    const char *wanted[] = {"freeze:christmas", NULL};
+    roll_auto(json) json_t *freezes = json_loads(CHRISTMAS, 0, NULL);
+    struct fixture fixture;
+
+    fixture_init(&fixture);
+    fixture.environment.has_lanes = false;
+    fixture.environment.freezes = freezes;
+    fixture.requester.at_ms = instant("2026-12-21T10:00:00Z");
+    fixture.requester.overrides = wanted;
+    fixture.requester.reason = "the auditors wait";
+    ck_assert_int_eq(check(&fixture, ROLL_LANE_RELEASE), ROLL_OK);
+    ck_assert_str_eq(roll_json_get_string(json_array_get(fixture.overrides, 0), "name"),
+                     "christmas");
+    wanted[0] = "approval:security";
+    fixture.environment.lanes[ROLL_LANE_RELEASE].approvals = json_pack("[{s:s}]", "role", "x");
+    ck_assert_int_eq(check(&fixture, ROLL_LANE_RELEASE), ROLL_E_USAGE);
+    json_decref(fixture.environment.lanes[ROLL_LANE_RELEASE].approvals);
+    fixture.environment.lanes[ROLL_LANE_RELEASE].approvals = NULL;
+    fixture_clear(&fixture);
+}
+END_TEST
+
 START_TEST(test_policy__timing_says_which_rule_and_until_when)
 {
     struct fixture fixture;
@@ -283,6 +358,8 @@ int main(void)
     tcase_add_test(tests, test_policy__a_known_membership_decides);
     tcase_add_test(tests, test_policy__a_gate_is_passed_by_only_where_the_plan_lets_it);
     tcase_add_test(tests, test_policy__windows_and_freezes_stop_releases_only);
+    tcase_add_loop_test(tests, test_policy__an_override_passes_the_rule_that_it_names, 0, 10);
+    tcase_add_test(tests, test_policy__a_named_override_is_recorded_by_its_name);
     tcase_add_test(tests, test_policy__a_window_is_passed_by_where_the_lane_allows_it);
     tcase_add_test(tests, test_policy__timing_says_which_rule_and_until_when);
     suite_add_tcase(suite, tests);
