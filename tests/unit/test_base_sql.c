@@ -204,9 +204,9 @@ START_TEST(test_sql__statements_are_checked_when_prepared)
     struct roll_sql_stmt *stmt = NULL;
     g_autoptr(GString) plan = NULL;
 
-    fails(roll_sql_use(sql, BROKEN, &stmt), ROLL_E_INTERNAL);
+    fails(roll_sql_use(sql, BROKEN, &stmt), ROLL_E_DAMAGED);
     fails(roll_sql_use(sql, TWO, &stmt), ROLL_E_INTERNAL);
-    fails(roll_sql_explain(sql, BROKEN, &plan), ROLL_E_INTERNAL);
+    fails(roll_sql_explain(sql, BROKEN, &plan), ROLL_E_DAMAGED);
     ck_assert_ptr_null(stmt);
     ck_assert_ptr_null(plan);
     ok(roll_sql_explain(sql, SELECT, &plan));

@@ -1,0 +1,280 @@
+/* The workspace: making it, running commands in it, bringing it to rest. What must hold then is in
+ * world_check.c. */
+#include "torture/world.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define DEADLINE_US (90 * G_USEC_PER_SEC)
+#define TRIES 8
+
+/* ---- running --------------------------------------------------------------------------------- */
+
+static void note(struct world *world, const char *format, ...) G_GNUC_PRINTF(2, 3);
+static void note(struct world *world, const char *format, ...)
+{
+    va_list values;
+
+    va_start(values, format);
+    g_string_append_vprintf(world->history, format, values);
+    va_end(values);
+}
+
+static pid_t start(struct world *world, const struct hindrance *hindrance, char *const *argv)
+{
+    g_autofree char *out = g_build_filename(world->folder, "out", NULL);
+    pid_t child = fork();
+
+    if (child != 0)
+        return child;
+    int null = open("/dev/null", O_RDONLY);
+    int file = open(out, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    if (null < 0 || file < 0 || chdir(world->folder) != 0)
+        _exit(126);
+    dup2(null, 0);
+    dup2(file, 1);
+    dup2(file, 2);
+    for (int i = 0; hindrance && hindrance->environment[i]; i++)
+        putenv((char *)(uintptr_t)hindrance->environment[i]);
+    execvp(argv[0], argv);
+    _exit(127);
+}
+
+static void await(struct ran *ran, pid_t child, gint64 kill_after_us)
+{
+    gint64 began = g_get_monotonic_time();
+    bool killed = false;
+    int status = 0;
+
+    while (waitpid(child, &status, WNOHANG) == 0) {
+        gint64 passed = g_get_monotonic_time() - began;
+        if (!killed && ((kill_after_us && passed >= kill_after_us) || passed > DEADLINE_US)) {
+            ran->late = passed > DEADLINE_US;
+            kill(child, SIGKILL);
+            killed = true;
+        }
+        g_usleep(kill_after_us && !killed ? (gulong)CLAMP(kill_after_us - passed, 20, 500) : 500);
+    }
+    ran->status = WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
+static void read_output(const struct world *world, struct ran *ran)
+{
+    g_autofree char *path = g_build_filename(world->folder, "out", NULL);
+    g_autofree char *text = NULL;
+
+    ran->output[0] = '\0';
+    if (g_file_get_contents(path, &text, NULL, NULL))
+        g_strlcpy(ran->output, text, sizeof ran->output);
+}
+
+void world_roll(struct world *world, const struct hindrance *hindrance, char *const *arguments,
+                struct ran *ret_ran)
+{
+    g_autoptr(GPtrArray) argv = g_ptr_array_new();
+    g_autofree char *words = g_strjoinv(" ", (char **)(uintptr_t)arguments);
+
+    g_ptr_array_add(argv, world->program);
+    for (; *arguments; arguments++)
+        g_ptr_array_add(argv, *arguments);
+    g_ptr_array_add(argv, NULL);
+    *ret_ran = (struct ran){0};
+    await(ret_ran, start(world, hindrance, (char *const *)argv->pdata),
+          hindrance ? hindrance->kill_after_us : 0);
+    read_output(world, ret_ran);
+    note(world, "  roll %s", words);
+    for (int i = 0; hindrance && hindrance->environment[i]; i++)
+        note(world, " {%s}", hindrance->environment[i]);
+    if (hindrance && hindrance->kill_after_us)
+        note(world, " {SIGKILL after %d us}", (int)hindrance->kill_after_us);
+    const char *error = strstr(ret_ran->output, "error: ");
+    note(world, " → %d%s%.*s\n", ret_ran->status, error ? "  " : "",
+         error ? (int)strcspn(error, "\n") : 0, error ? error : "");
+}
+
+static bool run_tool(struct world *world, char *const *argv)
+{
+    struct ran ran = {0};
+
+    await(&ran, start(world, NULL, argv), 0);
+    read_output(world, &ran);
+    if (ran.status != 0)
+        fprintf(stderr, "'%s' ended with %d: %s\n", argv[0], ran.status, ran.output);
+    return ran.status == 0;
+}
+
+/* ---- making ---------------------------------------------------------------------------------- */
+
+#define WORDS(...) ((char *[]){__VA_ARGS__, NULL})
+#define T(text) ((char *)(uintptr_t)(text))
+
+static void must(bool good, const char *what)
+{
+    if (good)
+        return;
+    fprintf(stderr, "the workspace cannot be made: %s\n", what);
+    exit(2);
+}
+
+static void share(struct world *world, const char *container)
+{
+    g_autofree char *path = g_build_filename(world->folder, "plans", "ledger.json", NULL);
+    g_autofree char *text =
+        g_strdup_printf("{ \"storage_account_name\": \"devstoreaccount1\", \"container_name\": "
+                        "\"%s\", \"key\": \"ledger\", \"endpoint\": \"%s\" }\n",
+                        container, g_getenv("AZURITE"));
+    struct ran ran;
+
+    must(g_file_set_contents(path, text, -1, NULL), "plans/ledger.json");
+    must(run_tool(world, WORDS(T("git"), T("add"), T("-A"))), "git add");
+    must(run_tool(world, WORDS(T("git"), T("commit"), T("-qm"), T("ledger"))), "git commit");
+    must(run_tool(world, WORDS(T("git"), T("tag"), T("-f"), T("v1.0.0"))), "git tag");
+    world_roll(world, NULL, WORDS(T("ledger"), T("init-store")), &ran);
+    must(ran.status == 0, ran.output);
+    world->shared = true;
+}
+
+/* The tools of the scenarios, and a person whom git knows. Not for a compiler: one of these tools
+ * is called `as`. */
+static void set_environment(void)
+{
+    const char *const names[] = {"GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_NAME",
+                                 "GIT_COMMITTER_EMAIL"};
+    g_autofree char *path =
+        g_strconcat(ROLL_SOURCE_DIR "/tests/scenarios/bin:", g_getenv("PATH"), NULL);
+
+    g_setenv("PATH", path, TRUE);
+    for (size_t i = 0; i < G_N_ELEMENTS(names); i++)
+        g_setenv(names[i], "test@example.com", TRUE);
+}
+
+void world_make(struct world *world, const char *folder, const char *program, guint32 seed,
+                const char *container)
+{
+    struct ran ran;
+
+    *world = (struct world){.folder = g_strdup(folder),
+                            .program = g_strdup(program),
+                            .chance = g_rand_new_with_seed(seed),
+                            .looks = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free),
+                            .history = g_string_new(NULL)};
+    set_environment();
+    must(g_mkdir_with_parents(folder, 0700) == 0, folder);
+    must(run_tool(world, WORDS(T("make-app"))), "make-app");
+    if (container)
+        share(world, container);
+    world_roll(world, NULL, WORDS(T("out"), T("prod"), T("--yes")), &ran);
+    must(ran.status == 0, ran.output);
+}
+
+void world_clear(struct world *world, bool keep)
+{
+    if (!keep) {
+        g_autofree char *command =
+            g_strdup_printf("rm -rf --one-file-system -- '%s'", world->folder);
+        g_spawn_command_line_sync(command, NULL, NULL, NULL, NULL);
+    }
+    g_rand_free(world->chance);
+    g_hash_table_unref(world->looks);
+    g_string_free(world->history, TRUE);
+    g_free(world->folder);
+    g_free(world->program);
+}
+
+/* ---- acts ------------------------------------------------------------------------------------ */
+
+const char *const world_acts[] = {"out", "back", "forward", "hotfix", "hold", "sync", NULL};
+
+static void act_out(struct world *world, const struct hindrance *hindrance, struct ran *ran)
+{
+    g_autofree char *version = g_strdup_printf("1.0.%d", ++world->version);
+
+    must(run_tool(world, WORDS(T("next-version"), version)), "next-version");
+    world_roll(
+        world, hindrance,
+        WORDS(T("out"), T("prod"), T("--yes"), T("--override"), T("hotfix"), T("--reason"), T("r")),
+        ran);
+}
+
+static void act_hotfix(struct world *world, const struct hindrance *hindrance, struct ran *ran)
+{
+    g_autofree char *image =
+        g_strdup_printf("web=contoso.azurecr.io/app/web@sha256:%064d", 1000 + ++world->version);
+
+    world_roll(
+        world, hindrance,
+        WORDS(T("hotfix"), T("prod"), T("--yes"), T("--reason"), T("r"), T("--artifact"), image),
+        ran);
+}
+
+void world_act(struct world *world, const char *act, const struct hindrance *hindrance,
+               struct ran *ret_ran)
+{
+    static const char *const weights[] = {"out",  "out",     "out",    "back", "back",
+                                          "back", "forward", "hotfix", "hold"};
+
+    if (g_str_equal(act, "any"))
+        act = world->shared && g_rand_int_range(world->chance, 0, 5) == 0
+                  ? "sync"
+                  : weights[g_rand_int_range(world->chance, 0, G_N_ELEMENTS(weights))];
+    if (g_str_equal(act, "out"))
+        act_out(world, hindrance, ret_ran);
+    else if (g_str_equal(act, "hotfix"))
+        act_hotfix(world, hindrance, ret_ran);
+    else if (g_str_equal(act, "back") || g_str_equal(act, "forward"))
+        world_roll(world, hindrance, WORDS(T(act), T("prod"), T("--yes"), T("--reason"), T("r")),
+                   ret_ran);
+    else if (g_str_equal(act, "hold"))
+        world_roll(world, hindrance,
+                   WORDS(T("mark"), T("prod"), T("floor"), T("0"), T("--reason"), T("r")), ret_ran);
+    else
+        world_roll(world, hindrance, WORDS(T("ledger"), T("sync")), ret_ran);
+}
+
+/* ---- rest ------------------------------------------------------------------------------------ */
+
+static struct roll_error *note_open(void *user, const struct roll_environment_row *row)
+{
+    *(int64_t *)user = row->open_rollout;
+    return NULL;
+}
+
+static char *open_rollout(const struct world *world, int64_t *ret_open)
+{
+    g_autofree char *state = g_build_filename(world->folder, "state", NULL);
+    roll_auto(ledger) struct roll_ledger *ledger = NULL;
+    struct roll_error *err = roll_ledger_open(state, ROLL_LEDGER_READ, &ledger);
+
+    *ret_open = 0;
+    if (!err)
+        err = roll_ledger_environments(ledger, WORLD_STREAM, note_open, ret_open);
+    char *said = err ? g_strdup_printf("the ledger cannot be read: %s", err->message) : NULL;
+    roll_error_free(err);
+    return said;
+}
+
+char *world_recover(struct world *world)
+{
+    struct ran ran = {0};
+    int64_t open = 0;
+
+    for (int i = 0; i < TRIES; i++) {
+        if (world->shared)
+            world_roll(world, NULL, WORDS(T("ledger"), T("sync")), &ran);
+        if (world->shared && ran.status != 0 && ran.status != 77)
+            return g_strdup_printf("sync ends with %d: %s", ran.status, ran.output);
+        char *wrong = open_rollout(world, &open);
+        if (wrong || open == 0)
+            return wrong;
+        world_roll(world, NULL, WORDS(T("resume"), T("prod"), T("--yes")), &ran);
+        if (ran.late)
+            return g_strdup_printf("resume hangs: %s", ran.output);
+    }
+    return g_strdup_printf("app/prod#%d does not end by resuming: %s", (int)open, ran.output);
+}

@@ -1,0 +1,55 @@
+/* A workspace of its own for the torture of the real program: a service `app` with an environment `prod` of two targets in the
+ * sandbox, commands that are run, killed and hindered, and the rules that must hold when all has come to rest. */
+#ifndef ROLLBOOK_TESTS_TORTURE_WORLD_H
+#define ROLLBOOK_TESTS_TORTURE_WORLD_H
+
+#include <glib.h>
+
+#include "rollbook/ledger.h"
+
+#define WORLD_STREAM "app/prod"
+
+struct world {
+    char *folder;
+    char *program; /* which roll is run */
+    GRand *chance;
+    GString *history; /* what was run so far, a line each: printed with a failure */
+    GHashTable *looks; /* release → what its site looks like, as it was first seen */
+    int version;      /* last release's number: 1.0.N */
+    bool shared;      /* its ledger has a store (ARM_ACCESS_KEY and AZURITE are set) */
+};
+
+/* How a command ended. */
+struct ran {
+    int status; /* exit status; -SIGNAL when a signal ended it */
+    bool late;  /* it had to be ended by its deadline: a hang */
+    char output[16384];
+};
+
+struct hindrance {
+    const char *environment[4]; /* NAME=VALUE …, NULL at the end */
+    gint64 kill_after_us;       /* SIGKILL then; 0: not */
+};
+
+/* Makes the workspace in `folder`, which must not be there, with release 1.0.0 deployed to prod. Ends the process with a
+ * message where that fails. shared: `container` of the store in AZURITE, else NULL. */
+void world_make(struct world *world, const char *folder, const char *program, guint32 seed, const char *container);
+void world_clear(struct world *world, bool keep);
+
+/* Runs `roll ARGUMENTS…` in the workspace; hindrance may be NULL. */
+void world_roll(struct world *world, const struct hindrance *hindrance, char *const *arguments, struct ran *ret_ran);
+
+/* One of the acts: chosen by name, "any" by chance. A new version is committed where the act needs one. */
+extern const char *const world_acts[];
+void world_act(struct world *world, const char *act, const struct hindrance *hindrance, struct ran *ret_ran);
+
+/* Resumes until nothing is open. NULL, or what is wrong; owned. */
+char *world_recover(struct world *world);
+/* All rules of rest: the ledger verifies, its rebuilt tables equal the live ones, every intent has its outcome, the sandbox
+ * has what the ledger says, and took each deployment once. NULL, or what is wrong; owned. */
+char *world_check(struct world *world);
+/* What an act printed must be true: what it called succeeded has succeeded, an exit status is one of the documented ones, a
+ * failure says why. NULL, or what is wrong; owned. */
+char *world_check_said(struct world *world, const struct ran *ran);
+
+#endif
