@@ -26,6 +26,7 @@ enum roll_notice_word { /* `on` in the plan */
     ROLL_NOTICE_SUCCEEDED, /* any other kind */
     ROLL_NOTICE_DRIFT,     /* a look found a target changed; once until it finds something else */
     ROLL_NOTICE_NOT_READY, /* a release cannot be gone back to; likewise */
+    ROLL_NOTICE_OWED,      /* a gate that was put off was not passed, each time; a debt became overdue */
     ROLL_NOTICE_WORDS
 };
 extern const char *const roll_notice_words[ROLL_NOTICE_WORDS];
@@ -34,8 +35,8 @@ extern const char *const roll_notice_words[ROLL_NOTICE_WORDS];
 struct roll_notice {
     char *id; /* shop/prod#17:failed, the same on every machine */
     enum roll_notice_word word;
-    char *stream, *kind, *state; /* kind of a look: "look" */
-    char *subject;       /* of a look: the target, the release; else NULL */
+    char *stream, *kind, *state; /* kind of a look: "look"; of what is owed: "debt" */
+    char *subject;       /* of a look: the target, the release; the debt; else NULL */
     int64_t rollout, at; /* rollout: 0 for a look. at: when it happened, UTC ms */
     char *release, *from, *who, *reason, *why, *error, *next; /* or NULL. why: of its end; error: the first one; next: to type */
 };

@@ -96,6 +96,9 @@ struct roll_error *roll_policy_overdue(struct roll_ledger *ledger, const char *s
 struct roll_error *roll_policy_check_overdue(struct roll_ledger *ledger, const struct roll_plan_environment *environment, const char *stream,
                                              enum roll_lane lane, const struct roll_requester *requester, const json_t *gates, json_t *overrides) ROLL_CHECKED;
 
+/* What closes a debt, to be typed. rollout: prod#17. Owned. */
+char *roll_debt_next(const char *rollout, const char *debt);
+
 /* ---- approvals -------------------------------------------------------------------------------- */
 
 #define ROLL_SIGNATURE_NAMESPACE "rollbook"

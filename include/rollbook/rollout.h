@@ -290,9 +290,17 @@ struct roll_error *roll_rollout_start(const struct roll_driver_options *options,
 struct roll_error *roll_rollout_what_if(const struct roll_driver_options *options, const struct roll_choice *choice, json_t **ret_forecasts) ROLL_CHECKED;
 /* Goes on with an open rollout. ROLL_E_CONFLICT when a living driver holds it and take is not set. */
 struct roll_error *roll_rollout_resume(const struct roll_driver_options *options, const char *stream, int64_t rollout, struct roll_outcome *ret_outcome) ROLL_CHECKED;
-/* What a rollout that waits still lacks: owned texts ("approval of security", "gate 'scan'", …) are added; none: it could start
- * now. Reads the ledger only. */
-struct roll_error *roll_rollout_lacks(struct roll_ledger *ledger, const char *stream, int64_t rollout, GPtrArray *texts) ROLL_CHECKED;
+/* What a rollout that waits still lacks. */
+struct roll_lacks {
+    GPtrArray *texts;  /* owned: "approval of security", "gate 'scan'", …; none: it could start now */
+    bool approval;     /* somebody has to sign it */
+    bool hold;         /* somebody has to end a hold */
+    bool dead;         /* its release was marked bad, or is below a floor: it never starts */
+    int64_t starts_at; /* when its time has come and a window is open, UTC ms; 0: they are not in the way, ROLL_NEVER: none opens */
+};
+/* Reads the ledger only. *ret_lacks is set on an error too, to what was found until then; roll_lacks_clear. */
+struct roll_error *roll_rollout_lacks(struct roll_ledger *ledger, const char *stream, int64_t rollout, struct roll_lacks *ret_lacks) ROLL_CHECKED;
+void roll_lacks_clear(struct roll_lacks *lacks);
 /* Records what became of intents without outcome, if their driver is gone; PUTs nothing. Nothing to settle: at once. */
 struct roll_error *roll_rollout_settle(const struct roll_driver_options *options, const char *stream, struct roll_outcome *ret_outcome) ROLL_CHECKED;
 /* What the tags of deployments at ARM say of the order's targets (at most 4 scopes): *ret_found names a deployment of another

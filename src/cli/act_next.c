@@ -5,7 +5,9 @@
 #include <inttypes.h>
 #include <stdarg.h>
 
+#include "rollbook/calendar.h"
 #include "rollbook/json.h"
+#include "rollbook/rollout.h"
 
 /* Commands below one another, each with what it does. */
 struct advice {
@@ -172,17 +174,46 @@ static struct roll_error *advise_cancelled(struct roll_act *act, const struct ro
     return NULL;
 }
 
-static void advise_waiting(struct roll_act *act, const struct roll_outcome *outcome,
-                           struct advice *advice)
+/* Its time or its window comes by itself; somebody has to look then. What had begun is resumed by
+ * whoever began it. */
+static void advise_start(struct roll_act *act, const struct roll_outcome *outcome,
+                         const struct roll_lacks *lacks, struct advice *advice)
 {
     const char *name = act->environment->name;
+    bool later = lacks->starts_at && lacks->starts_at != ROLL_NEVER;
+    g_autofree char *time = later ? roll_report_time(lacks->starts_at) : NULL;
+    g_autofree char *by_run =
+        later ? g_strdup_printf("starts it%s, from %s on: a timer, or --watch",
+                                lacks->approval || lacks->hold ? " when all has passed" : "", time)
+              : NULL;
 
-    if (!outcome->reached)
+    if (later && !outcome->reached)
+        advise(advice, by_run, "roll run %s", name);
+    advise(advice,
+           later && !lacks->approval && !lacks->hold ? "waits here, and starts it then"
+                                                     : "starts it when all has passed",
+           "roll resume %s#%" PRId64 " --wait", name, outcome->rollout);
+}
+
+static struct roll_error *advise_waiting(struct roll_act *act, const struct roll_outcome *outcome,
+                                         struct advice *advice)
+{
+    const char *name = act->environment->name;
+    struct roll_lacks lacks = {0};
+    struct roll_error *err =
+        roll_rollout_lacks(act->app->ledger, act->stream, outcome->rollout, &lacks);
+
+    if (!err && lacks.approval)
         advise(advice, "signs it, by somebody else", "roll approve %s#%" PRId64, name,
                outcome->rollout);
-    advise(advice, "starts it when all has passed", "roll resume %s#%" PRId64 " --wait", name,
-           outcome->rollout);
-    advise(advice, "drops it", "roll cancel %s#%" PRId64, name, outcome->rollout);
+    if (!err && lacks.hold)
+        advise(advice, "ends the hold", "roll unhold %s", name);
+    if (!err && !lacks.dead)
+        advise_start(act, outcome, &lacks, advice);
+    if (!err)
+        advise(advice, "drops it", "roll cancel %s#%" PRId64, name, outcome->rollout);
+    roll_lacks_clear(&lacks);
+    return err;
 }
 
 struct roll_error *roll_act_say_next(struct roll_act *act, const struct roll_outcome *outcome,
@@ -200,7 +231,7 @@ struct roll_error *roll_act_say_next(struct roll_act *act, const struct roll_out
     else if (outcome->end == ROLL_END_CANCELLED)
         ROLL_TRY(advise_cancelled(act, outcome, view, &advice));
     else if (outcome->end == ROLL_END_WAITING)
-        advise_waiting(act, outcome, &advice);
+        ROLL_TRY(advise_waiting(act, outcome, &advice));
     else if (outcome->end == ROLL_END_SUPERSEDED || outcome->end == ROLL_END_FENCED)
         advise(&advice, "what is live now", "roll status %s", act->environment->name);
     else if (outcome->end == ROLL_END_DETACHED || outcome->end == ROLL_END_SETTLED)

@@ -1,6 +1,7 @@
 /* roll approve, roll reject: a person's word on a rollout that waits. Approving only records; the
  * waiting command, roll resume or roll run starts. */
 #include "act.h"
+#include "tell.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -12,6 +13,19 @@ struct context {
     const char *key, *as, *import, *reason;
     bool print, yes;
 };
+
+/* What it caused, and what waits to be told. It changes nothing about how the command ends. */
+static void tell_webhooks(struct roll_app *app, const char *stream)
+{
+    roll_auto(plan) struct roll_plan *plan = NULL;
+    const struct roll_plan_environment *environment = NULL;
+    struct roll_error *err =
+        roll_workspace_environment(app->workspace, stream, &plan, &environment);
+
+    if (!err)
+        roll_tell(app, plan, stream, ROLL_TELL_MS);
+    roll_error_free(err);
+}
 
 /* ---- a rollout that can be approved --------------------------------------------------------- */
 
@@ -222,6 +236,8 @@ static struct roll_error *run_approve(struct roll_app *app, void *user, char **a
     err = find(app, arguments[0], &subject);
     if (!err)
         err = approve(app, context, &subject);
+    if (!err && !context->print)
+        tell_webhooks(app, subject.stream);
     subject_clear(&subject);
     return err;
 }
@@ -296,6 +312,8 @@ static struct roll_error *run_reject(struct roll_app *app, void *user, char **ar
                              subject.stream, subject.number);
     if (!err)
         err = reject(app, context, &subject);
+    if (!err)
+        tell_webhooks(app, subject.stream);
     subject_clear(&subject);
     return err;
 }

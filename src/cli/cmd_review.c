@@ -99,7 +99,7 @@ static void leave(const struct review *review, struct debt *debt, enum roll_code
     debt->way = LEFT;
     debt->code = code;
     debt->why = why_take;
-    debt->next = roll_review_next(review->name, debt->name);
+    debt->next = roll_debt_next(review->name, debt->name);
 }
 
 /* A word stands for one approval, by somebody who could have given it. */
@@ -356,17 +356,6 @@ static struct roll_error *run(struct roll_app *app, void *user, char **arguments
         err = perform(&review);
     review_clear(&review);
     return err;
-}
-
-char *roll_review_next(const char *rollout, const char *debt)
-{
-    if (strcmp(debt, "approval") == 0)
-        return g_strdup_printf("roll approve %s", rollout);
-    if (strcmp(debt, "hotfix") == 0)
-        return g_strdup_printf("roll review %s --contained-in VERSION --reason TEXT", rollout);
-    if (g_str_has_prefix(debt, "gate:"))
-        return g_strdup_printf("roll review %s", rollout);
-    return g_strdup_printf("roll review %s --debt %s --reason TEXT", rollout, debt);
 }
 
 static const struct roll_option options[] = {

@@ -11,12 +11,8 @@ static int worst_of(const json_t *done)
     size_t at;
     json_t *entry;
 
-    json_array_foreach (done, at, entry) {
-        int status = (int)json_integer_value(json_object_get(entry, "exit"));
-        bool idle = status == 0 || status == roll_code_exit(ROLL_E_NOTHING);
-        if (worst == 0 || worst == roll_code_exit(ROLL_E_NOTHING) || !idle)
-            worst = idle && worst == 0 ? 0 : status;
-    }
+    json_array_foreach (done, at, entry)
+        worst = roll_run_worse(worst, (int)json_integer_value(json_object_get(entry, "exit")));
     return worst;
 }
 

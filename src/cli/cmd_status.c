@@ -1,10 +1,12 @@
 /* roll status [ENV]: what is live where, and what to type next. Never contacts ARM. */
-#include "review.h"
 #include "view.h"
 
 #include <inttypes.h>
 #include <string.h>
 
+#include "rollbook/calendar.h"
+#include "rollbook/policy.h"
+#include "rollbook/rollout.h"
 #include "rollbook/time.h"
 
 struct status {
@@ -96,24 +98,43 @@ static json_t *view_of(const char *service, const char *environment, const struc
     return view;
 }
 
-/* It is nobody's: whoever sees that all has passed may start it. */
+/* It is nobody's: whoever sees that all has passed may start it. Owned. */
+static char *next_of_waiting(const struct roll_lacks *lacks, const char *environment,
+                             int64_t rollout)
+{
+    if (lacks->dead)
+        return g_strdup_printf("roll cancel %s#%" PRId64, environment, rollout);
+    if (lacks->approval)
+        return g_strdup_printf("roll approve %s#%" PRId64, environment, rollout);
+    if (lacks->hold)
+        return g_strdup_printf("roll unhold %s", environment);
+    if (lacks->starts_at && lacks->starts_at != ROLL_NEVER) {
+        g_autofree char *time = roll_report_time(lacks->starts_at);
+        return g_strdup_printf("roll run   starts it, from %s on", time);
+    }
+    return g_strdup_printf("roll resume %s#%" PRId64 " --wait", environment, rollout);
+}
+
 static void add_waits(struct status *status, const char *stream, int64_t rollout, json_t *view)
 {
-    json_t *lacks = roll_view_lacks(status->app, stream, rollout);
-    g_autofree char *text = roll_view_join(lacks, "; ");
-    const char *first = json_string_value(json_array_get(lacks, 0));
+    struct roll_lacks lacks = {0};
+    json_t *texts = roll_view_lacks(status->app, stream, rollout, &lacks);
+    g_autofree char *text = roll_view_join(texts, "; ");
     const char *environment = strchr(stream, '/') + 1;
-    bool approval = first && g_str_has_prefix(first, "approval of ");
+    g_autofree char *next = next_of_waiting(&lacks, environment, rollout);
 
     g_ptr_array_add(
         status->hints,
-        *text ? g_strdup_printf("%s#%" PRId64 " waits: %s; next: roll %s %s#%" PRId64 "%s", stream,
-                                rollout, text, approval ? "approve" : "resume", environment,
-                                rollout, approval ? "" : " --wait")
+        *text ? g_strdup_printf("%s#%" PRId64 " waits: %s; next: %s", stream, rollout, text, next)
               : g_strdup_printf("%s#%" PRId64 " has all that it waited for; next: roll resume "
                                 "%s#%" PRId64 "   unless a command waits for it",
                                 stream, rollout, environment, rollout));
-    json_object_set_new(view, "waitsFor", lacks);
+    json_object_set_new(view, "waitsFor", texts);
+    if (lacks.starts_at && lacks.starts_at != ROLL_NEVER) {
+        char time[ROLL_TIME_SIZE];
+        roll_time_format(lacks.starts_at, time);
+        json_object_set_new(view, "startsAt", json_string(time));
+    }
 }
 
 static void add_hints(struct status *status, const char *environment, const struct rows *rows,
@@ -356,7 +377,7 @@ static struct roll_error *see_debt(void *user, const struct roll_debt_row *row)
                                     overdue));
     g_autofree char *name =
         g_strdup_printf("%s#%" PRId64, strchr(row->stream, '/') + 1, row->rollout);
-    g_autofree char *next = roll_review_next(name, row->debt);
+    g_autofree char *next = roll_debt_next(name, row->debt);
     g_ptr_array_add(owing->status->hints,
                     g_strdup_printf("owes %s of %s#%" PRId64 " (%s), %s %s; next: %s", row->debt,
                                     row->stream, row->rollout,

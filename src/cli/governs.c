@@ -13,17 +13,23 @@
 /* ---- what it waits for ---------------------------------------------------------------------- */
 
 /* What cannot be told is said in the place of it: a status is shown all the same. */
-json_t *roll_view_lacks(struct roll_app *app, const char *stream, int64_t number)
+json_t *roll_view_lacks(struct roll_app *app, const char *stream, int64_t number,
+                        struct roll_lacks *ret_lacks)
 {
-    g_autoptr(GPtrArray) texts = g_ptr_array_new_with_free_func(g_free);
-    struct roll_error *err = roll_rollout_lacks(app->ledger, stream, number, texts);
+    struct roll_lacks lacks = {0};
+    struct roll_error *err = roll_rollout_lacks(app->ledger, stream, number, &lacks);
     json_t *list = json_array();
 
-    for (guint i = 0; i < texts->len; i++)
-        json_array_append_new(list, json_string(g_ptr_array_index(texts, i)));
+    for (guint i = 0; i < lacks.texts->len; i++)
+        json_array_append_new(list, json_string(g_ptr_array_index(lacks.texts, i)));
     if (err)
         json_array_append_new(list, json_string(err->message));
     roll_error_free(err);
+    if (ret_lacks) {
+        *ret_lacks = lacks;
+        ret_lacks->texts = NULL;
+    }
+    roll_lacks_clear(&lacks);
     return list;
 }
 
@@ -102,7 +108,7 @@ struct roll_error *roll_view_add_governs(struct roll_app *app, const char *strea
     if (!roll_json_get_string(view, "finishedAt"))
         ROLL_TRY(add_window(app, stream, number, view));
     if (g_strcmp0(roll_json_get_string(view, "state"), "waiting") == 0)
-        json_object_set_new(view, "waitsFor", roll_view_lacks(app, stream, number));
+        json_object_set_new(view, "waitsFor", roll_view_lacks(app, stream, number, NULL));
     return NULL;
 }
 

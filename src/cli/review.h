@@ -12,7 +12,4 @@ struct roll_error *roll_review_contained(struct roll_app *app, const struct roll
                                          const char **ret_version,
                                          const char **ret_found) ROLL_CHECKED;
 
-/* cmd_review.c: what closes a debt, to be typed. rollout: prod#17. Owned. */
-char *roll_review_next(const char *rollout, const char *debt);
-
 #endif

@@ -49,6 +49,9 @@ typedef struct roll_error *(*roll_run_gate_fn)(void *user, int64_t rollout, cons
 struct roll_error *roll_run_debts(struct roll_app *app, const char *stream, int64_t now_ms,
                                   roll_run_gate_fn fn, void *user, int64_t *ret_wake) ROLL_CHECKED;
 
+/* What is overdue, each in a line with what closes it; into done too, as `"did":"reminded"`, which changes no exit status. */
+struct roll_error *roll_run_remind(struct roll_app *app, const char *stream, json_t *done) ROLL_CHECKED;
+
 /* ---- run_environment.c: one pass over one environment ---------------------------------------- */
 
 /* done: array that gets an object for each thing that was done or left: {"environment","did","slot"?,"rollout"?,"reason"?,
@@ -60,6 +63,8 @@ struct roll_error *roll_run_environment(struct roll_app *app, const char *name,
 
 /* One pass over all environments that have something to do, each in a process of its own where there are several. */
 struct roll_error *roll_run_all(struct roll_app *app, json_t *done) ROLL_CHECKED;
+/* Of two exit statuses the one that needs a person most. */
+int roll_run_worse(int a, int b);
 /* Stays until SIGTERM or SIGINT. */
 struct roll_error *roll_run_watch(struct roll_app *app) ROLL_CHECKED;
 

@@ -1,7 +1,8 @@
-/* Gates that an emergency put off: evaluated when a pass comes by, and again every six hours until
- * they pass. */
+/* What is owed. Gates that an emergency put off are evaluated when a pass comes by, and again every
+ * six hours until they pass; who passes by is reminded of what is overdue. */
 #include "run.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "rollbook/calendar.h"
@@ -62,4 +63,37 @@ struct roll_error *roll_run_debts(struct roll_app *app, const char *stream, int6
             ROLL_TRY(fn(user, debt->rollout, debt->gate));
     }
     return NULL;
+}
+
+/* ---- reminding ------------------------------------------------------------------------------ */
+
+struct reminder {
+    struct roll_app *app;
+    json_t *done;
+};
+
+static struct roll_error *remind(void *user, const struct roll_debt_row *row)
+{
+    struct reminder *reminder = user;
+
+    if (row->closed_at || row->due >= roll_now_ms())
+        return NULL;
+    g_autofree char *rollout = g_strdup_printf("%s#%" PRId64, row->stream, row->rollout);
+    g_autofree char *next = roll_debt_next(strchr(rollout, '/') + 1, row->debt);
+    g_autofree char *since = roll_report_time(row->due);
+    g_autofree char *text = g_strdup_printf("%s is overdue since %s (%s)", row->debt, since,
+                                            row->owner ? row->owner : "nobody known");
+    roll_say(reminder->app, "%s: %s; next: %s", rollout, text, next);
+    json_array_append_new(reminder->done,
+                          json_pack("{s:s,s:s,s:s,s:s,s:i}", "environment", row->stream, "did",
+                                    "reminded", "rollout", rollout, "reason", text, "exit",
+                                    roll_code_exit(ROLL_E_NOTHING)));
+    return NULL;
+}
+
+struct roll_error *roll_run_remind(struct roll_app *app, const char *stream, json_t *done)
+{
+    struct reminder reminder = {app, done};
+
+    return app->ledger ? roll_ledger_debts(app->ledger, stream, remind, &reminder) : NULL;
 }

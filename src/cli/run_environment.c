@@ -337,6 +337,23 @@ static struct roll_error *run_resume(struct roll_act *act)
     return roll_act_resume(act, open->number);
 }
 
+static struct roll_error *see_state(void *user, const struct roll_rollout_row *row)
+{
+    *(bool *)user = strcmp(row->state, "expired") == 0;
+    return NULL;
+}
+
+/* Looking at it has ended it. */
+static bool has_expired(struct pass *pass, const struct roll_run_open *open)
+{
+    const struct roll_rollout_query query = {
+        .stream = pass->name, .number = open->number, .limit = 1};
+    bool expired = false;
+
+    roll_error_free(roll_ledger_rollouts(pass->app->ledger, &query, see_state, &expired));
+    return expired;
+}
+
 static struct roll_error *resume(struct pass *pass, const struct roll_run_open *open)
 {
     struct roll_act act = {
@@ -348,8 +365,15 @@ static struct roll_error *resume(struct pass *pass, const struct roll_run_open *
     if (!err)
         err = quietly(&act, run_resume);
     roll_act_clear(&act);
+    if (roll_error_code(err) == ROLL_E_NOTHING && has_expired(pass, open)) {
+        roll_error_free(err);
+        note(pass, "expired", open->slot, open->number, NULL, roll_code_exit(ROLL_E_EXPIRED));
+        roll_say(pass->app, "%s#%" PRId64 " has expired; nothing of it was sent", pass->name,
+                 open->number);
+        return NULL;
+    }
     if (roll_error_code(err) == ROLL_E_CONFLICT || roll_error_code(err) == ROLL_E_NOTHING) {
-        /* another process was faster, or it has expired */
+        /* another process was faster */
         roll_say(pass->app, "%s: %s", pass->name, err->message);
         roll_error_free(err);
         return NULL;
@@ -412,15 +436,24 @@ static struct roll_error *make_up(void *user, int64_t rollout, const char *gate)
                                         .stream = pass->name,
                                         .rollout = rollout,
                                         .gate = gate};
-    g_autofree char *verdict = NULL, *summary = NULL, *text = NULL;
+    g_autofree char *verdict = NULL, *summary = NULL, *text = NULL, *next = NULL;
     roll_auto(loop) struct roll_loop *loop = NULL;
 
     ROLL_TRY(roll_loop_new(&loop));
     options.loop = loop;
     ROLL_TRY(roll_gate_make_up(&options, &pass->app->actor, &verdict, &summary));
-    text = g_strdup_printf("deferred gate '%s' of #%" PRId64 " %s%s%s", gate, rollout, verdict,
+    text = g_strdup_printf("deferred gate '%s' of #%" PRId64 " %s%s%s", gate, rollout,
+                           strcmp(verdict, "error") == 0 ? "could not be evaluated" : verdict,
                            summary ? ": " : "", summary ? summary : "");
-    note(pass, "evaluated", NULL, rollout, text, 0);
+    if (strcmp(verdict, "passed") == 0) {
+        note(pass, "evaluated", NULL, rollout, text, 0);
+        return NULL;
+    }
+    next = g_strdup_printf("{\"next\":[\"roll review %s#%" PRId64
+                           "   evaluates it again; roll run does every six hours\"]}",
+                           strchr(pass->name, '/') + 1, rollout);
+    note_error(pass, "evaluated", NULL, rollout,
+               roll_error_detail(roll_error_new(ROLL_E_REFUSED, "%s: %s", pass->name, text), next));
     return NULL;
 }
 
@@ -460,6 +493,8 @@ struct roll_error *roll_run_environment(struct roll_app *app, const char *name, 
     if (!err && view.work)
         err = roll_run_debts(app, stream, roll_now_ms(), make_up, &pass, &wake);
     tell(&pass, plan);
+    if (!err)
+        err = roll_run_remind(app, stream, done);
     roll_run_view_clear(&view);
     return err;
 }

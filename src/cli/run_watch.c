@@ -38,6 +38,7 @@ struct watch {
     int running, worst;
     bool stay, stopping;
     char *problem; /* the last one that was told */
+    json_t *done;  /* of one pass, borrowed */
     unsigned timer;
     struct roll_error *err;
 };
@@ -55,9 +56,9 @@ static void child_free(void *data)
 }
 
 /* Of several ends the one that needs a person most. */
-static int worse(int a, int b)
+int roll_run_worse(int a, int b)
 {
-    static const int order[] = {77, 0, 11, 10, 130, 6, 3, 5, 2, 7, 8, 1, 9};
+    static const int order[] = {77, 0, 11, 10, 130, 4, 6, 3, 5, 2, 7, 8, 1, 9};
     size_t rank_a = 0, rank_b = 0;
 
     for (size_t i = 0; i < G_N_ELEMENTS(order); i++) {
@@ -81,7 +82,7 @@ static void on_exit_of(void *user)
     close(child->fd);
     child->pid = 0;
     watch->running--;
-    watch->worst = worse(watch->worst, WIFEXITED(status) ? WEXITSTATUS(status) : 1);
+    watch->worst = roll_run_worse(watch->worst, WIFEXITED(status) ? WEXITSTATUS(status) : 1);
     if (!watch->running && (watch->stopping || !watch->stay))
         roll_loop_stop(watch->loop);
     else if (watch->stay)
@@ -189,7 +190,8 @@ static struct roll_error *look_at(struct watch *watch, const struct roll_plan *p
         g_ptr_array_add(work, child);
     }
     roll_run_view_clear(&view);
-    return NULL;
+    bool quiet = watch->stay || (work->len > 0 && work->pdata[work->len - 1] == child);
+    return quiet ? NULL : roll_run_remind(watch->app, stream, watch->done); /* else its pass does */
 }
 
 /* A plan that cannot be read stops its own service only; it is told once. */
@@ -199,7 +201,7 @@ static void tell(struct watch *watch, struct roll_error *err_take)
         g_free(watch->problem);
         watch->problem = g_strdup(err_take->message);
         roll_print_error(watch->app, err_take);
-        watch->worst = worse(watch->worst, roll_code_exit(err_take->code));
+        watch->worst = roll_run_worse(watch->worst, roll_code_exit(err_take->code));
     }
     roll_error_free(err_take);
 }
@@ -310,6 +312,7 @@ struct roll_error *roll_run_all(struct roll_app *app, json_t *done)
     struct roll_error *err;
 
     watch_init(&watch, app, false);
+    watch.done = done;
     err = look(&watch, work, &wake);
     if (!err && (work->len < 2 || app->json)) {
         err = one_by_one(app, work, done);

@@ -28,8 +28,10 @@ struct roll_error *roll_view_add_governs(struct roll_app *app, const char *strea
                                          json_t *view) ROLL_CHECKED;
 /* Rows of a table of two columns: name, text. */
 void roll_view_print_governs(struct roll_table *table, const json_t *view);
-/* What a rollout that waits still lacks: [texts]. New reference. */
-json_t *roll_view_lacks(struct roll_app *app, const char *stream, int64_t number);
+/* What a rollout that waits still lacks: [texts]. New reference. ret_lacks: the same without texts, or NULL. */
+struct roll_lacks;
+json_t *roll_view_lacks(struct roll_app *app, const char *stream, int64_t number,
+                        struct roll_lacks *ret_lacks);
 char *roll_view_join(const json_t *texts, const char *between); /* owned */
 
 /* What `roll status -o json` prints, of one environment or (NULL) of all, appended to list. */

@@ -2,8 +2,9 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "owed.h"
 #include "rollbook/json.h"
-#include "rollbook/notify.h"
+#include "rollbook/policy.h"
 
 const char *const roll_notice_words[ROLL_NOTICE_WORDS] = {
     [ROLL_NOTICE_FAILED] = "failed",       [ROLL_NOTICE_ROLLED_BACK] = "rolled-back",
@@ -11,7 +12,7 @@ const char *const roll_notice_words[ROLL_NOTICE_WORDS] = {
     [ROLL_NOTICE_REFUSED] = "refused",     [ROLL_NOTICE_EXPIRED] = "expired",
     [ROLL_NOTICE_CANCELLED] = "cancelled", [ROLL_NOTICE_SUPERSEDED] = "superseded",
     [ROLL_NOTICE_SUCCEEDED] = "succeeded", [ROLL_NOTICE_DRIFT] = "drift",
-    [ROLL_NOTICE_NOT_READY] = "not-ready",
+    [ROLL_NOTICE_NOT_READY] = "not-ready", [ROLL_NOTICE_OWED] = "owed",
 };
 
 void roll_notice_free(struct roll_notice *notice)
@@ -168,6 +169,12 @@ struct roll_error *roll_notice_describe(struct roll_ledger *ledger, struct roll_
         notice->next = g_strdup_printf("roll status %s", notice->stream);
         return NULL;
     }
+    if (notice->word == ROLL_NOTICE_OWED) {
+        g_autofree char *name = g_strdup_printf("%s#%" PRId64, notice->stream, notice->rollout);
+        g_free(notice->next);
+        notice->next = roll_debt_next(name, notice->subject);
+        return NULL;
+    }
     struct roll_error *err =
         roll_ledger_steps(ledger, notice->stream, notice->rollout, see_step, &first);
 
@@ -194,6 +201,8 @@ struct roll_error *roll_notices(struct roll_ledger *ledger, const char *stream, 
 
     ROLL_TRY(roll_ledger_rollouts(ledger, &query, see_rollout, &search));
     ROLL_TRY(roll_ledger_looks(ledger, stream, see_look, &search));
+    if (words & 1U << ROLL_NOTICE_OWED)
+        ROLL_TRY(roll_notices_owed(ledger, stream, search.since, now_ms, notices));
     g_ptr_array_sort(notices, by_time);
     *ret_notices = g_steal_pointer(&notices);
     return NULL;

@@ -17,6 +17,7 @@ struct lacks {
     const struct roll_rollout_requested *body;
     GPtrArray *texts; /* owned texts */
     int64_t again_ms;
+    bool approval, hold, dead; /* as in struct roll_lacks */
 };
 
 static void add(struct lacks *lacks, char *text_take)
@@ -44,6 +45,7 @@ static struct roll_error *check_approvals(struct lacks *lacks)
         return NULL;
     ROLL_TRY(roll_approved_load(lacks->ledger, lacks->stream, lacks->request->seq, &approved));
     ROLL_TRY(roll_approvals_missing(lacks->ledger, approved, 0, &missing));
+    lacks->approval = missing != NULL;
     if (missing)
         add(lacks, g_strdup_printf("approval of %s", missing));
     return NULL;
@@ -55,7 +57,7 @@ static struct roll_error *check_timing(struct lacks *lacks)
 
     ROLL_TRY(roll_timing_at(json_object_get(lacks->body->gates, "timing"), roll_now_ms(), &timing));
     if (!timing.open) {
-        add(lacks, g_strdup(timing.why));
+        add(lacks, g_strdup_printf("its window: %s", timing.why));
         if (timing.until != ROLL_NEVER)
             lacks->again_ms = MAX(timing.until - roll_now_ms(), 0);
     }
@@ -67,8 +69,9 @@ static struct roll_error *see_hold(void *user, const struct roll_environment_row
 {
     struct lacks *lacks = user;
 
-    if (row->hold_by_person && strcmp(lacks->body->lane, "release") == 0 &&
-        !overrides(lacks, "hold"))
+    lacks->hold = row->hold_by_person && strcmp(lacks->body->lane, "release") == 0 &&
+                  !overrides(lacks, "hold");
+    if (lacks->hold)
         add(lacks, g_strdup_printf("the hold to end%s%s", row->hold_reason ? ": " : "",
                                    row->hold_reason ? row->hold_reason : ""));
     return NULL;
@@ -95,13 +98,15 @@ static struct roll_error *check_target(struct lacks *lacks, const char *service,
 
     ROLL_TRY(roll_ledger_bad(lacks->ledger, lacks->stream, target->release, &where));
     if (where && !overrides(lacks, "quarantine")) {
+        lacks->dead = true;
         add(lacks,
             g_strdup_printf("%s, which is marked bad (roll cancel ends this)", target->release));
         return NULL;
     }
     ROLL_TRY(roll_ledger_release(lacks->ledger, service, target->release, see_data, &data));
     ROLL_TRY(roll_ledger_targets(lacks->ledger, lacks->stream, target->name, see_floor, &floor));
-    if (data < floor)
+    lacks->dead = data < floor;
+    if (lacks->dead)
         add(lacks,
             g_strdup_printf("%s, which is below the data floor of %s (roll cancel ends this)",
                             target->release, target->name));
@@ -192,6 +197,20 @@ static struct roll_error *check_gates(struct lacks *lacks)
     return NULL;
 }
 
+/* The first instant at which both its time has come and a window is open; 0: now. */
+static struct roll_error *find_start(const struct lacks *lacks, int64_t *ret_at)
+{
+    int64_t now = roll_now_ms(), at = MAX(lacks->body->not_before, now);
+    struct roll_timing timing = {0};
+
+    ROLL_TRY(roll_timing_at(json_object_get(lacks->body->gates, "timing"), at, &timing));
+    if (!timing.open)
+        at = timing.until;
+    *ret_at = at > now ? at : 0;
+    roll_timing_clear(&timing);
+    return NULL;
+}
+
 static void check_time(struct lacks *lacks)
 {
     char time[ROLL_TIME_SIZE];
@@ -202,18 +221,40 @@ static void check_time(struct lacks *lacks)
     add(lacks, g_strdup_printf("its time, %s", time));
 }
 
-struct roll_error *roll_rollout_lacks(struct roll_ledger *ledger, const char *stream,
-                                      int64_t rollout, GPtrArray *texts)
+static struct roll_error *look(struct lacks *lacks, int64_t rollout, int64_t *ret_starts_at)
 {
-    struct lacks lacks = {.ledger = ledger, .stream = stream, .texts = texts};
     roll_auto(event) struct roll_event *request = NULL;
     roll_auto(order) struct roll_order *order = NULL;
     g_autoptr(GString) text = NULL;
 
-    ROLL_TRY(find(&lacks, rollout, &request));
-    check_time(&lacks);
-    ROLL_TRY(check_gates(&lacks));
-    ROLL_TRY(roll_ledger_object(ledger, lacks.body->order, &text));
+    ROLL_TRY(find(lacks, rollout, &request));
+    check_time(lacks);
+    ROLL_TRY(check_gates(lacks));
+    ROLL_TRY(roll_ledger_object(lacks->ledger, lacks->body->order, &text));
     ROLL_TRY(roll_order_read(text->str, text->len, &order));
-    return check(&lacks, order);
+    ROLL_TRY(check(lacks, order));
+    return find_start(lacks, ret_starts_at);
+}
+
+struct roll_error *roll_rollout_lacks(struct roll_ledger *ledger, const char *stream,
+                                      int64_t rollout, struct roll_lacks *ret_lacks)
+{
+    struct lacks lacks = {
+        .ledger = ledger, .stream = stream, .texts = g_ptr_array_new_with_free_func(g_free)};
+    int64_t starts_at = 0;
+    struct roll_error *err = look(&lacks, rollout, &starts_at);
+
+    *ret_lacks = (struct roll_lacks){.texts = lacks.texts,
+                                     .approval = lacks.approval,
+                                     .hold = lacks.hold,
+                                     .dead = lacks.dead,
+                                     .starts_at = starts_at};
+    return err;
+}
+
+void roll_lacks_clear(struct roll_lacks *lacks)
+{
+    if (lacks->texts)
+        g_ptr_array_unref(lacks->texts);
+    *lacks = (struct roll_lacks){0};
 }

@@ -383,7 +383,7 @@ const char *machine_waits_for(const struct roll_machine *machine)
         machine_count_intents(machine) > 0 || !all_passed(wait))
         return NULL;
     if (machine->wall_ms < wait->not_before)
-        return "its time has not come";
+        return "its time";
     if (wait->asked || wait->may_start || wait->asked_head != machine->head)
         return NULL;
     return wait->why ? wait->why : "an approval or a window";
