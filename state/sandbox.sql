@@ -135,6 +135,9 @@ SELECT value FROM setting WHERE name = :name
 INSERT INTO setting (name, value) VALUES (:name, :value)
 ON CONFLICT (name) DO UPDATE SET value = excluded.value
 
+-- name: setting_list
+SELECT name, value FROM setting WHERE name >= :prefix AND name < :prefix || char(1114111) ORDER BY name
+
 -- name: resource_get
 SELECT id, type, body, api_version, created_at, changed_at, deleting FROM resource WHERE key = :key
 

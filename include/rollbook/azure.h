@@ -235,6 +235,13 @@ bool roll_arm_provider_offers(const json_t *provider, const char *type, const ch
  * too; else those at and below it. body: {"value":[{"id","name","properties":{"level","notes"}}]}. */
 void roll_arm_locks(struct roll_arm *arm, const char *scope_id, bool at_scope, roll_arm_fn fn, void *user);
 
+/* What the caller may do at a scope, which may be a group or a subscription: by all its roles there and above it. body:
+ * {"value":[{"actions","notActions"}]}. Of a group that is not there: NOT_FOUND. Source: Microsoft.Authorization, Permissions -
+ * List For Resource Group. */
+void roll_arm_permissions(struct roll_arm *arm, const char *scope_id, roll_arm_fn fn, void *user);
+/* Of such a body: may an action be done (`Microsoft.Web/sites/write`)? One role that has it is enough. Without regard to case. */
+bool roll_arm_permits(const json_t *permissions, const char *action);
+
 /* The activity log, newest first, REST reference 10.1. from_ms at most 90 days back. Of resource_group, resource_id, provider
  * and correlation_id one counts (ARM takes no more): correlation_id before resource_id before resource_group before provider. */
 struct roll_arm_activity {
@@ -279,5 +286,10 @@ void roll_key_vault_cancel(struct roll_key_vault_call *call);
  * {"digest":"sha256:…"}; NOT_FOUND with MANIFEST_UNKNOWN, REFUSED with NAME_INVALID or UNAUTHORIZED. credential may be NULL.
  * loop and credential must outlive it. Source: services reference 4.1, 4.2. */
 void roll_registry_digest(struct roll_loop *loop, struct roll_credential *credential, const char *name, const char *tag, roll_arm_fn fn, void *user);
+
+/* What stands at an address (HEAD; http on loopback only), with the credential's token where it is a blob of its cloud. Reply body
+ * {"etag"?,"md5"?,"versionId"?,"length"?}; NOT_FOUND; REFUSED. credential may be NULL. The address is copied; of what follows
+ * its `?` messages show nothing. loop and credential must outlive it. Source: services reference 3.2, 4.3. */
+void roll_address_head(struct roll_loop *loop, struct roll_credential *credential, const char *url, roll_arm_fn fn, void *user);
 
 #endif

@@ -4,11 +4,11 @@
  *   {"service","version","commit","ref","author","dirty"?,"base"?,"bicep"?,"template":DIGEST,"templateHash",
  *    "templateSpec":{"id","digest"}?,
  *    "changes":[{"commit","subject"}],"linked":[{"path","digest"}],"artifacts":{NAME:{"kind","reference","parameter"}},
- *    "data":{"version","floor"}?,"sticky":[…],"environments":{ENV:{"targets":{TARGET:{"parameters":DIGEST,
+ *    "tags":{NAME: the tag that led to the digest}?,"data":{"version","floor"}?,"sticky":[…],"environments":{ENV:{"targets":{TARGET:{"parameters":DIGEST,
  *    "scope":{"kind","cloud",…},"apply","deleteUnmanaged"?,"denySettings"?,"deploymentName"?,"pins":[NAME],"secrets":[{"name","vault","secret","version"?}]}},
  *    "steps":[…]?}}}
  * The template is whole: what it links by relative path stands inside it. Effective parameters are objects of their own:
- * the map {name: {"value"|"reference"}} as strict JSON, names sorted. ref, author, changes, dirty and bicep tell how a
+ * the map {name: {"value"|"reference"}} as strict JSON, names sorted. ref, author, changes, dirty, bicep and tags tell how a
  * release came to be and do not make it another one.
  *
  * An order says what one rollout does to each target; it is an object too, and together with events it is all that a

@@ -50,7 +50,8 @@ struct roll_usual {
 };
 /* durations: int64_t ms; it is sorted. */
 void roll_usual_of(GArray *durations, struct roll_usual *ret_usual);
-/* Of the rollouts of a kind (back, out, …) that succeeded in a whole environment: from request to end, waiting included. ledger
+#define ROLL_USUAL_ROLLOUTS 1000
+/* Of the newest rollouts, those of a kind (back, out, …) that succeeded in a whole environment: from request to end, waiting included. ledger
  * NULL: none. */
 struct roll_error *roll_usual_rollouts(struct roll_ledger *ledger, const char *stream, const char *kind, struct roll_usual *ret_usual) ROLL_CHECKED;
 

@@ -103,3 +103,20 @@ void roll_cloud_free(struct roll_cloud *cloud)
     g_free(cloud->registry);
     g_free(cloud);
 }
+
+static bool is_below(const char *host, const char *suffix)
+{
+    size_t length = strlen(host), end = strlen(suffix);
+
+    return end > 0 && length > end + 1 && host[length - end - 1] == '.' &&
+           g_ascii_strcasecmp(host + length - end, suffix) == 0;
+}
+
+char *cloud_base_of(const struct roll_cloud *cloud, const char *host, const char *suffix)
+{
+    if (cloud && cloud->sandbox && is_below(host, suffix))
+        return g_strdup_printf("%s/sandbox/at/%s", cloud->arm, host);
+    g_autofree char *plain = g_strconcat("http://", host, NULL);
+    return roll_url_is_loopback(plain) ? g_steal_pointer(&plain)
+                                       : g_strconcat("https://", host, NULL);
+}

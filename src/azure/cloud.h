@@ -18,6 +18,9 @@ bool cloud_is_known(const struct roll_cloud *cloud);
  * (borrowed) says why nothing is known, and the next one to ask tries again. */
 typedef void (*cloud_fn)(void *user, const struct roll_error *err);
 void cloud_look_up(const struct roll_cloud *cloud, struct roll_loop *loop, cloud_fn fn, void *user);
+/* Where a host of the cloud's services (below suffix) is: in a sandbox at the sandbox, which plays it; else on https, on loopback on
+ * http. Owned by the caller. */
+char *cloud_base_of(const struct roll_cloud *cloud, const char *host, const char *suffix);
 /* fn with this user is not called any more. */
 void cloud_forget(const struct roll_cloud *cloud, const void *user);
 

@@ -246,14 +246,12 @@ static void on_cloud(void *user, const struct roll_error *err)
         end_with(call, ROLL_ARM_NO_TOKEN, 0, NULL, err->message);
         return;
     }
-    if (cloud->sandbox || !*cloud->key_vault) {
+    if (!*cloud->key_vault) {
         end_with(call, ROLL_ARM_REFUSED, 0, "NotImplemented", "this cloud has no Key Vault");
         return;
     }
     call->host = g_strdup_printf("%s.%s", call->vault, cloud->key_vault);
-    g_autofree char *plain = g_strconcat("http://", call->host, NULL);
-    call->base = roll_url_is_loopback(plain) ? g_steal_pointer(&plain)
-                                             : g_strconcat("https://", call->host, NULL);
+    call->base = cloud_base_of(cloud, call->host, cloud->key_vault);
     call->audience = g_strconcat("https://", cloud->key_vault, NULL);
     roll_credential_token(call->credential, call->audience, on_token, call);
 }

@@ -308,9 +308,8 @@ static bool split_name(struct lookup *lookup, const char *name)
         return false;
     if (!consists_of(lookup->host, ".-:") || !consists_of(lookup->repository, "._-/"))
         return false;
-    g_autofree char *plain = g_strconcat("http://", lookup->host, NULL);
-    lookup->base = roll_url_is_loopback(plain) ? g_steal_pointer(&plain)
-                                               : g_strconcat("https://", lookup->host, NULL);
+    const struct roll_cloud *cloud = lookup->credential ? lookup->credential->cloud : NULL;
+    lookup->base = cloud_base_of(cloud, lookup->host, cloud ? cloud->registry : "");
     return !strstr(lookup->repository, "..") && !strstr(lookup->repository, "//");
 }
 

@@ -1,5 +1,5 @@
 /* What stands around a deployment: locks, and what was done by whom. Source: REST reference 6.4,
- * 10.1. */
+ * 10.1; Permissions - List For Resource Group (the same at a subscription). */
 #include <string.h>
 
 #include "azure/arm.h"
@@ -20,6 +20,48 @@ void roll_arm_locks(struct roll_arm *arm, const char *scope_id, bool at_scope, r
         at_scope ? g_strconcat(base, "&$filter=atScope%28%29", NULL) : g_strdup(base);
 
     arm_list(arm, url, subscription, LOCKS_MAX, fn, user);
+}
+
+/* ---- roles ---- */
+
+#define PERMISSIONS_VERSION "2022-04-01"
+#define PERMISSIONS_MAX 2000
+
+void roll_arm_permissions(struct roll_arm *arm, const char *scope_id, roll_arm_fn fn, void *user)
+{
+    g_autofree char *url = arm_id_url(
+        arm, scope_id, "/providers/Microsoft.Authorization/permissions", PERMISSIONS_VERSION);
+    g_autofree char *subscription = arm_id_subscription(scope_id);
+
+    arm_list(arm, url, subscription, PERMISSIONS_MAX, fn, user);
+}
+
+/* A star stands for any text, slashes too; GLib's `?` is no letter of an action. */
+static bool lists_action(const json_t *list, const char *action)
+{
+    size_t index;
+    const json_t *entry;
+
+    json_array_foreach (list, index, entry) {
+        const char *text = json_string_value(entry);
+        g_autofree char *pattern = text ? g_ascii_strdown(text, -1) : NULL;
+        if (pattern && !strchr(pattern, '?') && g_pattern_match_simple(pattern, action))
+            return true;
+    }
+    return false;
+}
+
+bool roll_arm_permits(const json_t *permissions, const char *action)
+{
+    g_autofree char *lower = g_ascii_strdown(action, -1);
+    size_t index;
+    const json_t *role;
+
+    json_array_foreach (json_object_get(permissions, "value"), index, role)
+        if (lists_action(json_object_get(role, "actions"), lower) &&
+            !lists_action(json_object_get(role, "notActions"), lower))
+            return true;
+    return false;
 }
 
 /* ---- the activity log ---- */

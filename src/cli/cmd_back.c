@@ -1,6 +1,6 @@
 /* roll back ENV: the on-call runbook. Needs ARM, a credential and the local ledger; neither git nor
  * a build. */
-#include "act.h"
+#include "ready.h"
 
 #include <string.h>
 
@@ -9,13 +9,20 @@ struct context {
     const char *to;
     int64_t at;
     int steps;
-    bool bad, no_sticky, include_new, recreate_groups;
+    bool bad, no_sticky, include_new, recreate_groups, anyway;
 };
 
 static struct roll_error *choose(struct roll_act *act, struct roll_choice **ret_choice)
 {
-    return roll_choose_back(act->plan, act->environment, act->app->ledger, &act->choice,
-                            ret_choice);
+    const struct context *context = act->user;
+    roll_auto(choice) struct roll_choice *choice = NULL;
+
+    ROLL_TRY(
+        roll_choose_back(act->plan, act->environment, act->app->ledger, &act->choice, &choice));
+    if (!context->anyway)
+        ROLL_TRY(roll_ready_bar(act, choice));
+    *ret_choice = g_steal_pointer(&choice);
+    return NULL;
 }
 
 static struct roll_error *check(const struct context *context)
@@ -116,6 +123,8 @@ static const struct roll_option options[] = {
      "targets that the plan has got since, too"},
     {"recreate-groups", 0, ROLL_FLAG, offsetof(struct context, recreate_groups), NULL,
      "make resource groups that are gone"},
+    {"anyway", 0, ROLL_FLAG, offsetof(struct context, anyway), NULL,
+     "though the last readiness check called the goal dead"},
     ROLL_ACT_OPTIONS(struct context, act),
     {NULL},
 };

@@ -1,4 +1,5 @@
 /* roll status [ENV]: what is live where, and what to type next. Never contacts ARM. */
+#include "ready.h"
 #include "view.h"
 
 #include <inttypes.h>
@@ -201,6 +202,15 @@ static struct roll_error *add_standings(struct status *status, const char *strea
     return NULL;
 }
 
+static struct roll_error *add_readiness(struct status *status, const char *stream, json_t *view)
+{
+    ROLL_TRY(roll_ready_add(status->app, stream, view));
+    g_autofree char *sentence = roll_ready_sentence(view);
+    if (sentence)
+        g_ptr_array_add(status->hints, g_strdup_printf("%s: %s", stream, sentence));
+    return NULL;
+}
+
 static struct roll_error *look(struct status *status, const struct roll_outline *outline)
 {
     g_autofree char *stream = g_strdup_printf("%s/%s", outline->service, outline->environment);
@@ -222,6 +232,7 @@ static struct roll_error *look(struct status *status, const struct roll_outline 
         json_object_set_new(view, "unrestricted", json_boolean(!outline->has_lanes));
         json_array_append_new(status->list, view);
         add_hints(status, outline->environment, &rows, view);
+        err = add_readiness(status, stream, view);
     }
     rows_clear(&rows);
     return err;

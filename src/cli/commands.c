@@ -14,6 +14,7 @@
     C(log) \
     C(show) \
     C(diff) \
+    C(ready) \
     C(report) \
     C(audit) \
     C(runbook) \

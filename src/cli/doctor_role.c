@@ -24,7 +24,9 @@ static const struct {
     {ALL, "Microsoft.Resources/subscriptions/read"},
     {ALL, "Microsoft.Resources/subscriptions/operationresults/read"}, /* where a Location leads */
     {ALL, "Microsoft.Resources/subscriptions/resourceGroups/read"},
+    {ALL, "Microsoft.Resources/subscriptions/providers/read"}, /* roll ready */
     {ALL, "Microsoft.Authorization/locks/read"},
+    {ALL, "Microsoft.Authorization/permissions/read"},
     {ALL, "Microsoft.Resources/deployments/read"},
     {ALL, "Microsoft.Resources/deployments/write"},
     {ALL,
@@ -287,7 +289,6 @@ static void add_registrations(struct role *role)
 
     if (role->lane != ROLL_LANE_RELEASE || g_hash_table_size(role->providers) == 0)
         return;
-    add(role->actions, "Microsoft.Resources/subscriptions/providers/read");
     g_hash_table_iter_init(&iter, role->providers);
     while (g_hash_table_iter_next(&iter, &provider, NULL))
         add_action(role, provider, "register/action");

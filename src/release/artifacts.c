@@ -132,6 +132,7 @@ static struct roll_error *resolve_typed(struct release_maker *maker,
         return not_immutable(artifact, whole);
     g_autofree char *name = NULL, *tag = NULL;
     release_reference_split(whole, &name, &tag);
+    artifact->resolved = g_strdup(tag);
     return ask_registry(maker, artifact->name, name, tag, &artifact->reference);
 }
 
@@ -261,8 +262,10 @@ static struct roll_error *resolve_planned(struct release_maker *maker,
         artifact->reference = g_strdup(name);
         return NULL;
     }
-    if (strcmp(artifact->kind, "image") == 0)
+    if (strcmp(artifact->kind, "image") == 0) {
+        artifact->resolved = g_strdup(artifact->tag);
         return ask_registry(maker, artifact->name, name, artifact->tag, &artifact->reference);
+    }
     g_autofree char *whole = strcmp(artifact->kind, "gallery-image") == 0
                                  ? g_strconcat(name, "/versions/", artifact->tag, NULL)
                                  : g_strconcat(name, "?versionid=", artifact->tag, NULL);
@@ -309,4 +312,25 @@ json_t *release_artifacts_write(const struct release_maker *maker)
         json_object_set_new(artifacts, artifact->name, value);
     }
     return artifacts;
+}
+
+/* A release that is made again may find its tag elsewhere: a circumstance, which readiness looks
+ * at. */
+void release_artifacts_write_tags(const struct release_maker *maker, json_t *manifest)
+{
+    const json_t *before = json_object_get(maker->base, "artifacts");
+    const json_t *inherited = json_object_get(maker->base, "tags");
+    roll_auto(json) json_t *tags = json_object();
+    for (guint i = 0; i < maker->artifacts->len; i++) {
+        const struct release_artifact *artifact = g_ptr_array_index(maker->artifacts, i);
+        const char *had =
+            roll_json_get_string(json_object_get(before, artifact->name), "reference");
+        const char *tag = artifact->resolved;
+        if (!tag && had && g_strcmp0(had, artifact->reference) == 0)
+            tag = roll_json_get_string(inherited, artifact->name);
+        if (tag)
+            json_object_set_new(tags, artifact->name, json_string(tag));
+    }
+    if (json_object_size(tags) > 0)
+        json_object_set(manifest, "tags", tags);
 }

@@ -11,6 +11,7 @@ static void free_artifact(gpointer data)
     g_free(artifact->parameter);
     g_free(artifact->base_name);
     g_free(artifact->tag);
+    g_free(artifact->resolved);
     g_free(artifact->reference);
     g_free(artifact);
 }

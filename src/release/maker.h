@@ -13,6 +13,7 @@ struct release_artifact {
     char *tag;       /* the plan's tag, filled; or NULL */
     char *reference; /* immutable, once it is known; or NULL */
     bool given;      /* by --artifact: it wins over the parameter file */
+    char *resolved;  /* the tag that led to the reference, or NULL */
 };
 
 struct release_maker {
@@ -137,6 +138,8 @@ struct roll_error *release_artifacts_apply(struct release_maker *maker, const ch
                                            json_t *parameters) ROLL_CHECKED;
 /* {NAME: {"kind","reference","parameter"}}. New reference. */
 json_t *release_artifacts_write(const struct release_maker *maker);
+/* "tags": {NAME: TAG}, of those whose digest a tag led to, or did so in the base. */
+void release_artifacts_write_tags(const struct release_maker *maker, json_t *manifest);
 
 /* ---- effective.c ----------------------------------------------------------------------------- */
 

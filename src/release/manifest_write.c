@@ -54,6 +54,7 @@ json_t *release_manifest_write(const struct release_maker *maker)
     json_object_set(manifest, "changes", maker->changes);
     json_object_set(manifest, "linked", maker->linked);
     json_object_set_new(manifest, "artifacts", release_artifacts_write(maker));
+    release_artifacts_write_tags(maker, manifest);
     set_data(maker, manifest);
     json_object_set_new(manifest, "sticky", sticky_of(maker));
     json_object_set(manifest, "environments", maker->environments);
@@ -63,7 +64,7 @@ json_t *release_manifest_write(const struct release_maker *maker)
 /* ---- the same again? ------------------------------------------------------------------------- */
 
 /* How a release came to be is recorded, but does not make it another one. */
-static const char *const circumstances[] = {"ref", "author", "changes", "dirty", "bicep"};
+static const char *const circumstances[] = {"ref", "author", "changes", "dirty", "bicep", "tags"};
 
 /* Names of the members in which two manifests differ, "" when they are the same release. Owned. */
 char *release_manifest_difference(const json_t *a, const json_t *b)

@@ -4,6 +4,7 @@
 
 #include "rollbook/json.h"
 #include "sandbox/deployment.h"
+#include "sandbox/services.h"
 #include "sandbox/slice.h"
 #include "sandbox/store.h"
 
@@ -127,6 +128,10 @@ static struct roll_error *make(struct sandbox_server *server, struct sandbox_req
     if (ret_made->deployment && good)
         ROLL_TRY(sandbox_on_error_read(server, ret_made->deployment,
                                        roll_json_get_nocase(body, "properties"), reply, &good));
+    if (ret_made->deployment && good)
+        ROLL_TRY(sandbox_secrets_use(
+            server, roll_json_get_nocase(roll_json_get_nocase(body, "properties"), "parameters"),
+            request->now_ms, reply, &good));
     if (!good)
         sandbox_new_clear(ret_made);
     return ret_made->deployment ? look_at_scope(server, request, reply, ret_made) : NULL;

@@ -8,6 +8,7 @@
 #include "sandbox/deployment.h"
 #include "sandbox/faults.h"
 #include "sandbox/login.h"
+#include "sandbox/services.h"
 #include "sandbox/store.h"
 
 static bool check_subscription(const struct sandbox_request *request, struct sandbox_reply *reply)
@@ -125,7 +126,7 @@ static void answer(struct sandbox_server *server, struct sandbox_request *reques
                             SANDBOX_MAX_BODY);
         return;
     }
-    if (sandbox_login(server, request, reply))
+    if (sandbox_login(server, request, reply) || sandbox_services(server, request, reply))
         return;
     sandbox_handler handler = sandbox_route(request, reply);
     if (!sandbox_authenticate(server, request, reply) || !handler)

@@ -145,6 +145,29 @@ static bool is_possible(const char *version)
            g_date_valid_dmy((GDateDay)day, (GDateMonth)month, (GDateYear)year);
 }
 
+static bool is_first(const char *version)
+{
+    return g_str_has_suffix(version, "-01") && strlen(version) == 10;
+}
+
+/* What is taken is offered from then on, also when nothing that has it is stored any more. */
+static struct roll_error *remember_use(struct sandbox_server *server, const char *type,
+                                       const char *version)
+{
+    g_autofree char *spelt = g_strconcat("used:", type, NULL);
+    g_autofree char *name = g_ascii_strdown(spelt, -1), *key = g_ascii_strdown(version, -1);
+    g_autofree char *old = NULL;
+
+    if (is_first(version) && sandbox_provider_knows(type))
+        return NULL;
+    ROLL_TRY(read_setting(server, name, &old));
+    g_auto(GStrv) used = g_strsplit(old ? old : "", ",", -1);
+    if (g_strv_contains((const char *const *)used, key))
+        return NULL;
+    g_autofree char *now = old ? g_strconcat(old, ",", key, NULL) : g_strdup(key);
+    return write_setting(server, name, now);
+}
+
 struct roll_error *sandbox_version_check(struct sandbox_server *server, const char *type,
                                          const char *version, const char *location,
                                          struct sandbox_reply *reply, bool *ret_offered)
@@ -156,7 +179,7 @@ struct roll_error *sandbox_version_check(struct sandbox_server *server, const ch
     *ret_offered = !version || (!g_strv_contains((const char *const *)gone, version) &&
                                 (is_possible(version) || !sandbox_provider_knows(type)));
     if (*ret_offered)
-        return NULL;
+        return version ? remember_use(server, type, version) : NULL;
     g_autoptr(GHashTable) none = g_hash_table_new(g_str_hash, g_str_equal);
     roll_auto(json) json_t *versions = versions_of(none, retired);
     g_autoptr(GString) list = g_string_new(NULL);
@@ -217,6 +240,25 @@ static struct roll_error *add_stored_types(struct sandbox_server *server, const 
     return NULL;
 }
 
+static struct roll_error *add_used_types(struct sandbox_server *server, const char *prefix,
+                                         GHashTable *types)
+{
+    g_autofree char *name = g_strconcat("used:", prefix, NULL);
+    struct roll_sql_stmt *stmt;
+    bool row;
+    ROLL_TRY(roll_sql_use(server->sql, SANDBOX_SETTING_LIST, &stmt));
+    roll_sql_bind_text(stmt, ":prefix", name);
+    for (;;) {
+        ROLL_TRY(roll_sql_step(stmt, &row));
+        if (!row)
+            return NULL;
+        g_auto(GStrv) used = g_strsplit(roll_sql_text_at(stmt, 1), ",", -1);
+        struct type *type = need_type(types, roll_sql_text_at(stmt, 0) + strlen("used:"));
+        for (char **version = used; *version; version++)
+            g_hash_table_add(type->versions, g_strdup(*version));
+    }
+}
+
 static gint by_key(gconstpointer a, gconstpointer b)
 {
     return strcmp(a, b);
@@ -254,6 +296,7 @@ static struct roll_error *show(struct sandbox_server *server, const char *subscr
         need_type(types, type);
     if (subscription) {
         ROLL_TRY(add_stored_types(server, subscription, prefix, types));
+        ROLL_TRY(add_used_types(server, prefix, types));
         ROLL_TRY(registration_of(server, subscription, space, now_ms, &state));
     }
     ROLL_TRY(show_types(server, space, types, list));

@@ -3,6 +3,7 @@
 
 #include "sandbox/activity.h"
 #include "sandbox/deployment.h"
+#include "sandbox/services.h"
 #include "sandbox/stack.h"
 #include "sandbox/store.h"
 
@@ -24,6 +25,10 @@ struct route {
 static const struct route routes[] = {
     {METHOD_GET, "sandbox/actions", sandbox_action_list},
     {METHOD_POST, "sandbox/retire", sandbox_retire},
+    {METHOD_POST, "sandbox/gone", sandbox_gone},
+    {METHOD_POST, "sandbox/there", sandbox_there},
+    {METHOD_POST, "sandbox/secret", sandbox_secret},
+    {METHOD_POST, "sandbox/role", sandbox_role},
     {METHOD_GET, FEATURES "/{name}", sandbox_feature},
     {METHOD_POST, FEATURES "/{name}/register", sandbox_feature_register},
     {METHOD_POST, FEATURES "/{name}/unregister", sandbox_feature_unregister},
@@ -94,6 +99,7 @@ static const struct route routes[] = {
      sandbox_activity_list},
     {ANY, "{scope}/providers/microsoft.insights/eventtypes/{rest}", NULL},
     {ANY, "{scope}/providers/microsoft.authorization/checkaccess", NULL},
+    {METHOD_GET, "{scope}/providers/microsoft.authorization/permissions", sandbox_permissions},
     {ANY, "subscriptions/{subscription}/{rest}", sandbox_generic},
     {ANY, "providers/{rest}", sandbox_generic},
 };

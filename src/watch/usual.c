@@ -43,7 +43,7 @@ struct roll_error *roll_usual_rollouts(struct roll_ledger *ledger, const char *s
 {
     g_autoptr(GArray) durations = g_array_new(FALSE, FALSE, sizeof(int64_t));
     struct gathering gathering = {kind, durations};
-    const struct roll_rollout_query query = {.stream = stream};
+    const struct roll_rollout_query query = {.stream = stream, .limit = ROLL_USUAL_ROLLOUTS};
 
     if (ledger)
         ROLL_TRY(roll_ledger_rollouts(ledger, &query, see_rollout, &gathering));

@@ -209,6 +209,7 @@ CALL(provider_get,
      roll_arm_provider_get(arm, scope ? NULL : SUBSCRIPTION, "Microsoft.Web", fn, user))
 CALL(provider_register, roll_arm_provider_register(arm, SUBSCRIPTION, "Microsoft.Web", 0, fn, user))
 CALL(locks, roll_arm_locks(arm, GROUP, true, fn, user))
+CALL(permissions, roll_arm_permissions(arm, GROUP, fn, user))
 CALL(activities, struct roll_arm_activity query = {.from_ms = 1767225600000, .select = "caller"};
      roll_arm_activities(arm, SUBSCRIPTION, &query, fn, user))
 
@@ -305,6 +306,8 @@ static const struct row rows[] = {
      SUB "/providers/Microsoft.Web/register", "2022-09-01", "", NULL, false},
     {"roll_arm_locks", locks, 0, "GET", GROUP "/providers/Microsoft.Authorization/locks",
      "2020-05-01", "$filter ", NULL, false},
+    {"roll_arm_permissions", permissions, 0, "GET",
+     GROUP "/providers/Microsoft.Authorization/permissions", "2022-04-01", "", NULL, false},
     {"roll_arm_activities", activities, 0, "GET",
      SUB "/providers/Microsoft.Insights/eventtypes/management/values", "2015-04-01",
      "$filter $select ", NULL, false},

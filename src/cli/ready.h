@@ -1,0 +1,35 @@
+/* Readiness for the commands that use it: status, back, run, and the page. */
+#ifndef ROLL_CLI_READY_H
+#define ROLL_CLI_READY_H
+
+#include "act.h"
+#include "rollbook/ready.h"
+
+/* Adds what the last check said of the goal to a status view's "rollback": "ready": its word,
+ * "checkedAt", "since", "why"?, "usualMs"?; nothing where it was never checked. From the ledger
+ * alone. */
+struct roll_error *roll_ready_add(struct roll_app *app, const char *stream, json_t *view)
+    ROLL_CHECKED;
+/* "rollback to 4.1.7: ready, checked 2 h ago, usually 38 s"; owned, NULL where it was never
+ * checked. */
+char *roll_ready_sentence(const json_t *view);
+
+/* A back is chosen: ROLL_E_FOUND, with the reasons and the next ready release, when its goal is
+ * known to be dead and still is. With --dry-run it is only said. */
+struct roll_error *roll_ready_bar(struct roll_act *act, const struct roll_choice *choice)
+    ROLL_CHECKED;
+
+/* Checks one environment; the loop and the links are made for it. */
+struct roll_error *roll_ready_environment(struct roll_app *app, const struct roll_plan *plan,
+                                          const struct roll_plan_environment *environment,
+                                          const char *release, bool drill, json_t **ret_facts)
+    ROLL_CHECKED;
+/* "1.1.0 is dead" …: the goals of facts that are not ready; owned, NULL: all are. */
+char *roll_ready_trouble(const json_t *facts);
+
+/* roll run: the daily check. *ret_due: is it time; lowers wake to when it is. */
+struct roll_error *roll_run_ready_due(struct roll_app *app, const struct roll_plan *plan,
+                                      const struct roll_plan_environment *environment,
+                                      int64_t now_ms, bool *ret_due, int64_t *wake) ROLL_CHECKED;
+
+#endif

@@ -1,0 +1,31 @@
+/* Services beside ARM that the sandbox plays: registries, Key Vaults, blobs; and what happens to
+ * them on game days. Private to the module. */
+#ifndef SANDBOX_SERVICES_H
+#define SANDBOX_SERVICES_H
+
+#include "sandbox/http.h"
+
+/* Answers /sandbox/at/HOST/…, which no ARM has. False when it is something else; reply is then
+ * unchanged. */
+bool sandbox_services(struct sandbox_server *server, const struct sandbox_request *request,
+                      struct sandbox_reply *reply);
+
+/* The secrets that a deployment's parameters refer to: a version is there once a deployment has
+ * named it. *ret_good is false, and the refusal in reply, when one was disabled or deleted. */
+struct roll_error *sandbox_secrets_use(struct sandbox_server *server, const json_t *parameters,
+                                       int64_t now_ms, struct sandbox_reply *reply, bool *ret_good)
+    ROLL_CHECKED;
+
+/* Handlers: what the caller may do at a scope, and the switches of game days. */
+struct roll_error *sandbox_permissions(struct sandbox_server *, struct sandbox_request *,
+                                       struct sandbox_reply *);
+struct roll_error *sandbox_role(struct sandbox_server *, struct sandbox_request *,
+                                struct sandbox_reply *);
+struct roll_error *sandbox_gone(struct sandbox_server *, struct sandbox_request *,
+                                struct sandbox_reply *);
+struct roll_error *sandbox_there(struct sandbox_server *, struct sandbox_request *,
+                                 struct sandbox_reply *);
+struct roll_error *sandbox_secret(struct sandbox_server *, struct sandbox_request *,
+                                  struct sandbox_reply *);
+
+#endif
