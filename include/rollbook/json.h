@@ -32,12 +32,14 @@ struct roll_error *roll_json_read(const char *text, size_t size, enum roll_diale
 struct roll_error *roll_json_parse(const char *text, size_t size, enum roll_dialect dialect,
                                    json_t **ret_value) ROLL_CHECKED;
 
-/* roll_json_parse for a document whose root has one large array, `member`: each element is handed over as soon as it is
- * read (borrowed, gone afterwards), and *ret_rest is the root with that array empty. So the whole takes no more memory than
- * its largest element. What `each` returns ends the reading. */
-struct roll_error *roll_json_parse_each(const char *text, size_t size, enum roll_dialect dialect, const char *member,
-                                        struct roll_error *(*each)(void *data, const json_t *element), void *data,
-                                        json_t **ret_rest) ROLL_CHECKED;
+/* roll_json_parse for a document with one large array or object, which stands at the end of `path` (names of members from the root
+ * down, NULL-terminated): each element is handed over as soon as it is read (borrowed, gone afterwards; `name` is NULL in
+ * an array), and *ret_rest is the document with that container empty. So the whole takes no more memory than its largest element. What `each` returns ends
+ * the reading; NULL instead of `each`: the elements are only left out. */
+struct roll_error *roll_json_parse_each(const char *text, size_t size, enum roll_dialect dialect,
+                                        const char *const *path,
+                                        struct roll_error *(*each)(void *data, const char *name, const json_t *element),
+                                        void *data, json_t **ret_rest) ROLL_CHECKED;
 
 /* About what a value holds in memory, the allocator's own included: upper bounds, for limits. */
 enum {

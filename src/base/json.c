@@ -63,12 +63,14 @@ struct roll_error *roll_json_parse_within(const char *text, size_t size, enum ro
     return NULL;
 }
 
-struct roll_error *
-roll_json_parse_each(const char *text, size_t size, enum roll_dialect dialect, const char *member,
-                     struct roll_error *(*each)(void *data, const json_t *element), void *data,
-                     json_t **ret_rest)
+struct roll_error *roll_json_parse_each(const char *text, size_t size, enum roll_dialect dialect,
+                                        const char *const *path,
+                                        struct roll_error *(*each)(void *data, const char *name,
+                                                                   const json_t *element),
+                                        void *data, json_t **ret_rest)
 {
-    const struct json_each wanted = {member, each, data};
+    const struct json_each wanted = {path, (int)g_strv_length((char **)(uintptr_t)path), each,
+                                     data};
     struct json_builder builder = {.max_bytes = SIZE_MAX, .each = &wanted};
 
     return build(text, size, dialect, &builder, ret_rest);

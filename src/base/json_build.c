@@ -139,15 +139,42 @@ static json_t *make_number(struct json_reader *r, size_t from)
     return json_real(g_ascii_strtod(r->out->str + from, NULL)); /* NULL when it is infinite */
 }
 
-/* An element of the array that somebody takes one by one is complete: it is handed over and goes. */
+/* The one element that the container holds is complete: it is given away. */
+static struct roll_error *give_element(const struct json_each *each, json_t *container)
+{
+    struct roll_error *err = NULL;
+
+    if (json_is_array(container)) {
+        if (each->call)
+            err = each->call(each->data, NULL, json_array_get(container, 0));
+        json_array_clear(container);
+        return err;
+    }
+    void *member = json_object_iter(container);
+    if (each->call)
+        err = each->call(each->data, json_object_iter_key(member), json_object_iter_value(member));
+    json_object_clear(container);
+    return err;
+}
+
 static struct roll_error *hand_over(struct json_builder *builder)
 {
-    if (builder->depth != 2 || builder->open[1] != builder->each_array)
+    const struct json_each *each = builder->each;
+
+    if (!each || builder->depth != each->length + 1 || builder->on_path != builder->depth)
         return NULL;
-    json_t *array = builder->open[1];
-    struct roll_error *err = builder->each->call(builder->each->data, json_array_get(array, 0));
-    json_array_clear(array);
-    return err;
+    return give_element(each, builder->open[builder->depth - 1]);
+}
+
+/* Is the container that is about to open the next one on the path? */
+static bool goes_on(const struct json_builder *builder)
+{
+    int depth = builder->depth;
+
+    if (!builder->each || builder->on_path != depth || depth > builder->each->length)
+        return false;
+    return depth == 0 || (json_is_object(builder->open[depth - 1]) &&
+                          strcmp(builder->key->str, builder->each->path[depth - 1]) == 0);
 }
 
 struct roll_error *roll_json_build_scalar(struct json_reader *r, size_t from, const char *at)
@@ -185,15 +212,17 @@ struct roll_error *roll_json_build_open(struct json_reader *r, bool object)
     json_t *container = object ? json_object() : json_array();
 
     attach(builder, container);
-    if (builder->each && builder->depth == 1 && !object && json_is_object(builder->root) &&
-        strcmp(builder->key->str, builder->each->member) == 0)
-        builder->each_array = container;
+    if (goes_on(builder))
+        builder->on_path++;
     builder->open[builder->depth++] = container;
     return check_bytes(r, r->at);
 }
 
 struct roll_error *roll_json_build_close(struct json_reader *r)
 {
-    r->builder->depth--;
-    return hand_over(r->builder);
+    struct json_builder *builder = r->builder;
+
+    builder->depth--;
+    builder->on_path = MIN(builder->on_path, builder->depth);
+    return hand_over(builder);
 }

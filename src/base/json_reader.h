@@ -26,13 +26,14 @@ struct json_builder {
     size_t bytes;  /* what the value takes so far */
     size_t max_bytes;
     const struct json_each *each; /* or NULL */
-    const json_t *each_array;     /* the array whose elements go to `each`, once it is open */
+    int on_path;                  /* how many of the open containers lie on its path */
 };
 
 /* What roll_json_parse_each was asked for. */
 struct json_each {
-    const char *member;
-    struct roll_error *(*call)(void *data, const json_t *element);
+    const char *const *path;
+    int length; /* of the path */
+    struct roll_error *(*call)(void *data, const char *name, const json_t *element); /* or NULL */
     void *data;
 };
 

@@ -78,6 +78,7 @@ void release_history_free(struct release_history *history)
     g_hash_table_unref(history->succeeded);
     g_hash_table_unref(history->failed);
     g_hash_table_unref(history->manifests);
+    g_hash_table_unref(history->heads);
     g_hash_table_unref(history->orders);
     g_free(history);
 }
@@ -96,6 +97,7 @@ static struct release_history *history_new(struct roll_ledger *ledger, const cha
     history->succeeded = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     history->failed = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     history->manifests = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, free_json);
+    history->heads = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, free_json);
     history->orders = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, free_order);
     return history;
 }
@@ -201,6 +203,25 @@ struct roll_error *release_history_manifest(struct release_history *history, con
         g_hash_table_insert(history->manifests, g_strdup(version), manifest);
     }
     *ret_manifest = manifest;
+    return NULL;
+}
+
+struct roll_error *release_history_head(struct release_history *history, const char *version,
+                                        const json_t **ret_head)
+{
+    const char *const path[] = {"environments", history->environment, "targets", NULL};
+    json_t *head = g_hash_table_lookup(history->heads, version);
+    g_autoptr(GString) text = NULL;
+
+    if (!head) {
+        const struct release_info *info = NULL;
+        ROLL_TRY(release_history_info(history, version, &info));
+        ROLL_TRY(roll_ledger_object(history->ledger, info->manifest, &text));
+        ROLL_TRY(
+            roll_json_parse_each(text->str, text->len, ROLL_JSON_STRICT, path, NULL, NULL, &head));
+        g_hash_table_insert(history->heads, g_strdup(version), head);
+    }
+    *ret_head = head;
     return NULL;
 }
 

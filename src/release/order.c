@@ -221,8 +221,9 @@ static struct roll_error *wrap_target(struct roll_error *err,
                            target->name ? target->name : "without a name");
 }
 
-static struct roll_error *each_target(void *data, const json_t *value)
+static struct roll_error *each_target(void *data, const char *name, const json_t *value)
 {
+    (void)name;
     struct roll_order *order = data;
     struct roll_order_target *target = release_order_target_new();
 
@@ -280,10 +281,10 @@ static struct roll_error *head_read(const json_t *value, struct roll_order *orde
 
 static struct roll_error *order_parse(const char *text, size_t size, struct roll_order *order)
 {
+    static const char *const path[] = {"targets", NULL};
     roll_auto(json) json_t *head = NULL;
 
-    ROLL_TRY(
-        roll_json_parse_each(text, size, ROLL_JSON_STRICT, "targets", each_target, order, &head));
+    ROLL_TRY(roll_json_parse_each(text, size, ROLL_JSON_STRICT, path, each_target, order, &head));
     if (!json_is_object(head))
         return roll_error_new(ROLL_E_INVALID, "an order is a JSON object");
     return head_read(head, order);

@@ -498,24 +498,28 @@ static void no_error_is_lost(void)
 }
 
 /* Elements as canonical text, one a line; a `3` ends the reading. */
-static struct roll_error *each_line(void *data, const json_t *element)
+static struct roll_error *each_line(void *data, const char *name, const json_t *element)
 {
     g_autoptr(GString) text = NULL;
 
     ROLL_TRY(roll_json_canonical(element, &text));
-    g_string_append_printf(data, "%s\n", text->str);
+    g_string_append_printf(data, "%s%s%s\n", name ? name : "", name ? "=" : "", text->str);
     return strcmp(text->str, "3") == 0 ? roll_error_new(ROLL_E_CONFLICT, "three") : NULL;
 }
 
-static void hands_over(const char *text, const char *lines, const char *rest)
+static const char *const list[] = {"list", NULL};
+static const char *const inner[] = {"a", "b", "list", NULL};
+
+static void hands_over(const char *const *path, const char *text, const char *lines,
+                       const char *rest)
 {
     g_autoptr(GString) seen = g_string_new(NULL);
     g_autoptr(GString) left = NULL;
     roll_auto(json) json_t *head = NULL;
-    roll_auto(error) struct roll_error *err =
-        roll_json_parse_each(text, strlen(text), ROLL_JSON_STRICT, "list", each_line, seen, &head);
+    roll_auto(error) struct roll_error *err = roll_json_parse_each(
+        text, strlen(text), ROLL_JSON_STRICT, path, lines ? each_line : NULL, seen, &head);
 
-    ck_assert_str_eq(seen->str, lines);
+    ck_assert_str_eq(seen->str, lines ? lines : "");
     if (!rest) {
         ck_assert_int_eq(roll_error_code(err), ROLL_E_CONFLICT);
         ck_assert_ptr_null(head);
@@ -529,13 +533,21 @@ static void hands_over(const char *text, const char *lines, const char *rest)
 
 START_TEST(test_json__elements_are_handed_over_one_by_one)
 {
-    hands_over("{\"a\":[1,2],\"list\":[{\"list\":[7]},[8,[9]],5,\"x\",{}],\"z\":{\"list\":[4]}}",
+    hands_over(list,
+               "{\"a\":[1,2],\"list\":[{\"list\":[7]},[8,[9]],5,\"x\",{}],\"z\":{\"list\":[4]}}",
                "{\"list\":[7]}\n[8,[9]]\n5\n\"x\"\n{}\n",
                "{\"a\":[1,2],\"list\":[],\"z\":{\"list\":[4]}}");
-    hands_over("{\"list\":[]}", "", "{\"list\":[]}");
-    hands_over("{\"list\":{\"list\":[1]}}", "", "{\"list\":{\"list\":[1]}}");
-    hands_over("[[1],{\"list\":[1]}]", "", "[[1],{\"list\":[1]}]");
-    hands_over("{\"list\":[1,3,4]}", "1\n3\n", NULL);
+    hands_over(list, "{\"list\":[]}", "", "{\"list\":[]}");
+    hands_over(list, "{\"list\":{\"list\":[1],\"b\":2}}", "list=[1]\nb=2\n", "{\"list\":{}}");
+    hands_over(list, "[[1],{\"list\":[1]}]", "", "[[1],{\"list\":[1]}]");
+    hands_over(list, "{\"list\":[1,3,4]}", "1\n3\n", NULL);
+    hands_over(
+        inner,
+        "{\"a\":{\"b\":{\"list\":[1,{\"a\":[]}],\"x\":[2]},\"list\":[4]},\"b\":{\"list\":[5]}}",
+        "1\n{\"a\":[]}\n",
+        "{\"a\":{\"b\":{\"list\":[],\"x\":[2]},\"list\":[4]},\"b\":{\"list\":[5]}}");
+    hands_over(inner, "{\"a\":[{\"b\":{\"list\":[1]}}]}", "", "{\"a\":[{\"b\":{\"list\":[1]}}]}");
+    hands_over(list, "{\"list\":[1,[2]],\"z\":[1]}", NULL, "{\"list\":[],\"z\":[1]}");
 }
 END_TEST
 
