@@ -316,6 +316,19 @@ CREATE TABLE adopted (
 ) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX adopted_seq ON adopted (stream, seq);
 
+-- Leftovers: what became of each in a rollout that deletes them.
+-- name: schema_8
+CREATE TABLE prunes (
+  stream INTEGER NOT NULL,
+  rollout INTEGER NOT NULL,
+  target TEXT NOT NULL,
+  resource TEXT NOT NULL,
+  outcome TEXT,                          -- deleted, failed, kept, absent; or intended
+  message TEXT,
+  at INTEGER NOT NULL,                   -- of the last word about it
+  PRIMARY KEY (stream, rollout, target, resource)
+) STRICT, WITHOUT ROWID;
+
 -- name: meta_get
 SELECT value FROM meta WHERE key = :key
 
@@ -636,6 +649,19 @@ UPDATE adopted SET release = :release, accepted = :accepted WHERE stream = :stre
 SELECT a.target, a.name, a.at, a.seq, a.release, a.accepted FROM streams s JOIN adopted a ON a.stream = s.id
 WHERE s.name = :stream ORDER BY a.target, a.name, a.at
 
+-- name: prune_intended
+INSERT INTO prunes (stream, rollout, target, resource, at) VALUES (:stream, :rollout, :target, :resource, :at)
+ON CONFLICT DO UPDATE SET outcome = NULL, message = NULL, at = excluded.at
+
+-- name: prune_ended
+INSERT INTO prunes (stream, rollout, target, resource, outcome, message, at)
+VALUES (:stream, :rollout, :target, :resource, :outcome, :message, :at)
+ON CONFLICT DO UPDATE SET outcome = excluded.outcome, message = excluded.message, at = excluded.at
+
+-- name: prune_list
+SELECT p.target, p.resource, p.outcome, p.message, p.at FROM streams s JOIN prunes p ON p.stream = s.id
+WHERE s.name = :stream AND p.rollout = :rollout ORDER BY p.target, p.resource
+
 -- name: debt_add
 INSERT INTO debts (stream, rollout, debt, owner, reason, release, opened_at, due, closing, closed_at)
 VALUES (:stream, :rollout, :debt, :owner, :reason, :release, :opened_at, :due, 0, 0)
@@ -698,6 +724,9 @@ DELETE FROM slots WHERE stream = :stream
 -- name: clear_notices
 DELETE FROM notices WHERE stream = :stream
 
+-- name: clear_prunes
+DELETE FROM prunes WHERE stream = :stream
+
 -- name: clear_looks
 DELETE FROM looks WHERE stream = :stream
 
@@ -746,6 +775,9 @@ FROM looks WHERE stream = :stream ORDER BY word, subject
 
 -- name: dump_adopted
 SELECT json_array(target, name, at, seq, release, accepted) FROM adopted WHERE stream = :stream ORDER BY target, name, at
+
+-- name: dump_prunes
+SELECT json_array(rollout, target, resource, outcome, message, at) FROM prunes WHERE stream = :stream ORDER BY rollout, target, resource
 
 -- name: checkpoint
 PRAGMA wal_checkpoint(TRUNCATE)

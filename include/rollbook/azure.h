@@ -208,9 +208,12 @@ void roll_arm_resource_get(struct roll_arm *arm, const char *resource_id, const 
 void roll_arm_action(struct roll_arm *arm, const char *resource_id_and_action, const char *api_version, const char *body_text, const char *correlation_id, roll_arm_fn fn, void *user);
 
 /* Any resource: HEAD (OK or NOT_FOUND, without code; few types take it), and DELETE, which is waited for, at most an hour. OK
- * also when it was not there. REST reference 6.2. */
+ * also when it was not there; leave_by_boot_ms: as of a deployment. REST reference 6.2. */
 void roll_arm_resource_exists(struct roll_arm *arm, const char *resource_id, const char *api_version, roll_arm_fn fn, void *user);
-void roll_arm_resource_delete(struct roll_arm *arm, const char *resource_id, const char *api_version, roll_arm_fn fn, void *user);
+void roll_arm_resource_delete(struct roll_arm *arm, const char *resource_id, const char *api_version, int64_t leave_by_boot_ms, roll_arm_fn fn, void *user);
+/* All resources in a subscription or group (its id), with createdTime and managedBy; body: {"value":[…]}. What lies below others is
+ * listed only where it is tracked. REST reference 6.2. */
+void roll_arm_resources(struct roll_arm *arm, const char *scope_id, roll_arm_fn fn, void *user);
 
 /* In which order several are deleted: an index into items for each, owned by the caller (g_free). What needs another one goes
  * before it, what lies below another (`…/servers/s/databases/d`, extensions) before that; else the last first. A circle is

@@ -189,6 +189,17 @@ struct roll_step_row {
 typedef struct roll_error *(*roll_step_fn)(void *user, const struct roll_step_row *row);
 struct roll_error *roll_ledger_steps(struct roll_ledger *ledger, const char *stream, int64_t rollout, roll_step_fn fn, void *user) ROLL_CHECKED;
 
+/* Leftovers that a rollout was asked to delete: the last word about each. */
+struct roll_prune_row {
+    const char *target, *resource;
+    const char *outcome; /* deleted, failed, kept (message says why), absent (not deleted); NULL: intended */
+    const char *message; /* or NULL */
+    int64_t at;
+};
+typedef struct roll_error *(*roll_prune_fn)(void *user, const struct roll_prune_row *row);
+/* By target, then by resource. */
+struct roll_error *roll_ledger_prunes(struct roll_ledger *ledger, const char *stream, int64_t rollout, roll_prune_fn fn, void *user) ROLL_CHECKED;
+
 /* ---- slots: what became of a schedule's times ----------------------------------------------- */
 
 /* A slot's key in rollout.requested and slot.passed: `weekly@2026-11-24T09:00:00Z`, the schedule's name and the instant. Owned. */

@@ -95,7 +95,8 @@ struct roll_order {
     bool health_reports_only;      /* lane rollback */
     GPtrArray *health;             /* struct roll_plan_health * */
     bool back_on_failure;
-    char **keep;                   /* types that no stack may delete; NULL: none */
+    char **keep;                   /* types that nothing may delete; NULL: none */
+    char **prune;                  /* --prune: types that may be deleted beside the built-in ones; NULL: leftovers stay */
 };
 struct roll_order *roll_order_new(void);
 void roll_order_free(struct roll_order *order);
@@ -112,6 +113,7 @@ struct roll_choice_options {
     const char *const *targets;    /* --target, or NULL */
     int ring;                      /* --ring, -1: all */
     bool no_sticky, include_new, bad, secrets_current, recreate_groups;
+    bool prune;                    /* back: leftovers are deleted; a target at its goal that has any gets a step too */
     const char *const *overrides;  /* "order", "hold", …, or NULL */
 };
 
@@ -192,6 +194,32 @@ void roll_leftovers_free(struct roll_leftovers *leftovers);
 ROLL_AUTO_DEFINE(leftovers, struct roll_leftovers, roll_leftovers_free)
 /* Of one target of that order: [{"id","release"}], by id. New reference. */
 struct roll_error *roll_leftovers_of(struct roll_leftovers *leftovers, const struct roll_order_target *target, json_t **ret_leftovers) ROLL_CHECKED;
+
+/* ---- deleting leftovers ---------------------------------------------------------------------- */
+
+/* A leftover and what is known of it. All texts owned, or NULL. */
+struct roll_prune_item {
+    char *id, *type, *release; /* release: the newest that put it */
+    int64_t added_at;          /* UTC ms: intent of the first step since the goal that put it; 0: not known */
+    char **needs;              /* ids of what its template says that it depends on */
+    /* What ARM says, entered by the caller. */
+    int64_t created_at;        /* UTC ms, 0: not known */
+    bool gone;                 /* it is not there any more */
+    char *api_version;
+    char *reason;              /* why it stays (a lock, for one); NULL: it may go */
+};
+void roll_prune_item_free(struct roll_prune_item *item);
+
+/* Made once for all targets of an order, which is borrowed, as ledger is. */
+struct roll_pruner;
+struct roll_error *roll_pruner_new(struct roll_ledger *ledger, const struct roll_order *order, struct roll_pruner **ret_pruner) ROLL_CHECKED;
+void roll_pruner_free(struct roll_pruner *pruner);
+ROLL_AUTO_DEFINE(pruner, struct roll_pruner, roll_pruner_free)
+/* The leftovers of a target of that order, by id; those that stay for what the ledger and the plan say have their reason. */
+struct roll_error *roll_pruner_items(struct roll_pruner *pruner, const struct roll_order_target *target, GPtrArray **ret_items) ROLL_CHECKED;
+/* With what ARM says entered: the rest of the reasons; then what stays, and after it what is deleted, in that order. present: what
+ * ARM lists in the scope ([{"id"}]). Pure. */
+void roll_prune_decide(GPtrArray *items, const json_t *present);
 
 /* ---- keep ----------------------------------------------------------------------------------- */
 

@@ -87,6 +87,9 @@ enum roll_action_kind {
     ROLL_ACTION_POLL,        /* its operation status; answered by REPLY */
     ROLL_ACTION_CANCEL,      /* answered by REPLY */
     ROLL_ACTION_EXPLAIN,     /* operations of a failed one, for the innermost cause; answered by REPLY */
+    ROLL_ACTION_LEFTOVERS,   /* which leftovers of the target are to be deleted; answered by LEFTOVERS */
+    ROLL_ACTION_DELETE,      /* a leftover; answered by REPLY: OK means gone */
+    ROLL_ACTION_SEEK,        /* is that leftover still there? answered by REPLY */
     ROLL_ACTION_PROBE,       /* one try of a health check; answered by PROBED */
     ROLL_ACTION_DECIDE_BACK, /* the rollout failed and onFailure is back; answered by BACK */
     ROLL_ACTION_GATE,        /* evaluate a gate of the waiting rollout; answered by GATE */
@@ -115,6 +118,14 @@ enum roll_machine_end {
     ROLL_END_EXPIRED,      /* it waited for too long */
 };
 
+/* A resource that a newer release added and the goal does not have, and what becomes of it. All owned. */
+struct roll_leftover {
+    char *id;
+    char *api_version; /* to delete it with; NULL: it stays */
+    char *reason;      /* why it stays, or NULL */
+};
+void roll_leftover_free(struct roll_leftover *leftover);
+
 /* Everything is borrowed until the next call of the machine. */
 struct roll_action {
     uint64_t id;
@@ -125,6 +136,7 @@ struct roll_action {
     int64_t step, attempt;
     const struct roll_plan_health *check; /* PROBE */
     const char *gate;                     /* GATE: its name */
+    const char *resource, *api_version;   /* DELETE, SEEK */
     const struct roll_draft *drafts;      /* APPEND */
     size_t n_drafts;
     const struct roll_blob *const *blobs; /* APPEND */
@@ -139,6 +151,7 @@ enum roll_observation_kind {
     ROLL_SAW_APPEND_FAILED, /* nothing was appended (disk full, …) */
     ROLL_SAW_REPLY,
     ROLL_SAW_PROBED,
+    ROLL_SAW_LEFTOVERS,
     ROLL_SAW_BACK,
     ROLL_SAW_GATE,
     ROLL_SAW_START,
@@ -166,6 +179,8 @@ struct roll_observation {
     /* BACK: owned by the machine from here, its request's order digest set and the order's text among its blobs;
      * NULL: no back is possible, message says why */
     struct roll_choice *choice;
+    /* LEFTOVERS: struct roll_leftover *, those that are deleted in that order; owned by the machine from here; or NULL */
+    GPtrArray *leftovers;
 };
 
 /* wall_ms and boot_ms: what the clocks say now (UTC; boot clock). */
@@ -288,6 +303,9 @@ struct roll_error *roll_rollout_start(const struct roll_driver_options *options,
 /* ARM's what-if of every target of a choice, one after the other: {target: changes as ARM gives them}. New reference.
  * Deploys and records nothing; needs write permission at ARM all the same. */
 struct roll_error *roll_rollout_what_if(const struct roll_driver_options *options, const struct roll_choice *choice, json_t **ret_forecasts) ROLL_CHECKED;
+/* What would become of the leftovers of a choice's targets: {target: [{"id","release","delete","reason"?}]}, in order of deletion.
+ * ask: reads what ARM knows of them (when they were made, locks); else as far as the ledger and the plan can tell. New reference. */
+struct roll_error *roll_rollout_leftovers(const struct roll_driver_options *options, const struct roll_choice *choice, bool ask, json_t **ret_leftovers) ROLL_CHECKED;
 /* Goes on with an open rollout. ROLL_E_CONFLICT when a living driver holds it and take is not set. */
 struct roll_error *roll_rollout_resume(const struct roll_driver_options *options, const char *stream, int64_t rollout, struct roll_outcome *ret_outcome) ROLL_CHECKED;
 /* What a rollout that waits still lacks. */

@@ -185,12 +185,28 @@ static void deletion_done(struct arm_answer *answer, bool polled, roll_arm_fn fn
 }
 
 void roll_arm_resource_delete(struct roll_arm *arm, const char *resource_id,
-                              const char *api_version, roll_arm_fn fn, void *user)
+                              const char *api_version, int64_t leave_by_boot_ms, roll_arm_fn fn,
+                              void *user)
 {
     g_autofree char *url = arm_id_url(arm, resource_id, "", api_version);
     g_autofree char *subscription = arm_id_subscription(resource_id);
-    struct arm_request request = {
-        .method = "DELETE", .url = url, .retry = ROLL_HTTP_RETRY_UNACCEPTED};
+    struct arm_request request = {.method = "DELETE",
+                                  .url = url,
+                                  .retry = ROLL_HTTP_RETRY_UNACCEPTED,
+                                  .leave_by = leave_by_boot_ms};
 
     arm_wait(arm, &request, DELETE_MS, subscription, deletion_done, fn, user);
+}
+
+/* ---- all in a scope ---- */
+
+#define RESOURCES_MAX 20000
+
+void roll_arm_resources(struct roll_arm *arm, const char *scope_id, roll_arm_fn fn, void *user)
+{
+    g_autofree char *base = arm_id_url(arm, scope_id, "/resources", ARM_API_VERSION);
+    g_autofree char *subscription = arm_id_subscription(scope_id);
+    g_autofree char *url = g_strconcat(base, "&$expand=createdTime", NULL);
+
+    arm_list(arm, url, subscription, RESOURCES_MAX, fn, user);
 }

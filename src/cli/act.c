@@ -180,6 +180,8 @@ static struct roll_error *try_once(struct roll_act *act, struct roll_outcome *ou
     roll_act_say_notes(act, choice);
     if (act->options->dry_run)
         return roll_act_show_diff(act, choice);
+    if (!act->options->yes)
+        ROLL_TRY(roll_act_say_prune(act, choice));
     ROLL_TRY(roll_confirm(act->app, "Go on?", act->options->yes));
     g_free(choice->request.reason);
     choice->request.reason = g_strdup(act->options->reason ? act->options->reason : act->reason);

@@ -114,6 +114,17 @@ void roll_act_say_notes(struct roll_act *act, const struct roll_choice *choice);
 /* --dry-run: the offline difference, and ARM's forecast with --what-if. */
 struct roll_error *roll_act_show_diff(struct roll_act *act, const struct roll_choice *choice)
     ROLL_CHECKED;
+/* act_prune.c: where leftovers are deleted (else nothing): {target: [{"id","release","delete","reason"?}]}, with --what-if as ARM
+ * knows them; the same said; what became of them in a rollout's view; and whether a rollout was asked to delete them. */
+struct roll_error *roll_act_leftovers(struct roll_act *act, const struct roll_choice *choice,
+                                      json_t **ret_leftovers) ROLL_CHECKED;
+struct roll_error *roll_act_say_prune(struct roll_act *act, const struct roll_choice *choice)
+    ROLL_CHECKED;
+void roll_act_say_leftovers(struct roll_act *act, const json_t *leftovers);
+bool roll_act_is_deleted(const json_t *leftovers, const char *id); /* leftovers: of one target */
+size_t roll_say_leftovers(struct roll_app *app, const json_t *view);
+struct roll_error *roll_act_prunes(struct roll_act *act, int64_t rollout, bool *ret_prunes)
+    ROLL_CHECKED;
 /* act_next.c: view is the rollout as `roll show` has it. */
 struct roll_error *roll_act_say_next(struct roll_act *act, const struct roll_outcome *outcome,
                                      const json_t *view) ROLL_CHECKED;

@@ -140,6 +140,7 @@ static struct roll_error *send_again(struct roll_act *act, struct known_rollout 
     act->lane = lane_of_kind(known->kind);
     act->verb = known->kind;
     act->user = known;
+    ROLL_TRY(roll_act_prunes(act, rollout, &act->choice.prune));
     act->reason = known->reason;
     act->choose = choose_again;
     return run_again(act, known, rollout);

@@ -50,23 +50,26 @@ char *roll_act_sentence(const struct roll_act *act, const struct roll_choice *ch
         g_string_append_printf(text, " in %d rings", order->rings);
     if (touches_group(order, &subscription))
         g_string_append_printf(text, ", subscription %s", subscription);
+    if (order->prune)
+        g_string_append(text, ", and deletes what newer releases left over");
     return g_string_free(text, FALSE);
 }
 
-/* A rollout deletes nothing: what the goal does not have stays. */
-static void leave_deleted(json_t *changes)
+/* What the goal does not have stays, unless leftovers are deleted. */
+static void leave_deleted(json_t *changes, const json_t *leftovers)
 {
     size_t index;
     json_t *change;
 
     json_array_foreach (changes, index, change) {
-        if (g_strcmp0(roll_json_get_string(change, "change"), "delete") == 0)
+        if (g_strcmp0(roll_json_get_string(change, "change"), "delete") == 0 &&
+            !roll_act_is_deleted(leftovers, roll_json_get_string(change, "id")))
             json_object_set_new(change, "change", json_string("leave"));
     }
 }
 
 static struct roll_error *diff_json(struct roll_act *act, const struct roll_choice *choice,
-                                    json_t *targets)
+                                    json_t *targets, const json_t *leftovers)
 {
     roll_auto(differ) struct roll_differ *differ = NULL;
 
@@ -76,7 +79,7 @@ static struct roll_error *diff_json(struct roll_act *act, const struct roll_choi
         json_t *changes = NULL;
 
         ROLL_TRY(roll_differ_target(differ, target, &changes));
-        leave_deleted(changes);
+        leave_deleted(changes, json_object_get(leftovers, target->name));
         json_array_append_new(targets,
                               json_pack("{s:s,s:s?,s:s,s:o}", "name", target->name, "from",
                                         target->had, "to", target->release, "changes", changes));
@@ -135,13 +138,13 @@ static struct roll_error *forecast(struct roll_act *act, const struct roll_choic
 }
 
 static void show_diff_json(struct roll_act *act, const struct roll_choice *choice, json_t *targets,
-                           json_t *forecasts)
+                           json_t *forecasts, json_t *leftovers)
 {
     roll_auto(json) json_t *document = json_pack(
-        "{s:s,s:s,s:s,s:s,s:s?,s:s?,s:O,s:O*}", "service", act->plan->service, "environment",
+        "{s:s,s:s,s:s,s:s,s:s?,s:s?,s:O,s:O*,s:O*}", "service", act->plan->service, "environment",
         act->environment->name, "lane", roll_lane_names[choice->order->lane], "kind",
         choice->order->kind, "version", choice->request.release, "from", choice->request.from,
-        "targets", targets, "whatIf", forecasts);
+        "targets", targets, "whatIf", forecasts, "leftovers", leftovers);
 
     roll_report_json(&act->app->out, document);
 }
@@ -150,14 +153,16 @@ struct roll_error *roll_act_show_diff(struct roll_act *act, const struct roll_ch
 {
     roll_auto(json) json_t *targets = json_array();
     roll_auto(json) json_t *forecasts = NULL;
+    roll_auto(json) json_t *leftovers = NULL;
     struct roll_app *app = act->app;
     size_t index;
     json_t *target;
 
-    ROLL_TRY(diff_json(act, choice, targets));
+    ROLL_TRY(roll_act_leftovers(act, choice, &leftovers));
+    ROLL_TRY(diff_json(act, choice, targets, leftovers));
     ROLL_TRY(forecast(act, choice, &forecasts));
     if (app->json) {
-        show_diff_json(act, choice, targets, forecasts);
+        show_diff_json(act, choice, targets, forecasts, leftovers);
         return NULL;
     }
     json_array_foreach (targets, index, target) {
@@ -169,6 +174,7 @@ struct roll_error *roll_act_show_diff(struct roll_act *act, const struct roll_ch
     }
     if (forecasts)
         say_forecast(app, forecasts);
+    roll_act_say_leftovers(act, leftovers);
     roll_say(app, "nothing was done (--dry-run)");
     return NULL;
 }
@@ -245,24 +251,6 @@ static void say_target_failures(struct roll_app *app, const json_t *view)
         roll_view_say_failure(app, target, "  ");
 }
 
-static size_t say_leftovers(struct roll_app *app, const json_t *view)
-{
-    size_t index, count = 0;
-    json_t *target;
-
-    json_array_foreach (json_object_get(view, "targets"), index, target) {
-        size_t at;
-        json_t *leftover;
-        json_array_foreach (json_object_get(target, "leftovers"), at, leftover) {
-            if (count++ == 0)
-                roll_say(app, "left over, made by newer releases and not deleted:");
-            roll_say(app, "  %s  (%s)", roll_json_get_string(leftover, "id"),
-                     roll_json_get_string(leftover, "release"));
-        }
-    }
-    return count;
-}
-
 static void say_group(struct roll_app *app, const json_t *view, const char *words,
                       const char *const *states)
 {
@@ -326,7 +314,7 @@ static struct roll_error *say_all(struct roll_act *act, const struct roll_outcom
     }
     say_end(act, outcome, view);
     roll_say_stacks(app, view);
-    say_leftovers(app, view);
+    roll_say_leftovers(app, view);
     return roll_act_say_next(act, outcome, view);
 }
 

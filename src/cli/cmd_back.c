@@ -9,7 +9,7 @@ struct context {
     const char *to;
     int64_t at;
     int steps;
-    bool bad, no_sticky, include_new, recreate_groups, anyway;
+    bool bad, no_sticky, include_new, recreate_groups, anyway, prune;
 };
 
 static struct roll_error *choose(struct roll_act *act, struct roll_choice **ret_choice)
@@ -29,6 +29,9 @@ static struct roll_error *check(const struct context *context)
 {
     int ways = (context->to != NULL) + (context->at != 0) + (context->steps != 0);
 
+    if (context->prune && context->act.no_wait)
+        return roll_error_new(ROLL_E_USAGE, "--prune has to wait for the end; it does not go with "
+                                            "--no-wait");
     if (ways > 1)
         return roll_error_new(ROLL_E_USAGE, "--to, --at and --steps exclude each other");
     return NULL;
@@ -69,6 +72,20 @@ static struct roll_error *find_back(struct roll_act *act, int64_t *ret_back)
     return NULL;
 }
 
+static struct roll_error *resume_back(struct roll_act *act, const struct context *context,
+                                      int64_t back)
+{
+    bool prunes = false;
+
+    ROLL_TRY(roll_act_prunes(act, back, &prunes));
+    if (context->prune && !prunes)
+        roll_say(act->app,
+                 "note     the back under way was asked for without --prune: it deletes nothing; "
+                 "afterwards 'roll back %s --to VERSION --prune' does",
+                 act->environment->name);
+    return roll_act_resume(act, back);
+}
+
 static struct roll_error *run_back(struct roll_act *act, const struct context *context,
                                    const char *environment)
 {
@@ -78,7 +95,7 @@ static struct roll_error *run_back(struct roll_act *act, const struct context *c
     ROLL_TRY(roll_act_open(act, environment));
     ROLL_TRY(find_back(act, &back));
     if (back && !context->to && !context->at && !context->steps && !context->act.dry_run)
-        return roll_act_resume(act, back);
+        return resume_back(act, context, back);
     if (context->to)
         ROLL_TRY(roll_version_argument(context->to, act->plan->service, &version));
     act->choice = (struct roll_choice_options){
@@ -89,6 +106,7 @@ static struct roll_error *run_back(struct roll_act *act, const struct context *c
         .no_sticky = context->no_sticky,
         .include_new = context->include_new,
         .recreate_groups = context->recreate_groups,
+        .prune = context->prune,
     };
     return roll_act_run(act);
 }
@@ -125,6 +143,8 @@ static const struct roll_option options[] = {
      "make resource groups that are gone"},
     {"anyway", 0, ROLL_FLAG, offsetof(struct context, anyway), NULL,
      "though the last readiness check called the goal dead"},
+    {"prune", 0, ROLL_FLAG, offsetof(struct context, prune), NULL,
+     "delete what newer releases added, as far as that is safe"},
     ROLL_ACT_OPTIONS(struct context, act),
     {NULL},
 };
@@ -135,7 +155,14 @@ const struct roll_command roll_cmd_back = {
     .summary = "roll back to the last good version, at once",
     .details = "Redeploys recorded bytes: nothing is rebuilt, nothing in it comes from today's "
                "files. What is left behind\n"
-               "becomes bad here, and a hold keeps schedules away. 'roll forward ENV' undoes it.",
+               "becomes bad here, and a hold keeps schedules away. 'roll forward ENV' undoes it.\n"
+               "With --prune, what newer releases added is deleted when every target has its goal: "
+               "only what ARM "
+               "says is not\n"
+               "older than the release that put it, nobody else has, and whose type is safe to "
+               "delete. With --to the "
+               "live version\n"
+               "it does so later.",
     .options = options,
     .context_size = sizeof(struct context),
     .min_arguments = 1,

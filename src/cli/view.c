@@ -95,6 +95,7 @@ struct targets {
     const struct kept *rollout;
     json_t *by_name;
     GHashTable *results; /* name -> digest of what is kept of its deployment or stack */
+    json_t *pruned;      /* name -> what became of leftovers */
 };
 
 static json_t *target_of(struct targets *targets, const char *name)
@@ -162,6 +163,20 @@ static struct roll_error *add_step(void *user, const struct roll_step_row *row)
     if (row->code && row->result)
         json_object_set_new(target, "result", json_string(row->result));
     set_step(rollout, row, target);
+    return NULL;
+}
+
+static struct roll_error *add_prune(void *user, const struct roll_prune_row *row)
+{
+    json_t *pruned = user, *list = json_object_get(pruned, row->target);
+
+    if (!list) {
+        list = json_array();
+        json_object_set_new(pruned, row->target, list);
+    }
+    json_array_append_new(list, json_pack("{s:s,s:s,s:s*}", "resource", row->resource, "outcome",
+                                          row->outcome ? row->outcome : "intended", "message",
+                                          row->message));
     return NULL;
 }
 
@@ -252,6 +267,8 @@ static struct roll_error *add_order(struct roll_app *app, struct targets *target
         set_name(rollout, target, view);
         set_action(target, view);
         ROLL_TRY(add_stack(app, targets, target, view));
+        if (json_object_get(targets->pruned, target->name))
+            json_object_set(view, "pruned", json_object_get(targets->pruned, target->name));
         if (leftovers) {
             ROLL_TRY(roll_leftovers_of(leftovers, target, &left));
             json_object_set_new(view, "leftovers", left);
@@ -283,11 +300,13 @@ static struct roll_error *add_targets(struct roll_app *app, const struct kept *r
 {
     roll_auto(json) json_t *by_name = json_object();
     g_autoptr(GHashTable) results = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
-    struct targets targets = {rollout, by_name, results};
+    roll_auto(json) json_t *pruned = json_object();
+    struct targets targets = {rollout, by_name, results, pruned};
     json_t *list = json_array();
 
     json_object_set_new(rollout->view, "targets", list);
     ROLL_TRY(roll_ledger_steps(app->ledger, rollout->stream, rollout->number, add_step, &targets));
+    ROLL_TRY(roll_ledger_prunes(app->ledger, rollout->stream, rollout->number, add_prune, pruned));
     ROLL_TRY(add_order(app, &targets, list));
     add_causes(app, list);
     return NULL;

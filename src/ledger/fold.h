@@ -12,7 +12,7 @@
 
 /* Raised whenever a rule below changes its result: streams that were folded by another version are
  * folded again when they are needed. */
-#define ROLL_PROJECTION_VERSION 6
+#define ROLL_PROJECTION_VERSION 7
 
 struct fold_environment {
     bool loaded, changed;
@@ -146,6 +146,10 @@ struct roll_error *roll_fold_slot_passed(struct roll_fold *fold, const struct ro
 struct roll_error *roll_fold_debt_closed(struct roll_fold *fold, const struct roll_event *event)
     ROLL_CHECKED;
 struct roll_error *roll_fold_gate_evaluated(struct roll_fold *fold, const struct roll_event *event)
+    ROLL_CHECKED;
+struct roll_error *roll_fold_prune_intended(struct roll_fold *fold, const struct roll_event *event)
+    ROLL_CHECKED;
+struct roll_error *roll_fold_prune_ended(struct roll_fold *fold, const struct roll_event *event)
     ROLL_CHECKED;
 struct roll_error *roll_fold_notice_delivered(struct roll_fold *fold,
                                               const struct roll_event *event) ROLL_CHECKED;

@@ -131,6 +131,8 @@ static struct roll_error *to_version(struct release_chooser *chooser, const char
     ROLL_TRY(release_chooser_verdict(chooser, version, &verdict, &reason));
     if (verdict != RELEASE_ELIGIBLE)
         return release_chooser_refuse(chooser, version, verdict, reason);
+    chooser->again |=
+        chooser->options->prune; /* also where it is live: what was left then goes now */
     return all_to(chooser, version);
 }
 

@@ -50,6 +50,8 @@ static void govern_order(const struct release_chooser *chooser, struct roll_orde
     order->health_reports_only = rollback;
     order->back_on_failure = environment->back_on_failure && !rollback;
     order->keep = g_strdupv(environment->keep);
+    if (chooser->options->prune)
+        order->prune = g_strdupv(environment->prune);
     for (guint i = 0; i < environment->health->len; i++)
         g_ptr_array_add(order->health,
                         release_health_copy(g_ptr_array_index(environment->health, i)));

@@ -21,6 +21,13 @@ struct roll_error *release_object_json(struct roll_ledger *ledger, const GPtrArr
 struct roll_error *release_object_text(struct roll_ledger *ledger, const GPtrArray *blobs,
                                        const char *digest, GString **ret_text) ROLL_CHECKED;
 
+/* keep.c: "Microsoft.Network/dnsZones/A" of a resource's id; owned, NULL when it has none. */
+char *release_type_of(const char *id);
+/* What the target's recorded template and parameters expand to. */
+struct roll_error *release_expand_target(struct roll_ledger *ledger, const GPtrArray *blobs,
+                                         const struct roll_order_target *target,
+                                         struct roll_expansion **ret_expansion) ROLL_CHECKED;
+
 /* An event names at most so many objects, or it would pass its 64 KiB. */
 #define RELEASE_MAX_PARTS 400
 

@@ -11,7 +11,7 @@
 /* ---- types ----------------------------------------------------------------------------------- */
 
 /* "Microsoft.Network/dnsZones/A" of a resource's id; owned, NULL when it has none. */
-static char *type_of(const char *id)
+char *release_type_of(const char *id)
 {
     g_autofree char *lower = g_ascii_strdown(id, -1);
     const char *last = g_strrstr(lower, "/providers/");
@@ -36,7 +36,7 @@ static bool fits(const char *word, const char *type)
 
 bool roll_resource_is_kept(char *const *keep, const char *resource_id)
 {
-    g_autofree char *type = type_of(resource_id);
+    g_autofree char *type = release_type_of(resource_id);
     for (size_t i = 0; type && keep && keep[i]; i++)
         if (fits(keep[i], type))
             return true;
@@ -58,19 +58,26 @@ static void add_ids(const json_t *resources, GHashTable *ids)
     }
 }
 
-static struct roll_error *goal_ids(struct roll_ledger *ledger, const GPtrArray *blobs,
-                                   const struct roll_order_target *target, GHashTable *ids)
+struct roll_error *release_expand_target(struct roll_ledger *ledger, const GPtrArray *blobs,
+                                         const struct roll_order_target *target,
+                                         struct roll_expansion **ret_expansion)
 {
     g_autoptr(GString) text = NULL;
     roll_auto(json) json_t *parameters = NULL;
     roll_auto(template) struct roll_template *tmpl = NULL;
-    roll_auto(expansion) struct roll_expansion *expansion = NULL;
     ROLL_TRY(release_object_text(ledger, blobs, target->template_digest, &text));
     ROLL_TRY(release_object_json(ledger, blobs, target->parameters_digest, &parameters));
     ROLL_TRY(roll_template_read(text->str, text->len, NULL, &tmpl));
     const struct roll_template_input input = {.context = release_context(target),
                                               .parameters = parameters};
-    ROLL_TRY(roll_template_expand(tmpl, &input, &expansion));
+    return roll_template_expand(tmpl, &input, ret_expansion);
+}
+
+static struct roll_error *goal_ids(struct roll_ledger *ledger, const GPtrArray *blobs,
+                                   const struct roll_order_target *target, GHashTable *ids)
+{
+    roll_auto(expansion) struct roll_expansion *expansion = NULL;
+    ROLL_TRY(release_expand_target(ledger, blobs, target, &expansion));
     add_ids(expansion->resources, ids);
     return NULL;
 }

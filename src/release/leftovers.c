@@ -1,6 +1,8 @@
 /* Resources that an older template does not know: what was put on a target since the goal was first
  * there, and the goal's own deployments did not put. Told from what ARM answered (the results of
  * steps), not from templates. */
+#include "release/leftovers.h"
+
 #include "release/history.h"
 
 /* ---- what was put ---------------------------------------------------------------------------- */
@@ -10,11 +12,16 @@ struct deployment {
     char *release;
     char *result; /* digest, or NULL */
     bool succeeded;
+    int64_t rollout, intended_at;
+    char *order;       /* digest */
+    GPtrArray *pruned; /* ids that this rollout deleted afterwards */
 };
 
 struct roll_leftovers {
     struct roll_ledger *ledger; /* borrowed */
     GHashTable *targets;        /* name -> GArray of struct deployment, newest first */
+    int64_t rollout;            /* that is being read, and its order; borrowed */
+    const char *order;
 };
 
 static void clear_deployment(void *data)
@@ -22,6 +29,8 @@ static void clear_deployment(void *data)
     struct deployment *deployment = data;
     g_free(deployment->release);
     g_free(deployment->result);
+    g_free(deployment->order);
+    g_ptr_array_unref(deployment->pruned);
 }
 
 static void free_deployments(gpointer data)
@@ -46,8 +55,26 @@ static struct roll_error *take_step(void *user, const struct roll_step_row *row)
         .release = g_strdup(row->release),
         .result = g_strdup(row->result),
         .succeeded = g_strcmp0(row->outcome, "succeeded") == 0,
+        .rollout = leftovers->rollout,
+        .intended_at = row->intended_at,
+        .order = g_strdup(leftovers->order),
+        .pruned = g_ptr_array_new_with_free_func(g_free),
     };
     g_array_append_val(deployments, deployment);
+    return NULL;
+}
+
+/* A rollout deletes only where it has deployed. */
+static struct roll_error *take_prune(void *user, const struct roll_prune_row *row)
+{
+    struct roll_leftovers *leftovers = user;
+    const GArray *deployments = g_hash_table_lookup(leftovers->targets, row->target);
+    if (g_strcmp0(row->outcome, "deleted") != 0 || !deployments || deployments->len == 0)
+        return NULL;
+    const struct deployment *last =
+        &g_array_index(deployments, struct deployment, deployments->len - 1);
+    if (last->rollout == leftovers->rollout)
+        g_ptr_array_add(last->pruned, g_ascii_strdown(row->resource, -1));
     return NULL;
 }
 
@@ -58,6 +85,7 @@ static struct roll_error *take_step(void *user, const struct roll_step_row *row)
 struct reach {
     GHashTable *goals; /* versions, borrowed */
     GArray *numbers;   /* newest first */
+    GPtrArray *orders; /* digests, likewise */
     guint needed;      /* so many of them */
 };
 
@@ -65,6 +93,7 @@ static struct roll_error *take_rollout(void *user, const struct roll_rollout_row
 {
     struct reach *reach = user;
     g_array_append_val(reach->numbers, row->number);
+    g_ptr_array_add(reach->orders, g_strdup(row->order));
     if (row->release && g_hash_table_contains(reach->goals, row->release))
         reach->needed = reach->numbers->len;
     return NULL;
@@ -74,12 +103,18 @@ static struct roll_error *gather(struct roll_leftovers *leftovers, const char *s
                                  GHashTable *goals)
 {
     g_autoptr(GArray) numbers = g_array_new(FALSE, FALSE, sizeof(int64_t));
-    struct reach reach = {goals, numbers, 0};
+    g_autoptr(GPtrArray) orders = g_ptr_array_new_with_free_func(g_free);
+    struct reach reach = {goals, numbers, orders, 0};
     const struct roll_rollout_query query = {.stream = stream};
     ROLL_TRY(roll_ledger_rollouts(leftovers->ledger, &query, take_rollout, &reach));
-    for (guint i = 0; i < reach.needed; i++)
-        ROLL_TRY(roll_ledger_steps(leftovers->ledger, stream, g_array_index(numbers, int64_t, i),
-                                   take_step, leftovers));
+    for (guint i = 0; i < reach.needed; i++) {
+        leftovers->rollout = g_array_index(numbers, int64_t, i);
+        leftovers->order = g_ptr_array_index(orders, i);
+        ROLL_TRY(
+            roll_ledger_steps(leftovers->ledger, stream, leftovers->rollout, take_step, leftovers));
+        ROLL_TRY(roll_ledger_prunes(leftovers->ledger, stream, leftovers->rollout, take_prune,
+                                    leftovers));
+    }
     return NULL;
 }
 
@@ -135,27 +170,57 @@ static const char *id_of(const json_t *resource)
                                     : roll_json_get_string(resource, "id");
 }
 
-static void add_present(GHashTable *ids, GHashTable *gone, const char *id, const char *release)
+static void free_added(gpointer data)
 {
-    g_autofree char *key = g_ascii_strdown(id ? id : "", -1);
-    if (!g_hash_table_contains(gone, key))
-        add_id(ids, id, release);
+    struct release_added *added = data;
+    g_free(added->order);
+    g_free(added);
 }
 
-/* gone: what a stack deleted after this deployment, to which is added what this one deleted.
- * The result names resources by id: {"outputResources":["/subscriptions/…"]}; objects with "id", as
- * ARM has them, will do. */
+GHashTable *release_added_new(void)
+{
+    return g_hash_table_new_full(g_str_hash, g_str_equal, g_free, free_added);
+}
+
+static void note_added(GHashTable *all, const char *key, const struct deployment *deployment)
+{
+    struct release_added *added = g_hash_table_lookup(all, key);
+    if (!added) {
+        added = g_new0(struct release_added, 1);
+        added->order = g_strdup(deployment->order);
+        g_hash_table_insert(all, g_strdup(key), added);
+    }
+    added->at = deployment->intended_at; /* older and older */
+}
+
+static void add_present(GHashTable *ids, GHashTable *gone, GHashTable *added, const char *id,
+                        const struct deployment *deployment)
+{
+    g_autofree char *key = g_ascii_strdown(id ? id : "", -1);
+    if (g_hash_table_contains(gone, key))
+        return;
+    add_id(ids, id, deployment->release);
+    if (added)
+        note_added(added, key, deployment);
+}
+
+/* gone: what a stack, or --prune, deleted after this deployment, to which is added what this one
+ * deleted. The result names resources by id: {"outputResources":["/subscriptions/…"]}; objects with
+ * "id", as ARM has them, will do. */
 static struct roll_error *add_result(struct roll_ledger *ledger,
                                      const struct deployment *deployment, GHashTable *gone,
-                                     GHashTable *ids)
+                                     GHashTable *added, GHashTable *ids)
 {
+    for (guint i = 0; i < deployment->pruned->len; i++)
+        g_hash_table_add(gone, g_strdup(g_ptr_array_index(deployment->pruned, i)));
+
     roll_auto(json) json_t *result = NULL;
     if (!deployment->result || !roll_ledger_has_object(ledger, deployment->result))
         return NULL; /* redacted, or nothing was answered */
     ROLL_TRY(roll_ledger_object_json(ledger, deployment->result, &result));
     const json_t *resources = json_object_get(result, "outputResources");
     for (size_t i = 0; i < json_array_size(resources); i++)
-        add_present(ids, gone, id_of(json_array_get(resources, i)), deployment->release);
+        add_present(ids, gone, added, id_of(json_array_get(resources, i)), deployment);
     const json_t *deleted = json_object_get(result, "deletedResources");
     for (size_t i = 0; i < json_array_size(deleted); i++)
         if (id_of(json_array_get(deleted, i)))
@@ -200,14 +265,16 @@ static json_t *subtract(GHashTable *newer, GHashTable *goal)
 }
 
 static struct roll_error *sort_out(struct roll_ledger *ledger, const GArray *deployments,
-                                   const char *release, GHashTable *newer, GHashTable *goal)
+                                   const char *release, GHashTable *newer, GHashTable *goal,
+                                   GHashTable *added)
 {
     g_autoptr(GHashTable) gone = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     int first = first_success(deployments, release);
     for (int i = 0; i <= first; i++) {
         const struct deployment *deployment = &g_array_index(deployments, struct deployment, i);
         bool of_goal = strcmp(deployment->release, release) == 0;
-        ROLL_TRY(add_result(ledger, deployment, gone, of_goal ? goal : newer));
+        ROLL_TRY(
+            add_result(ledger, deployment, gone, of_goal ? NULL : added, of_goal ? goal : newer));
     }
     return NULL;
 }
@@ -215,10 +282,17 @@ static struct roll_error *sort_out(struct roll_ledger *ledger, const GArray *dep
 struct roll_error *roll_leftovers_of(struct roll_leftovers *leftovers,
                                      const struct roll_order_target *target, json_t **ret_leftovers)
 {
+    return release_leftovers_added(leftovers, target, NULL, ret_leftovers);
+}
+
+struct roll_error *release_leftovers_added(struct roll_leftovers *leftovers,
+                                           const struct roll_order_target *target,
+                                           GHashTable *added, json_t **ret_leftovers)
+{
     g_autoptr(GHashTable) newer = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, free_json);
     g_autoptr(GHashTable) goal = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, free_json);
     const GArray *deployments = g_hash_table_lookup(leftovers->targets, target->name);
-    ROLL_TRY(sort_out(leftovers->ledger, deployments, target->release, newer, goal));
+    ROLL_TRY(sort_out(leftovers->ledger, deployments, target->release, newer, goal, added));
     *ret_leftovers = subtract(newer, goal);
     return NULL;
 }

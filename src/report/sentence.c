@@ -41,7 +41,7 @@ static const struct {
     {ROLL_EVENT_deployment_adopted, "{target}: deployment {name} adopted[ as {release}]"},
     {ROLL_EVENT_adoption_accepted, "{name} accepted[: {reason}]"},
     {ROLL_EVENT_prune_intended, "{target}: about to delete {resource}"},
-    {ROLL_EVENT_prune_ended, "{target}: deleting {resource} {outcome}[: {message}]"},
+    {ROLL_EVENT_prune_ended, "{target}: {outcome} {resource}[: {message}]"},
     {ROLL_EVENT_history_deleted, "{target}: old deployments deleted from ARM's history"},
     {ROLL_EVENT_notice_delivered, "notice {notice} delivered to {webhook}"},
     {ROLL_EVENT_ledger_joined, "what was recorded apart in {side} joined"},

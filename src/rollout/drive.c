@@ -46,6 +46,7 @@ void roll_driver_clear(struct roll_driver *driver)
     g_hash_table_unref(driver->told);
     g_hash_table_unref(driver->remedies);
     g_hash_table_unref(driver->failures);
+    roll_pruner_free(driver->pruner);
     g_free(driver->silence);
     g_free(driver->waits_for);
     if (driver->sends)

@@ -314,6 +314,11 @@ static bool perform(struct roll_driver *driver, const struct roll_action *action
             roll_send_refuse_later(send, NULL, err);
         return true;
     }
+    case ROLL_ACTION_LEFTOVERS:
+    case ROLL_ACTION_DELETE:
+    case ROLL_ACTION_SEEK:
+        roll_driver_prune(driver, action);
+        return true;
     case ROLL_ACTION_DECIDE_BACK:
         perform_decide_back(driver, action);
         return true;

@@ -43,19 +43,21 @@ struct roll_driver {
     unsigned follow_timer;
     int64_t follow_pause_ms; /* the store was out of reach: how long it is left alone */
     size_t puts_under_way, puts_accepted;
-    GPtrArray *gates;       /* of start.c: those under way */
-    bool unproved;          /* it only ends what waits: no token is asked for */
-    bool left_waiting;      /* it was let go since it has to wait for others */
-    char *waits_for;        /* that the listener was told; owned, or NULL */
-    size_t puts_away;       /* of those under way, the ones that were given to the network */
-    bool reached, unsure;   /* as in the outcome */
-    bool leaving;           /* detach as soon as no PUT is away */
-    unsigned leave_timer;   /* but not later than this */
-    int64_t silent_boot_ms; /* since then ARM was asked and did not answer, 0: it did */
-    char *silence;          /* why, as far as it is known; owned, or NULL */
-    GHashTable *told;       /* what was said already */
-    GHashTable *remedies;   /* what stands in the way -> struct remedy, owned by remedy.c */
-    GHashTable *failures;   /* correlation id -> json_t *: what is known of a failed one */
+    GPtrArray *gates;           /* of start.c: those under way */
+    bool unproved;              /* it only ends what waits: no token is asked for */
+    bool left_waiting;          /* it was let go since it has to wait for others */
+    char *waits_for;            /* that the listener was told; owned, or NULL */
+    size_t puts_away;           /* of those under way, the ones that were given to the network */
+    bool reached, unsure;       /* as in the outcome */
+    bool leaving;               /* detach as soon as no PUT is away */
+    unsigned leave_timer;       /* but not later than this */
+    int64_t silent_boot_ms;     /* since then ARM was asked and did not answer, 0: it did */
+    char *silence;              /* why, as far as it is known; owned, or NULL */
+    GHashTable *told;           /* what was said already */
+    GHashTable *remedies;       /* what stands in the way -> struct remedy, owned by remedy.c */
+    struct roll_pruner *pruner; /* owned, or NULL, made at pruner_version of the ledger's data */
+    int64_t pruner_version;
+    GHashTable *failures; /* correlation id -> json_t *: what is known of a failed one */
     bool detaching;
     bool replaying;         /* old events are folded: the listener knows them */
     struct roll_look *look; /* at who deployed here last; the links', or NULL */
@@ -75,7 +77,8 @@ struct roll_send {
     bool away;  /* a PUT that was given to the network: it may arrive */
     bool eased; /* remedy.c had its turn: what it answers is not looked at again */
     struct roll_arm *arm;
-    char *name; /* of the deployment, owned */
+    char *name;                   /* of the deployment, owned */
+    struct roll_sorting *sorting; /* owned, or NULL */
     char correlation_id[ROLL_UUID_SIZE];
 };
 
@@ -166,6 +169,8 @@ void roll_send_refuse(struct roll_send *send, const char *code, struct roll_erro
 void roll_send_refuse_later(struct roll_send *send, const char *code, struct roll_error *err_take);
 /* Where ARM told to poll this attempt, or NULL. Borrowed. */
 const char *roll_send_poll_url(const struct roll_send *send);
+/* struct roll_leftover *, as the machine wants them. */
+void roll_send_sorted(struct roll_send *send, GPtrArray *leftovers_take);
 /* code: of what is definitely sick and need not be looked at again, or NULL. */
 void roll_send_probed(struct roll_send *send, bool healthy, const char *code, const char *message);
 
@@ -206,7 +211,8 @@ void roll_driver_gate(struct roll_driver *driver, const struct roll_action *acti
 void roll_driver_end_gates(struct roll_driver *driver);
 void roll_driver_start(struct roll_driver *driver, const struct roll_action *action);
 
-/* lacks.c: as roll_rollout_lacks, without gates and its time, which the machine knows. *ret_again_ms: when to look again, -1. */
+/* lacks.c: as roll_rollout_lacks, without gates and its time, which the machine knows.
+ * *ret_again_ms: when to look again, -1. */
 struct roll_error *roll_driver_lacks(struct roll_driver *driver, int64_t rollout, GPtrArray *texts,
                                      int64_t *ret_again_ms) ROLL_CHECKED;
 
@@ -214,6 +220,27 @@ struct roll_error *roll_driver_lacks(struct roll_driver *driver, int64_t rollout
 
 /* One try of a health check; answers by roll_send_probed, unless it cannot be tried. */
 struct roll_error *roll_probe(struct roll_send *send) ROLL_CHECKED;
+
+/* ---- leftovers.c: what ARM knows of a target's leftovers --------------------------------------
+ */
+
+struct roll_sorting;
+/* items: decided on and in order, as roll_prune_decide says; borrowed. */
+typedef void (*roll_sorted_fn)(void *user, GPtrArray *items);
+/* Owned by the caller, who frees it in or after done. arm and target are borrowed. Items that have
+ * a reason to stay keep it. */
+struct roll_sorting *roll_sorting_start(struct roll_arm *arm,
+                                        const struct roll_order_target *target,
+                                        GPtrArray *items_take, roll_sorted_fn done, void *user);
+void roll_sorting_free(struct roll_sorting *sorting);
+/* ARM has to be asked. */
+bool roll_sorting_is_needed(const GPtrArray *items);
+
+/* ---- prune.c ----------------------------------------------------------------------------------
+ */
+
+/* LEFTOVERS, DELETE, SEEK. */
+void roll_driver_prune(struct roll_driver *driver, const struct roll_action *action);
 
 /* ---- result.c ------------------------------------------------------------------------------- */
 

@@ -15,6 +15,7 @@ void roll_send_free(void *item)
 {
     struct roll_send *send = item;
 
+    roll_sorting_free(send->sorting);
     g_free(send->name);
     g_free(send);
 }
@@ -161,6 +162,14 @@ void roll_send_refuse(struct roll_send *send, const char *code, struct roll_erro
 
     roll_send_reply(send, &reply, NULL);
     roll_error_free(err_take);
+}
+
+void roll_send_sorted(struct roll_send *send, GPtrArray *leftovers)
+{
+    struct roll_observation seen = {
+        .id = send->id, .kind = ROLL_SAW_LEFTOVERS, .leftovers = leftovers};
+
+    finish(send, &seen);
 }
 
 void roll_send_probed(struct roll_send *send, bool healthy, const char *code, const char *message)

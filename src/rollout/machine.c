@@ -33,8 +33,12 @@ void machine_blob_free(struct roll_blob *blob)
 
 static void free_rollout(struct rollout *rollout)
 {
-    for (size_t i = 0; i < rollout->n_jobs; i++)
+    for (size_t i = 0; i < rollout->n_jobs; i++) {
         machine_forget_outcome(&rollout->jobs[i]);
+        machine_prune_clear(&rollout->jobs[i]);
+    }
+    if (rollout->pruned)
+        g_hash_table_unref(rollout->pruned);
     g_hash_table_unref(rollout->by_name);
     machine_wait_free(rollout->wait);
     machine_window_free(rollout->window);
@@ -143,10 +147,14 @@ static void observe_job(struct roll_machine *machine, const struct roll_observat
 
     if (!job || machine->end) {
         machine_blob_free(observation->result);
+        if (observation->leftovers)
+            g_ptr_array_unref(observation->leftovers);
         return;
     }
     if (observation->kind == ROLL_SAW_PROBED)
         machine_probed(machine, job, observation);
+    else if (observation->kind == ROLL_SAW_LEFTOVERS)
+        machine_sorted(machine, job, observation->leftovers);
     else
         machine_reply(machine, job, observation);
 }
@@ -176,6 +184,7 @@ void roll_machine_observe(struct roll_machine *machine, const struct roll_observ
         break;
     case ROLL_SAW_REPLY:
     case ROLL_SAW_PROBED:
+    case ROLL_SAW_LEFTOVERS:
         observe_job(machine, observation);
         break;
     case ROLL_SAW_BACK:
@@ -272,6 +281,9 @@ bool roll_machine_next(struct roll_machine *machine, int64_t wall_ms, int64_t bo
         if (act(machine, ret_action))
             return true;
         machine_advance(machine);
+        machine_prune_advance(machine);
+        if (act(machine, ret_action)) /* of leftovers that were begun with just now */
+            return true;
         if (decide_back(machine, ret_action))
             return true;
     }

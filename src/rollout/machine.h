@@ -17,6 +17,9 @@
  *   DETAIL   final by a poll: read the deployment itself
  *   EXPLAIN  it failed: read its operations for the innermost cause
  *   PROBE    a health check: try until healthy or too late
+ *   SORT     which of its leftovers may be deleted?
+ *   DELETE   a leftover: its intent is durable; the request is due, as of PUT
+ *   SEEK     whether a deletion arrived is not known: is it still there?
  *   DOUBT    an action may have run, and left no name to look for: wait until it cannot any more
  *   RECORD   the outcome is known and is to be appended
  *   LEFT     this process cannot learn the outcome; the intent stays open for a later one
@@ -39,6 +42,7 @@
  *   machine_targets.c  rings, steps, bake   machine_claim.c    claims, fence, takeover
  *   machine_wait.c     what comes before the first claim: gates, approvals, windows
  *   machine_window.c   a window that closes between two rings
+ *   machine_prune.c    deleting leftovers, when every target has its goal
  *   machine_ask.c      a job's questions    machine_inherit.c  superseded rollouts
  *   machine_replies.c  the answers          machine_end.c      how it begins and ends
  *   machine_found.c    what a look means    machine_agenda.c   time */
@@ -63,9 +67,10 @@
 #define MACHINE_LOST_MAX 5     /* times that a lost PUT is sent again */
 #define MACHINE_DETAIL_TRIES 5 /* reads for details only: the outcome is known without them */
 #define MACHINE_CANCEL_TRIES 5
-#define MACHINE_SETTLE_LOOKS 3 /* in mode SETTLE: at a young intent that ARM does not know */
-#define MACHINE_LOOK_MS 2000   /* between two of them */
-#define MACHINE_TEXT_MAX 2000  /* bytes of a message */
+#define MACHINE_SETTLE_LOOKS 3   /* in mode SETTLE: at a young intent that ARM does not know */
+#define MACHINE_LOOK_MS 2000     /* between two of them */
+#define MACHINE_TEXT_MAX 2000    /* bytes of a message */
+#define MACHINE_STEP_DELETE (-1) /* a job's step while a leftover is deleted */
 
 enum phase {
     PHASE_IDLE,
@@ -77,6 +82,9 @@ enum phase {
     PHASE_DETAIL,
     PHASE_EXPLAIN,
     PHASE_PROBE,
+    PHASE_SORT,
+    PHASE_DELETE,
+    PHASE_SEEK,
     PHASE_DOUBT,
     PHASE_RECORD,
     PHASE_LEFT,
@@ -95,15 +103,19 @@ struct job {
     bool intended;         /* there is an intent without outcome */
     int64_t step, attempt; /* of that intent, else what comes next */
     int64_t rival_at;      /* UTC ms by ARM: the last end of an older rollout's deployment here */
-    char correlation[ROLL_UUID_SIZE]; /* of the intent */
+    char correlation[ROLL_UUID_SIZE];  /* of the intent */
+    char *deleting, *deleting_version; /* of a deletion that was intended: owned, or NULL */
+    bool unsorted;                     /* the last one was not deleted: decide again */
 
     /* Volatile, for as long as this process lives. */
-    bool occupies;    /* counts against max_parallel */
-    bool passed;      /* the ring's cursor went by while it was blocked */
-    size_t blockers;  /* inherited jobs that must end before it starts */
-    size_t followed;  /* inherited jobs that must end before its success is recorded */
-    struct job *heir; /* inherited: the own job for the same target, or NULL */
-    bool released;    /* inherited: its heir does not wait for it any more */
+    bool occupies;     /* counts against max_parallel */
+    bool passed;       /* the ring's cursor went by while it was blocked */
+    size_t blockers;   /* inherited jobs that must end before it starts */
+    size_t followed;   /* inherited jobs that must end before its success is recorded */
+    struct job *heir;  /* inherited: the own job for the same target, or NULL */
+    bool released;     /* inherited: its heir does not wait for it any more */
+    bool pruning;      /* its leftovers are being deleted */
+    GPtrArray *sorted; /* struct roll_leftover *, in order; owned, or NULL */
 
     /* Volatile, for the step at hand. */
     enum phase phase;
@@ -169,6 +181,8 @@ struct rollout {
     size_t n_jobs;
     struct job *jobs;    /* as in the order */
     GHashTable *by_name; /* target name -> job */
+    GHashTable *pruned;  /* durable: "TARGET\nid in lower case" of leftovers that are done with, or
+                            NULL */
 };
 
 /* Targets of one ring: a slice of the machine's sequence. */
@@ -230,6 +244,7 @@ struct roll_machine {
     guint ring;          /* the ring at hand */
     bool touched;        /* ARM accepted something of the own rollout */
     size_t cursor;       /* in sequence: the next that has not been looked at */
+    size_t prune_cursor; /* the same for leftovers */
     GQueue freed;        /* passed jobs whose blockers are gone */
     size_t occupied;     /* own jobs that are under way */
     size_t failed;       /* own jobs that failed, */
@@ -409,6 +424,31 @@ void machine_inherit_open(struct roll_machine *machine);
 void machine_inherit_wait(struct roll_machine *machine, struct job *job);
 void machine_inherit_rival(struct roll_machine *machine, const struct job *job, int64_t arm_at);
 void machine_inherit_ended(struct roll_machine *machine, struct job *job);
+
+/* ---- machine_prune.c ------------------------------------------------------------------------ */
+
+bool machine_is_deletion(const struct job *job); /* the step at hand is one */
+void machine_prune_clear(struct job *job);
+void machine_fold_prune_intended(struct roll_machine *machine, struct job *job,
+                                 const struct roll_prune_intended *intent);
+void machine_fold_prune_ended(struct roll_machine *machine, struct job *job,
+                              const struct roll_prune_ended *body);
+/* Nothing is to be deleted any more, or never was. */
+bool machine_prune_over(const struct roll_machine *machine);
+/* Begins with targets whose leftovers have not been looked at. */
+void machine_prune_advance(struct roll_machine *machine);
+void machine_prune_go_on(struct roll_machine *machine, struct job *job);
+void machine_prune_intent(struct roll_machine *machine, struct job *job, int64_t believe_boot_ms);
+/* Deleting was stopped meanwhile; the job is done with then. */
+bool machine_prune_dropped(struct roll_machine *machine, struct job *job);
+void machine_prune_draft(struct roll_machine *machine, struct append *append, struct job *job);
+void machine_prune_draft_record(struct roll_machine *machine, struct append *append,
+                                struct job *job);
+void machine_sorted(struct roll_machine *machine, struct job *job, GPtrArray *leftovers_take);
+void machine_delete_replied(struct roll_machine *machine, struct job *job,
+                            const struct roll_observation *reply);
+void machine_sought(struct roll_machine *machine, struct job *job,
+                    const struct roll_observation *reply);
 
 /* ---- machine_end.c -------------------------------------------------------------------------- */
 

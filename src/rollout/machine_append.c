@@ -93,6 +93,8 @@ static void draft_intent(struct roll_machine *machine, struct append *append, st
  * rest is skipped. */
 static bool is_dropped(struct roll_machine *machine, struct job *job)
 {
+    if (job->pruning)
+        return machine_prune_dropped(machine, job);
     if (job->state == ROLL_TARGET_WAITING && !machine_may_start(machine)) {
         job->phase = PHASE_IDLE;
         machine_vacate(machine, job);
@@ -109,7 +111,11 @@ static void draft_starts(struct roll_machine *machine, struct append *append)
 {
     while (!g_queue_is_empty(&machine->starts) && has_room(append, 2)) {
         struct job *job = g_queue_pop_head(&machine->starts);
-        if (!is_dropped(machine, job))
+        if (is_dropped(machine, job))
+            continue;
+        if (job->pruning)
+            machine_prune_draft(machine, append, job);
+        else
             draft_intent(machine, append, job);
     }
 }

@@ -16,6 +16,8 @@ static void ask(struct roll_machine *machine, struct job *job, enum roll_action_
         .target = job->target,
         .step = job->step,
         .attempt = job->attempt,
+        .resource = job->deleting,
+        .api_version = job->deleting_version,
     };
 }
 
@@ -34,7 +36,8 @@ static bool act_put(struct roll_machine *machine, struct job *job, struct roll_a
         g_queue_push_tail(&machine->fenced, job);
         return false;
     }
-    ask(machine, job, ROLL_ACTION_PUT, ret_action);
+    ask(machine, job, job->phase == PHASE_DELETE ? ROLL_ACTION_DELETE : ROLL_ACTION_PUT,
+        ret_action);
     return true;
 }
 
@@ -58,7 +61,7 @@ static bool obey_cancel(struct roll_machine *machine, struct job *job)
 {
     if (!machine_cancel_wanted(machine, job))
         return false;
-    if (job->phase == PHASE_PUT) {
+    if (job->phase == PHASE_PUT || job->phase == PHASE_DELETE) {
         machine_conclude(machine, job, "absent", NULL, "cancelled before it was sent");
         return true;
     }
@@ -76,7 +79,8 @@ bool machine_act(struct roll_machine *machine, struct job *job, struct roll_acti
     static const enum roll_action_kind kinds[PHASE_COUNT] = {
         [PHASE_GET] = ROLL_ACTION_GET,         [PHASE_POLL] = ROLL_ACTION_POLL,
         [PHASE_CANCEL] = ROLL_ACTION_CANCEL,   [PHASE_DETAIL] = ROLL_ACTION_GET,
-        [PHASE_EXPLAIN] = ROLL_ACTION_EXPLAIN,
+        [PHASE_EXPLAIN] = ROLL_ACTION_EXPLAIN, [PHASE_SORT] = ROLL_ACTION_LEFTOVERS,
+        [PHASE_SEEK] = ROLL_ACTION_SEEK,
     };
 
     machine_inherit_wait(machine, job);
@@ -84,6 +88,7 @@ bool machine_act(struct roll_machine *machine, struct job *job, struct roll_acti
         return false;
     switch (job->phase) {
     case PHASE_PUT:
+    case PHASE_DELETE:
         return act_put(machine, job, ret_action);
     case PHASE_DOUBT:
         machine_conclude(machine, job, "failed", "OutcomeUnknown",
@@ -91,11 +96,17 @@ bool machine_act(struct roll_machine *machine, struct job *job, struct roll_acti
         return false;
     case PHASE_PROBE:
         return act_probe(machine, job, ret_action);
+    case PHASE_SORT:
+        if (machine_prune_dropped(machine, job))
+            return false;
+        ask(machine, job, kinds[job->phase], ret_action);
+        return true;
     case PHASE_GET:
     case PHASE_POLL:
     case PHASE_CANCEL:
     case PHASE_DETAIL:
     case PHASE_EXPLAIN:
+    case PHASE_SEEK:
         ask(machine, job, kinds[job->phase], ret_action);
         return true;
     default:
@@ -109,7 +120,8 @@ void machine_stop_jobs(struct roll_machine *machine)
 {
     for (size_t i = 0; i < machine->own->n_jobs; i++) {
         struct job *job = &machine->own->jobs[i];
-        if (job->phase == PHASE_PUT || job->phase == PHASE_POLL || job->phase == PHASE_PROBE) {
+        if (job->phase == PHASE_PUT || job->phase == PHASE_POLL || job->phase == PHASE_PROBE ||
+            job->phase == PHASE_DELETE || job->phase == PHASE_SORT) {
             if (job->asked == 0)
                 machine_due(machine, job, machine->boot_ms);
         }

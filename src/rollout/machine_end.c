@@ -116,6 +116,8 @@ enum roll_machine_end machine_end_due(const struct roll_machine *machine)
         return failure(machine);
     if (machine->ring < machine->rings->len)
         return ROLL_END_NONE;
+    if (!machine_prune_over(machine))
+        return ROLL_END_NONE;
     return machine->failed > 0 ? ROLL_END_FAILED : ROLL_END_SUCCEEDED;
 }
 

@@ -97,6 +97,28 @@ static void fold_intended(struct roll_machine *machine, const struct roll_event 
     machine_occupy(machine, job);
 }
 
+static void fold_prune_intended(struct roll_machine *machine, const struct roll_event *event)
+{
+    const struct roll_prune_intended *intent = event->body;
+    struct job *job = find_job(machine, intent->rollout, intent->target);
+
+    if (!job)
+        return;
+    note_sender(job->rollout, event);
+    machine_fold_prune_intended(machine, job, intent);
+}
+
+static void fold_prune_ended(struct roll_machine *machine, const struct roll_event *event)
+{
+    const struct roll_prune_ended *body = event->body;
+    struct job *job = find_job(machine, body->rollout, body->target);
+
+    if (!job)
+        return;
+    note_sender(job->rollout, event);
+    machine_fold_prune_ended(machine, job, body);
+}
+
 static void end_target(struct roll_machine *machine, struct job *job, bool succeeded)
 {
     machine_set_state(machine, job, succeeded ? ROLL_TARGET_SUCCEEDED : ROLL_TARGET_FAILED);
@@ -249,6 +271,8 @@ void roll_machine_fold(struct roll_machine *machine, const struct roll_event *ev
         [ROLL_EVENT_rollout_detached] = fold_detached,
         [ROLL_EVENT_step_intended] = fold_intended,
         [ROLL_EVENT_step_ended] = fold_ended,
+        [ROLL_EVENT_prune_intended] = fold_prune_intended,
+        [ROLL_EVENT_prune_ended] = fold_prune_ended,
         [ROLL_EVENT_rollout_cancelling] = fold_cancelling,
         [ROLL_EVENT_approval_rejected] = fold_rejected,
         [ROLL_EVENT_gate_evaluated] = fold_gate,

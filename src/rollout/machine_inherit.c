@@ -78,13 +78,14 @@ static void unblock(struct roll_machine *machine, struct job *heir)
 }
 
 /* A stack that is at work takes nothing else and cannot be cancelled: its heir waits as long as it
- * can be seen. */
+ * can be seen; and what is being deleted must not be put meanwhile. */
 static bool waits_on(const struct roll_machine *machine, const struct job *job)
 {
     bool unseen =
         job->trouble_boot_ms >= 0 && machine->boot_ms - job->trouble_boot_ms >= ROLL_CANCEL_WAIT_MS;
 
-    return machine_is_stack(job) && machine_is_stack(job->heir) && !unseen;
+    return (machine_is_deletion(job) || (machine_is_stack(job) && machine_is_stack(job->heir))) &&
+           !unseen;
 }
 
 void machine_inherit_wait(struct roll_machine *machine, struct job *job)

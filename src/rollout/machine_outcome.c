@@ -95,7 +95,7 @@ static bool was_overtaken(const struct job *job)
 {
     int64_t arm_at = job->outcome->arm_at;
 
-    if (job->step > 0 || !machine_succeeded(job->outcome->outcome))
+    if (job->step != 0 || !machine_succeeded(job->outcome->outcome))
         return false;
     if (arm_at == 0) /* ARM did not say when: once more is enough */
         return job->rival_at > 0 && job->attempt == 1;
@@ -110,8 +110,8 @@ static bool waits_for_rivals(const struct job *job)
 /* A failure counts as soon as it is known: the append that records it starts no target more. */
 static void count_failure(struct roll_machine *machine, struct job *job)
 {
-    if (job->failing || job->rollout != machine->own || machine_succeeded(job->outcome->outcome) ||
-        machine_only_reports(job, job->step))
+    if (job->failing || machine_is_deletion(job) || job->rollout != machine->own ||
+        machine_succeeded(job->outcome->outcome) || machine_only_reports(job, job->step))
         return;
     job->failing = true;
     machine->failing++;
@@ -211,6 +211,10 @@ void machine_draft_record(struct roll_machine *machine, struct append *append, s
 {
     enum sequel sequel;
 
+    if (machine_is_deletion(job)) {
+        machine_prune_draft_record(machine, append, job);
+        return;
+    }
     complete(job, is_last(machine, job, &sequel));
     machine_draft(machine, append, ROLL_EVENT_step_ended, job->outcome);
     if (job->result)

@@ -255,9 +255,14 @@ void machine_reply(struct roll_machine *machine, struct job *job,
 {
     static void (*const handlers[PHASE_COUNT])(struct roll_machine *, struct job *,
                                                const struct roll_observation *) = {
-        [PHASE_PUT] = put_replied,       [PHASE_GET] = machine_found,
-        [PHASE_POLL] = poll_replied,     [PHASE_CANCEL] = cancel_replied,
-        [PHASE_DETAIL] = detail_replied, [PHASE_EXPLAIN] = explain_replied,
+        [PHASE_PUT] = put_replied,
+        [PHASE_GET] = machine_found,
+        [PHASE_POLL] = poll_replied,
+        [PHASE_CANCEL] = cancel_replied,
+        [PHASE_DETAIL] = detail_replied,
+        [PHASE_EXPLAIN] = explain_replied,
+        [PHASE_DELETE] = machine_delete_replied,
+        [PHASE_SEEK] = machine_sought,
     };
 
     if (handlers[job->phase])

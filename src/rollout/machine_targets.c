@@ -260,7 +260,9 @@ static int64_t believe_boot(const struct roll_machine *machine, const struct job
 
 static void schedule_intent(struct roll_machine *machine, struct job *job)
 {
-    if (job->appending) {
+    if (machine_is_deletion(job)) {
+        machine_prune_intent(machine, job, believe_boot(machine, job));
+    } else if (job->appending) {
         machine_go(machine, job, PHASE_PUT, machine->boot_ms);
     } else if (machine_is_action(job, job->step)) {
         machine_doubt(machine, job, believe_boot(machine, job));
@@ -277,6 +279,8 @@ void machine_schedule(struct roll_machine *machine, struct job *job)
         schedule_intent(machine, job);
     } else if (machine->mode == ROLL_MACHINE_SETTLE || job->rollout != machine->own) {
         return;
+    } else if (job->pruning) {
+        machine_prune_go_on(machine, job);
     } else if (job->state == ROLL_TARGET_CANCELLING) {
         machine_conclude(machine, job, "cancelled", NULL, "not started: the rollout was cancelled");
     } else if (job->state == ROLL_TARGET_CHECKING) {

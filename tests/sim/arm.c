@@ -164,6 +164,7 @@ static void accept_deployment(struct world *world, const struct request *request
     deployment->end_ms = world->now + sim_between(world, SIM_TIME, 300, most);
     deployment->final = sim_chance(world, SIM_FAIL, 100) ? "Failed" : "Succeeded";
     deployment->puts++;
+    sim_thing_put(world, request->target, request->release);
     sim_trace(world, "arm    t%d takes v%d as %s, until %.3f %s", request->target, request->release,
               request->name, (double)deployment->end_ms / 1000, deployment->final);
 }

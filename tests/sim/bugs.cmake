@@ -66,3 +66,16 @@ sim_bug(back_decided_once machine_append.c
   "machine_forget_back(machine);" "(void)0;")
 sim_bug(stack_of_before_is_a_conflict machine_found.c
   "if (machine_is_stack(job)) {" "if (false) {")
+
+sim_bug(delete_before_intent machine_prune.c
+  "job->phase = PHASE_START;" "machine_go(machine, job, PHASE_DELETE, machine->boot_ms); return;")
+sim_bug(deletes_on_an_old_intent machine_prune.c
+  "job->appending ? PHASE_DELETE : PHASE_SEEK" "PHASE_DELETE")
+sim_bug(still_there_at_once machine_prune.c
+  "job->asked_boot_ms >= job->believe_boot_ms" "true")
+sim_bug(heir_does_not_wait_for_deletions machine_inherit.c
+  "if (!job->intended)" "if (!job->intended || machine_is_deletion(job))")
+sim_bug(prunes_what_has_not_succeeded machine_prune.c
+  "machine->counts[ROLL_TARGET_SUCCEEDED] == machine->own->n_jobs" "machine->counts[ROLL_TARGET_RUNNING] == 0")
+sim_bug(ends_before_it_has_pruned machine_prune.c
+  "machine->prune_cursor >= machine->sequence->len" "true")

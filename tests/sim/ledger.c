@@ -158,6 +158,12 @@ static void take_fact(struct world *world, const char *driver, const struct roll
     case ROLL_EVENT_step_ended:
         take_outcome(world, event);
         break;
+    case ROLL_EVENT_prune_intended:
+        sim_take_prune_intended(world, event->body);
+        break;
+    case ROLL_EVENT_prune_ended:
+        sim_take_prune_ended(world, event->body);
+        break;
     case ROLL_EVENT_rollout_succeeded:
     case ROLL_EVENT_rollout_failed:
     case ROLL_EVENT_rollout_cancelled:
@@ -197,6 +203,15 @@ static char *describe(const struct roll_event *event)
             "#%d %s step %d attempt %d %s%s%s %s", (int)ended->rollout, ended->target,
             (int)ended->step, (int)ended->attempt, ended->outcome, ended->last ? " (last)" : "",
             ended->accepted ? "" : " (not accepted)", ended->message ? ended->message : "");
+    if (event->kind == ROLL_EVENT_prune_intended) {
+        const struct roll_prune_intended *prune = event->body;
+        return g_strdup_printf("#%d %s %s", (int)prune->rollout, prune->target, prune->resource);
+    }
+    if (event->kind == ROLL_EVENT_prune_ended) {
+        const struct roll_prune_ended *prune = event->body;
+        return g_strdup_printf("#%d %s %s %s", (int)prune->rollout, prune->target, prune->resource,
+                               prune->outcome);
+    }
     if (claim)
         return g_strdup_printf("#%d by %.8s%s", (int)claim->rollout, claim->driver,
                                claim->settle ? " to settle" : "");

@@ -123,6 +123,10 @@ static struct roll_order *back_order(struct world *world)
             add_target(world, order, i, goal, 0);
     }
     order->health_reports_only = true;
+    if (world->tidy || sim_between(world, SIM_PLAN, 0, 1))
+        order->prune = g_new0(char *, 1);
+    if (world->tidy)
+        order->max_parallel = (int)sim_between(world, SIM_PLAN, 1, 3);
     order->max_failures = SIM_TARGETS_MAX;
     add_actions(world, order);
     add_checks(world, order);
@@ -217,7 +221,8 @@ static void start(struct world *world, int host, struct roll_order *order, int64
         process->request->overrides = json_pack("[{s:s}]", "kind", "hold");
     if (order->lane == ROLL_LANE_ROLLBACK)
         mark_left(world, process->request, order);
-    sim_gates_plan(world, process->request);
+    if (!world->tidy)
+        sim_gates_plan(world, process->request);
     be_patient(world, process);
     if (supersedes)
         sim_process_add_chain(world, process, supersedes);
@@ -381,11 +386,16 @@ static void act(struct world *world, void *data)
         act_note,     sim_act_approve, sim_act_approve, sim_act_approve, sim_act_reject,
         sim_act_hold, sim_act_floor,
     };
+    static void (*const tidy_acts[])(struct world *, int) = {
+        act_out,    act_out,    act_out,  act_back,   act_back, act_back,   act_back,
+        act_hotfix, act_cancel, act_take, act_settle, act_note, act_resume,
+    };
     int host = (int)sim_between(world, SIM_PLAN, 0, SIM_HOSTS - 1);
-    int which = (int)sim_between(world, SIM_PLAN, 0, G_N_ELEMENTS(acts) - 1);
+    int count = world->tidy ? G_N_ELEMENTS(tidy_acts) : G_N_ELEMENTS(acts);
+    int which = (int)sim_between(world, SIM_PLAN, 0, count - 1);
 
     (void)data;
-    acts[which](world, host);
+    (world->tidy ? tidy_acts : acts)[which](world, host);
     if (sim_between(world, SIM_PLAN, 0, 5) == 0)
         sim_at(world, sim_between(world, SIM_PLAN, 50, 15000), take_it, NULL, NULL);
     if (sim_chance(world, SIM_NOISE, 300))
@@ -402,7 +412,7 @@ static void first_release(struct world *world, void *data)
 
 void sim_people_start(struct world *world)
 {
-    world->acts_left = (int)sim_between(world, SIM_PLAN, 1, 8);
+    world->acts_left = (int)sim_between(world, SIM_PLAN, 1, world->tidy ? 14 : 8);
     if (world->config.acts)
         world->acts_left = MIN(world->acts_left, world->config.acts);
     sim_at(world, 0, first_release, NULL, NULL);

@@ -412,9 +412,9 @@ static void perform_done(struct world *world, struct process *process,
 
 static void perform(struct world *world, struct process *process, const struct roll_action *action)
 {
-    static const char *const names[] = {"append", "put",     "get",   "poll",
-                                        "cancel", "explain", "probe", "decide-back",
-                                        "gate",   "start",   "done"};
+    static const char *const names[] = {"append",      "put",       "get",    "poll", "cancel",
+                                        "explain",     "leftovers", "delete", "seek", "probe",
+                                        "decide-back", "gate",      "start",  "done"};
 
     sim_trace(world, "p%d     %d %s %s step %d attempt %d", process->id, (int)action->id,
               names[action->kind], action->target ? action->target->name : "", (int)action->step,
@@ -436,6 +436,15 @@ static void perform(struct world *world, struct process *process, const struct r
         break;
     case ROLL_ACTION_PROBE:
         perform_probe(world, process, action);
+        break;
+    case ROLL_ACTION_LEFTOVERS:
+        sim_prune_sort(world, process, action);
+        break;
+    case ROLL_ACTION_DELETE:
+        sim_prune_delete(world, process, action);
+        break;
+    case ROLL_ACTION_SEEK:
+        sim_prune_seek(world, process, action);
         break;
     case ROLL_ACTION_DECIDE_BACK:
         perform_back(world, process, action);

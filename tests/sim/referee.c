@@ -110,7 +110,7 @@ static void judge_inherited(struct world *world, const struct fact *fact, int ta
 
     for (guint i = 0; i < world->facts->len; i++) {
         const struct fact *other = g_ptr_array_index(world->facts, i);
-        if (other == fact || !other->parts[target].open)
+        if (other == fact || !(other->parts[target].open || other->parts[target].deleting))
             continue;
         if (sim_wall(world, 0) - request->at < ROLL_CANCEL_WAIT_MS - 60000)
             sim_violate(world, "t%d is intended while #%d is under way there", target,
@@ -187,6 +187,9 @@ static void judge_nothing_open(struct world *world, const struct roll_event *eve
     for (guint i = 0; i < world->facts->len; i++) {
         const struct fact *fact = g_ptr_array_index(world->facts, i);
         for (int j = 0; j < SIM_TARGETS_MAX; j++) {
+            if (fact->parts[j].deleting)
+                sim_violate(world, "%s while the deletion on t%d in #%d is open",
+                            event->kind_name, j, (int)fact->number);
             if (fact->parts[j].open)
                 sim_violate(world, "%s while the intent of t%d in #%d is open", event->kind_name, j,
                             (int)fact->number);
@@ -224,6 +227,8 @@ static void judge_end(struct world *world, const struct roll_event *event)
     if ((event->kind == ROLL_EVENT_rollout_cancelled) != (fact->cancelling && !has_all(fact)))
         sim_violate(world, "%s of #%d, cancelling: %d", event->kind_name, (int)fact->number,
                     fact->cancelling);
+    if (succeeded)
+        sim_judge_pruned(world, fact);
     for (int i = 0; i < SIM_TARGETS_MAX; i++) {
         const struct part *part = &fact->parts[i];
         if (part->touched && !part->last)
@@ -259,6 +264,14 @@ void sim_judge(struct world *world, const char *driver, const struct roll_event 
     case ROLL_EVENT_step_ended:
         judge_driver(world, driver, event);
         judge_ended(world, event->body);
+        break;
+    case ROLL_EVENT_prune_intended:
+        judge_driver(world, driver, event);
+        sim_judge_prune_intended(world, event->body);
+        break;
+    case ROLL_EVENT_prune_ended:
+        judge_driver(world, driver, event);
+        sim_judge_prune_ended(world, event->body);
         break;
     case ROLL_EVENT_rollout_detached:
         judge_driver(world, driver, event);

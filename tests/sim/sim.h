@@ -5,7 +5,8 @@
  *
  * world.c time and the run of one seed · ledger.c compare-and-swap, and facts about the log ·
  * referee.c the rules that every event must keep · arm.c deployments · process.c a driver ·
- * people.c what is asked for · gates.c what must have passed before, and who may pass it by ·
+ * people.c what is asked for · prune.c
+ * leftovers and their deletion · gates.c what must have passed before, and who may pass it by ·
  * check.c the end of a seed · main.c the program. */
 #ifndef ROLLBOOK_TESTS_SIM_H
 #define ROLLBOOK_TESTS_SIM_H
@@ -84,6 +85,8 @@ struct part {                               /* one target of a rollout */
     const struct roll_order_target *target; /* NULL: not in its order */
     struct intent *open;
     bool touched, last, last_good;
+    int deleting;   /* release whose thing is being deleted, 0 */
+    uint64_t stays; /* releases, modulo 64, whose things were said to stay */
 };
 
 #define SIM_GATES_MAX 2
@@ -192,6 +195,7 @@ struct world {
     bool calm;       /* no more trouble: the run is being brought to its end */
     int n_targets;
     int64_t longest_ms; /* of an ordinary deployment */
+    bool tidy;          /* people here roll back a lot, and have leftovers deleted */
     int stacks;         /* bit for each target that is a stack */
     int64_t offset[SIM_HOSTS], boot[SIM_HOSTS];
 
@@ -204,6 +208,7 @@ struct world {
     GHashTable *bad; /* releases that a back left behind */
 
     GPtrArray *deployments;             /* struct deployment * */
+    GPtrArray *things;                  /* of prune.c */
     GHashTable *contents;               /* name -> release */
     int64_t put_claim[SIM_TARGETS_MAX]; /* claim under which the newest accepted PUT was sent */
     int64_t denied_until;
@@ -248,6 +253,18 @@ struct deployment *sim_newest(const struct world *world, int target);
 bool sim_is_stack(const struct world *world, int target);
 void sim_answer(struct world *world, struct process *process, uint64_t id, int64_t delay_ms,
                 const struct answer *answer);
+
+/* prune.c */
+void sim_thing_put(struct world *world, int target, int release);
+void sim_prune_sort(struct world *world, struct process *process, const struct roll_action *action);
+void sim_prune_delete(struct world *world, struct process *process,
+                      const struct roll_action *action);
+void sim_prune_seek(struct world *world, struct process *process, const struct roll_action *action);
+void sim_judge_prune_intended(struct world *world, const struct roll_prune_intended *body);
+void sim_judge_prune_ended(struct world *world, const struct roll_prune_ended *body);
+void sim_judge_pruned(struct world *world, const struct fact *fact);
+void sim_take_prune_intended(struct world *world, const struct roll_prune_intended *body);
+void sim_take_prune_ended(struct world *world, const struct roll_prune_ended *body);
 
 /* process.c */
 struct process *sim_process_start(struct world *world, int host, enum roll_machine_mode mode,

@@ -177,12 +177,14 @@ static void world_init(struct world *world, const struct sim_config *config)
     for (int i = 0; i < SIM_CHANCES; i++)
         world->random[i] = config->seed * UINT64_C(0xD1342543DE82EF95) +
                            (uint64_t)i * UINT64_C(0x2545F4914F6CDD1D);
+    world->tidy = config->seed % 3 == 2;
     world->queue = g_sequence_new(free_happening);
     world->events = g_ptr_array_new_with_free_func(free_event);
     world->facts = g_ptr_array_new_with_free_func(g_free);
     world->intents = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, free_intent);
     world->bad = g_hash_table_new(NULL, NULL);
     world->deployments = g_ptr_array_new_with_free_func(free_deployment);
+    world->things = g_ptr_array_new_with_free_func(g_free);
     world->contents = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     world->processes = g_ptr_array_new_with_free_func(free_process);
     world->order_list = g_ptr_array_new_with_free_func(free_order);
@@ -207,6 +209,7 @@ static void world_clear(struct world *world)
     g_hash_table_unref(world->intents);
     g_hash_table_unref(world->bad);
     g_ptr_array_unref(world->deployments);
+    g_ptr_array_unref(world->things);
     g_hash_table_unref(world->contents);
     g_ptr_array_unref(world->order_list);
 }

@@ -108,7 +108,7 @@ START_TEST(test_azure_calls__deletions_are_followed_and_never_repeated)
     clear(&seen);
     close_world(&world);
     open_world(&world, resource, NULL);
-    roll_arm_resource_delete(world.arm, SITE, "2022-03-01", on_reply, &seen);
+    roll_arm_resource_delete(world.arm, SITE, "2022-03-01", 0, on_reply, &seen);
     run(&world, &seen);
     ck_assert_int_eq(seen.outcome, deletions[_i].outcome);
     clear(&seen);

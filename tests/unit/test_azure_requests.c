@@ -201,7 +201,7 @@ CALL(group_put, roll_auto(json) json_t *tags = json_pack("{s:s}", "a", "b");
      roll_arm_group_put(arm, SUBSCRIPTION, "shop-weu", "westeurope", tags, fn, user))
 CALL(resource_get, roll_arm_resource_get(arm, SITE, "2022-03-01", fn, user))
 CALL(resource_exists, roll_arm_resource_exists(arm, SITE, "2022-03-01", fn, user))
-CALL(resource_delete, roll_arm_resource_delete(arm, SITE, "2022-03-01", fn, user))
+CALL(resource_delete, roll_arm_resource_delete(arm, SITE, "2022-03-01", 0, fn, user))
 CALL(action, roll_arm_action(arm, SITE "/slotsswap", "2022-03-01", "{\"targetSlot\":\"s\"}",
                              CORRELATION, fn, user))
 CALL(bare_action, roll_arm_action(arm, SITE "/restart", "2022-03-01", NULL, CORRELATION, fn, user))

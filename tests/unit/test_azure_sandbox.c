@@ -139,7 +139,7 @@ START_TEST(test_azure_sandbox__locks_are_listed_and_keep_things)
     ck_assert_str_eq(text_of(seen.body, "value.0.properties.level"), "CanNotDelete");
     roll_arm_delete(arm, &scope, "one", on_reply, NULL);
     answered(ROLL_ARM_REFUSED, "ScopeLocked");
-    roll_arm_resource_delete(arm, WIDGET "a", "2022-09-01", on_reply, NULL);
+    roll_arm_resource_delete(arm, WIDGET "a", "2022-09-01", 0, on_reply, NULL);
     answered(ROLL_ARM_REFUSED, "ScopeLocked");
     roll_arm_resource_exists(arm, WIDGET "a", "2022-09-01", on_reply, NULL);
     answered(ROLL_ARM_OK, "");
@@ -161,7 +161,7 @@ START_TEST(test_azure_sandbox__resources_go_in_the_order_that_was_found)
     }
     g_autofree size_t *order = roll_arm_delete_order(items, 3);
     for (size_t i = 0; i < 3; i++) {
-        roll_arm_resource_delete(arm, items[order[i]].id, "2022-09-01", on_reply, NULL);
+        roll_arm_resource_delete(arm, items[order[i]].id, "2022-09-01", 0, on_reply, NULL);
         answered(ROLL_ARM_OK, "");
     }
     ck_assert_uint_eq(order[2], 0);

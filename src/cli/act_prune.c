@@ -1,0 +1,147 @@
+/* What is said of leftovers where --prune deletes them: before, and when it has ended. */
+#include "act.h"
+#include "view.h"
+
+#include "rollbook/json.h"
+
+/* ---- before ---------------------------------------------------------------------------------- */
+
+static void say_list(struct roll_app *app, const json_t *list, bool deleted)
+{
+    size_t index;
+    json_t *leftover;
+
+    json_array_foreach ((json_t *)(uintptr_t)list, index, leftover) {
+        const char *reason = roll_json_get_string(leftover, "reason");
+        if (json_is_true(json_object_get(leftover, "delete")) != deleted)
+            continue;
+        roll_say(app, "%s  %s  (%s)%s%s", deleted ? "delete " : "stays  ",
+                 roll_json_get_string(leftover, "id"), roll_json_get_string(leftover, "release"),
+                 reason ? ": " : "", reason ? reason : "");
+    }
+}
+
+struct roll_error *roll_act_leftovers(struct roll_act *act, const struct roll_choice *choice,
+                                      json_t **ret_leftovers)
+{
+    struct roll_driver_options options = roll_act_driver(act, NULL);
+    bool ask = act->options->what_if;
+
+    if (!choice->order->prune)
+        return NULL;
+    return roll_error_wrap(roll_rollout_leftovers(&options, choice, ask, ret_leftovers),
+                           "while looking at leftovers");
+}
+
+bool roll_act_is_deleted(const json_t *leftovers, const char *id)
+{
+    size_t index;
+    json_t *leftover;
+
+    json_array_foreach ((json_t *)(uintptr_t)leftovers, index, leftover)
+        if (id && g_ascii_strcasecmp(roll_json_get_string(leftover, "id"), id) == 0)
+            return json_is_true(json_object_get(leftover, "delete"));
+    return false;
+}
+
+void roll_act_say_leftovers(struct roll_act *act, const json_t *leftovers)
+{
+    const char *target;
+    json_t *list;
+    size_t count = 0;
+
+    for (int deleted = 1; deleted >= 0; deleted--)
+        json_object_foreach ((json_t *)(uintptr_t)leftovers, target, list) {
+            say_list(act->app, list, deleted);
+            count += json_array_size(list) * (size_t)deleted;
+        }
+    if (leftovers && count == 0)
+        roll_say(act->app, "note     nothing is left over by newer releases");
+    else if (leftovers && !act->options->what_if)
+        roll_say(act->app,
+                 "note     before anything is deleted ARM is asked when it was made, and for locks "
+                 "(--dry-run --what-if asks now)");
+}
+
+struct roll_error *roll_act_say_prune(struct roll_act *act, const struct roll_choice *choice)
+{
+    roll_auto(json) json_t *leftovers = NULL;
+
+    ROLL_TRY(roll_act_leftovers(act, choice, &leftovers));
+    roll_act_say_leftovers(act, leftovers);
+    return NULL;
+}
+
+/* ---- afterwards ------------------------------------------------------------------------------ */
+
+static const char *reason_of(const json_t *target, const char *id)
+{
+    size_t index;
+    json_t *pruned;
+
+    json_array_foreach (json_object_get(target, "pruned"), index, pruned)
+        if (g_ascii_strcasecmp(roll_json_get_string(pruned, "resource"), id) == 0)
+            return roll_json_get_string(pruned, "message");
+    return NULL;
+}
+
+static void say_deleted(struct roll_app *app, const json_t *view)
+{
+    size_t index, at, count = 0;
+    json_t *target, *pruned;
+
+    json_array_foreach (json_object_get(view, "targets"), index, target)
+        json_array_foreach (json_object_get(target, "pruned"), at, pruned) {
+            if (g_strcmp0(roll_json_get_string(pruned, "outcome"), "deleted") != 0)
+                continue;
+            if (count++ == 0)
+                roll_say(app, "deleted, left over by newer releases:");
+            roll_say(app, "  %s", roll_json_get_string(pruned, "resource"));
+        }
+}
+
+size_t roll_say_leftovers(struct roll_app *app, const json_t *view)
+{
+    size_t index, at, count = 0;
+    json_t *target, *leftover;
+
+    say_deleted(app, view);
+    json_array_foreach (json_object_get(view, "targets"), index, target)
+        json_array_foreach (json_object_get(target, "leftovers"), at, leftover) {
+            const char *id = roll_json_get_string(leftover, "id");
+            const char *reason = reason_of(target, id);
+            if (count++ == 0)
+                roll_say(app, "left over, made by newer releases and not deleted:");
+            roll_say(app, "  %s  (%s)%s%s", id, roll_json_get_string(leftover, "release"),
+                     reason ? ": " : "", reason ? reason : "");
+        }
+    return count;
+}
+
+/* ---- what was asked for then ------------------------------------------------------------------
+ */
+
+static struct roll_error *take_order(void *user, const struct roll_rollout_row *row)
+{
+    char **digest = user;
+
+    g_free(*digest);
+    *digest = g_strdup(row->order);
+    return NULL;
+}
+
+struct roll_error *roll_act_prunes(struct roll_act *act, int64_t rollout, bool *ret_prunes)
+{
+    struct roll_rollout_query query = {.stream = act->stream, .number = rollout, .limit = 1};
+    g_autofree char *digest = NULL;
+    g_autoptr(GString) text = NULL;
+    roll_auto(order) struct roll_order *order = NULL;
+
+    ROLL_TRY(roll_ledger_rollouts(act->app->ledger, &query, take_order, &digest));
+    if (!digest)
+        return NULL;
+    ROLL_TRY(roll_ledger_object(act->app->ledger, digest, &text));
+    ROLL_TRY(roll_order_read(text->str, text->len, &order));
+    *ret_prunes = order->prune != NULL;
+    return NULL;
+}
