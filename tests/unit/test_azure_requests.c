@@ -202,6 +202,7 @@ CALL(group_put, roll_auto(json) json_t *tags = json_pack("{s:s}", "a", "b");
 CALL(resource_get, roll_arm_resource_get(arm, SITE, "2022-03-01", fn, user))
 CALL(resource_exists, roll_arm_resource_exists(arm, SITE, "2022-03-01", fn, user))
 CALL(resource_delete, roll_arm_resource_delete(arm, SITE, "2022-03-01", 0, fn, user))
+CALL(resources, roll_arm_resources(arm, GROUP, fn, user))
 CALL(action, roll_arm_action(arm, SITE "/slotsswap", "2022-03-01", "{\"targetSlot\":\"s\"}",
                              CORRELATION, fn, user))
 CALL(bare_action, roll_arm_action(arm, SITE "/restart", "2022-03-01", NULL, CORRELATION, fn, user))
@@ -296,6 +297,8 @@ static const struct row rows[] = {
     {"roll_arm_resource_get", resource_get, 0, "GET", SITE, "2022-03-01", "", NULL, false},
     {"roll_arm_resource_exists", resource_exists, 0, "HEAD", SITE, "2022-03-01", "", NULL, false},
     {"roll_arm_resource_delete", resource_delete, 0, "DELETE", SITE, "2022-03-01", "", NULL, false},
+    {"roll_arm_resources", resources, 0, "GET", GROUP "/resources", "2022-09-01", "$expand ", NULL,
+     false},
     {"roll_arm_action", action, 0, "POST", SITE "/slotsswap", "2022-03-01", "", action_body, true},
     {"roll_arm_action", bare_action, 0, "POST", SITE "/restart", "2022-03-01", "", NULL, true},
     {"roll_arm_provider_get", provider_get, 0, "GET", SUB "/providers/Microsoft.Web", "2022-09-01",
