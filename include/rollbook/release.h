@@ -103,6 +103,9 @@ void roll_order_free(struct roll_order *order);
 ROLL_AUTO_DEFINE(order, struct roll_order, roll_order_free)
 struct roll_error *roll_order_write(const struct roll_order *order, GString **ret_text) ROLL_CHECKED; /* canonical JSON */
 struct roll_error *roll_order_read(const char *text, size_t size, struct roll_order **ret_order) ROLL_CHECKED;
+/* Of the ledger, by digest. */
+struct roll_error *roll_order_load(struct roll_ledger *ledger, const char *digest, struct roll_order **ret_order)
+    ROLL_CHECKED;
 
 /* ---- choosing ------------------------------------------------------------------------------- */
 

@@ -247,12 +247,10 @@ static struct roll_error *add_stack(struct roll_app *app, const struct targets *
 static struct roll_error *add_order(struct roll_app *app, struct targets *targets, json_t *list)
 {
     const struct kept *rollout = targets->rollout;
-    g_autoptr(GString) text = NULL;
     roll_auto(order) struct roll_order *order = NULL;
     roll_auto(leftovers) struct roll_leftovers *leftovers = NULL;
 
-    ROLL_TRY(roll_ledger_object(app->ledger, rollout->order, &text));
-    ROLL_TRY(roll_order_read(text->str, text->len, &order));
+    ROLL_TRY(roll_order_load(app->ledger, rollout->order, &order));
     if (strcmp(rollout->lane, "rollback") == 0 && rollout->ended_at)
         ROLL_TRY(roll_leftovers_new(app->ledger, order, &leftovers));
     for (guint i = 0; i < order->targets->len; i++) {

@@ -67,10 +67,8 @@ static struct roll_error *order_load(struct release_history *history, int64_t ro
     if (!digest)
         return roll_error_new(ROLL_E_NOT_FOUND, "rollout '%s#%" G_GINT64_FORMAT "' does not exist",
                               history->stream, rollout);
-    g_autoptr(GString) text = NULL;
-    ROLL_TRY(roll_ledger_object(history->ledger, digest, &text));
     struct roll_order *order = NULL;
-    ROLL_TRY(roll_order_read(text->str, text->len, &order));
+    ROLL_TRY(roll_order_load(history->ledger, digest, &order));
     struct release_known_order *known = g_new0(struct release_known_order, 1);
     known->order = order;
     g_hash_table_insert(history->orders, g_memdup2(&rollout, sizeof rollout), known);

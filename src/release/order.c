@@ -305,3 +305,12 @@ struct roll_error *roll_order_read(const char *text, size_t size, struct roll_or
     *ret_order = g_steal_pointer(&order);
     return NULL;
 }
+
+struct roll_error *roll_order_load(struct roll_ledger *ledger, const char *digest,
+                                   struct roll_order **ret_order)
+{
+    g_autoptr(GString) text = NULL;
+
+    ROLL_TRY(roll_ledger_object(ledger, digest, &text));
+    return roll_order_read(text->str, text->len, ret_order);
+}

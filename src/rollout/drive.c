@@ -136,11 +136,9 @@ struct roll_error *roll_driver_look_up(struct roll_driver *driver, int64_t rollo
 static struct roll_error *read_order(struct roll_driver *driver, const char *digest,
                                      const struct roll_order **ret_order)
 {
-    g_autoptr(GString) text = NULL;
     struct roll_order *order = NULL;
 
-    ROLL_TRY(roll_ledger_object(driver->options->ledger, digest, &text));
-    ROLL_TRY(roll_order_read(text->str, text->len, &order));
+    ROLL_TRY(roll_order_load(driver->options->ledger, digest, &order));
     g_ptr_array_add(driver->orders, order);
     *ret_order = order;
     return NULL;

@@ -70,7 +70,7 @@ static const char *environment_of(const struct roll_gate_evaluation *evaluation)
 /* A gate that speaks of a target is looked at for each. */
 static struct roll_error *load_targets(struct roll_gate_evaluation *evaluation)
 {
-    g_autoptr(GString) rule = g_string_new(NULL), text = NULL;
+    g_autoptr(GString) rule = g_string_new(NULL);
     roll_auto(order) struct roll_order *order = NULL;
 
     roll_json_write(evaluation->rule, rule);
@@ -78,8 +78,7 @@ static struct roll_error *load_targets(struct roll_gate_evaluation *evaluation)
         g_ptr_array_add(evaluation->targets, NULL);
         return NULL;
     }
-    ROLL_TRY(roll_ledger_object(evaluation->options.ledger, evaluation->body->order, &text));
-    ROLL_TRY(roll_order_read(text->str, text->len, &order));
+    ROLL_TRY(roll_order_load(evaluation->options.ledger, evaluation->body->order, &order));
     for (guint i = 0; i < order->targets->len; i++)
         g_ptr_array_add(
             evaluation->targets,

@@ -225,13 +225,11 @@ static struct roll_error *look(struct lacks *lacks, int64_t rollout, int64_t *re
 {
     roll_auto(event) struct roll_event *request = NULL;
     roll_auto(order) struct roll_order *order = NULL;
-    g_autoptr(GString) text = NULL;
 
     ROLL_TRY(find(lacks, rollout, &request));
     check_time(lacks);
     ROLL_TRY(check_gates(lacks));
-    ROLL_TRY(roll_ledger_object(lacks->ledger, lacks->body->order, &text));
-    ROLL_TRY(roll_order_read(text->str, text->len, &order));
+    ROLL_TRY(roll_order_load(lacks->ledger, lacks->body->order, &order));
     ROLL_TRY(check(lacks, order));
     return find_start(lacks, ret_starts_at);
 }
