@@ -167,7 +167,8 @@
     F(text, reason, "reason", REQUIRED)
 #define ROLL_FIELDS_slot_passed(F)                                                                 \
     F(text, slot, "slot", REQUIRED)                                                                \
-    F(text, fate, "fate", REQUIRED) /* skipped, expired, needless: it was there already */
+    F(text, fate, "fate", REQUIRED) /* skipped, expired, missed: a newer one was due, needless: it was there already */ \
+    F(number, earlier, "earlier", OPTIONAL) /* so many before it were missed too, and have no event of their own */
 
 #define ROLL_FIELDS_baseline_taken(F)                                                              \
     F(number, rollout, "rollout", REQUIRED)                                                        \

@@ -138,6 +138,8 @@ struct roll_error *roll_approval_check(const struct roll_approved *approved, con
 /* All that were given, each checked, each person and each key for one role: *ret_missing is what is still asked for
  * ("security (1 of 1)"), owned, NULL when it is enough. limit: only events before this sequence number count; 0: all. */
 struct roll_error *roll_approvals_missing(struct roll_ledger *ledger, const struct roll_approved *approved, int64_t limit, char **ret_missing) ROLL_CHECKED;
+/* Does an approval by this person, or with this signature's key, count already? It would not count twice. */
+struct roll_error *roll_approvals_has(struct roll_ledger *ledger, const struct roll_approved *approved, const char *approver, const char *signature, bool *ret_has) ROLL_CHECKED;
 /* Every approval in the ledger, against what was recorded with its request; and every rollout that started has had enough.
  * *ret_bad: the first that is not good, owned, or NULL. */
 struct roll_error *roll_approvals_verify(struct roll_ledger *ledger, char **ret_bad) ROLL_CHECKED;
@@ -197,9 +199,18 @@ struct roll_slot_due {
     int64_t wake;    /* when something is due next, if nothing else happens; ROLL_NEVER */
 };
 /* What a schedule asks for at an instant. known_at: its newest slot that something became of, 0: none ever; then what lies in
- * the past was before the schedule, and is skipped. Only the newest slot of the past counts: one missed run is made up for, not
- * a hundred. Pure; asked again after what it says was done. Errors as roll_calendar_new. */
+ * the past was before the schedule, and is skipped. Only the newest slot of the past may run: one missed run is made up for, not
+ * a hundred (roll_slot_missed tells the others). Pure; asked again after what it says was done. Errors as roll_calendar_new. */
 struct roll_error *roll_slot_next(const struct roll_plan_schedule *schedule, int64_t now_ms,
                                   int64_t known_at, struct roll_slot_due *ret_due) ROLL_CHECKED;
+
+#define ROLL_SLOT_MISSED_MAX 24
+/* Slots that a newer one has overtaken, and of which nothing became: those between known_at (as above) and the one that is due
+ * now, oldest first. step: SKIP and EXPIRE as above; REQUEST: it could still have run. The newest ROLL_SLOT_MISSED_MAX; *ret_earlier: how
+ * many lie before them (counted up to 10,000). None where known_at is no time of the schedule: the plan had another one then. slots: an array of
+ * struct roll_slot_due, emptied first. Pure; errors as above. */
+struct roll_error *roll_slot_missed(const struct roll_plan_schedule *schedule, int64_t now_ms,
+                                    int64_t known_at, int64_t due_at, GArray *slots,
+                                    int64_t *ret_earlier) ROLL_CHECKED;
 
 #endif

@@ -135,8 +135,8 @@ static struct roll_error *send_again(struct roll_act *act, struct known_rollout 
                                      int64_t rollout)
 {
     if (strcmp(known->state, "failed") != 0 && strcmp(known->state, "cancelled") != 0)
-        return roll_error_new(ROLL_E_NOTHING, "'%s#%" PRId64 "' has %s; there is nothing to resume",
-                              act->stream, rollout, known->state);
+        return roll_error_new(ROLL_E_NOTHING, "'%s#%" PRId64 "' %s; there is nothing to resume",
+                              act->stream, rollout, roll_ended_words(known->state));
     act->lane = lane_of_kind(known->kind);
     act->verb = known->kind;
     act->user = known;

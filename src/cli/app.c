@@ -28,6 +28,20 @@ struct roll_error *roll_version_argument(const char *text, const char *service,
     return NULL;
 }
 
+const char *roll_ended_words(const char *state)
+{
+    static const char *const words[][2] = {
+        {"refused", "was refused"},         {"cancelled", "was cancelled"},
+        {"superseded", "was superseded"},   {"running", "is running"},
+        {"verifying", "is being verified"}, {"succeeded", "has succeeded"},
+        {"failed", "has failed"},           {"expired", "has expired"}};
+
+    for (size_t i = 0; state && i < G_N_ELEMENTS(words); i++)
+        if (strcmp(state, words[i][0]) == 0)
+            return words[i][1];
+    return "has ended";
+}
+
 struct roll_error *roll_rollout_argument(struct roll_app *app, const char *text, char **ret_stream,
                                          int64_t *ret_number)
 {

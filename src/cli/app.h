@@ -111,6 +111,8 @@ char *roll_stream_of(const struct roll_plan *plan, const struct roll_plan_enviro
 struct roll_error *roll_version_argument(const char *text, const char *service,
                                          const char **ret_version) ROLL_CHECKED;
 
+/* A rollout's state in a sentence: "was refused". Static. */
+const char *roll_ended_words(const char *state);
 /* "shop/prod#17", "prod#17" or "#17" (with ENV's stream given by the environment). ret_stream
  * owned. */
 struct roll_error *roll_rollout_argument(struct roll_app *app, const char *text, char **ret_stream,

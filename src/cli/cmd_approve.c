@@ -74,10 +74,8 @@ static struct roll_error *find(struct roll_app *app, const char *text, struct su
     ROLL_TRY(roll_ledger_debts(app->ledger, ret_subject->stream, see_owed, ret_subject));
     if (ret_subject->owed)
         return NULL;
-    return roll_error_new(ROLL_E_NOTHING, "'%s#%" PRId64 "' does not wait for an approval: it %s%s",
-                          ret_subject->stream, ret_subject->number,
-                          g_strcmp0(state, "running") == 0 ? "is " : "has ",
-                          state ? state : "ended");
+    return roll_error_new(ROLL_E_NOTHING, "'%s#%" PRId64 "' does not wait for an approval: it %s",
+                          ret_subject->stream, ret_subject->number, roll_ended_words(state));
 }
 
 /* ---- the signature -------------------------------------------------------------------------- */
@@ -121,6 +119,9 @@ static struct roll_error *sign(const struct context *context, const struct subje
     const struct roll_signers signers = {subject->approved->approvers, subject->approved->revoked};
     g_autofree char *message = g_strdup_printf("%s\n", subject->approved->hash);
 
+    if (context->key && strcmp(context->key, "agent") != 0 &&
+        !g_file_test(context->key, G_FILE_TEST_EXISTS))
+        return roll_error_new(ROLL_E_NOT_FOUND, "there is no key '%s'", context->key);
     ROLL_TRY(roll_signature_make(&signers, context->key ? context->key : "agent", message,
                                  &word->signature));
     word->approver = g_strdup(context->as);
@@ -171,6 +172,24 @@ static struct roll_error *close_debt(struct roll_app *app, const struct subject 
     return append(app, subject->stream, &draft, 1);
 }
 
+/* One voice, however often it is raised. */
+static struct roll_error *check_new(struct roll_app *app, const struct subject *subject,
+                                    const struct word *word)
+{
+    g_autofree char *missing = NULL;
+    bool has = false;
+
+    ROLL_TRY(
+        roll_approvals_has(app->ledger, subject->approved, word->approver, word->signature, &has));
+    if (!has)
+        return NULL;
+    ROLL_TRY(roll_approvals_missing(app->ledger, subject->approved, 0, &missing));
+    return roll_error_new(ROLL_E_NOTHING, "'%s' has approved '%s#%" PRId64 "' already%s%s%s",
+                          word->approver, subject->stream, subject->number,
+                          missing ? "; it still asks for " : "", missing ? missing : "",
+                          missing ? ", by another person" : "");
+}
+
 static struct roll_error *record(struct roll_app *app, const struct subject *subject,
                                  const struct word *word, char **ret_missing)
 {
@@ -178,6 +197,7 @@ static struct roll_error *record(struct roll_app *app, const struct subject *sub
         .rollout = subject->number, .approver = word->approver, .signature = word->signature};
     struct roll_draft draft = {subject->stream, ROLL_EVENT_approval_given, &body};
 
+    ROLL_TRY(check_new(app, subject, word));
     ROLL_TRY(append(app, subject->stream, &draft, 1));
     ROLL_TRY(roll_approvals_missing(app->ledger, subject->approved, 0, ret_missing));
     return subject->owed && !*ret_missing ? close_debt(app, subject) : NULL;

@@ -256,21 +256,21 @@ static void tell_json(const struct review *review)
 }
 
 /* Owned. */
-static char *gate_sentence(const struct review *review, const struct debt *debt)
+static char *gate_sentence(const struct review *review, const struct debt *debt, const char *quote)
 {
     const char *verdict = g_strcmp0(debt->verdict, "passed") == 0   ? "has passed"
                           : g_strcmp0(debt->verdict, "failed") == 0 ? "was not passed"
                                                                     : "could not be evaluated";
 
-    return g_strdup_printf("gate '%s' of %s#%" PRId64 " %s%s%s", debt->name + strlen("gate:"),
-                           review->stream, review->rollout, verdict, debt->summary ? ": " : "",
-                           debt->summary ? debt->summary : "");
+    return g_strdup_printf("gate '%s' of %s%s#%" PRId64 "%s %s%s%s", debt->name + strlen("gate:"),
+                           quote, review->stream, review->rollout, quote, verdict,
+                           debt->summary ? ": " : "", debt->summary ? debt->summary : "");
 }
 
 static void tell_one(const struct review *review, const struct debt *debt)
 {
     struct roll_app *app = review->app;
-    g_autofree char *gate = debt->way == EVALUATE ? gate_sentence(review, debt) : NULL;
+    g_autofree char *gate = debt->way == EVALUATE ? gate_sentence(review, debt, "") : NULL;
 
     if (debt->way == LEFT)
         roll_say(app, "%s of %s#%" PRId64 " stays open: %s; next: %s", debt->name, review->stream,
@@ -289,7 +289,7 @@ static struct roll_error *failed_gates(const struct review *review)
     for (guint i = 0; i < review->debts->len; i++) {
         const struct debt *debt = review->debts->pdata[i];
         if (debt->way == EVALUATE && !is_closed(debt))
-            g_ptr_array_add(failed, gate_sentence(review, debt));
+            g_ptr_array_add(failed, gate_sentence(review, debt, "'"));
     }
     if (failed->len == 0)
         return NULL;

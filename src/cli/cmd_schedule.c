@@ -51,8 +51,7 @@ static struct roll_error *find_stops(const struct view *view,
 
     ROLL_TRY(roll_run_look(view->app, view->plan, environment, roll_now_ms(), &now));
     if (now.held)
-        stop(stops,
-             g_strdup_printf("hold: %s", now.hold_reason ? now.hold_reason : "by a rollback"));
+        stop(stops, g_strdup_printf("hold: %s", now.hold_reason));
     if (now.open.number && !now.open.pending)
         stop(stops, g_strdup_printf("rollout #%" PRId64 " has not ended", now.open.number));
     roll_run_view_clear(&now);

@@ -27,6 +27,8 @@ struct roll_run_view {
 struct roll_error *roll_run_look(struct roll_app *app, const struct roll_plan *plan,
                                  const struct roll_plan_environment *environment, int64_t now_ms,
                                  struct roll_run_view *ret_view) ROLL_CHECKED;
+/* Why an environment is held, or NULL: it is not. Owned. */
+char *roll_run_hold_reason(const struct roll_environment_row *row);
 void roll_run_view_clear(struct roll_run_view *view);
 
 /* The next thing that a schedule asks for. app->ledger may be NULL. */

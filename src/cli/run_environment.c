@@ -2,7 +2,7 @@
  * interrupted goes on, what is due is requested. Several processes may do the same in the same
  * second: the stream's compare-and-swap lets one of them through, and the others see the slot taken
  * when they decide again. */
-#include "run.h"
+#include "run_pass.h"
 #include "tell.h"
 
 #include <inttypes.h>
@@ -14,78 +14,14 @@
 
 enum { STEPS_MAX = 10 }; /* of one schedule in one pass */
 
-struct pass {
-    struct roll_app *app;
-    const char *name; /* shop/prod */
-    json_t *done;
-    struct roll_act_options options;
-};
-
 /* What a slot asks for, while it is being chosen. */
 struct slot {
-    struct pass *pass;
+    struct roll_run_pass *pass;
     const struct roll_plan_schedule *schedule;
     const struct roll_slot_due *due;
     char *key;
     bool taken, needless;
 };
-
-/* ---- telling -------------------------------------------------------------------------------- */
-
-static void note(struct pass *pass, const char *did, const char *slot, int64_t rollout,
-                 const char *reason, int status)
-{
-    json_t *entry = json_pack("{s:s,s:s,s:s*,s:s*,s:i}", "environment", pass->name, "did", did,
-                              "slot", slot, "reason", reason, "exit", status);
-
-    if (rollout)
-        json_object_set_new(entry, "rollout", json_sprintf("%s#%" PRId64, pass->name, rollout));
-    json_array_append_new(pass->done, entry);
-    if ((status == 0 || status == roll_code_exit(ROLL_E_WAITING)) && reason)
-        roll_say(pass->app, "%s: %s%s%s: %s", pass->name, slot ? slot : "", slot ? " " : "", did,
-                 reason);
-}
-
-/* An error is told where it belongs; it does not keep others from what is due. */
-static void note_error(struct pass *pass, const char *did, const char *slot, int64_t rollout,
-                       struct roll_error *err_take)
-{
-    note(pass, did, slot, rollout, err_take->message, roll_code_exit(err_take->code));
-    if (slot && !pass->app->json)
-        fprintf(pass->app->err.file, "%s: %s\n", pass->name, slot);
-    if (!pass->app->json)
-        roll_print_error(pass->app, err_take);
-    roll_error_free(err_take);
-}
-
-/* ---- passing a slot by ---------------------------------------------------------------------- */
-
-static struct roll_error *pass_by(struct pass *pass, const char *stream, const char *schedule,
-                                  int64_t at, const char *fate, const char *reason)
-{
-    g_autofree char *key = roll_slot_key(schedule, at);
-    g_autofree char *copy = g_strdup(fate);
-    const struct roll_slot_passed body = {.slot = key, .fate = copy};
-    const struct roll_draft draft = {
-        .stream = stream, .kind = ROLL_EVENT_slot_passed, .body = &body};
-    struct roll_expect expect = {.stream = stream};
-    struct roll_slot_row row;
-    struct roll_error *err;
-
-    ROLL_TRY(roll_ledger_head(pass->app->ledger, stream, &expect.head));
-    ROLL_TRY(roll_ledger_slot(pass->app->ledger, stream, schedule, at, &row));
-    if (row.there)
-        return NULL;
-    err = roll_ledger_append(pass->app->ledger, &pass->app->actor, 0, &expect, 1, &draft, 1, NULL,
-                             0, NULL);
-    if (roll_error_code(err) == ROLL_E_CONFLICT) { /* the caller looks again */
-        roll_error_free(err);
-        return NULL;
-    }
-    if (!err)
-        note(pass, fate, key, 0, reason, 0);
-    return err;
-}
 
 /* ---- choosing for a slot -------------------------------------------------------------------- */
 
@@ -93,8 +29,7 @@ static struct roll_error *see_hold(void *user, const struct roll_environment_row
 {
     char **reason = user;
 
-    if (row->hold || row->hold_by_person)
-        *reason = g_strdup(row->hold_reason ? row->hold_reason : "by a rollback");
+    *reason = roll_run_hold_reason(row);
     return NULL;
 }
 
@@ -200,7 +135,8 @@ static struct roll_error *see_open(void *user, const struct roll_environment_row
     return NULL;
 }
 
-static struct roll_error *request(struct pass *pass, const struct roll_plan_schedule *schedule,
+static struct roll_error *request(struct roll_run_pass *pass,
+                                  const struct roll_plan_schedule *schedule,
                                   const struct roll_slot_due *due)
 {
     struct roll_act act = {.app = pass->app,
@@ -224,16 +160,16 @@ static struct roll_error *request(struct pass *pass, const struct roll_plan_sche
     if (!err)
         err = roll_ledger_environments(pass->app->ledger, act.stream, see_open, &rollout);
     if (!err)
-        note(pass, "ran", key, rollout, NULL, pass->app->exit_status);
+        roll_run_note(pass, "ran", key, rollout, NULL, pass->app->exit_status);
     else if (slot.taken)
         roll_say(pass->app, "%s: %s", pass->name, err->message);
     else if (slot.needless) {
         struct roll_error *later =
-            pass_by(pass, act.stream, schedule->name, due->at, "needless", err->message);
+            roll_run_pass_by(pass, act.stream, schedule->name, due->at, "needless", err->message);
         roll_error_free(err);
         err = later;
     } else {
-        note_error(pass, "left", key, 0, g_steal_pointer(&err));
+        roll_run_note_error(pass, "left", key, 0, g_steal_pointer(&err));
     }
     if (slot.taken) {
         roll_error_free(err);
@@ -245,7 +181,7 @@ static struct roll_error *request(struct pass *pass, const struct roll_plan_sche
 
 /* ---- schedules ------------------------------------------------------------------------------ */
 
-static struct roll_error *do_schedule(struct pass *pass, const char *stream,
+static struct roll_error *do_schedule(struct roll_run_pass *pass, const char *stream,
                                       const struct roll_plan_schedule *schedule)
 {
     int64_t tried = 0;
@@ -253,16 +189,22 @@ static struct roll_error *do_schedule(struct pass *pass, const char *stream,
     for (int i = 0; i < STEPS_MAX; i++) {
         struct roll_slot_due due;
         ROLL_TRY(roll_run_due(pass->app, stream, schedule, roll_now_ms(), &due));
+        bool passed = false;
         if (due.step == ROLL_SLOT_NOTHING || (due.step == ROLL_SLOT_REQUEST && due.at == tried))
             return NULL;
+        if (due.at <= roll_now_ms())
+            ROLL_TRY(roll_run_pass_missed(pass, stream, schedule, due.at, &passed));
+        if (passed)
+            continue;
         if (due.step == ROLL_SLOT_REQUEST) {
             tried = due.at; /* left for the next pass when it could not be requested */
             ROLL_TRY(request(pass, schedule, &due));
         } else if (due.step == ROLL_SLOT_SKIP) {
-            ROLL_TRY(pass_by(pass, stream, schedule->name, due.at, "skipped", "it was missed"));
+            ROLL_TRY(
+                roll_run_pass_by(pass, stream, schedule->name, due.at, "skipped", "it was missed"));
         } else {
-            ROLL_TRY(pass_by(pass, stream, schedule->name, due.at, "expired",
-                             "it was missed for too long"));
+            ROLL_TRY(roll_run_pass_by(pass, stream, schedule->name, due.at, "expired",
+                                      "it was missed for too long"));
         }
     }
     return NULL;
@@ -287,7 +229,7 @@ static struct roll_error *see_detached(void *user, const struct roll_event *even
 /* From when on its age counts: if it was let go while its window was closed, from the next opening;
  * that wait does not make it old. One that was killed, or let go of in its window, is as old as it
  * is. */
-static struct roll_error *age_since(struct pass *pass, const struct roll_run_open *open,
+static struct roll_error *age_since(struct roll_run_pass *pass, const struct roll_run_open *open,
                                     const json_t *rules, int64_t opened_at, int64_t *ret_since)
 {
     struct detached detached = {.rollout = open->number};
@@ -303,7 +245,7 @@ static struct roll_error *age_since(struct pass *pass, const struct roll_run_ope
 }
 
 /* Why a rollout that was interrupted stays for a person; NULL: it goes on. Owned. */
-static struct roll_error *why_not_resumed(struct pass *pass,
+static struct roll_error *why_not_resumed(struct roll_run_pass *pass,
                                           const struct roll_plan_environment *environment,
                                           const struct roll_run_view *view, char **ret_reason)
 {
@@ -344,7 +286,7 @@ static struct roll_error *see_state(void *user, const struct roll_rollout_row *r
 }
 
 /* Looking at it has ended it. */
-static bool has_expired(struct pass *pass, const struct roll_run_open *open)
+static bool has_expired(struct roll_run_pass *pass, const struct roll_run_open *open)
 {
     const struct roll_rollout_query query = {
         .stream = pass->name, .number = open->number, .limit = 1};
@@ -354,7 +296,7 @@ static bool has_expired(struct pass *pass, const struct roll_run_open *open)
     return expired;
 }
 
-static struct roll_error *resume(struct pass *pass, const struct roll_run_open *open)
+static struct roll_error *resume(struct roll_run_pass *pass, const struct roll_run_open *open)
 {
     struct roll_act act = {
         .app = pass->app, .options = &pass->options, .verb = "resume", .scheduled = true};
@@ -367,7 +309,8 @@ static struct roll_error *resume(struct pass *pass, const struct roll_run_open *
     roll_act_clear(&act);
     if (roll_error_code(err) == ROLL_E_NOTHING && has_expired(pass, open)) {
         roll_error_free(err);
-        note(pass, "expired", open->slot, open->number, NULL, roll_code_exit(ROLL_E_EXPIRED));
+        roll_run_note(pass, "expired", open->slot, open->number, NULL,
+                      roll_code_exit(ROLL_E_EXPIRED));
         roll_say(pass->app, "%s#%" PRId64 " has expired; nothing of it was sent", pass->name,
                  open->number);
         return NULL;
@@ -379,10 +322,10 @@ static struct roll_error *resume(struct pass *pass, const struct roll_run_open *
         return NULL;
     }
     if (err)
-        note_error(pass, "left", open->slot, open->number, err);
+        roll_run_note_error(pass, "left", open->slot, open->number, err);
     else
-        note(pass, open->pending ? "tried" : "resumed", open->slot, open->number, NULL,
-             pass->app->exit_status);
+        roll_run_note(pass, open->pending ? "tried" : "resumed", open->slot, open->number, NULL,
+                      pass->app->exit_status);
     return NULL;
 }
 
@@ -402,7 +345,7 @@ static struct roll_error *why_not_started(const struct roll_plan_environment *en
     return NULL;
 }
 
-static struct roll_error *do_open(struct pass *pass,
+static struct roll_error *do_open(struct roll_run_pass *pass,
                                   const struct roll_plan_environment *environment,
                                   const struct roll_run_view *view)
 {
@@ -414,7 +357,8 @@ static struct roll_error *do_open(struct pass *pass,
     if (open->pending) {
         ROLL_TRY(why_not_started(environment, open, &reason));
         if (reason)
-            note(pass, "left", open->slot, open->number, reason, roll_code_exit(ROLL_E_WAITING));
+            roll_run_note(pass, "left", open->slot, open->number, reason,
+                          roll_code_exit(ROLL_E_WAITING));
         return reason || open->not_before > roll_now_ms() ? NULL : resume(pass, open);
     }
     if (!open->slot)
@@ -422,7 +366,7 @@ static struct roll_error *do_open(struct pass *pass,
     ROLL_TRY(why_not_resumed(pass, environment, view, &reason));
     if (!reason)
         return resume(pass, open);
-    note(pass, "left", open->slot, open->number, reason, 0);
+    roll_run_note(pass, "left", open->slot, open->number, reason, 0);
     return NULL;
 }
 
@@ -430,7 +374,7 @@ static struct roll_error *do_open(struct pass *pass,
 
 static struct roll_error *make_up(void *user, int64_t rollout, const char *gate)
 {
-    struct pass *pass = user;
+    struct roll_run_pass *pass = user;
     struct roll_gate_options options = {.ledger = pass->app->ledger,
                                         .workspace = pass->app->workspace->root,
                                         .stream = pass->name,
@@ -446,27 +390,28 @@ static struct roll_error *make_up(void *user, int64_t rollout, const char *gate)
                            strcmp(verdict, "error") == 0 ? "could not be evaluated" : verdict,
                            summary ? ": " : "", summary ? summary : "");
     if (strcmp(verdict, "passed") == 0) {
-        note(pass, "evaluated", NULL, rollout, text, 0);
+        roll_run_note(pass, "evaluated", NULL, rollout, text, 0);
         return NULL;
     }
     next = g_strdup_printf("{\"next\":[\"roll review %s#%" PRId64
                            "   evaluates it again; roll run does every six hours\"]}",
                            strchr(pass->name, '/') + 1, rollout);
-    note_error(pass, "evaluated", NULL, rollout,
-               roll_error_detail(roll_error_new(ROLL_E_REFUSED, "%s: %s", pass->name, text), next));
+    roll_run_note_error(
+        pass, "evaluated", NULL, rollout,
+        roll_error_detail(roll_error_new(ROLL_E_REFUSED, "%s: %s", pass->name, text), next));
     return NULL;
 }
 
 /* ---- telling webhooks ------------------------------------------------------------------------ */
 
-static void tell(struct pass *pass, const struct roll_plan *plan)
+static void tell(struct roll_run_pass *pass, const struct roll_plan *plan)
 {
     int delivered = roll_tell(pass->app, plan, pass->name, ROLL_TELL_RUN_MS);
     g_autofree char *text =
         g_strdup_printf("%d notice%s delivered", delivered, delivered == 1 ? "" : "s");
 
     if (delivered)
-        note(pass, "told", NULL, 0, text, 0);
+        roll_run_note(pass, "told", NULL, 0, text, 0);
 }
 
 /* ---- the pass ------------------------------------------------------------------------------- */
@@ -475,7 +420,7 @@ struct roll_error *roll_run_environment(struct roll_app *app, const char *name, 
 {
     roll_auto(plan) struct roll_plan *plan = NULL;
     const struct roll_plan_environment *environment = NULL;
-    struct pass pass = {.app = app, .done = done, .options = {.yes = true}};
+    struct roll_run_pass pass = {.app = app, .done = done, .options = {.yes = true}};
     struct roll_run_view view = {0};
     int64_t wake;
 

@@ -64,6 +64,17 @@ struct roll_error *roll_run_release(const struct roll_plan *plan,
     return NULL;
 }
 
+/* ---- holds ---------------------------------------------------------------------------------- */
+
+char *roll_run_hold_reason(const struct roll_environment_row *row)
+{
+    if (!row->hold && !row->hold_by_person)
+        return NULL;
+    return g_strdup(row->hold_reason      ? row->hold_reason
+                    : row->hold_by_person ? "a person set it"
+                                          : "by a rollback");
+}
+
 /* ---- an open rollout ------------------------------------------------------------------------ */
 
 static struct roll_error *see_environment(void *user, const struct roll_environment_row *row)
@@ -71,7 +82,7 @@ static struct roll_error *see_environment(void *user, const struct roll_environm
     struct roll_run_view *view = user;
 
     view->held = row->hold || row->hold_by_person;
-    view->hold_reason = g_strdup(row->hold_reason);
+    view->hold_reason = roll_run_hold_reason(row);
     view->open.number = row->open_rollout;
     return NULL;
 }

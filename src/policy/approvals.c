@@ -54,9 +54,13 @@ struct roll_error *roll_approved_load(struct roll_ledger *ledger, const char *st
     roll_auto(event) struct roll_event *event = NULL;
     roll_auto(approved) struct roll_approved *approved = g_new0(struct roll_approved, 1);
     const struct roll_rollout_requested *body;
+    struct roll_error *err;
 
-    ROLL_TRY(roll_ledger_event(ledger, stream, rollout, &event));
-    body = roll_event_body(event, rollout_requested);
+    err = roll_ledger_event(ledger, stream, rollout, &event);
+    if (err && roll_error_code(err) != ROLL_E_NOT_FOUND)
+        return err;
+    roll_error_free(err);
+    body = event ? roll_event_body(event, rollout_requested) : NULL;
     if (!body)
         return roll_error_new(ROLL_E_NOT_FOUND, "there is no rollout '%s#%" PRId64 "'", stream,
                               rollout);
@@ -223,6 +227,21 @@ static char *match(const struct roll_approved *approved, GPtrArray *people)
         seat(&places, (int)i, seen);
     }
     return missing_of(&places);
+}
+
+struct roll_error *roll_approvals_has(struct roll_ledger *ledger,
+                                      const struct roll_approved *approved, const char *approver,
+                                      const char *signature, bool *ret_has)
+{
+    g_autoptr(GPtrArray) people = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(GHashTable) keys = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    struct given given = {approved, 0, people, keys};
+    char key[ROLL_HEX_SIZE];
+
+    ROLL_TRY(roll_signature_key(signature, key));
+    ROLL_TRY(roll_ledger_events(ledger, approved->stream, approved->rollout + 1, take, &given));
+    *ret_has = is_known(&given, approver) || g_hash_table_contains(keys, key);
+    return NULL;
 }
 
 struct roll_error *roll_approvals_missing(struct roll_ledger *ledger,

@@ -70,3 +70,33 @@ struct roll_error *roll_slot_next(const struct roll_plan_schedule *schedule, int
     }
     return NULL;
 }
+
+enum { COUNT_MAX = 10000 };
+
+struct roll_error *roll_slot_missed(const struct roll_plan_schedule *schedule, int64_t now_ms,
+                                    int64_t known_at, int64_t due_at, GArray *slots,
+                                    int64_t *ret_earlier)
+{
+    roll_auto(zone) struct roll_zone *zone = NULL;
+    struct roll_cron cron;
+    int64_t earlier = 0;
+
+    g_array_set_size(slots, 0);
+    *ret_earlier = 0;
+    ROLL_TRY(roll_cron_parse(schedule->cron, &cron));
+    ROLL_TRY(roll_zone_open(schedule->zone, &zone));
+    if (known_at == 0 || roll_cron_previous(&cron, zone, known_at) != known_at)
+        return NULL;
+    const struct times times = {schedule, &cron, zone, now_ms};
+    int64_t at = roll_cron_previous(&cron, zone, due_at - 1);
+    for (; at != ROLL_NEVER && at > known_at && slots->len < ROLL_SLOT_MISSED_MAX;
+         at = roll_cron_previous(&cron, zone, at - 1)) {
+        const struct roll_slot_due slot = past(&times, at, false);
+        g_array_prepend_val(slots, slot);
+    }
+    for (; at != ROLL_NEVER && at > known_at && earlier < COUNT_MAX;
+         at = roll_cron_previous(&cron, zone, at - 1))
+        earlier++;
+    *ret_earlier = earlier;
+    return NULL;
+}

@@ -107,8 +107,12 @@ char *audit_approvals(const json_t *view)
     g_autofree char *given = join(json_object_get(approvals, "given"), write_voice);
     g_autofree char *rejected = join(json_object_get(approvals, "rejected"), write_voice);
 
-    return g_strdup_printf("%s%s%s%s%s", roll_json_get_string(approvals, "state"),
-                           *given ? ": " : "", given, *rejected ? ": " : "", rejected);
+    const char *state = roll_json_get_string(approvals, "state");
+
+    if (*rejected)
+        return g_strdup_printf("%s: %s%s%s", state, rejected, *given ? "; approved before by " : "",
+                               given);
+    return g_strdup_printf("%s%s%s", state, *given ? ": " : "", given);
 }
 
 char *audit_gates(const json_t *view)

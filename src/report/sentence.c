@@ -34,7 +34,7 @@ static const struct {
     {ROLL_EVENT_gate_evaluated, "gate {gate} {verdict}[: {summary}]"},
     {ROLL_EVENT_debt_closed, "debt {debt} of rollout {rollout} closed[: {reason}]"},
     {ROLL_EVENT_review_given, "reviewed[, contained in {containedIn}]: {reason}"},
-    {ROLL_EVENT_slot_passed, "slot {slot} {fate}"},
+    {ROLL_EVENT_slot_passed, "slot {slot} {fate}[, with {earlier} before it]"},
     {ROLL_EVENT_baseline_taken, "{target}: baseline for drift taken"},
     {ROLL_EVENT_drift_checked, "{target}: looked for drift[, {differences} differences]"},
     {ROLL_EVENT_readiness_checked, "{release} is {state}"},

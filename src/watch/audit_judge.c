@@ -14,6 +14,12 @@ static bool is_owed_open(const json_t *view, const char *debt)
     return false;
 }
 
+/* It was cancelled, has expired, … before anything of it was sent. */
+static bool has_ended(const json_t *view)
+{
+    return json_is_string(json_object_get(view, "finishedAt"));
+}
+
 const char *audit_approval_state(const json_t *view)
 {
     const json_t *approvals = json_object_get(view, "approvals");
@@ -24,7 +30,9 @@ const char *audit_approval_state(const json_t *view)
         return is_owed_open(view, "approval") ? "overridden" : "made up for";
     if (json_array_size(json_object_get(approvals, "rejected")) > 0)
         return "refused";
-    return json_integer_value(json_object_get(view, "sent")) > 0 ? "given" : "waiting";
+    if (json_integer_value(json_object_get(view, "sent")) > 0)
+        return "given";
+    return has_ended(view) ? "unused" : "waiting";
 }
 
 static void note(json_t *list, const char *kind, const char *what)

@@ -94,6 +94,57 @@ START_TEST(test_slots__a_new_schedule_does_not_make_up_for_its_past)
 }
 END_TEST
 
+static void assert_missed(const struct roll_plan_schedule *schedule, const char *now,
+                          const char *known, const char *due, const char *expected)
+{
+    static const char *const steps[] = {"nothing", "request", "skip", "expire"};
+    g_autoptr(GArray) slots = g_array_new(FALSE, FALSE, sizeof(struct roll_slot_due));
+    g_autoptr(GString) got = g_string_new(NULL);
+    int64_t earlier = -1;
+    roll_auto(error) struct roll_error *err =
+        roll_slot_missed(schedule, at(now), at(known), at(due), slots, &earlier);
+
+    ck_assert_ptr_null(err);
+    for (guint i = 0; i < slots->len; i++) {
+        const struct roll_slot_due *slot = &g_array_index(slots, struct roll_slot_due, i);
+        g_autofree char *time = shown(slot->at);
+        g_string_append_printf(got, "%s %s, ", steps[slot->step], time);
+    }
+    g_string_append_printf(got, "%" G_GINT64_FORMAT " earlier", (gint64)earlier);
+    ck_assert_str_eq(got->str, expected);
+}
+
+START_TEST(test_slots__those_that_a_newer_one_has_overtaken_are_told)
+{
+    struct roll_plan_schedule daily_ten = schedule();
+    g_autoptr(GArray) slots = g_array_new(FALSE, FALSE, sizeof(struct roll_slot_due));
+    int64_t earlier = 0;
+
+    assert_missed(&daily_ten, "2026-11-22T10:01:00Z", "2026-11-21T10:00:00Z",
+                  "2026-11-22T10:00:00Z", "0 earlier");
+    assert_missed(&daily_ten, "2026-11-22T10:01:00Z", "2026-11-19T10:00:00Z",
+                  "2026-11-22T10:00:00Z",
+                  "skip 2026-11-20T10:00, skip 2026-11-21T10:00, 0 earlier");
+    daily_ten.run_missed = true;
+    assert_missed(&daily_ten, "2026-11-22T10:01:00Z", "2026-11-20T10:00:00Z",
+                  "2026-11-22T10:00:00Z", "expire 2026-11-21T10:00, 0 earlier");
+    daily_ten.expires_ms = 36 * HOUR_MS;
+    assert_missed(&daily_ten, "2026-11-22T10:01:00Z", "2026-11-19T10:00:00Z",
+                  "2026-11-22T10:00:00Z",
+                  "expire 2026-11-20T10:00, request 2026-11-21T10:00, 0 earlier");
+    /* never seen; and another time than the plan's of today */
+    assert_missed(&daily_ten, "2026-11-22T10:01:00Z", NULL, "2026-11-22T10:00:00Z", "0 earlier");
+    assert_missed(&daily_ten, "2026-11-22T10:01:00Z", "2026-11-19T09:00:00Z",
+                  "2026-11-22T10:00:00Z", "0 earlier");
+    struct roll_error *err =
+        roll_slot_missed(&daily_ten, at("2026-11-22T10:01:00Z"), at("2026-10-01T10:00:00Z"),
+                         at("2026-11-22T10:00:00Z"), slots, &earlier);
+    ck_assert_ptr_null(err);
+    ck_assert_uint_eq(slots->len, ROLL_SLOT_MISSED_MAX);
+    ck_assert_int_eq(earlier, 51 - ROLL_SLOT_MISSED_MAX);
+}
+END_TEST
+
 START_TEST(test_slots__a_pending_one_is_requested_before_its_time)
 {
     struct roll_plan_schedule daily_ten = schedule();
@@ -133,6 +184,7 @@ int main(void)
     tcase_add_test(tests, test_slots__a_time_that_has_come_is_requested);
     tcase_add_test(tests, test_slots__missed_ones_are_skipped_unless_the_plan_says_run);
     tcase_add_test(tests, test_slots__a_new_schedule_does_not_make_up_for_its_past);
+    tcase_add_test(tests, test_slots__those_that_a_newer_one_has_overtaken_are_told);
     tcase_add_test(tests, test_slots__a_pending_one_is_requested_before_its_time);
     tcase_add_test(tests, test_slots__a_night_of_change_has_each_once);
     suite_add_tcase(suite, tests);
