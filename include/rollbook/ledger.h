@@ -293,6 +293,15 @@ struct roll_aside {
 typedef struct roll_error *(*roll_aside_fn)(void *user, const struct roll_aside *aside);
 struct roll_error *roll_ledger_asides(struct roll_ledger *ledger, roll_aside_fn fn, void *user) ROLL_CHECKED;
 
+/* An open rollout of the main stream that this replica requested without hearing that the store had taken it; it went on aside
+ * with rollout `by` in its place. Nothing of it was sent: a PUT leaves only when its intent counts. */
+struct roll_orphan {
+    const char *stream;
+    int64_t number, by;
+};
+typedef struct roll_error *(*roll_orphan_fn)(void *user, const struct roll_orphan *orphan);
+struct roll_error *roll_ledger_orphans(struct roll_ledger *ledger, const struct roll_aside *aside, roll_orphan_fn fn, void *user) ROLL_CHECKED;
+
 /* Who must have an append before it counts. lines: the part's events as JSON Lines, as roll_ledger_export gives them. */
 struct roll_part {
     const char *stream;

@@ -61,16 +61,44 @@ static void end_back_hold(struct fold_environment *environment)
     fold_set_text(&environment->back_reason, NULL);
 }
 
-static void change_hold(struct fold_environment *environment, const struct roll_event *event,
-                        const struct roll_rollout_requested *body)
+/* Of two that rolled back without hearing of each other the later one's word is shown, and is what
+ * forward returns from, whichever comes first in the stream. */
+static struct roll_error *holds_later(struct roll_fold *fold,
+                                      const struct fold_environment *environment,
+                                      const struct roll_event *event, bool *ret_later)
 {
+    struct roll_sql_stmt *stmt;
+    bool row;
+
+    *ret_later = false;
+    if (!event->beside_at || !environment->back_hold || !environment->hold_rollout)
+        return NULL;
+    ROLL_TRY(roll_sql_use(fold->sql, LEDGER_ROLLOUT_TIME, &stmt));
+    roll_sql_bind_int(stmt, ":stream", fold->stream);
+    roll_sql_bind_int(stmt, ":number", environment->hold_rollout);
+    ROLL_TRY(roll_sql_step(stmt, &row));
+    *ret_later = row && roll_sql_int_at(stmt, 0) > event->at;
+    roll_sql_reset(stmt);
+    return NULL;
+}
+
+static struct roll_error *change_hold(struct roll_fold *fold, struct fold_environment *environment,
+                                      const struct roll_event *event,
+                                      const struct roll_rollout_requested *body)
+{
+    bool later = false;
+
     if (body->unhold && !event->beside_at)
         end_back_hold(environment);
-    if (body->hold) {
-        environment->back_hold = true;
-        environment->hold_rollout = event->seq;
-        fold_set_text(&environment->back_reason, body->reason);
-    }
+    if (!body->hold)
+        return NULL;
+    ROLL_TRY(holds_later(fold, environment, event, &later));
+    if (later)
+        return NULL;
+    environment->back_hold = true;
+    environment->hold_rollout = event->seq;
+    fold_set_text(&environment->back_reason, body->reason);
+    return NULL;
 }
 
 struct roll_error *roll_fold_rollout_requested(struct roll_fold *fold,
@@ -87,7 +115,7 @@ struct roll_error *roll_fold_rollout_requested(struct roll_fold *fold,
     if (!event->beside_at || environment->open_rollout == 0)
         environment->open_rollout = environment->last_rollout = event->seq;
     environment->changed = true;
-    change_hold(environment, event, body);
+    ROLL_TRY(change_hold(fold, environment, event, body));
     for (char **version = event->beside_at ? NULL : body->lifts; version && *version; version++)
         ROLL_TRY(lift_bad(fold, *version));
     for (char **version = body->bad; version && *version; version++)

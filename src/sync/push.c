@@ -198,38 +198,11 @@ struct roll_error *sync_push_stream(struct roll_sync *sync, struct roll_ledger *
     return err;
 }
 
-/* ---- side streams ---------------------------------------------------------------------------- */
-
-struct joining {
-    struct roll_sync *sync;
-    struct roll_ledger *ledger;
-    const struct roll_actor *actor;
-};
-
-/* It is in the store as a whole before the main stream names it. */
-static struct roll_error *join(void *user, const struct roll_aside *aside)
-{
-    struct joining *joining = user;
-    const struct roll_ledger_joined body = {.side = (char *)(uintptr_t)aside->side,
-                                            .head = (char *)(uintptr_t)aside->head,
-                                            .side_seq = aside->seq};
-    const struct roll_draft draft = {.stream = aside->stream,
-                                     .kind = aside->moved ? ROLL_EVENT_ledger_reconciled
-                                                          : ROLL_EVENT_ledger_joined,
-                                     .body = &body};
-    const struct roll_expect expect = {.stream = aside->stream, .head = aside->main_head};
-
-    ROLL_TRY(sync_push_stream(joining->sync, joining->ledger, aside->side));
-    ROLL_TRY(roll_ledger_append(joining->ledger, joining->actor, 0, &expect, 1, &draft, 1, NULL, 0,
-                                NULL));
-    joining->sync->report.joined++;
-    return NULL;
-}
+/* ---- the whole ------------------------------------------------------------------------------- */
 
 struct roll_error *roll_sync_push(struct roll_sync *sync, struct roll_ledger *ledger,
                                   const struct roll_actor *actor, struct roll_sync_report *report)
 {
-    struct joining joining = {sync, ledger, actor};
     g_autofree char *first = NULL;
     g_auto(GStrv) streams = NULL;
 
@@ -243,7 +216,7 @@ struct roll_error *roll_sync_push(struct roll_sync *sync, struct roll_ledger *le
     roll_ledger_set_aside(ledger, false); /* what joins goes into the main streams */
     if (!sync->ledger)
         roll_sync_attach(sync, ledger, false);
-    ROLL_TRY(roll_ledger_asides(ledger, join, &joining));
+    ROLL_TRY(sync_join_sides(sync, ledger, actor));
     if (report)
         *report = sync->report;
     return NULL;

@@ -93,6 +93,10 @@ struct roll_error *sync_push_stream(struct roll_sync *sync, struct roll_ledger *
 struct roll_error *sync_append(struct roll_sync *sync, struct roll_ledger *ledger,
                                const char *stream, int64_t first, int64_t last, const GString *text)
     ROLL_CHECKED;
+/* This replica's side streams into the store, each joined to its main stream by an event (join.c).
+ * The ledger is attached. */
+struct roll_error *sync_join_sides(struct roll_sync *sync, struct roll_ledger *ledger,
+                                   const struct roll_actor *actor) ROLL_CHECKED;
 /* The store's ledger is this one: looked at once for a replica. id: of the ledger, stream: of its
  * first event. */
 struct roll_error *sync_claim_store(struct roll_sync *sync, struct roll_ledger *ledger,

@@ -241,6 +241,86 @@ START_TEST(test_side__reconciles_and_the_later_deployment_is_live_theirs)
 }
 END_TEST
 
+/* The later one's hold is the one that forward returns from, whoever reconciles. */
+START_TEST(test_side__the_hold_of_the_later_back_is_shown)
+{
+    part();
+    back_at(ours, 3000, 4000, "1.0", "1.1");
+    int64_t later = back_at(theirs, 3500, 5000, "0.9", "1.0");
+    carry(theirs, ours);
+    ck_assert(join());
+    carry(ours, theirs);
+    ck_assert_int_eq(environment(ours).hold_rollout, later);
+    ck_assert_int_eq(environment(theirs).hold_rollout, later);
+}
+END_TEST
+
+/* ---- orphans --------------------------------------------------------------------------------- */
+
+static int64_t request_by(struct roll_ledger *ledger, int64_t at, struct roll_ledger *replica)
+{
+    g_autofree char *host = g_strdup_printf("host:%.8s", roll_ledger_replica(replica));
+    int64_t number =
+        say_with(ledger, PROD, at, "{}", rollout_requested, .lane = T("rollback"),
+                 .kind = T("back"), .release = T("1.0"), .order = digest_of("{}"), .targets = 1);
+
+    say(ledger, PROD, at, rollout_claimed, .rollout = number, .driver = T("d"), .host = host,
+        .until = at + 300000);
+    intend(ledger, PROD, at, number, "weu", "1.0");
+    return number;
+}
+
+static struct roll_error *keep_orphan(void *user, const struct roll_orphan *orphan)
+{
+    struct roll_orphan *copy = user;
+
+    ck_assert_int_eq(copy->number, 0);
+    *copy = *orphan;
+    return NULL;
+}
+
+/* The store took a request at this time, by this replica, and nobody here heard of it before a back
+ * went aside at 3000. */
+static struct roll_orphan lost_at(int64_t at, struct roll_ledger *replica, int64_t *ret_by)
+{
+    struct roll_orphan orphan = {0};
+    struct roll_aside aside = {0};
+
+    part();
+    request_by(theirs, at, replica);
+    *ret_by = back_at(ours, 3000, 3002, "1.0", "1.1");
+    carry(theirs, ours);
+    ck_ok(roll_ledger_asides(ours, keep_aside, &aside));
+    ck_ok(roll_ledger_orphans(ours, &aside, keep_orphan, &orphan));
+    return orphan;
+}
+
+START_TEST(test_side__a_request_whose_answer_was_lost_is_an_orphan)
+{
+    int64_t by;
+    struct roll_orphan orphan = lost_at(2900, ours, &by);
+
+    ck_assert_int_gt(orphan.number, 0);
+    ck_assert_int_eq(orphan.by, by);
+}
+END_TEST
+
+START_TEST(test_side__what_another_replica_requested_is_none)
+{
+    int64_t by;
+
+    ck_assert_int_eq(lost_at(2900, theirs, &by).number, 0);
+}
+END_TEST
+
+START_TEST(test_side__what_was_requested_after_the_back_is_none)
+{
+    int64_t by;
+
+    ck_assert_int_eq(lost_at(3100, ours, &by).number, 0);
+}
+END_TEST
+
 /* What was lifted aside was lifted without knowing what the others did. */
 START_TEST(test_side__a_reconcile_lifts_nothing)
 {
@@ -334,6 +414,10 @@ int main(void)
     tcase_add_test(tcase, test_side__joins_where_the_main_stream_did_not_move);
     tcase_add_test(tcase, test_side__reconciles_and_the_later_deployment_is_live_ours);
     tcase_add_test(tcase, test_side__reconciles_and_the_later_deployment_is_live_theirs);
+    tcase_add_test(tcase, test_side__the_hold_of_the_later_back_is_shown);
+    tcase_add_test(tcase, test_side__a_request_whose_answer_was_lost_is_an_orphan);
+    tcase_add_test(tcase, test_side__what_another_replica_requested_is_none);
+    tcase_add_test(tcase, test_side__what_was_requested_after_the_back_is_none);
     tcase_add_test(tcase, test_side__a_reconcile_lifts_nothing);
     tcase_add_test(tcase, test_side__a_second_time);
     tcase_add_test(tcase, test_side__a_decision_from_before_is_a_conflict);
