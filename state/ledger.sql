@@ -329,6 +329,18 @@ CREATE TABLE prunes (
   PRIMARY KEY (stream, rollout, target, resource)
 ) STRICT, WITHOUT ROWID;
 
+-- What this replica knows of the shared store as a whole (module sync): at most one row. A replica of before knew what it had.
+-- name: schema_9
+CREATE TABLE store (
+  one INTEGER PRIMARY KEY CHECK (one = 1),
+  name TEXT NOT NULL,                    -- ACCOUNT/CONTAINER/KEY of what was pulled
+  pulled_at INTEGER NOT NULL,            -- UTC ms: when all that it had was here; 0: never yet
+  tried_at INTEGER NOT NULL,             -- when it was last asked
+  trouble TEXT                           -- why that failed; NULL: it did not
+) STRICT;
+INSERT INTO store SELECT 1, '', at, at, NULL FROM events
+WHERE EXISTS (SELECT 1 FROM remote) ORDER BY id DESC LIMIT 1;
+
 -- name: meta_get
 SELECT value FROM meta WHERE key = :key
 
@@ -393,6 +405,15 @@ INSERT OR REPLACE INTO remote (stream, seq, size, etag) VALUES (:stream, :seq, :
 
 -- name: remote_list
 SELECT stream, seq, size, etag FROM remote ORDER BY stream
+
+-- name: remote_forget
+DELETE FROM remote
+
+-- name: store_get
+SELECT name, pulled_at, tried_at, trouble FROM store WHERE one = 1
+
+-- name: store_set
+INSERT OR REPLACE INTO store (one, name, pulled_at, tried_at, trouble) VALUES (1, :name, :pulled_at, :tried_at, :trouble)
 
 -- name: pending_add
 INSERT INTO pending (stream, seq) VALUES (:stream, :seq)

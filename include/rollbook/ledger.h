@@ -69,6 +69,9 @@ struct roll_error *roll_ledger_append(struct roll_ledger *ledger, const struct r
 struct roll_error *roll_ledger_object(struct roll_ledger *ledger, const char *digest, GString **ret_data) ROLL_CHECKED;
 struct roll_error *roll_ledger_object_json(struct roll_ledger *ledger, const char *digest, json_t **ret_value) ROLL_CHECKED;
 bool roll_ledger_has_object(struct roll_ledger *ledger, const char *digest);
+/* The digest of every object whose content is here, sorted. fn may use the ledger as it likes. */
+typedef struct roll_error *(*roll_digest_fn)(void *user, const char *digest);
+struct roll_error *roll_ledger_objects(struct roll_ledger *ledger, roll_digest_fn fn, void *user) ROLL_CHECKED;
 
 /* ---- read ----------------------------------------------------------------------------------- */
 
@@ -354,6 +357,18 @@ struct roll_error *roll_ledger_remote(struct roll_ledger *ledger, const char *st
 struct roll_error *roll_ledger_set_remote(struct roll_ledger *ledger, const char *stream, const struct roll_remote *remote) ROLL_CHECKED;
 /* stream → struct roll_remote *; g_hash_table_unref. */
 struct roll_error *roll_ledger_remotes(struct roll_ledger *ledger, GHashTable **ret_remotes) ROLL_CHECKED;
+/* What is known of the store as a whole; all zero: it was never asked. */
+struct roll_store_known {
+    char *name;        /* ACCOUNT/CONTAINER/KEY that was pulled; "": not noted; NULL: none; owned */
+    int64_t pulled_at; /* UTC ms: all that it had was here; 0: never, so that what is here may be a part */
+    int64_t tried_at;  /* when it was last asked */
+    char *trouble;     /* why that failed; NULL: it did not; owned */
+};
+struct roll_error *roll_ledger_store_known(struct roll_ledger *ledger, struct roll_store_known *ret_known) ROLL_CHECKED;
+struct roll_error *roll_ledger_set_store_known(struct roll_ledger *ledger, const struct roll_store_known *known) ROLL_CHECKED;
+void roll_store_known_clear(struct roll_store_known *known);
+/* No store is known any more: the next one gets all that is here. */
+struct roll_error *roll_ledger_forget_store(struct roll_ledger *ledger) ROLL_CHECKED;
 /* The stream of the first event, which gives the ledger its id; *ret_stream NULL: there is none. Owned. */
 struct roll_error *roll_ledger_first_stream(struct roll_ledger *ledger, char **ret_stream) ROLL_CHECKED;
 

@@ -23,8 +23,17 @@ struct roll_error *roll_sync_new(const struct roll_store *store, struct roll_syn
 void roll_sync_free(struct roll_sync *sync);
 ROLL_AUTO_DEFINE(sync, struct roll_sync, roll_sync_free)
 
-/* Makes the container; *ret_made false: it was there. */
-struct roll_error *roll_sync_init_store(struct roll_sync *sync, bool *ret_made) ROLL_CHECKED;
+/* ACCOUNT/CONTAINER/KEY. Borrowed. */
+const char *roll_sync_name(const struct roll_sync *sync);
+
+/* Makes the container; *ret_made false: it was there. ledger (or NULL): a replica that knows a shared ledger makes none in place
+ * of one that was deleted (ROLL_E_DAMAGED), nor under another name (ROLL_E_CONFLICT), unless it replaces: then it forgets the
+ * old one, and the next push uploads all that it has; the store must be empty then (ROLL_E_CONFLICT). */
+struct roll_error *roll_sync_init_store(struct roll_sync *sync, struct roll_ledger *ledger, bool replace, bool *ret_made) ROLL_CHECKED;
+
+/* Whether the replica can be acted on: it has something, and all that the store had when it was last pulled. A first pull that
+ * was cut off leaves a part. ledger NULL: no. */
+struct roll_error *roll_sync_knows(struct roll_ledger *ledger, bool *ret_knows) ROLL_CHECKED;
 
 /* In a hurry a failure is told at once, and everything together takes at most ROLL_SYNC_EMERGENCY_MS from now; until that is
  * taken back. */
@@ -36,7 +45,9 @@ struct roll_sync_report {
     int64_t pulled, pushed; /* events */
     int64_t objects;        /* pulled and pushed */
     int64_t joined;         /* side streams */
+    int64_t repaired;       /* objects that the store had lost, and has again */
     int64_t requests;       /* since the sync was made */
+    bool empty;             /* the last pull found nothing at all: a new store, or another than was meant */
 };
 /* Everything that the store has and the ledger lacks. Errors: ROLL_E_DAMAGED when the store was cut, emptied or restored from an
  * older copy, or its bytes do not verify; ROLL_E_CONFLICT when it holds another history or another ledger; the ledger keeps what
@@ -50,16 +61,21 @@ void roll_sync_on_approval(struct roll_sync *sync, roll_pulled_fn fn, void *user
 struct roll_error *roll_sync_push(struct roll_sync *sync, struct roll_ledger *ledger, const struct roll_actor *actor,
                                   struct roll_sync_report *report) ROLL_CHECKED;
 
+/* Puts back the objects that the store lacks and the ledger has. Pull first. Costs a request for each 5,000 objects. */
+struct roll_error *roll_sync_repair(struct roll_sync *sync, struct roll_ledger *ledger, struct roll_sync_report *report) ROLL_CHECKED;
+
 /* From now on an append of the ledger counts when the store has it. may_go_aside: when the store is out of reach, the
  * ledger goes on in its side streams, and the append that met it is a ROLL_E_CONFLICT: decide again. Ends with roll_sync_free. */
 void roll_sync_attach(struct roll_sync *sync, struct roll_ledger *ledger, bool may_go_aside);
 
-/* The last pull was refused to a SAS, which may be good for writing all the same. */
+/* The last pull was refused to a SAS that lacks the right to read or list, and may be good for writing all the same. */
 bool roll_sync_only_writes(const struct roll_sync *sync);
 
 /* Reads the whole store, verifies it, and compares it with the ledger. */
 struct roll_sync_comparison {
     char *parted;          /* a line for each stream that the store has cut or replaced; owned, or NULL */
+    int64_t lost;          /* objects that the ledger has and the store has lost; the rest was not compared then */
+    bool empty;            /* the store holds nothing; the same */
     int64_t behind, ahead; /* events that only the store has, and that were not pushed yet */
 };
 struct roll_error *roll_sync_compare(struct roll_sync *sync, struct roll_ledger *ledger, struct roll_sync_comparison *ret_comparison) ROLL_CHECKED;

@@ -24,10 +24,11 @@ static struct roll_error *open_ledger(struct roll_act *act)
     if (!app->actor.claimed)
         app->actor.claimed = roll_claimed_actor();
     err = roll_ledger_open(app->workspace->state_dir, ROLL_LEDGER_READ, &app->ledger);
-    if (roll_error_code(err) != ROLL_E_NOT_FOUND)
+    if (err && roll_error_code(err) != ROLL_E_NOT_FOUND)
         return err;
     roll_error_free(err);
-    return roll_ledger_rehearse(NULL, &app->ledger);
+    ROLL_TRY(roll_app_need_knowledge(app, NULL));
+    return app->ledger ? NULL : roll_ledger_rehearse(NULL, &app->ledger);
 }
 
 /* With --dry-run a new release is recorded in a copy that is forgotten. */

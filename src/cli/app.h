@@ -138,6 +138,9 @@ struct roll_error *roll_app_exchange(struct roll_app *app, struct roll_sync_repo
     ROLL_CHECKED;
 /* The same for a command that goes on: in an emergency without it, aside. */
 struct roll_error *roll_app_share(struct roll_app *app) ROLL_CHECKED;
+/* What was deployed is known here, or an error that says that it is not, and why (err, consumed; or NULL). Where no ledger is
+ * shared, err as it is. */
+struct roll_error *roll_app_need_knowledge(struct roll_app *app, struct roll_error *err_take) ROLL_CHECKED;
 void roll_app_unshare(struct roll_app *app);
 void roll_app_say_aside(struct roll_app *app, const char *why); /* why or NULL */
 /* cmd_ledger_store.c: heads in the shared store and in the tags of deployments. ROLL_E_DAMAGED: they do not fit. */

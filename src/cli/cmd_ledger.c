@@ -1,6 +1,7 @@
 /* roll ledger …: look after the ledger itself. */
 #include "app.h"
 #include "rollbook/policy.h"
+#include "rollbook/sync.h"
 
 #include <errno.h>
 #include <string.h>
@@ -13,6 +14,15 @@ struct context {
 static struct roll_error *need_ledger(struct roll_app *app)
 {
     return app->ledger ? NULL : roll_error_new(ROLL_E_NOT_FOUND, "nothing was ever recorded here");
+}
+
+static struct roll_error *need_events(struct roll_app *app)
+{
+    g_autofree char *first = NULL;
+
+    ROLL_TRY(need_ledger(app));
+    ROLL_TRY(roll_ledger_first_stream(app->ledger, &first));
+    return first ? NULL : roll_error_new(ROLL_E_NOT_FOUND, "nothing was ever recorded here");
 }
 
 /* ---- verify --------------------------------------------------------------------------------- */
@@ -151,9 +161,11 @@ static struct roll_error *run_export(struct roll_app *app, void *user, char **ar
     struct roll_error *err;
 
     (void)user;
-    if (!app->ledger)
+    bool knows = false;
+    ROLL_TRY(roll_sync_knows(app->ledger, &knows));
+    if (!knows)
         ROLL_TRY(roll_ledger_from_store(app));
-    ROLL_TRY(need_ledger(app));
+    ROLL_TRY(need_events(app));
     if (arguments[0]) {
         file = fopen(arguments[0], "wxe");
         if (!file)

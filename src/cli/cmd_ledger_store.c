@@ -20,27 +20,50 @@ static struct roll_error *need_store(struct roll_app *app)
 
 /* ---- init-store ------------------------------------------------------------------------------ */
 
+struct init {
+    bool replace;
+};
+
+/* Locking cannot be undone, and only a locked policy binds the account's owners too. Source:
+ * services reference 3.7. */
 static void say_policy(struct roll_app *app)
 {
+    const char *account = app->store->account, *container = app->store->container;
+
     roll_say(app, "to make it tamper-proof, give the container an immutability policy that lets "
-                  "append blobs grow:");
+                  "append blobs grow, try it, and lock it (for good: nobody shortens or removes it "
+                  "then):");
     roll_say(app,
              "  az storage container immutability-policy create --account-name %s --container-name "
              "%s --period 365 --allow-protected-append-writes true",
-             app->store->account, app->store->container);
+             account, container);
+    roll_say(app,
+             "  az storage container immutability-policy lock --account-name %s --container-name "
+             "%s --if-match \"$(az storage container immutability-policy show --account-name %s "
+             "--container-name %s --query etag --output tsv)\"",
+             account, container, account, container);
+    roll_say(app, "  both need Storage Account Contributor on the account, and up to 30 s to act; "
+                  "a 403 (AuthorizationFailed) there means that this role is missing");
     roll_say(app, "to write, a SAS with create and append rights is enough (sp=ac); to pull, add "
                   "read and list (sp=racl): ARM_SAS_TOKEN");
     roll_say(app, "next: roll ledger sync");
 }
 
-static struct roll_error *run_init(struct roll_app *app, void *context, char **arguments)
+static struct roll_error *run_init(struct roll_app *app, void *user, char **arguments)
 {
+    const struct init *init = user;
     bool made = false;
 
-    (void)context, (void)arguments;
+    (void)arguments;
     ROLL_TRY(need_store(app));
+    if (init->replace) {
+        struct roll_store *store = g_steal_pointer(&app->store); /* opening forgets it */
+        struct roll_error *err = roll_app_open_ledger(app);
+        app->store = store;
+        ROLL_TRY(err);
+    }
     ROLL_TRY(roll_sync_new(app->store, &app->sync));
-    ROLL_TRY(roll_sync_init_store(app->sync, &made));
+    ROLL_TRY(roll_sync_init_store(app->sync, app->ledger, init->replace, &made));
     if (app->json) {
         roll_auto(json) json_t *view =
             json_pack("{s:s,s:s,s:s,s:b}", "account", app->store->account, "container",
@@ -54,11 +77,21 @@ static struct roll_error *run_init(struct roll_app *app, void *context, char **a
     return NULL;
 }
 
+static const struct roll_option init_options[] = {
+    {"replace", 0, ROLL_FLAG, offsetof(struct init, replace), NULL,
+     "the store that this machine knew is gone: begin a new one with what is here"},
+    {NULL},
+};
+
 const struct roll_command roll_cmd_ledger_init_store = {
     .name = "init-store",
     .arguments = "",
     .summary = "make the container of plans/ledger.json, and say how to protect it",
-    .needs = ROLL_NEEDS_WORKSPACE,
+    .details = "A machine that knows a shared ledger makes none in its place, unless it is told to "
+               "--replace it; roll ledger sync then uploads all that this machine has.",
+    .options = init_options,
+    .context_size = sizeof(struct init),
+    .needs = ROLL_NEEDS_WORKSPACE | ROLL_READS_LEDGER,
     .run = run_init,
 };
 
@@ -76,8 +109,19 @@ static struct roll_error *compare_store(struct roll_app *app)
     ROLL_TRY(roll_sync_new(app->store, &app->sync));
     ROLL_TRY(roll_sync_compare(app->sync, app->ledger, &comparison));
     g_autofree char *parted = comparison.parted;
+    if (comparison.lost)
+        return roll_error_detail(
+            roll_error_new(ROLL_E_DAMAGED,
+                           "%" PRId64 " content%s that events name %s not in the shared store any "
+                           "more; this machine has %s",
+                           comparison.lost, comparison.lost == 1 ? "" : "s",
+                           comparison.lost == 1 ? "is" : "are",
+                           comparison.lost == 1 ? "it" : "them"),
+            "{\"next\":[\"roll ledger sync   puts back what is missing\"]}");
     if (parted)
         return roll_error_new(ROLL_E_DAMAGED, "%s", parted);
+    if (comparison.empty)
+        roll_say(app, "the shared store '%s' is empty", roll_sync_name(app->sync));
     roll_say(app, "the shared store fits: %" PRId64 " event%s to pull, %" PRId64 " to push",
              comparison.behind, comparison.behind == 1 ? "" : "s", comparison.ahead);
     return NULL;
@@ -151,8 +195,14 @@ struct roll_error *roll_ledger_from_store(struct roll_app *app)
     if (!app->store)
         return NULL;
     ROLL_TRY(roll_sync_new(app->store, &app->sync));
+    roll_ledger_close(app->ledger);
+    app->ledger = NULL;
     ROLL_TRY(roll_ledger_rehearse(NULL, &app->ledger));
-    return roll_sync_pull(app->sync, app->ledger, NULL);
+    ROLL_TRY(roll_sync_pull(app->sync, app->ledger, NULL));
+    return roll_sync_report(app->sync).empty
+               ? roll_error_new(ROLL_E_NOT_FOUND, "the shared store '%s' is empty",
+                                roll_sync_name(app->sync))
+               : NULL;
 }
 
 /* The content may be protected there: then who may lift that has to. */
@@ -198,16 +248,28 @@ static struct roll_error *run_sync(struct roll_app *app, void *context, char **a
     (void)context, (void)arguments;
     ROLL_TRY(need_store(app));
     ROLL_TRY(roll_app_exchange(app, &report));
+    bool empty = report.empty;
+    ROLL_TRY(roll_sync_repair(app->sync, app->ledger, &report));
     if (app->json) {
         roll_auto(json) json_t *view =
-            json_pack("{s:I,s:I,s:I,s:I,s:I}", "pulled", (json_int_t)report.pulled, "pushed",
-                      (json_int_t)report.pushed, "objects", (json_int_t)report.objects, "joined",
-                      (json_int_t)report.joined, "requests", (json_int_t)report.requests);
+            json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:b}", "pulled", (json_int_t)report.pulled,
+                      "pushed", (json_int_t)report.pushed, "objects", (json_int_t)report.objects,
+                      "joined", (json_int_t)report.joined, "repaired", (json_int_t)report.repaired,
+                      "requests", (json_int_t)report.requests, "empty", empty);
         roll_report_json(&app->out, view);
         return NULL;
     }
+    if (empty)
+        roll_say(app, "the shared store '%s' was empty: %s", roll_sync_name(app->sync),
+                 report.pushed
+                     ? "a new shared ledger begins there with what this machine has"
+                     : "nothing was ever shared there; if your team shares a ledger already, "
+                       "plans/ledger.json names another store");
     roll_say(app, "%" PRId64 " event%s pulled, %" PRId64 " pushed", report.pulled,
              report.pulled == 1 ? "" : "s", report.pushed);
+    if (report.repaired)
+        roll_say(app, "%" PRId64 " content%s that the store had lost put back", report.repaired,
+                 report.repaired == 1 ? "" : "s");
     if (report.joined)
         roll_say(app, "%" PRId64 " side stream%s joined: roll status", report.joined,
                  report.joined == 1 ? "" : "s");
@@ -220,7 +282,8 @@ const struct roll_command roll_cmd_ledger_sync = {
     .summary = "pull the shared ledger, and push what it lacks",
     .details =
         "A machine that has nothing yet gets the whole ledger and works at once. What an emergency "
-        "recorded aside is joined to the ledger.",
+        "recorded aside is joined to the ledger, and contents that the store has lost are put "
+        "back.",
     .needs = ROLL_NEEDS_WORKSPACE | ROLL_WRITES_LEDGER,
     .run = run_sync,
 };

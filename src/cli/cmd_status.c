@@ -8,6 +8,7 @@
 #include "rollbook/calendar.h"
 #include "rollbook/policy.h"
 #include "rollbook/rollout.h"
+#include "rollbook/sync.h"
 #include "rollbook/time.h"
 
 struct status {
@@ -368,6 +369,70 @@ static struct roll_error *add_pending(struct status *status)
     return NULL;
 }
 
+static json_t *time_or_null(int64_t at)
+{
+    char text[ROLL_TIME_SIZE];
+
+    if (!at)
+        return json_null();
+    roll_time_format(at, text);
+    return json_string(text);
+}
+
+/* How old the replica is; the store is not asked. */
+static void say_age(struct status *status, const struct roll_store_known *known, bool knows)
+{
+    g_autofree char *pulled = roll_report_ago(known->pulled_at, roll_now_ms());
+    g_autofree char *tried = roll_report_ago(known->tried_at, roll_now_ms());
+    g_autoptr(GString) text = g_string_new(NULL);
+
+    if (!knows && !known->pulled_at)
+        g_string_append(text, "this machine does not know yet what was deployed: it never pulled "
+                              "the whole shared ledger");
+    else if (!known->pulled_at)
+        g_string_append(text,
+                        "the shared ledger was never pulled: what is shown is this machine's");
+    else
+        g_string_append_printf(text, "as of the shared ledger %s", pulled);
+    if (known->trouble)
+        g_string_append_printf(text, "; out of reach %s: %s", tried, known->trouble);
+    if (!known->pulled_at || known->trouble)
+        g_string_append(text, "; next: roll ledger sync");
+    g_ptr_array_add(status->hints, g_string_free(g_steal_pointer(&text), FALSE));
+}
+
+static void view_age(const struct status *status, const struct roll_store_known *known)
+{
+    size_t index;
+    json_t *view;
+
+    json_array_foreach (status->list, index, view)
+        json_object_set_new(view, "shared",
+                            json_pack("{s:o,s:o,s:b,s:s?}", "asOf", time_or_null(known->pulled_at),
+                                      "askedAt", time_or_null(known->tried_at), "reached",
+                                      known->tried_at && !known->trouble, "trouble",
+                                      known->trouble));
+}
+
+static struct roll_error *add_age(struct status *status)
+{
+    struct roll_app *app = status->app;
+    struct roll_store_known known = {0};
+    bool knows = false;
+
+    if (!app->store)
+        ROLL_TRY(roll_workspace_store(app->workspace, &app->store));
+    if (!app->store)
+        return NULL;
+    ROLL_TRY(roll_sync_knows(app->ledger, &knows));
+    if (app->ledger)
+        ROLL_TRY(roll_ledger_store_known(app->ledger, &known));
+    say_age(status, &known, knows);
+    view_age(status, &known);
+    roll_store_known_clear(&known);
+    return NULL;
+}
+
 struct owing {
     struct status *status;
     json_t *list;
@@ -435,6 +500,7 @@ static struct roll_error *run(struct roll_app *app, void *context, char **argume
     ROLL_TRY(look_all(&status));
     ROLL_TRY(add_debts(&status));
     ROLL_TRY(add_pending(&status));
+    ROLL_TRY(add_age(&status));
     if (app->json)
         roll_report_json(&app->out, list);
     else

@@ -55,9 +55,26 @@ static struct roll_error *exchange(struct roll_app *app, struct roll_sync_report
     return err;
 }
 
+/* Without a ledger nothing can be decided, so that the first pull is waited for as long as it gets
+ * answers, also in an emergency; that is said. */
+static struct roll_error *is_first(struct roll_app *app, bool *ret_first)
+{
+    bool knows = false;
+
+    ROLL_TRY(roll_sync_knows(app->ledger, &knows));
+    *ret_first = !knows;
+    if (knows || !app->emergency || app->globals.quiet)
+        return NULL;
+    fprintf(app->err.file, "this machine does not know yet what was deployed: fetching the whole "
+                           "shared ledger first, however long that takes\n");
+    fflush(app->err.file);
+    return NULL;
+}
+
 struct roll_error *roll_app_exchange(struct roll_app *app, struct roll_sync_report *report)
 {
     struct roll_sync_report nothing;
+    bool first = false;
 
     if (!app->store)
         ROLL_TRY(roll_workspace_store(app->workspace, &app->store));
@@ -66,7 +83,8 @@ struct roll_error *roll_app_exchange(struct roll_app *app, struct roll_sync_repo
     if (!app->sync)
         ROLL_TRY(roll_sync_new(app->store, &app->sync));
     roll_sync_on_approval(app->sync, check_approval, app);
-    roll_sync_hurry(app->sync, app->emergency);
+    ROLL_TRY(is_first(app, &first));
+    roll_sync_hurry(app->sync, app->emergency && !first);
     struct roll_error *err = exchange(app, report ? report : &nothing);
     roll_sync_hurry(app->sync, false);
     return roll_error_wrap(err, "while looking at the shared ledger of plans/ledger.json");
@@ -82,14 +100,68 @@ void roll_app_say_aside(struct roll_app *app, const char *why)
     fflush(app->err.file);
 }
 
+static void say(struct roll_app *app, const char *text)
+{
+    fprintf(app->err.file, "%s\n", text);
+    fflush(app->err.file);
+}
+
+/* Nothing but the way there is in the way. */
+static bool is_away(const struct roll_error *err)
+{
+    return roll_error_code(err) == ROLL_E_HTTP || roll_error_code(err) == ROLL_E_TIMEOUT;
+}
+
+struct roll_error *roll_app_need_knowledge(struct roll_app *app, struct roll_error *err_take)
+{
+    struct roll_error *err = err_take;
+    bool knows = false;
+
+    if (!app->store)
+        err = roll_error_join(err, roll_workspace_store(app->workspace, &app->store));
+    if (!app->store)
+        return err;
+    err = roll_error_join(err, roll_sync_knows(app->ledger, &knows));
+    if (knows)
+        return err;
+    bool away = !err || is_away(err);
+    if (!err)
+        err = roll_error_new(ROLL_E_NOT_FOUND, "its replica of the shared ledger is empty, or was "
+                                               "never pulled to its end");
+    err = roll_error_wrap(err, "this machine does not know yet what was deployed");
+    if (!away)
+        return err;
+    return roll_error_detail(
+        err, "{\"next\":[\"roll ledger sync   again, until it is through\",\"the same command on a "
+             "machine that has the ledger\"]}");
+}
+
+/* A new team begins like this, and so does whoever mistyped the key. */
+static void say_empty(struct roll_app *app, const struct roll_sync_report *report)
+{
+    g_autofree char *text = g_strdup_printf(
+        "the shared store '%s' was empty: %s", roll_sync_name(app->sync),
+        report->pushed ? "a new shared ledger begins there with what this machine has"
+                       : "if your team shares a ledger already, plans/ledger.json names another "
+                         "store");
+
+    if (report->empty)
+        say(app, text);
+}
+
 struct roll_error *roll_app_share(struct roll_app *app)
 {
-    struct roll_error *err = roll_app_exchange(app, NULL);
+    struct roll_sync_report report = {0};
+    struct roll_error *err = roll_app_exchange(app, &report);
+    bool knows = true;
 
+    if (err)
+        err = roll_error_join(err, roll_sync_knows(app->ledger, &knows));
+    if (!knows)
+        return roll_app_need_knowledge(app, err);
     if (err && app->sync && roll_sync_only_writes(app->sync)) {
-        fprintf(app->err.file,
-                "this SAS does not let us read the shared ledger: going on with what is "
-                "known here\n");
+        say(app, "this SAS does not let us read the shared ledger: going on with what is known "
+                 "here");
         roll_error_free(err);
         err = NULL;
     }
@@ -98,11 +170,13 @@ struct roll_error *roll_app_share(struct roll_app *app)
         roll_error_free(err);
         return roll_ledger_go_aside(app->ledger);
     }
-    if (err && roll_sync_is_absent(err))
+    if (err && is_away(err))
         err = roll_error_detail(err, "{\"next\":[\"the same again, once the store can be reached\","
                                      "\"roll back and roll hotfix do not wait for it\"]}");
-    if (!err && app->sync)
+    if (!err && app->sync) {
+        say_empty(app, &report);
         roll_sync_attach(app->sync, app->ledger, app->emergency);
+    }
     return err;
 }
 

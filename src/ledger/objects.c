@@ -32,6 +32,25 @@ bool roll_ledger_has_object(struct roll_ledger *ledger, const char *digest)
     return whole;
 }
 
+struct roll_error *roll_ledger_objects(struct roll_ledger *ledger, roll_digest_fn fn, void *user)
+{
+    g_autoptr(GPtrArray) digests = g_ptr_array_new_with_free_func(g_free);
+    struct roll_sql_stmt *stmt;
+    bool row;
+
+    ROLL_TRY(roll_sql_use(ledger->sql, LEDGER_OBJECT_INDEXED, &stmt));
+    for (;;) {
+        ROLL_TRY(roll_sql_step(stmt, &row));
+        if (!row)
+            break;
+        g_ptr_array_add(digests, g_strdup(roll_sql_text_at(stmt, 0)));
+    }
+    for (guint i = 0; i < digests->len; i++)
+        if (roll_ledger_has_object(ledger, digests->pdata[i]))
+            ROLL_TRY(fn(user, digests->pdata[i]));
+    return NULL;
+}
+
 struct roll_error *roll_object_store(struct roll_ledger *ledger, const void *data, size_t size,
                                      char ret_digest[ROLL_HEX_SIZE])
 {

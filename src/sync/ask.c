@@ -48,6 +48,7 @@ void sync_answered(void *user, const struct roll_storage_reply *reply)
     answer->etag = g_strdup(reply->etag);
     answer->body = g_string_new_len(reply->body, (gssize)reply->body_size);
     answer->length = reply->length;
+    answer->server_date_ms = reply->server_date_ms;
     answer->sync->report.requests += MAX(reply->attempts - 1, 0);
     roll_loop_stop(loop);
 }
@@ -88,7 +89,8 @@ struct roll_error *sync_failed(const struct answer *answer, const char *format, 
     va_start(arguments, format);
     g_autofree char *what = g_strdup_vprintf(format, arguments);
     va_end(arguments);
-    return roll_storage_error(&reply, what);
+    return answer->outcome == ROLL_STORAGE_FORBIDDEN ? sync_refused(answer, what)
+                                                     : roll_storage_error(&reply, what);
 }
 
 void sync_hurry_for(struct roll_sync *sync, int64_t patience_ms)

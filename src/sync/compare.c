@@ -82,8 +82,13 @@ struct roll_error *roll_sync_compare(struct roll_sync *sync, struct roll_ledger 
     roll_auto(ledger) struct roll_ledger *whole = NULL;
     struct comparing comparing = {.here = ledger, .text = text};
 
+    *ret_comparison = (struct roll_sync_comparison){0};
+    ROLL_TRY(sync_count_lost(sync, ledger, &ret_comparison->lost));
+    if (ret_comparison->lost)
+        return NULL;
     ROLL_TRY(roll_ledger_rehearse(NULL, &whole));
     ROLL_TRY(roll_sync_pull(sync, whole, NULL));
+    ret_comparison->empty = sync->report.empty;
     comparing.there = whole;
     ROLL_TRY(roll_ledger_streams(whole, &streams));
     for (char **stream = streams; *stream; stream++)
@@ -93,8 +98,8 @@ struct roll_error *roll_sync_compare(struct roll_sync *sync, struct roll_ledger 
     for (char **stream = own; *stream; stream++)
         if (!g_strv_contains((const char *const *)streams, *stream))
             ROLL_TRY(compare(&comparing, *stream));
-    *ret_comparison =
-        (struct roll_sync_comparison){.behind = comparing.behind, .ahead = comparing.ahead};
+    ret_comparison->behind = comparing.behind;
+    ret_comparison->ahead = comparing.ahead;
     if (text->len)
         ret_comparison->parted = g_string_free(g_steal_pointer(&text), FALSE);
     return NULL;

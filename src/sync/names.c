@@ -69,8 +69,8 @@ static struct roll_error *note(GHashTable *all, const char *prefix,
     return NULL;
 }
 
-static struct roll_error *list_page(struct roll_sync *sync, const char *prefix, GHashTable *all,
-                                    char **marker)
+struct roll_error *sync_list_page(struct roll_sync *sync, const char *prefix, char **marker,
+                                  sync_item_fn fn, void *user)
 {
     roll_auto(answer) struct answer *answer = sync_answer_new(sync);
     g_autoptr(GPtrArray) items = NULL;
@@ -78,18 +78,30 @@ static struct roll_error *list_page(struct roll_sync *sync, const char *prefix, 
     roll_storage_list(sync->storage, prefix, *marker, sync_answered, answer);
     ROLL_TRY(sync_wait(sync, &answer));
     if (answer->outcome == ROLL_STORAGE_NOT_FOUND)
-        return roll_error_detail(
-            roll_error_new(ROLL_E_NOT_FOUND, "the shared store's container is not there"),
-            "{\"next\":[\"roll ledger init-store\"]}");
-    sync->only_writes = sync->sas && answer->outcome == ROLL_STORAGE_FORBIDDEN;
+        return roll_error_new(ROLL_E_NOT_FOUND,
+                              "the shared store's container '%s' is not in account '%s'",
+                              sync->container, sync->account);
+    sync->only_writes = sync_lacks_right(answer);
     if (answer->outcome != ROLL_STORAGE_OK)
         return sync_failed(answer, "listing it");
     g_clear_pointer(marker, g_free);
     ROLL_TRY(roll_storage_parse_list(answer->body->str, answer->body->len, &items, marker));
     for (guint i = 0; i < items->len; i++)
         if (g_str_has_prefix(((const struct roll_storage_item *)items->pdata[i])->name, prefix))
-            ROLL_TRY(note(all, prefix, items->pdata[i]));
+            ROLL_TRY(fn(user, items->pdata[i]));
     return NULL;
+}
+
+struct listing {
+    GHashTable *all;
+    const char *prefix;
+};
+
+static struct roll_error *note_item(void *user, const struct roll_storage_item *item)
+{
+    struct listing *listing = user;
+
+    return note(listing->all, listing->prefix, item);
 }
 
 struct roll_error *sync_list(struct roll_sync *sync, GHashTable **ret_listed)
@@ -97,12 +109,13 @@ struct roll_error *sync_list(struct roll_sync *sync, GHashTable **ret_listed)
     g_autoptr(GHashTable) all = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, free_listed);
     g_autofree char *prefix = g_strconcat(sync->prefix, "/streams/", NULL);
     g_autofree char *marker = NULL;
+    struct listing listing = {all, prefix};
     int pages = 0;
 
     do {
         if (++pages > PAGES_MAX)
             return roll_error_new(ROLL_E_LIMIT, "the shared store lists too many segments");
-        ROLL_TRY(list_page(sync, prefix, all, &marker));
+        ROLL_TRY(sync_list_page(sync, prefix, &marker, note_item, &listing));
     } while (marker);
     *ret_listed = g_steal_pointer(&all);
     return NULL;

@@ -5,6 +5,7 @@
  * found out when it gives news. */
 #include <string.h>
 
+#include "rollbook/time.h"
 #include "sync/sync.h"
 
 enum { CHUNK = 16 << 20 };
@@ -14,40 +15,6 @@ struct pull {
     struct roll_ledger *ledger;
     GHashTable *listed, *remotes;
 };
-
-/* ---- what was there must still be there ------------------------------------------------------ */
-
-static struct roll_error *cut(const char *stream, int64_t seq, const char *how)
-{
-    return roll_error_detail(
-        roll_error_new(ROLL_E_DAMAGED,
-                       "the shared store %s '%s', of which this replica knows %" G_GINT64_FORMAT
-                       " events: it was cut, emptied, or restored from an older copy",
-                       how, stream, seq),
-        "{\"next\":[\"roll ledger verify\",\"roll ledger export FILE\",\"restore the container, "
-        "or give plans/ledger.json a new 'key' and type roll ledger sync\"]}");
-}
-
-static struct roll_error *check_past(const struct pull *pull)
-{
-    GHashTableIter iter;
-    gpointer name, value;
-
-    g_hash_table_iter_init(&iter, pull->remotes);
-    while (g_hash_table_iter_next(&iter, &name, &value)) {
-        const struct roll_remote *remote = value;
-        const struct listed *listed = g_hash_table_lookup(pull->listed, name);
-        int64_t segment = remote->seq ? sync_segment_of(remote->seq) : 0;
-        if (remote->seq == 0)
-            continue;
-        if (!listed)
-            return cut(name, remote->seq, "has no");
-        if (listed->segments < segment ||
-            (listed->segments == segment && listed->length < remote->size))
-            return cut(name, remote->seq, "has less of");
-    }
-    return NULL;
-}
 
 /* ---- lines ----------------------------------------------------------------------------------- */
 
@@ -133,6 +100,20 @@ static struct roll_error *scan(const struct pull *pull, const char *stream, cons
     return NULL;
 }
 
+/* A content that is gone can be put back by whoever has it; one that was redacted is missed by
+ * nobody. */
+static struct roll_error *refused(const char *stream, bool lacks, struct roll_error *err_take)
+{
+    struct roll_error *err =
+        roll_error_wrap(err_take, "the shared store's '%s' is refused", stream);
+
+    if (!lacks)
+        return err;
+    return roll_error_detail(
+        err, "{\"next\":[\"roll ledger sync   on a machine whose replica has the content: it puts "
+             "it back\"]}");
+}
+
 static struct roll_error *take_lines(struct pull *pull, const char *stream, const char *text,
                                      size_t size, struct roll_remote *remote)
 {
@@ -146,7 +127,7 @@ static struct roll_error *take_lines(struct pull *pull, const char *stream, cons
     struct lines lines = {.at = text, .end = text + size, .objects = first};
     struct roll_error *err = roll_ledger_import(pull->ledger, read_line, &lines, &events);
     if (err)
-        return roll_error_wrap(err, "the shared store's '%s' is refused", stream);
+        return refused(stream, g_hash_table_size(missing) > g_hash_table_size(objects), err);
     pull->sync->report.pulled += events;
     remote->seq = last;
     remote->size += (int64_t)size;
@@ -283,22 +264,70 @@ static struct roll_error *pull_all(struct pull *pull)
     return NULL;
 }
 
+static struct roll_error *pull_from(struct pull *pull)
+{
+    struct roll_error *err = sync_list(pull->sync, &pull->listed);
+
+    if (roll_error_code(err) == ROLL_E_NOT_FOUND)
+        return sync_no_container(pull->sync, pull->remotes, err);
+    ROLL_TRY(err);
+    pull->sync->report.empty = g_hash_table_size(pull->listed) == 0;
+    ROLL_TRY(sync_check_past(pull->sync, pull->ledger, pull->listed, pull->remotes));
+    g_ptr_array_set_size(pull->sync->approvals, 0);
+    return pull_all(pull);
+}
+
+/* When this replica last had all of it, and whether it was reached since, is shown by status. */
+static struct roll_error *note_result(const struct pull *pull, const struct roll_error *result)
+{
+    struct roll_store_known known;
+
+    ROLL_TRY(roll_ledger_store_known(pull->ledger, &known));
+    known.tried_at = roll_now_ms();
+    g_free(known.trouble);
+    known.trouble = result ? g_strdup(roll_error_innermost(result)) : NULL;
+    if (!result) {
+        known.pulled_at = known.tried_at;
+        g_free(known.name);
+        known.name = g_strdup(pull->sync->name);
+    }
+    struct roll_error *err = roll_ledger_set_store_known(pull->ledger, &known);
+    roll_store_known_clear(&known);
+    return err;
+}
+
 struct roll_error *roll_sync_pull(struct roll_sync *sync, struct roll_ledger *ledger,
                                   struct roll_sync_report *report)
 {
-    g_autoptr(GHashTable) listed = NULL, remotes = NULL;
     struct pull pull = {.sync = sync, .ledger = ledger};
 
-    ROLL_TRY(sync_list(sync, &listed));
-    ROLL_TRY(roll_ledger_remotes(ledger, &remotes));
-    pull.listed = listed;
-    pull.remotes = remotes;
-    ROLL_TRY(check_past(&pull));
-    g_ptr_array_set_size(sync->approvals, 0);
-    ROLL_TRY(pull_all(&pull));
+    ROLL_TRY(roll_ledger_remotes(ledger, &pull.remotes));
+    struct roll_error *err = pull_from(&pull);
+    err = roll_error_join(err, note_result(&pull, err));
+    g_hash_table_unref(pull.remotes);
+    if (pull.listed)
+        g_hash_table_unref(pull.listed);
+    ROLL_TRY(err);
     for (guint i = 0; sync->on_approval && i < sync->approvals->len; i++)
         sync->on_approval(sync->on_approval_user, sync->approvals->pdata[i]);
     if (report)
         *report = sync->report;
+    return NULL;
+}
+
+struct roll_error *roll_sync_knows(struct roll_ledger *ledger, bool *ret_knows)
+{
+    g_autoptr(GHashTable) remotes = NULL;
+    g_autofree char *first = NULL;
+    struct roll_store_known known;
+
+    *ret_knows = false;
+    if (!ledger)
+        return NULL;
+    ROLL_TRY(roll_ledger_first_stream(ledger, &first));
+    ROLL_TRY(roll_ledger_remotes(ledger, &remotes));
+    ROLL_TRY(roll_ledger_store_known(ledger, &known));
+    *ret_knows = first && (known.pulled_at > 0 || g_hash_table_size(remotes) == 0);
+    roll_store_known_clear(&known);
     return NULL;
 }

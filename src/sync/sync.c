@@ -57,7 +57,10 @@ struct roll_error *roll_sync_new(const struct roll_store *store, struct roll_syn
 {
     roll_auto(sync) struct roll_sync *sync = g_new0(struct roll_sync, 1);
 
+    sync->account = g_strdup(store->account);
+    sync->container = g_strdup(store->container);
     sync->prefix = g_strdup(store->prefix);
+    sync->name = g_strdup_printf("%s/%s/%s", store->account, store->container, store->prefix);
     sync->answers = g_ptr_array_new_with_free_func(free_answer);
     sync->approvals = g_ptr_array_new_with_free_func(free_event);
     ROLL_TRY(roll_loop_new(&sync->loop));
@@ -86,8 +89,16 @@ void roll_sync_free(struct roll_sync *sync)
     roll_loop_free(sync->loop);
     g_ptr_array_unref(sync->answers);
     g_ptr_array_unref(sync->approvals);
+    g_free(sync->account);
+    g_free(sync->container);
     g_free(sync->prefix);
+    g_free(sync->name);
     g_free(sync);
+}
+
+const char *roll_sync_name(const struct roll_sync *sync)
+{
+    return sync->name;
 }
 
 bool roll_sync_only_writes(const struct roll_sync *sync)
@@ -98,18 +109,6 @@ bool roll_sync_only_writes(const struct roll_sync *sync)
 struct roll_sync_report roll_sync_report(const struct roll_sync *sync)
 {
     return sync->report;
-}
-
-struct roll_error *roll_sync_init_store(struct roll_sync *sync, bool *ret_made)
-{
-    roll_auto(answer) struct answer *answer = sync_answer_new(sync);
-
-    roll_storage_create_container(sync->storage, sync_answered, answer);
-    ROLL_TRY(sync_wait(sync, &answer));
-    if (answer->outcome != ROLL_STORAGE_OK && answer->outcome != ROLL_STORAGE_EXISTS)
-        return sync_failed(answer, "making its container");
-    *ret_made = answer->outcome == ROLL_STORAGE_OK;
-    return NULL;
 }
 
 /* ---- the seam to the ledger ------------------------------------------------------------------ */

@@ -12,7 +12,8 @@ struct roll_sync {
     struct roll_secret *secret;         /* key or SAS, or NULL */
     bool sas;                           /* it is a SAS */
     struct roll_storage *storage;
-    char *prefix;
+    char *account, *container, *prefix;
+    char *name;                 /* ACCOUNT/CONTAINER/KEY */
     int64_t give_up_at;         /* boot ms of a hurry, 0: none */
     int64_t patience_ms;        /* of the hurry */
     GPtrArray *answers;         /* that were given up: they may come still */
@@ -35,7 +36,7 @@ struct answer {
     int status;
     char *code, *message, *etag;
     GString *body;
-    int64_t length;
+    int64_t length, server_date_ms;
 };
 
 /* For a call of storage: its fn and user. The answer is owned by whoever waits for it. */
@@ -48,6 +49,12 @@ void sync_answered(void *answer, const struct roll_storage_reply *reply);
 struct roll_error *sync_wait(struct roll_sync *sync, struct answer **answer) ROLL_CHECKED;
 struct roll_error *sync_failed(const struct answer *answer, const char *format, ...)
     ROLL_PRINTF(2, 3) ROLL_NEVER_NULL;
+
+/* Of an answer that is a 401 or 403 (refused.c): what is wrong with what this machine shows, and
+ * what to type. what: as for roll_storage_error. */
+struct roll_error *sync_refused(const struct answer *answer, const char *what) ROLL_NEVER_NULL;
+/* A SAS that lacks a right for what was asked, and may be good for other things. */
+bool sync_lacks_right(const struct answer *answer);
 
 /* roll_sync_hurry with another patience, 0: ends it. */
 void sync_hurry_for(struct roll_sync *sync, int64_t patience_ms);
@@ -67,6 +74,22 @@ struct listed {
 /* stream → struct listed *. */
 struct roll_error *sync_list(struct roll_sync *sync, GHashTable **ret_listed) ROLL_CHECKED;
 
+/* One page of what begins with prefix; fn for each item. *marker: NULL at the end.
+ * ROLL_E_NOT_FOUND: no such container. */
+typedef struct roll_error *(*sync_item_fn)(void *user, const struct roll_storage_item *item);
+struct roll_error *sync_list_page(struct roll_sync *sync, const char *prefix, char **marker,
+                                  sync_item_fn fn, void *user) ROLL_CHECKED;
+
+/* ---- is it the store that this replica knows? (past.c) ----------------------------------------
+ */
+
+/* listed, remotes: as of sync_list and roll_ledger_remotes. */
+struct roll_error *sync_check_past(struct roll_sync *sync, struct roll_ledger *ledger,
+                                   GHashTable *listed, GHashTable *remotes) ROLL_CHECKED;
+/* The container is not there: it was never made, or it was deleted. err: consumed. */
+struct roll_error *sync_no_container(struct roll_sync *sync, GHashTable *remotes,
+                                     struct roll_error *err_take) ROLL_NEVER_NULL;
+
 /* ---- lines (lines.c) ------------------------------------------------------------------------- */
 
 /* `{"event":…,"hash":"…"}\n` */
@@ -82,6 +105,11 @@ struct roll_error *sync_put_objects(struct roll_sync *sync, GHashTable *objects)
 /* Out of it; one that is not there is left out. digests: a set. */
 struct roll_error *sync_get_objects(struct roll_sync *sync, GHashTable *digests,
                                     GHashTable **ret_objects) ROLL_CHECKED;
+
+/* Contents that the ledger has of what its events in the store name, and the store has not
+ * (repair.c). */
+struct roll_error *sync_count_lost(struct roll_sync *sync, struct roll_ledger *ledger,
+                                   int64_t *ret_lost) ROLL_CHECKED;
 
 /* ---- push (push.c) --------------------------------------------------------------------------- */
 

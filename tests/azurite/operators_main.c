@@ -295,7 +295,7 @@ static int run_way(const char *way, const char *folder)
     bool made = false;
 
     open_replica(&one, first, "AZURITE");
-    must(roll_sync_init_store(one.sync, &made));
+    must(roll_sync_init_store(one.sync, NULL, false, &made));
     if (strcmp(way, "sas") == 0) {
         close_replica(&one);
         use_sas("racl");
@@ -446,7 +446,7 @@ static int run_whole(const char *self, const char *folder)
     int kills = 0;
 
     open_replica(&fresh, state, "AZURITE");
-    must(roll_sync_init_store(fresh.sync, &made));
+    must(roll_sync_init_store(fresh.sync, NULL, false, &made));
     must(roll_sync_pull(fresh.sync, fresh.ledger, NULL));
     roll_sync_attach(fresh.sync, fresh.ledger, false);
     must(append(fresh.ledger, "first")); /* a ledger has one first event */
