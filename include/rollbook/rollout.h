@@ -71,6 +71,8 @@ void roll_machine_fold(struct roll_machine *machine, const struct roll_event *ev
 void roll_machine_moved(struct roll_machine *machine, int64_t head);
 /* The shared store has all that this driver appended; boot_ms: when it was asked to take it. */
 void roll_machine_published(struct roll_machine *machine, int64_t boot_ms);
+/* Without the shared store it has something to do all the same: it drives, and follows what runs. */
+bool roll_machine_can_wait(const struct roll_machine *machine);
 
 /* What the machine writes of a target: step.intended and step.ended for each attempt; step.ended alone for a health check.
  * Exactly one step.ended of a touched target is `last`; the target holds the release if and only if that one succeeded:
@@ -149,6 +151,7 @@ enum roll_observation_kind {
     ROLL_SAW_APPENDED,      /* durable; its events have been folded before this */
     ROLL_SAW_CONFLICT,      /* nothing was appended; what others appended has been folded before this */
     ROLL_SAW_APPEND_FAILED, /* nothing was appended (disk full, …) */
+    ROLL_SAW_APPEND_AWAY,   /* the shared store is out of reach, and may be asked again: only when roll_machine_can_wait */
     ROLL_SAW_REPLY,
     ROLL_SAW_PROBED,
     ROLL_SAW_LEFTOVERS,

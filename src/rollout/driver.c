@@ -10,6 +10,7 @@
 #include "rollbook/fault.h"
 #include "rollbook/json.h"
 #include "rollbook/log.h"
+#include "rollbook/sync.h"
 #include "rollbook/time.h"
 
 enum { WATCH_MS = 500, LEAVE_MS = 2000 };
@@ -176,6 +177,22 @@ static struct roll_error *append(struct roll_driver *driver, const struct roll_a
                               action->n_drafts, first, objects->len, NULL);
 }
 
+/* Why an append was not answered. What the store does not take now, though what runs can be
+ * followed without it, is asked again; that is said. */
+static enum roll_observation_kind kind_of(struct roll_driver *driver, const struct roll_error *err)
+{
+    if (roll_error_code(err) == ROLL_E_CONFLICT)
+        return ROLL_SAW_CONFLICT;
+    if (!roll_ledger_is_shared(driver->options->ledger) || !roll_sync_is_absent(err) ||
+        !roll_machine_can_wait(driver->machine))
+        return ROLL_SAW_APPEND_FAILED;
+    roll_driver_notice_once(
+        driver, g_strdup_printf("the shared ledger is out of reach; what runs is followed, and "
+                                "nothing new is sent until it answers: %s",
+                                roll_error_innermost(err)));
+    return ROLL_SAW_APPEND_AWAY;
+}
+
 static void perform_append(struct roll_driver *driver, const struct roll_action *action)
 {
     struct roll_expect expect = {.stream = driver->stream, .head = driver->head};
@@ -191,8 +208,7 @@ static void perform_append(struct roll_driver *driver, const struct roll_action 
         err = append(driver, action, &expect, objects, seen.behind);
     roll_fault("after-append");
     if (err)
-        seen.kind =
-            roll_error_code(err) == ROLL_E_CONFLICT ? ROLL_SAW_CONFLICT : ROLL_SAW_APPEND_FAILED;
+        seen.kind = kind_of(driver, err);
     driver->appended_behind = !err && seen.behind;
     read_err = roll_driver_catch_up(driver);
     driver->appended_behind = false;

@@ -17,6 +17,7 @@ struct roll_machine *roll_machine_new(const struct roll_machine_options *options
     machine->head = options->head;
     machine->fresh_boot_ms = INT64_MIN;
     machine->quiet_boot_ms = INT64_MIN;
+    machine->away_boot_ms = INT64_MIN;
     machine->rollouts = g_ptr_array_new();
     machine->asked = g_hash_table_new(g_direct_hash, g_direct_equal);
     machine_agenda_init(machine);
@@ -179,6 +180,7 @@ void roll_machine_observe(struct roll_machine *machine, const struct roll_observ
     case ROLL_SAW_APPENDED:
     case ROLL_SAW_CONFLICT:
     case ROLL_SAW_APPEND_FAILED:
+    case ROLL_SAW_APPEND_AWAY:
         if (machine->append && machine->append->id == observation->id)
             machine_append_answer(machine, observation->kind, observation->behind);
         break;
@@ -266,7 +268,8 @@ static int64_t wake(const struct roll_machine *machine)
         at = MIN(at, machine->boot_ms + bake);
     if (window > 0 && window != INT64_MAX)
         at = MIN(at, machine->boot_ms + window);
-    return MIN(at, machine_renewal_boot(machine));
+    return MIN(at,
+               machine_is_away(machine) ? machine->away_boot_ms : machine_renewal_boot(machine));
 }
 
 bool roll_machine_next(struct roll_machine *machine, int64_t wall_ms, int64_t boot_ms,

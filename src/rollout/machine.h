@@ -235,6 +235,9 @@ struct roll_machine {
     char *claimant;        /* driver of the last claim, NULL: none, or it was given back */
     int64_t until;         /* of that claim, UTC ms */
     int64_t fresh_boot_ms; /* our last append, INT64_MIN: none */
+    int64_t away_boot_ms;  /* the shared store is out of reach, and asked again then; INT64_MIN: it
+                              is not */
+    int64_t away_pause_ms;
     int64_t quiet_boot_ms; /* no PUT before this: a driver that was overruled may still send */
     int64_t begin_boot_ms; /* when our claim became durable */
 
@@ -384,6 +387,9 @@ void machine_fold_detached(struct roll_machine *machine, const struct roll_rollo
 bool machine_claim_refused(struct roll_machine *machine);
 bool machine_may_put(const struct roll_machine *machine);
 bool machine_renewal_due(const struct roll_machine *machine);
+/* The shared store is out of reach, and is not asked just now. */
+bool machine_is_away(const struct roll_machine *machine);
+void machine_go_away(struct roll_machine *machine);
 int64_t machine_renewal_boot(const struct roll_machine *machine); /* INT64_MAX: never */
 /* settle: no PUT follows under it. */
 void machine_draft_claim(struct roll_machine *machine, struct append *append, int64_t number,

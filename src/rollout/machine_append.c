@@ -184,9 +184,10 @@ void machine_draft_detached(struct roll_machine *machine, struct append *append,
  * claim lapses. */
 static void build_regular(struct roll_machine *machine, struct append *append)
 {
+    bool away = machine_is_away(machine);
     enum roll_machine_end end;
 
-    if (machine->renew || machine_renewal_due(machine))
+    if (!away && (machine->renew || machine_renewal_due(machine)))
         machine_draft_claim(machine, append, machine->own->number,
                             machine->mode == ROLL_MACHINE_SETTLE);
     machine_draft_records(machine, append);
@@ -194,9 +195,12 @@ static void build_regular(struct roll_machine *machine, struct append *append)
         machine_draft_detached(machine, append, ROLL_END_DETACHED);
         return;
     }
-    draft_starts(machine, append);
+    if (!away)
+        draft_starts(machine, append);
     machine_draft_records(machine, append); /* of starts that were dropped */
     end = machine_end_due(machine);
+    if (away && end == ROLL_END_FAILED_BACK)
+        return; /* which is a request */
     if (end == ROLL_END_SETTLED && g_queue_is_empty(&machine->records))
         machine_draft_detached(machine, append, end);
     else if (end != ROLL_END_NONE && end != ROLL_END_SETTLED)
@@ -296,6 +300,12 @@ static void take_back(struct roll_machine *machine, struct append *append)
         machine_finish(machine, ROLL_END_ENDED); /* somebody else ended what waited */
 }
 
+static void away(struct roll_machine *machine, struct append *append)
+{
+    machine_go_away(machine);
+    take_back(machine, append);
+}
+
 void machine_append_answer(struct roll_machine *machine, enum roll_observation_kind answer,
                            bool behind)
 {
@@ -306,6 +316,8 @@ void machine_append_answer(struct roll_machine *machine, enum roll_observation_k
         appended(machine, append);
     else if (answer == ROLL_SAW_CONFLICT)
         take_back(machine, append);
+    else if (answer == ROLL_SAW_APPEND_AWAY && roll_machine_can_wait(machine))
+        away(machine, append);
     else
         machine_finish(machine, ROLL_END_ERROR);
     machine_append_free(append);

@@ -5,6 +5,8 @@
 #include "rollout/machine.h"
 
 #define SLOW_APPENDS_MAX 5
+#define AWAY_MIN_MS 5000
+#define AWAY_MAX_MS 30000
 
 void machine_fold_claimed(struct roll_machine *machine, const struct roll_rollout_claimed *claim)
 {
@@ -91,11 +93,41 @@ static void watch_slow_ledger(struct roll_machine *machine, const struct append 
         machine_finish(machine, ROLL_END_ERROR);
 }
 
+/* ---- the shared store is out of reach ---------------------------------------------------------
+ */
+
+bool machine_is_away(const struct roll_machine *machine)
+{
+    return machine->boot_ms < machine->away_boot_ms;
+}
+
+bool roll_machine_can_wait(const struct roll_machine *machine)
+{
+    return !machine->end && machine->begun && machine->claimed &&
+           machine->mode == ROLL_MACHINE_DRIVE;
+}
+
+/* What runs is followed, and recorded here; what needs the store (a renewal, a new intent) waits.
+ * A PUT leaves under an unlapsed claim only, however long that takes; and whoever takes the rollout
+ * over meanwhile is heard of with the next append that the store takes. */
+void machine_go_away(struct roll_machine *machine)
+{
+    machine->away_pause_ms = CLAMP(machine->away_pause_ms * 2, AWAY_MIN_MS, AWAY_MAX_MS);
+    machine->away_boot_ms = machine->boot_ms + machine->away_pause_ms;
+}
+
+static void come_back(struct roll_machine *machine)
+{
+    machine->away_boot_ms = INT64_MIN;
+    machine->away_pause_ms = 0;
+}
+
 void machine_appended(struct roll_machine *machine, const struct append *append)
 {
     struct job *job;
 
     if (!append->behind) {
+        come_back(machine);
         machine->fresh_boot_ms = append->boot_ms;
         machine->renew = false;
         watch_slow_ledger(machine, append);
@@ -110,6 +142,7 @@ void machine_appended(struct roll_machine *machine, const struct append *append)
 
 void roll_machine_published(struct roll_machine *machine, int64_t boot_ms)
 {
+    come_back(machine);
     if (machine->fresh_boot_ms != INT64_MIN)
         machine->fresh_boot_ms = MAX(machine->fresh_boot_ms, boot_ms);
 }

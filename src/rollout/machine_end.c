@@ -172,12 +172,16 @@ void machine_draft_end(struct roll_machine *machine, struct append *append,
         draft_back(machine, append);
 }
 
-/* Nothing is under way any more, and what remains this process cannot learn. */
+/* Nothing is under way any more, and what remains this process cannot learn; or the shared store
+ * was out of reach until the claim lapsed. */
 bool machine_is_stuck(struct roll_machine *machine)
 {
-    return machine->left > 0 && machine->mode == ROLL_MACHINE_DRIVE && machine->claimed &&
-           !machine->append && g_hash_table_size(machine->asked) == 0 &&
+    bool given_up = machine_is_away(machine) && machine->until <= machine->wall_ms;
+    bool nothing_to_send = machine->left > 0 && g_queue_is_empty(&machine->starts) &&
+                           g_queue_is_empty(&machine->fenced);
+
+    return (nothing_to_send || given_up) && machine->mode == ROLL_MACHINE_DRIVE &&
+           machine->claimed && !machine->append && g_hash_table_size(machine->asked) == 0 &&
            machine_agenda_next(machine) == INT64_MAX && g_queue_is_empty(&machine->records) &&
-           g_queue_is_empty(&machine->starts) && g_queue_is_empty(&machine->fenced) &&
            machine_bake_left(machine) == 0 && machine_window_left(machine) == 0;
 }

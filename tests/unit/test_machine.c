@@ -18,6 +18,7 @@ struct world {
     struct roll_action done;
     int64_t wake;
     bool conflict, fail; /* the next append */
+    bool away;           /* the shared store, for all that is not only said of steps */
 };
 
 static const char hash[] = "00000000000000000000000000000000000000000000000000000000000000aa";
@@ -123,11 +124,22 @@ static void observe(struct world *world, struct roll_observation observation)
     roll_machine_observe(world->machine, &observation, world->wall, world->boot);
 }
 
+static bool is_said_of_steps(const struct roll_action *action)
+{
+    for (size_t i = 0; i < action->n_drafts; i++)
+        if (action->drafts[i].kind == ROLL_EVENT_rollout_claimed ||
+            action->drafts[i].kind == ROLL_EVENT_step_intended)
+            return false;
+    return true;
+}
+
 static void answer_append(struct world *world, const struct roll_action *action)
 {
     enum roll_observation_kind kind = ROLL_SAW_APPENDED;
 
-    if (world->conflict || world->fail) {
+    if (world->away && !is_said_of_steps(action)) {
+        kind = ROLL_SAW_APPEND_AWAY;
+    } else if (world->conflict || world->fail) {
         kind = world->conflict ? ROLL_SAW_CONFLICT : ROLL_SAW_APPEND_FAILED;
         world->conflict = world->fail = false;
     } else {
@@ -137,7 +149,8 @@ static void answer_append(struct world *world, const struct roll_action *action)
                               g_ptr_array_index(world->events, world->events->len - 1));
         }
     }
-    observe(world, (struct roll_observation){.id = action->id, .kind = kind});
+    observe(world,
+            (struct roll_observation){.id = action->id, .kind = kind, .behind = world->away});
 }
 
 /* Takes all actions that are due; appends are answered at once, the others wait in asked. */
@@ -1307,6 +1320,67 @@ START_TEST(test_machine__a_claim_is_renewed_while_something_is_under_way)
 }
 END_TEST
 
+/* The store is out of reach when the claim has to be renewed: what runs is followed to its end,
+ * which needs the ledger here alone. */
+START_TEST(test_machine__a_renewal_that_cannot_reach_the_store_ends_nothing)
+{
+    struct world world;
+
+    start(&world, "weu");
+    reply(&world, ROLL_ACTION_PUT, "weu", OK(.state = "Accepted"));
+    world.away = true;
+    pass(&world, ROLL_CLAIM_MS);
+    expect_history(&world, 3, "");
+    reply(&world, ROLL_ACTION_POLL, "weu", OK(.state = "Succeeded"));
+    reply(&world, ROLL_ACTION_GET, "weu", OK(.state = "Succeeded"));
+    expect_history(&world, 3, "ended:weu:0:succeeded:last succeeded");
+    world_clear(&world);
+}
+END_TEST
+
+/* What is new waits for the store, and nothing leaves under a claim that has lapsed meanwhile. */
+START_TEST(test_machine__a_new_target_waits_for_the_store)
+{
+    struct world world;
+
+    world_init(&world, order_new("weu neu"));
+    world.order->max_parallel = 1;
+    begin(&world);
+    reply(&world, ROLL_ACTION_PUT, "weu", OK(.state = "Accepted"));
+    world.away = true;
+    pass(&world, 60000);
+    reply(&world, ROLL_ACTION_POLL, "weu", OK(.state = "Succeeded"));
+    reply(&world, ROLL_ACTION_GET, "weu", OK(.state = "Succeeded"));
+    pass(&world, 1000);
+    expect_waiting(&world, "");
+    world.away = false;
+    pass(&world, 60000);
+    expect_waiting(&world, "PUT neu");
+    world_clear(&world);
+}
+END_TEST
+
+/* For no longer than the claim stands: then it is given back, and somebody resumes it. */
+START_TEST(test_machine__a_store_that_stays_away_is_waited_for_until_the_claim_lapses)
+{
+    struct world world;
+
+    world_init(&world, order_new("weu neu"));
+    world.order->max_parallel = 1;
+    begin(&world);
+    reply(&world, ROLL_ACTION_PUT, "weu", OK(.state = "Accepted"));
+    world.away = true;
+    reply(&world, ROLL_ACTION_POLL, "weu", OK(.state = "Succeeded"));
+    reply(&world, ROLL_ACTION_GET, "weu", OK(.state = "Succeeded"));
+    for (int i = 0; i < 5; i++)
+        pass(&world, 60000);
+    pass(&world, 60000);
+    expect_waiting(&world, "");
+    ck_assert_int_eq(world.done.end, ROLL_END_DETACHED);
+    world_clear(&world);
+}
+END_TEST
+
 START_TEST(test_machine__after_a_take_no_put_before_the_other_fence_has_passed)
 {
     struct world world;
@@ -1796,6 +1870,10 @@ int main(void)
     tcase_add_test(tests, test_machine__health_that_is_only_reported_fails_nothing);
     tcase_add_test(tests, test_machine__another_driver_fences);
     tcase_add_test(tests, test_machine__a_claim_is_renewed_while_something_is_under_way);
+    tcase_add_test(tests, test_machine__a_renewal_that_cannot_reach_the_store_ends_nothing);
+    tcase_add_test(tests, test_machine__a_new_target_waits_for_the_store);
+    tcase_add_test(tests,
+                   test_machine__a_store_that_stays_away_is_waited_for_until_the_claim_lapses);
     tcase_add_test(tests, test_machine__after_a_take_no_put_before_the_other_fence_has_passed);
     tcase_add_test(tests, test_machine__a_put_that_waited_asks_again_whether_it_may_leave);
     tcase_add_test(tests, test_machine__a_lapsed_or_detached_claim_is_taken_over);
