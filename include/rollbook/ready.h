@@ -17,6 +17,7 @@ struct roll_ready_options {
     struct roll_actor actor;
     const char *release; /* this version alone, or NULL: what is kept (`retain`), what is live, where a back goes */
     bool drill;          /* ARM validates and forecasts too, where a back would go (or a back to release) */
+    bool always;         /* recorded though nothing was asked and nothing is new */
     int64_t patience_ms; /* what has not answered by then counts as silent; 0: two minutes */
 };
 
@@ -37,9 +38,8 @@ struct roll_error *roll_ready_check(const struct roll_ready_options *options, js
 struct roll_error *roll_ready_last(struct roll_ledger *ledger, const char *stream, const char *version, json_t **ret_last) ROLL_CHECKED;
 
 /* When the next check is due in an environment, UTC ms: a day after the last one, or after the first success;
- * INT64_MAX: there is nothing to be checked. */
-struct roll_error *roll_ready_due(struct roll_ledger *ledger, const struct roll_plan *plan,
-                                  const struct roll_plan_environment *environment, int64_t *ret_due) ROLL_CHECKED;
+ * INT64_MAX: there is nothing to be checked. ledger may be NULL. */
+struct roll_error *roll_ready_due(struct roll_ledger *ledger, const char *stream, int64_t *ret_due) ROLL_CHECKED;
 
 /* A back is about to go: of its goals that the last check called dead for one of the order's targets, what was dead is asked
  * again, for at most two seconds. *ret_why: why it stays dead, one line for each reason; NULL: it may go. *ret_next: the newest

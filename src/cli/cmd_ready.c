@@ -43,7 +43,8 @@ static struct roll_error *check(struct readiness *readiness, const char *name)
     if (context->release)
         ROLL_TRY(roll_version_argument(context->release, plan->service, &version));
     ROLL_TRY(roll_error_wrap(
-        roll_ready_environment(app, plan, environment, version, context->drill, &facts),
+        roll_ready_environment(app, plan, environment, version,
+                               context->drill ? ROLL_READY_DRILL : ROLL_READY_LOOK, &facts),
         "while looking whether '%s' is ready", name));
     if (json_array_size(json_object_get(facts, "releases")) == 0) {
         json_decref(facts);

@@ -132,7 +132,8 @@ struct roll_error *roll_ready_bar(struct roll_act *act, const struct roll_choice
 
 struct roll_error *roll_ready_environment(struct roll_app *app, const struct roll_plan *plan,
                                           const struct roll_plan_environment *environment,
-                                          const char *release, bool drill, json_t **ret_facts)
+                                          const char *release, enum roll_ready_how how,
+                                          json_t **ret_facts)
 {
     roll_auto(loop) struct roll_loop *loop = NULL;
 
@@ -146,7 +147,8 @@ struct roll_error *roll_ready_environment(struct roll_app *app, const struct rol
         .environment = environment,
         .actor = app->actor,
         .release = release,
-        .drill = drill,
+        .drill = how != ROLL_READY_LOOK,
+        .always = how == ROLL_READY_DAILY,
     };
     return roll_ready_check(&options, ret_facts);
 }
@@ -169,15 +171,34 @@ char *roll_ready_trouble(const json_t *facts)
 
 /* ---- roll run ------------------------------------------------------------------------------- */
 
-struct roll_error *roll_run_ready_due(struct roll_app *app, const struct roll_plan *plan,
-                                      const struct roll_plan_environment *environment,
-                                      int64_t now_ms, bool *ret_due, int64_t *wake)
+struct roll_error *roll_run_ready_due(struct roll_app *app, const char *stream, int64_t now_ms,
+                                      bool *work, int64_t *wake)
 {
     int64_t due;
 
-    ROLL_TRY(roll_ready_due(app->ledger, plan, environment, &due));
-    *ret_due = due <= now_ms;
-    if (!*ret_due)
+    ROLL_TRY(roll_ready_due(app->ledger, stream, &due));
+    if (due <= now_ms)
+        *work = true;
+    else
         *wake = MIN(*wake, due);
     return NULL;
+}
+
+char *roll_ready_summary(const json_t *facts)
+{
+    const json_t *releases = json_object_get(facts, "releases");
+    const json_t *goals = json_object_get(facts, "goals");
+    const char *goal = json_string_value(json_array_get(goals, 0));
+    g_autofree char *trouble = roll_ready_trouble(facts);
+    size_t count = json_array_size(releases);
+    g_autofree char *looked =
+        g_strdup_printf("readiness of %zu release%s", count, count == 1 ? "" : "s");
+
+    if (trouble)
+        return g_strdup_printf("%s: %s; next: roll ready %s", looked, trouble,
+                               roll_json_get_string(facts, "environment"));
+    if (!goal)
+        return g_steal_pointer(&looked);
+    return g_strdup_printf("%s: a back to %s%s is ready", looked, goal,
+                           json_array_size(goals) > 1 ? " and others" : "");
 }

@@ -19,17 +19,23 @@ char *roll_ready_sentence(const json_t *view);
 struct roll_error *roll_ready_bar(struct roll_act *act, const struct roll_choice *choice)
     ROLL_CHECKED;
 
+enum roll_ready_how {
+    ROLL_READY_LOOK,
+    ROLL_READY_DRILL,
+    ROLL_READY_DAILY, /* a drill that is recorded in any case: that it was made counts */
+};
 /* Checks one environment; the loop and the links are made for it. */
 struct roll_error *roll_ready_environment(struct roll_app *app, const struct roll_plan *plan,
                                           const struct roll_plan_environment *environment,
-                                          const char *release, bool drill, json_t **ret_facts)
-    ROLL_CHECKED;
-/* "1.1.0 is dead" …: the goals of facts that are not ready; owned, NULL: all are. */
+                                          const char *release, enum roll_ready_how how,
+                                          json_t **ret_facts) ROLL_CHECKED;
+/* The goals of facts that are not ready: "1.1.0 is dead, …"; owned, NULL: all are. */
 char *roll_ready_trouble(const json_t *facts);
+/* One line for roll run. Owned. */
+char *roll_ready_summary(const json_t *facts);
 
-/* roll run: the daily check. *ret_due: is it time; lowers wake to when it is. */
-struct roll_error *roll_run_ready_due(struct roll_app *app, const struct roll_plan *plan,
-                                      const struct roll_plan_environment *environment,
-                                      int64_t now_ms, bool *ret_due, int64_t *wake) ROLL_CHECKED;
+/* roll run: sets work when the daily check is due, else lowers wake to when it is. */
+struct roll_error *roll_run_ready_due(struct roll_app *app, const char *stream, int64_t now_ms,
+                                      bool *work, int64_t *wake) ROLL_CHECKED;
 
 #endif

@@ -1,4 +1,5 @@
 /* What there is to do in an environment, from ledger and plan alone. */
+#include "ready.h"
 #include "run.h"
 #include "tell.h"
 
@@ -200,6 +201,8 @@ static struct roll_error *look(struct roll_app *app, const struct roll_plan *pla
     view->work = open_is_work(view, now_ms);
     ROLL_TRY(roll_run_debts(app, stream, now_ms, see_gate, &view->work, &wake));
     view->wake = MIN(view->wake, wake);
+    if (!view->open.number)
+        ROLL_TRY(roll_run_ready_due(app, stream, now_ms, &view->work, &view->wake));
     if (!view->work)
         ROLL_TRY(roll_tell_waits(app, plan, stream, &view->work));
     for (guint i = 0; i < plan->schedule->len; i++) {

@@ -28,4 +28,8 @@ struct roll_error *roll_run_pass_missed(struct roll_run_pass *pass, const char *
                                         const struct roll_plan_schedule *schedule, int64_t due_at,
                                         bool *ret_passed) ROLL_CHECKED;
 
+/* run_ready.c: the daily readiness check, when it is due and nothing is under way. */
+struct roll_error *roll_run_readiness(struct roll_run_pass *pass, const struct roll_plan *plan,
+                                      const struct roll_plan_environment *environment) ROLL_CHECKED;
+
 #endif

@@ -211,10 +211,8 @@ struct roll_error *roll_ready_before_back(const struct roll_ready_options *optio
 
 enum { DUE_LOOKS = 20 }; /* releases whose last check is looked for */
 
-struct roll_error *roll_ready_due(struct roll_ledger *ledger, const struct roll_plan *plan,
-                                  const struct roll_plan_environment *environment, int64_t *ret_due)
+struct roll_error *roll_ready_due(struct roll_ledger *ledger, const char *stream, int64_t *ret_due)
 {
-    g_autofree char *stream = g_strdup_printf("%s/%s", plan->service, environment->name);
     g_autoptr(GPtrArray) versions = g_ptr_array_new_with_free_func(g_free);
     struct older older = {.versions = versions, .max = DUE_LOOKS};
     int64_t last = 0;

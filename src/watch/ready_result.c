@@ -357,7 +357,7 @@ struct roll_error *ready_record(struct ready_check *check)
     struct batch batch = {drafts, bodies, objects, texts};
 
     for (guint i = 0; i < check->releases->len; i++)
-        if (is_news(g_ptr_array_index(check->releases, i)))
+        if (check->options->always || is_news(g_ptr_array_index(check->releases, i)))
             add_to(&batch, check, g_ptr_array_index(check->releases, i));
     return drafts->len ? append(check, &batch) : NULL;
 }
