@@ -60,7 +60,8 @@ struct roll_error *roll_usual_rollouts(struct roll_ledger *ledger, const char *s
 /* What a page for 03:00 has to know, from plan and ledger:
  *
  *   {"generatedAt","service","environment","stream","name": what to type for the environment,"cloud","credential"?,
- *    "live"?,"since"?,"goal"?: where a plain back goes,"state","mixed","dirty","hold": true or false,"holdReason"?,"debts",
+ *    "live"?,"since"?,"goal"?: where a plain back goes,
+ *    "readiness": what status says of the goal,"state","mixed","dirty","hold": true or false,"holdReason"?,"debts",
  *    "usual":{"back" | "out":{"count","medianMs","p95Ms"}},
  *    "targets":[{"name","place","ring"}]: the first 50,"targetCount","rings","maxParallel","stack": some are stacks,
  *    "lanes":{LANE:{"roles":[{"role","members":[…]}],"approvals":[{"role","count"}],"gates":[…],"deferred":[…],"dueMs","credential"?}},

@@ -158,12 +158,13 @@ static void print_drill(struct roll_app *app, const json_t *release)
     json_t *facts;
 
     json_object_foreach (json_object_get(release, "drill"), target, facts) {
+        json_int_t changes = json_integer_value(json_object_get(facts, "changes"));
         json_int_t deletes = json_integer_value(json_object_get(facts, "deletes"));
         g_autofree char *more =
             deletes ? g_strdup_printf(", %" JSON_INTEGER_FORMAT " deleted", deletes) : NULL;
-        roll_say(app, "%s drill: %s: ARM forecasts %" JSON_INTEGER_FORMAT " changes%s",
-                 roll_json_get_string(release, "version"), target,
-                 json_integer_value(json_object_get(facts, "changes")), more ? more : "");
+        roll_say(app, "%s drill: %s: ARM forecasts %" JSON_INTEGER_FORMAT " change%s%s",
+                 roll_json_get_string(release, "version"), target, changes, changes == 1 ? "" : "s",
+                 more ? more : "");
     }
 }
 
@@ -198,7 +199,8 @@ static void print_one(struct roll_app *app, const json_t *facts, bool drill)
             print_reason(app, roll_json_get_string(release, "version"), reason);
         print_drill(app, release);
     }
-    if (json_array_size(json_object_get(facts, "goals")) == 0)
+    const json_t *goals = json_object_get(facts, "goals");
+    if (goals && json_array_size(goals) == 0)
         roll_say(app, "there is no other release that a back could go to");
     if (drill)
         print_usual(app, facts);

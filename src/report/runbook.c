@@ -126,6 +126,26 @@ static void append_live(GString *out, const json_t *facts)
                                 "back: go on at *Fix it instead*.\n");
 }
 
+/* What the last `roll ready` said; nothing where it was never asked. */
+static void append_readiness(GString *out, const json_t *facts)
+{
+    const json_t *readiness = json_object_get(facts, "readiness");
+    const char *state = roll_json_get_string(readiness, "ready");
+    const char *at = roll_json_get_string(readiness, "checkedAt");
+    const char *why = roll_json_get_string(readiness, "why");
+
+    if (!state || !at || strlen(at) < 17)
+        return;
+    g_string_append_printf(out, "- Readiness: %s, checked %.10s %.5s UTC", state, at, at + 11);
+    if (why) {
+        g_string_append(out, ": ");
+        markdown_text(out, why);
+    }
+    g_string_append(out, strcmp(state, "dead") == 0 ? ". A plain back stops; " : ". ");
+    runbook_inline(out, facts, "ready", "");
+    g_string_append(out, " says what to do.\n");
+}
+
 static void append_now(GString *out, const json_t *facts)
 {
     const char *reason = roll_json_get_string(facts, "holdReason");
@@ -134,6 +154,7 @@ static void append_now(GString *out, const json_t *facts)
 
     g_string_append(out, "## When this was written\n\n");
     append_live(out, facts);
+    append_readiness(out, facts);
     append_usual(out, facts);
     g_string_append_printf(out,
                            "- %" JSON_INTEGER_FORMAT " target%s; a rollback takes up to "

@@ -67,9 +67,11 @@ static struct roll_error *facts_of(const struct ready_check *check, json_t **ret
     for (guint i = 0; i < check->releases->len; i++) {
         const struct ready_release *release = g_ptr_array_index(check->releases, i);
         json_array_append_new(releases, release_facts(check, release));
-        if (release->goal)
+        if (release->goal && !check->options->release)
             json_array_append_new(goals, json_string(release->version));
     }
+    if (check->options->release)
+        json_object_del(facts, "goals");
     ROLL_TRY(add_usual(check, facts));
     *ret_facts = g_steal_pointer(&facts);
     return NULL;

@@ -32,6 +32,7 @@ enum { READY_TEXTS = 3 };
 struct ready_item {
     const struct ready_kind *kind;
     char *key;                     /* kind and texts */
+    char *subject;                 /* for people */
     char *texts[READY_TEXTS];      /* of the kind; NULL: not used */
     struct roll_order_target *via; /* by which login it is asked; owned (a place only) */
     enum ready_state state;
@@ -51,7 +52,6 @@ struct ready_item *ready_item_new(const struct ready_kind *kind, const char *a, 
 void ready_item_free(struct ready_item *item);
 /* why and next are taken; a worse word than the item's stands. */
 void ready_item_say(struct ready_item *item, enum ready_state state, char *why, char *next);
-const char *ready_item_subject(const struct ready_item *item); /* borrowed */
 
 struct ready_use {
     struct ready_item *item; /* borrowed from the check */

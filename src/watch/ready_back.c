@@ -7,7 +7,8 @@
 #include "watch/ready.h"
 
 #define AGAIN_MS 2000
-#define DAY_MS (INT64_C(24) * 3600 * 1000)
+/* Daily; a little less, so that a timer that comes once a day meets it. */
+#define DAILY_MS (INT64_C(23) * 3600 * 1000)
 
 /* ---- dead goals ----------------------------------------------------------------------------- */
 
@@ -76,8 +77,8 @@ static GHashTable *dead_items(const struct ready_release *release, const GPtrArr
 
 static void add_reason(GString *why, const char *version, const struct ready_item *item)
 {
-    g_string_append_printf(why, "%s%s: %s: %s", why->len ? "\n" : "", version,
-                           ready_item_subject(item), item->why);
+    g_string_append_printf(why, "%s%s: %s: %s", why->len ? "\n" : "", version, item->subject,
+                           item->why);
 }
 
 static void add_reasons(GString *why, const struct ready_release *release, const GPtrArray *targets)
@@ -232,6 +233,6 @@ struct roll_error *roll_ready_due(struct roll_ledger *ledger, const char *stream
         last = MAX(last, word.checked_at);
     }
     if (versions->len)
-        *ret_due = (last ? last : older.oldest) + DAY_MS;
+        *ret_due = (last ? last : older.oldest) + DAILY_MS;
     return NULL;
 }

@@ -5,6 +5,7 @@
 #include "rollbook/digest.h"
 #include "watch/ready.h"
 
+enum { MESSAGE_MAX = 200 }; /* characters */
 #define DRILL_MS (INT64_C(24) * 3600 * 1000)
 
 /* Sticky values that the choice made new are not in the ledger. */
@@ -80,6 +81,17 @@ static struct roll_error *ask(const struct roll_ready_options *options,
 
 /* ---- judging -------------------------------------------------------------------------------- */
 
+/* ARM may list every version that there is. Owned, or NULL. */
+static char *shorten(const char *text)
+{
+    g_autofree char *valid = text ? g_utf8_make_valid(text, -1) : NULL;
+
+    if (!valid || g_utf8_strlen(valid, -1) <= MESSAGE_MAX)
+        return g_steal_pointer(&valid);
+    g_autofree char *shorter = g_utf8_substring(valid, 0, MESSAGE_MAX);
+    return g_strconcat(shorter, " …", NULL);
+}
+
 /* Known: ARM's definite no. */
 static bool is_refused(const struct roll_arm_reply *reply)
 {
@@ -94,11 +106,11 @@ static void judge(struct ready_item *item, const struct roll_arm_reply *reply)
 
     if (reply->outcome == ROLL_ARM_OK)
         return;
+    g_autofree char *message = shorten(reply->message);
     ready_item_say(item, is_refused(reply) ? READY_DEAD : READY_DEGRADED,
                    g_strdup_printf("ARM's %s %s: %s%s%s", what,
                                    is_refused(reply) ? "fails" : "could not be had", code,
-                                   reply->message ? ": " : "",
-                                   reply->message ? reply->message : ""),
+                                   message ? ": " : "", message ? message : ""),
                    g_strdup(advice));
 }
 

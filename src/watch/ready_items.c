@@ -104,6 +104,22 @@ static char *key_of(const struct ready_kind *kind, const char *const *texts)
     return g_string_free(g_steal_pointer(&key), FALSE);
 }
 
+/* A rule names the release itself; what a long list of actions says is in the finding. */
+static char *subject_of(const struct ready_kind *kind, const char *const *texts)
+{
+    const char *a = texts[0] ? texts[0] : kind->name, *b = texts[1], *c = texts[2];
+
+    if (kind == &ready_secret)
+        return g_strdup_printf("secret %s/%s%s%s", a, b, *c ? "/" : "", c);
+    if (kind == &ready_version)
+        return g_strdup_printf("%s@%s", b, c);
+    if (kind == &ready_tag)
+        return g_strdup_printf("%s:%s", a, b);
+    if (kind == &ready_validate || kind == &ready_forecast)
+        return g_strdup_printf("%s of %s", kind->name, b);
+    return g_strdup(a);
+}
+
 struct ready_item *ready_item_new(const struct ready_kind *kind, const char *a, const char *b,
                                   const char *c, const struct roll_order_target *via)
 {
@@ -112,6 +128,7 @@ struct ready_item *ready_item_new(const struct ready_kind *kind, const char *a, 
 
     item->kind = kind;
     item->key = key_of(kind, texts);
+    item->subject = subject_of(kind, texts);
     for (int i = 0; i < READY_TEXTS; i++)
         item->texts[i] = g_strdup(texts[i]);
     item->via = via ? place_copy(via) : NULL;
@@ -121,6 +138,7 @@ struct ready_item *ready_item_new(const struct ready_kind *kind, const char *a, 
 void ready_item_free(struct ready_item *item)
 {
     g_free(item->key);
+    g_free(item->subject);
     for (int i = 0; i < READY_TEXTS; i++)
         g_free(item->texts[i]);
     ready_place_free(item->via);
@@ -143,12 +161,6 @@ void ready_item_say(struct ready_item *item, enum ready_state state, char *why, 
     item->state = state;
     item->why = why;
     item->next = next;
-}
-
-/* What follows an address's `?` is shown only where it is a version id. */
-const char *ready_item_subject(const struct ready_item *item)
-{
-    return item->texts[0] ? item->texts[0] : item->kind->name;
 }
 
 /* ---- releases ------------------------------------------------------------------------------- */

@@ -504,14 +504,15 @@ static void judge_lock(struct ready_item *item, const struct roll_arm_reply *rep
         unknown(item, reply, g_strdup("give the role Reader on the scope"));
         return;
     }
-    if (below && g_ascii_strcasecmp(place, item->texts[0]) == 0)
+    bool own = g_ascii_strcasecmp(place, item->texts[0]) == 0;
+    if (!lock || (below && own))
         return;
-    if (lock)
-        ready_item_say(item, below ? READY_DEGRADED : READY_DEAD,
-                       g_strdup_printf("the read-only lock '%s' on %s %s", name ? name : "?", place,
-                                       below ? "fails a deployment that changes it"
-                                             : "fails every deployment"),
-                       g_strdup_printf("az lock delete --ids %s", id ? id : "ID"));
+    ready_item_say(
+        item, below ? READY_DEGRADED : READY_DEAD,
+        g_strdup_printf("the read-only lock '%s'%s%s %s", name ? name : "?", own ? "" : " on ",
+                        own ? "" : place,
+                        below ? "fails a deployment that changes it" : "fails every deployment"),
+        g_strdup_printf("az lock delete --ids %s", id ? id : "ID"));
 }
 
 const struct ready_kind ready_lock = {"lock", 1 * HOUR_MS, NULL, ask_lock, judge_lock};

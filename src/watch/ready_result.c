@@ -154,7 +154,7 @@ static json_t *entry_of(const struct ready_release *release, const struct ready_
     set_text(entry, "key", item->key);
     set_text(entry, "kind", item->kind->name);
     set_text(entry, "state", ready_words[item->state]);
-    set_text(entry, "subject", ready_item_subject(item));
+    set_text(entry, "subject", item->subject);
     set_text(entry, "why", item->why);
     set_advice(entry, release, environment, item->next);
     set_text(entry, "mark", item->mark);

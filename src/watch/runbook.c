@@ -149,6 +149,7 @@ static void add_status(const json_t *status, json_t *facts)
     set_text(facts, "live", roll_json_get_string(status, "version"));
     set_text(facts, "since", roll_json_get_string(status, "since"));
     set_text(facts, "goal", roll_json_get_string(json_object_get(status, "rollback"), "version"));
+    json_object_set(facts, "readiness", json_object_get(status, "rollback"));
     set_text(facts, "state", roll_json_get_string(status, "state"));
     json_object_set_new(facts, "mixed",
                         json_boolean(json_is_true(json_object_get(status, "mixed"))));
