@@ -14,6 +14,10 @@
 struct roll_process_options {
     const char *const *argv;       /* argv[0] is looked up in PATH */
     const char *const *env_add;    /* "NAME=value", NULL-terminated, or NULL */
+    const char *const *env_hide;   /* names that the child does not get, NULL-terminated, or NULL; credentials never are given */
+    bool env_bare;                 /* only what a tool of the system needs: PATH, HOME, language, the SSH agent */
+    const int *files;              /* descriptors that the child has as 3, 4, …: file_count of them, at most 8; or NULL */
+    int file_count;
     const char *cwd;               /* NULL: inherited */
     const char *input_path;        /* a file that is its stdin; NULL: /dev/null */
     size_t max_output_bytes;       /* of stdout and of stderr each; more is cut and noted; 0: 1 MiB */
@@ -43,6 +47,10 @@ bool roll_process_pump(struct roll_process *process, int64_t boot_ms, struct rol
 int64_t roll_process_deadline(const struct roll_process *process); /* boot ms of its next timer, 0: none */
 void roll_process_free(struct roll_process *process);               /* ends the group when it still runs */
 ROLL_AUTO_DEFINE(process, struct roll_process, roll_process_free)
+
+/* From now on this process leaves no core, and nobody but root looks into its memory: there are tokens in it. Children leave
+ * no core either. To be called first. */
+void roll_process_keep_private(void);
 
 /* Whether a command is found in PATH. */
 bool roll_process_available(const char *name);

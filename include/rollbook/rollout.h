@@ -286,6 +286,7 @@ struct roll_driver_options {
     bool wait;                  /* stay while the rollout waits for approvals or a window; else it is left waiting */
     bool unproved;              /* no token is asked for: what waits is only to be ended */
     const char *workspace;      /* the folder in which gates run and reports lie (borrowed), or NULL: the current one */
+    const json_t *plan;         /* today's (borrowed), whose webhooks' variables commands do not get; or NULL */
     bool take;
     bool wait_for_access;       /* a 403 is asked again with a new token, for 10 minutes: a role that was just granted */
     int retain;                 /* releases whose entries in ARM's history are kept, 0: 10 */

@@ -13,6 +13,8 @@
 #include <spawn.h>
 #include <string.h>
 #include <sys/pidfd.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -22,6 +24,7 @@
 #define KILL_AFTER_MS 5000 /* from SIGTERM to SIGKILL */
 #define LINGER_MS 2000     /* for what the child left behind and that still holds its output */
 #define READS_PER_PUMP 16  /* a child that never stops writing must not hold the event loop */
+#define FILES_MAX 8        /* that a child is given beside its standard ones */
 #define BLIND_POLL_MS 5    /* where the kernel has no pidfd */
 
 enum phase { PHASE_RUNNING, PHASE_TERMINATED, PHASE_KILLED };
@@ -63,10 +66,65 @@ static char *find_program(const struct roll_process_options *options)
     return found ? g_canonicalize_filename(found, NULL) : NULL;
 }
 
-static char **make_environment(const char *const *env_add)
-{
-    char **environment = g_get_environ();
+/* What proves who we are stays with us: a gate or a health check is somebody else's program, and
+ * az, ssh-keygen and bicep need none of it. */
+static const char *const credentials[] = {
+    "AZURE_CLIENT_SECRET",
+    "AZURE_CLIENT_CERTIFICATE_PASSWORD",
+    "AZURE_PASSWORD",
+    "IDENTITY_HEADER",
+    "MSI_SECRET",
+    "ARM_ACCESS_KEY",
+    "ARM_SAS_TOKEN",
+    "ARM_CLIENT_SECRET",
+    "SYSTEM_ACCESSTOKEN",
+    "ACTIONS_ID_TOKEN_REQUEST_TOKEN",
+    "ACTIONS_RUNTIME_TOKEN",
+    NULL,
+};
 
+static char **hide(char **environment, const char *const *names)
+{
+    for (; names && *names; names++)
+        environment = g_environ_unsetenv(environment, *names);
+    return environment;
+}
+
+static bool is_bare(const char *variable)
+{
+    static const char *const names[] = {
+        "PATH=", "HOME=",   "USER=",          "LOGNAME=",       "LANG=",           "LC_",
+        "TZ=",   "TMPDIR=", "SSH_AUTH_SOCK=", "SSH_AGENT_PID=", "SSH_SK_PROVIDER="};
+
+    for (size_t i = 0; i < G_N_ELEMENTS(names); i++)
+        if (g_str_has_prefix(variable, names[i]))
+            return true;
+    return false;
+}
+
+/* Takes the list. */
+static char **keep_bare(char **environment)
+{
+    GPtrArray *kept = g_ptr_array_new();
+
+    for (char **variable = environment; *variable; variable++) {
+        if (is_bare(*variable))
+            g_ptr_array_add(kept, *variable);
+        else
+            g_free(*variable);
+    }
+    g_ptr_array_add(kept, NULL);
+    g_free(environment);
+    return (char **)g_ptr_array_free(kept, FALSE);
+}
+
+static char **make_environment(const struct roll_process_options *options)
+{
+    char **environment = hide(hide(g_get_environ(), credentials), options->env_hide);
+    const char *const *env_add = options->env_add;
+
+    if (options->env_bare)
+        environment = keep_bare(environment);
     for (; env_add && *env_add; env_add++) {
         const char *equals = strchr(*env_add, '=');
         g_assert(equals);
@@ -90,16 +148,33 @@ static void set_attributes(posix_spawnattr_t *attributes)
 }
 
 static void set_descriptors(posix_spawn_file_actions_t *actions,
-                            const struct roll_process_options *options, int out, int err)
+                            const struct roll_process_options *options, const int *files, int out,
+                            int err)
 {
     const char *input = options->input_path ? options->input_path : "/dev/null";
 
     posix_spawn_file_actions_addopen(actions, STDIN_FILENO, input, O_RDONLY, 0);
     posix_spawn_file_actions_adddup2(actions, out, STDOUT_FILENO);
     posix_spawn_file_actions_adddup2(actions, err, STDERR_FILENO);
-    posix_spawn_file_actions_addclosefrom_np(actions, STDERR_FILENO + 1);
+    for (int i = 0; i < options->file_count; i++)
+        posix_spawn_file_actions_adddup2(actions, files[i], STDERR_FILENO + 1 + i);
+    posix_spawn_file_actions_addclosefrom_np(actions, STDERR_FILENO + 1 + options->file_count);
     if (options->cwd)
         posix_spawn_file_actions_addchdir_np(actions, options->cwd);
+}
+
+/* Copies with numbers that are in nobody's way when they become 3, 4, … */
+static int copy_files(const struct roll_process_options *options, int ret_copies[FILES_MAX])
+{
+    int failure = 0;
+
+    g_assert(options->file_count <= FILES_MAX);
+    for (int i = 0; i < options->file_count; i++) {
+        ret_copies[i] = fcntl(options->files[i], F_DUPFD_CLOEXEC, STDERR_FILENO + 1 + FILES_MAX);
+        if (ret_copies[i] < 0)
+            failure = errno;
+    }
+    return failure;
 }
 
 /* 0 or errno. */
@@ -108,15 +183,21 @@ static int spawn(const struct roll_process_options *options, const char *program
 {
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
-    g_auto(GStrv) environment = make_environment(options->env_add);
+    int files[FILES_MAX];
+    g_auto(GStrv) environment = make_environment(options);
     g_auto(GStrv) argv =
         g_strdupv((char **)(uintptr_t)options->argv); /* posix_spawn wants it mutable */
+
+    int failure = copy_files(options, files);
 
     posix_spawn_file_actions_init(&actions);
     posix_spawnattr_init(&attributes);
     set_attributes(&attributes);
-    set_descriptors(&actions, options, out, err);
-    int failure = posix_spawn(ret_pid, program, &actions, &attributes, argv, environment);
+    set_descriptors(&actions, options, files, out, err);
+    if (!failure)
+        failure = posix_spawn(ret_pid, program, &actions, &attributes, argv, environment);
+    for (int i = 0; i < options->file_count; i++)
+        close_fd(&files[i]);
     posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&actions);
     return failure;
@@ -334,4 +415,12 @@ bool roll_process_available(const char *name)
     g_autofree char *path = g_find_program_in_path(name);
 
     return path != NULL;
+}
+
+void roll_process_keep_private(void)
+{
+    static const struct rlimit none = {0, 0};
+
+    setrlimit(RLIMIT_CORE, &none);
+    prctl(PR_SET_DUMPABLE, 0);
 }

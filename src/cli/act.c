@@ -144,6 +144,7 @@ struct roll_driver_options roll_act_driver(const struct roll_act *act,
         .look = true,
         .wait_for_access = act->options->wait_for_access,
         .retain = act->plan ? act->plan->retain : 0,
+        .plan = act->plan ? act->plan->value : NULL,
     };
 }
 

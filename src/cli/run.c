@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "rollbook/log.h"
+#include "rollbook/process.h"
 #include "rollbook/text.h"
 
 /* Names for --ok, and the exit statuses that they map to 0. */
@@ -229,6 +230,7 @@ int roll_main(int argc, char **argv)
     char **rest = argc > 0 ? words + 1 : words;
     int status;
 
+    roll_process_keep_private();
     /* A limit on files is an error to be told, not a death in the middle of it. */
     signal(SIGXFSZ, SIG_IGN);
     /* As people ask other programs; behind a command it is an option of that command. */

@@ -1,7 +1,10 @@
 /* SSH signatures by ssh-keygen (services reference, section 7): never a shell, its exit code alone
- * decides, and what it needs as files lies in a private folder that is removed at once. */
+ * decides, and what it needs as files is in memory alone. */
+#include <errno.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "rollbook/digest.h"
 #include "rollbook/policy.h"
@@ -11,54 +14,71 @@
 #define END "-----END SSH SIGNATURE-----"
 #define SIGNATURE_MAX 16384
 #define TIMEOUT_MS 60000
+#define FIRST_FILE 3
 
-/* ---- a private folder ----------------------------------------------------------------------- */
+/* ---- files that are in no folder ------------------------------------------------------------- */
 
+/* What ssh-keygen wants as files: in memory, so that nobody else reads them and nothing is left
+ * after a kill. */
 struct desk {
-    char *folder, *approvers, *revoked, *message, *signature, *key;
+    GArray *files; /* descriptors; the child has them as 3, 4, … */
+    char *approvers, *revoked, *message, *signature,
+        *key; /* what they are called: here message, in the child the others */
 };
 
 static void desk_clear(struct desk *desk)
 {
-    char *const files[] = {desk->approvers, desk->revoked, desk->message, desk->signature,
-                           desk->key};
-
-    for (size_t i = 0; i < G_N_ELEMENTS(files); i++) {
-        if (files[i])
-            remove(files[i]);
-        g_free(files[i]);
-    }
-    if (desk->folder)
-        remove(desk->folder);
-    g_free(desk->folder);
+    for (guint i = 0; desk->files && i < desk->files->len; i++)
+        close(g_array_index(desk->files, int, i));
+    if (desk->files)
+        g_array_unref(desk->files);
+    g_free(desk->approvers);
+    g_free(desk->revoked);
+    g_free(desk->message);
+    g_free(desk->signature);
+    g_free(desk->key);
 }
 
-/* The folder is 0700, so its files are private. */
+static bool write_whole(int fd, const char *data, size_t size)
+{
+    while (size > 0) {
+        ssize_t written = write(fd, data, size);
+        if (written <= 0)
+            return false;
+        data += written;
+        size -= (size_t)written;
+    }
+    return true;
+}
+
 static struct roll_error *lay(struct desk *desk, const char *name, const char *data, size_t size,
                               char **ret_path)
 {
-    GError *error = NULL;
+    int fd = memfd_create(name, MFD_CLOEXEC);
 
-    *ret_path = g_build_filename(desk->folder, name, NULL);
-    if (g_file_set_contents(*ret_path, data, (gssize)size, &error))
-        return NULL;
-    struct roll_error *err =
-        roll_error_new(ROLL_E_IO, "cannot write '%s': %s", *ret_path, error->message);
-    g_error_free(error);
-    return err;
+    if (fd < 0)
+        return roll_error_new(ROLL_E_IO, "cannot keep '%s' in memory: %s", name, g_strerror(errno));
+    *ret_path = g_strdup_printf("/proc/self/fd/%u", FIRST_FILE + desk->files->len);
+    g_array_append_val(desk->files, fd);
+    if (!write_whole(fd, data, size))
+        return roll_error_new(ROLL_E_IO, "cannot keep '%s' in memory: %s", name, g_strerror(errno));
+    return NULL;
+}
+
+/* Its standard input is opened before it has the others, from our own number. */
+static struct roll_error *lay_message(struct desk *desk, const char *message)
+{
+    g_autofree char *there = NULL;
+
+    ROLL_TRY(lay(desk, "message", message, strlen(message), &there));
+    desk->message =
+        g_strdup_printf("/proc/self/fd/%d", g_array_index(desk->files, int, desk->files->len - 1));
+    return NULL;
 }
 
 static struct roll_error *desk_open(struct desk *desk, const struct roll_signers *signers)
 {
-    GError *error = NULL;
-
-    *desk = (struct desk){.folder = g_dir_make_tmp("roll-sign-XXXXXX", &error)};
-    if (!desk->folder) {
-        struct roll_error *err =
-            roll_error_new(ROLL_E_IO, "cannot make a private folder: %s", error->message);
-        g_error_free(error);
-        return err;
-    }
+    *desk = (struct desk){.files = g_array_new(FALSE, FALSE, sizeof(int))};
     if (signers && signers->approvers)
         ROLL_TRY(lay(desk, "approvers", signers->approvers->str, signers->approvers->len,
                      &desk->approvers));
@@ -70,11 +90,15 @@ static struct roll_error *desk_open(struct desk *desk, const struct roll_signers
 
 /* ---- running it ----------------------------------------------------------------------------- */
 
-static struct roll_error *run(GPtrArray *argv, const char *input,
+static struct roll_error *run(const struct desk *desk, GPtrArray *argv,
                               struct roll_process_result *ret_result)
 {
-    struct roll_process_options options = {
-        .timeout_ms = TIMEOUT_MS, .input_path = input, .max_output_bytes = 1 << 20};
+    struct roll_process_options options = {.timeout_ms = TIMEOUT_MS,
+                                           .input_path = desk->message,
+                                           .env_bare = true,
+                                           .files = (const int *)(const void *)desk->files->data,
+                                           .file_count = (int)desk->files->len,
+                                           .max_output_bytes = 1 << 20};
     struct roll_error *err;
 
     g_ptr_array_add(argv, NULL);
@@ -162,7 +186,7 @@ static struct roll_error *lay_out(struct desk *desk, const struct roll_signers *
         return roll_error_new(ROLL_E_REFUSED, "no approvers were recorded with the request");
     ROLL_TRY(desk_open(desk, signers));
     if (message)
-        ROLL_TRY(lay(desk, "message", message, strlen(message), &desk->message));
+        ROLL_TRY(lay_message(desk, message));
     return lay(desk, "signature", armoured, strlen(armoured), &desk->signature);
 }
 
@@ -179,7 +203,7 @@ static struct roll_error *verify(struct desk *desk, const char *principal, int64
         g_ptr_array_add(argv, g_strdup(desk->revoked));
     }
     add_time(argv, at_ms);
-    ROLL_TRY(run(argv, desk->message, &result));
+    ROLL_TRY(run(desk, argv, &result));
     good = result.exit_status == 0;
     roll_process_result_clear(&result);
     return good
@@ -213,7 +237,7 @@ static struct roll_error *principals(struct desk *desk, int64_t at_ms, char ***r
     struct roll_process_result result = {0};
 
     add_time(argv, at_ms);
-    ROLL_TRY(run(argv, NULL, &result));
+    ROLL_TRY(run(desk, argv, &result));
     g_strchomp(result.out->str);
     *ret_principals = g_strsplit_set(result.exit_status == 0 ? result.out->str : "", "\n,", -1);
     roll_process_result_clear(&result);
@@ -258,7 +282,7 @@ static struct roll_error *key_of_agent(struct desk *desk, const struct roll_sign
     g_autoptr(GPtrArray) argv = words("ssh-add", "-L", NULL);
     struct roll_process_result result = {0};
     g_auto(GStrv) lines = NULL;
-    struct roll_error *err = run(argv, NULL, &result);
+    struct roll_error *err = run(desk, argv, &result);
 
     if (!err)
         lines = g_strsplit(result.out->str, "\n", -1);
@@ -281,7 +305,7 @@ static struct roll_error *sign(struct desk *desk, const char *key, char **ret_si
     struct roll_process_result result = {0};
     struct roll_error *err = NULL;
 
-    ROLL_TRY(run(argv, desk->message, &result));
+    ROLL_TRY(run(desk, argv, &result));
     *ret_signature = result.exit_status == 0 ? unarmour(result.out->str) : NULL;
     if (!*ret_signature)
         err = roll_error_detail(
@@ -300,7 +324,7 @@ struct roll_error *roll_signature_make(const struct roll_signers *signers, const
     struct roll_error *err = desk_open(&desk, NULL);
 
     if (!err)
-        err = lay(&desk, "message", message, strlen(message), &desk.message);
+        err = lay_message(&desk, message);
     if (!err && strcmp(key, "agent") == 0)
         err = key_of_agent(&desk, signers);
     if (!err)

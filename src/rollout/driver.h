@@ -216,6 +216,12 @@ void roll_driver_start(struct roll_driver *driver, const struct roll_action *act
 struct roll_error *roll_driver_lacks(struct roll_driver *driver, int64_t rollout, GPtrArray *texts,
                                      int64_t *ret_again_ms) ROLL_CHECKED;
 
+/* ---- hidden.c ------------------------------------------------------------------------------- */
+
+/* The variables that hold the addresses of a plan's webhooks, for roll_process_options.env_hide: NULL-terminated, owned texts.
+ * plan: its JSON, or NULL. */
+GPtrArray *roll_hidden_variables(const json_t *plan);
+
 /* ---- probe.c -------------------------------------------------------------------------------- */
 
 /* One try of a health check; answers by roll_send_probed, unless it cannot be tried. */

@@ -231,6 +231,7 @@ static struct roll_error *start_command(struct roll_gate_evaluation *evaluation)
 {
     g_autoptr(GPtrArray) argv = g_ptr_array_new_with_free_func(g_free);
     g_autoptr(GPtrArray) environment = variables(evaluation);
+    g_autoptr(GPtrArray) hidden = roll_hidden_variables(evaluation->plan);
     struct roll_process_options options = {.timeout_ms = evaluation->timeout_ms,
                                            .cwd = evaluation->options.workspace,
                                            .max_output_bytes = OUTPUT_MAX};
@@ -245,6 +246,7 @@ static struct roll_error *start_command(struct roll_gate_evaluation *evaluation)
     g_ptr_array_add(argv, NULL);
     options.argv = (const char *const *)argv->pdata;
     options.env_add = (const char *const *)environment->pdata;
+    options.env_hide = (const char *const *)hidden->pdata;
     return roll_loop_process(evaluation->options.loop, &options, command_done, evaluation);
 }
 

@@ -51,7 +51,9 @@ static void command_done(void *user, const struct roll_process_result *result)
 static struct roll_error *probe_command(struct roll_send *send)
 {
     g_autoptr(GPtrArray) argv = g_ptr_array_new_with_free_func(g_free);
-    struct roll_process_options options = {.timeout_ms = send->check->within_ms};
+    g_autoptr(GPtrArray) hidden = roll_hidden_variables(send->driver->options->plan);
+    struct roll_process_options options = {.timeout_ms = send->check->within_ms,
+                                           .env_hide = (const char *const *)hidden->pdata};
 
     for (char **word = send->check->command; *word; word++) {
         char *filled = NULL;

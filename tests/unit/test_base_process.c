@@ -5,7 +5,9 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -239,6 +241,63 @@ START_TEST(test_process__nothing_else_is_inherited)
 }
 END_TEST
 
+START_TEST(test_process__credentials_stay_here)
+{
+    static const char *const argv[] = {"sh", "-c", "env", NULL};
+    static const char *const hide[] = {"ROLL_TEST_HOOK", NULL};
+    static const char *const secrets[] = {"AZURE_CLIENT_SECRET", "IDENTITY_HEADER",
+                                          "ARM_ACCESS_KEY",      "ARM_SAS_TOKEN",
+                                          "SYSTEM_ACCESSTOKEN",  "ROLL_TEST_HOOK"};
+    struct roll_process_result result;
+
+    for (size_t i = 0; i < G_N_ELEMENTS(secrets); i++)
+        g_setenv(secrets[i], "pl4nted", TRUE);
+    g_setenv("ROLL_TEST_OTHER", "goes along", TRUE);
+    run(&(struct roll_process_options){.argv = argv, .env_hide = hide}, &result);
+    ck_assert_ptr_null(strstr(result.out->str, "pl4nted"));
+    ck_assert_ptr_nonnull(strstr(result.out->str, "ROLL_TEST_OTHER=goes along"));
+    roll_process_result_clear(&result);
+    g_setenv("LC_ALL", "C", TRUE);
+    run(&(struct roll_process_options){.argv = argv, .env_bare = true}, &result);
+    ck_assert_ptr_null(strstr(result.out->str, "ROLL_TEST_OTHER"));
+    ck_assert_ptr_nonnull(strstr(result.out->str, "LC_ALL=C"));
+    roll_process_result_clear(&result);
+}
+END_TEST
+
+/* The numbers of the originals are those that the copies get, in another order. */
+START_TEST(test_process__files_are_given_by_number)
+{
+    static const char *const argv[] = {
+        "sh", "-c", "cat <&3; cat <&4; (cat <&5) 2>/dev/null || echo none", NULL};
+    struct roll_process_result result;
+    int ends[2][2];
+
+    for (int i = 0; i < 2; i++) {
+        ck_assert_int_eq(pipe2(ends[i], O_CLOEXEC), 0);
+        ck_assert_int_eq(write(ends[i][1], i == 0 ? "first\n" : "second\n", 6 + (size_t)i), 6 + i);
+        close(ends[i][1]);
+    }
+    const int files[] = {ends[1][0], ends[0][0]};
+    run(&(struct roll_process_options){.argv = argv, .files = files, .file_count = 2}, &result);
+    ck_assert_str_eq(result.out->str, "second\nfirst\nnone\n");
+    roll_process_result_clear(&result);
+    close(ends[0][0]);
+    close(ends[1][0]);
+}
+END_TEST
+
+START_TEST(test_process__no_core_is_left)
+{
+    struct rlimit limit = {.rlim_cur = 1};
+
+    roll_process_keep_private();
+    ck_assert_int_eq(prctl(PR_GET_DUMPABLE), 0);
+    ck_assert_int_eq(getrlimit(RLIMIT_CORE, &limit), 0);
+    ck_assert_int_eq((int)limit.rlim_max, 0);
+}
+END_TEST
+
 START_TEST(test_process__freeing_ends_the_group)
 {
     const char *const argv[] = {"sh", "-c", "sleep 100 & echo $$; wait", NULL};
@@ -300,6 +359,9 @@ int main(void)
     tcase_add_test(tcase, test_process__folder_and_environment);
     tcase_add_test(tcase, test_process__nothing_else_is_inherited);
     tcase_add_test(tcase, test_process__freeing_ends_the_group);
+    tcase_add_test(tcase, test_process__credentials_stay_here);
+    tcase_add_test(tcase, test_process__files_are_given_by_number);
+    tcase_add_test(tcase, test_process__no_core_is_left);
     tcase_add_test(tcase, test_process__works_without_standard_descriptors);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
