@@ -10,6 +10,9 @@
  * breaks become blanks unless keep_lines. Pipeline commands (`##vso[`, `##[`, a line beginning with `::`) are broken up. */
 void roll_text_safe(const char *text, size_t size, bool keep_lines, GString *out);
 
+/* The same for a whole JSON document: what is dangerous becomes \uNNNN, so that its value stays the same. */
+void roll_text_safe_json(GString *text);
+
 /* Columns that a terminal uses for valid UTF-8 (East Asian wide: 2, combining: 0). */
 int roll_text_width(const char *text);
 

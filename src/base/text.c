@@ -71,10 +71,38 @@ void roll_text_safe(const char *text, size_t size, bool keep_lines, GString *out
             write_escaped(c, out);
         else
             g_string_append_len(out, text, (gssize)length);
-        /* GitHub trims a line before it looks for `::`. */
-        line_start = line_break || (line_start && (c == ' ' || c == '\t'));
+        /* GitHub trims a line of every white space of Unicode before it looks for `::`. */
+        line_start = line_break || (line_start && g_unichar_isspace(c));
         text += length;
     }
+}
+
+void roll_text_safe_json(GString *text)
+{
+    g_autoptr(GString) safe = NULL;
+    const char *from = text->str, *end = text->str + text->len;
+
+    for (const char *at = from; at < end;) {
+        gunichar c = g_utf8_get_char(at);
+        bool command = c == '#' && begins_command(at, end, false);
+        const char *next = g_utf8_next_char(at);
+        if (command || (c != '\n' && is_dangerous(c))) {
+            if (!safe)
+                safe = g_string_sized_new(text->len + 64);
+            g_string_append_len(safe, from, at - from);
+            if (c > 0xFFFF) /* a surrogate pair */
+                g_string_append_printf(safe, "\\u%04x\\u%04x", 0xD7C0 + (c >> 10),
+                                       0xDC00 | (c & 0x3FF));
+            else
+                g_string_append_printf(safe, "\\u%04x", c);
+            from = next;
+        }
+        at = next;
+    }
+    if (!safe)
+        return;
+    g_string_append_len(safe, from, end - from);
+    g_string_assign(text, safe->str);
 }
 
 int roll_text_width(const char *text)

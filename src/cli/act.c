@@ -64,8 +64,8 @@ static struct roll_error *settle(struct roll_act *act)
     if (!open)
         return NULL;
     if (!act->app->globals.quiet) {
-        fprintf(act->app->err.file, "looking at what became of %s#%" PRId64 "\n", act->stream,
-                open);
+        roll_print(act->app->err.file, "looking at what became of %s#%" PRId64 "\n", act->stream,
+                   open);
         fflush(act->app->err.file);
     }
     return roll_error_wrap(roll_rollout_settle(&options, act->stream, &outcome),

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "rollbook/text.h"
+
 char *roll_stream_of(const struct roll_plan *plan, const struct roll_plan_environment *environment)
 {
     return g_strdup_printf("%s/%s", plan->service, environment->name);
@@ -81,7 +83,7 @@ struct roll_error *roll_confirm(struct roll_app *app, const char *question, bool
     if (yes)
         return NULL;
     ROLL_TRY(roll_confirm_possible(app, yes));
-    fprintf(app->err.file, "%s [y/N] ", question);
+    roll_print(app->err.file, "%s [y/N] ", question);
     fflush(app->err.file);
     if (!fgets(answer, sizeof(answer), stdin))
         answer[0] = 0;
@@ -117,6 +119,33 @@ struct roll_error *roll_app_sandbox(void *user, const char **ret_url)
     return NULL;
 }
 
+/* A line is a line: what came from elsewhere begins no second one, unless the format itself has
+ * several. */
+static void tell(FILE *file, const char *format, va_list arguments)
+{
+    g_autofree char *text = g_strdup_vprintf(format, arguments);
+    g_autoptr(GString) safe = g_string_new(NULL);
+    size_t size = strlen(text);
+    bool ends = g_str_has_suffix(format, "\n");
+    const char *first = strchr(format, '\n');
+
+    if (ends && size > 0)
+        size--;
+    roll_text_safe(text, size, first && first[1], safe);
+    if (ends)
+        g_string_append_c(safe, '\n');
+    fwrite(safe->str, 1, safe->len, file);
+}
+
+void roll_print(FILE *file, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    tell(file, format, arguments);
+    va_end(arguments);
+}
+
 void roll_say(struct roll_app *app, const char *format, ...)
 {
     va_list arguments;
@@ -124,7 +153,7 @@ void roll_say(struct roll_app *app, const char *format, ...)
     if (app->json || app->globals.quiet)
         return;
     va_start(arguments, format);
-    vfprintf(app->out.file, format, arguments);
+    tell(app->out.file, format, arguments);
     va_end(arguments);
     fputc('\n', app->out.file);
 }

@@ -189,5 +189,7 @@ bool roll_app_has_role(struct roll_app *app, const json_t *plan,
 
 /* Prints a line on stdout unless -q or JSON. */
 void roll_say(struct roll_app *app, const char *format, ...) ROLL_PRINTF(2, 3);
+/* fprintf for people: what the arguments hold is made safe (text.h). */
+void roll_print(FILE *file, const char *format, ...) ROLL_PRINTF(2, 3);
 
 #endif

@@ -233,8 +233,8 @@ static struct roll_error *approve(struct roll_app *app, const struct context *co
     if (!err)
         err = roll_approval_check(subject->approved, word.approver, word.signature, roll_now_ms());
     if (!err && context->print) {
-        fprintf(app->out.file, "rollbook-approval %s#%" PRId64 " %s %s\n", subject->stream,
-                subject->number, word.approver, word.signature);
+        roll_print(app->out.file, "rollbook-approval %s#%" PRId64 " %s %s\n", subject->stream,
+                   subject->number, word.approver, word.signature);
     } else if (!err) {
         err = record(app, subject, &word, &missing);
         if (!err)

@@ -44,7 +44,7 @@ static size_t print_targets(struct roll_app *app, const json_t *diff)
 
     json_object_foreach ((json_t *)(uintptr_t)diff, target, changes) {
         if (json_array_size(changes) > 0)
-            fprintf(app->out.file, "%s\n", target);
+            roll_print(app->out.file, "%s\n", target);
         count += roll_report_changes(&app->out, changes, 2);
     }
     if (count == 0)

@@ -205,9 +205,10 @@ static size_t print_findings(struct roll_app *app, const char *path, const json_
         if (g_strcmp0(level, "error") == 0)
             errors++;
         if (!app->json)
-            fprintf(app->out.file, "%s:%" JSON_INTEGER_FORMAT ":%" JSON_INTEGER_FORMAT ": %s: %s\n",
-                    file ? file : path, json_integer_value(json_object_get(finding, "line")),
-                    json_integer_value(json_object_get(finding, "column")), level, message->str);
+            roll_print(app->out.file,
+                       "%s:%" JSON_INTEGER_FORMAT ":%" JSON_INTEGER_FORMAT ": %s: %s\n",
+                       file ? file : path, json_integer_value(json_object_get(finding, "line")),
+                       json_integer_value(json_object_get(finding, "column")), level, message->str);
     }
     return errors;
 }
@@ -291,7 +292,7 @@ static struct roll_error *run_hash(struct roll_app *app, void *user, char **argu
         roll_auto(json) json_t *view = json_pack("{s:s}", "templateHash", hash);
         roll_report_json(&app->out, view);
     } else {
-        fprintf(app->out.file, "%s\n", hash);
+        roll_print(app->out.file, "%s\n", hash);
     }
     return NULL;
 }

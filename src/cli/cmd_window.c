@@ -73,16 +73,16 @@ static void print_state(const struct view *view, const struct roll_calendar_stat
     g_autofree char *there = local(state->rule, state->until);
     FILE *out = view->app->out.file;
 
-    fprintf(out, "%s/%s: releases are %s", view->plan->service, view->environment->name,
-            state->open ? "open" : "closed");
+    roll_print(out, "%s/%s: releases are %s", view->plan->service, view->environment->name,
+               state->open ? "open" : "closed");
     if (state->rule)
-        fprintf(out, " by %s '%s'", kinds[state->rule->kind], state->rule->name);
+        roll_print(out, " by %s '%s'", kinds[state->rule->kind], state->rule->name);
     if (state->until == ROLL_NEVER)
         fputs(state->open ? ", without end" : ", for good", out);
     else
-        fprintf(out, ", until %s%s", state->at_least ? "at least " : "", until);
+        roll_print(out, ", until %s%s", state->at_least ? "at least " : "", until);
     if (there)
-        fprintf(out, " (%s)", there);
+        roll_print(out, " (%s)", there);
     fputc('\n', out);
 }
 

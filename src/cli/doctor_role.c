@@ -345,7 +345,7 @@ static void print(const struct role *role, const GPtrArray *environments)
     roll_report_json(&role->app->out, view);
     g_hash_table_iter_init(&iter, role->notes);
     while (!role->app->globals.quiet && g_hash_table_iter_next(&iter, &note, NULL))
-        fprintf(role->app->err.file, "note: %s\n", (const char *)note);
+        roll_print(role->app->err.file, "note: %s\n", (const char *)note);
 }
 
 static GHashTable *set_new(void)

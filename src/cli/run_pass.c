@@ -29,7 +29,7 @@ void roll_run_note_error(struct roll_run_pass *pass, const char *did, const char
 {
     roll_run_note(pass, did, slot, rollout, err_take->message, roll_code_exit(err_take->code));
     if (slot && !pass->app->json)
-        fprintf(pass->app->err.file, "%s: %s\n", pass->name, slot);
+        roll_print(pass->app->err.file, "%s: %s\n", pass->name, slot);
     if (!pass->app->json)
         roll_print_error(pass->app, err_take);
     roll_error_free(err_take);

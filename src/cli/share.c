@@ -32,10 +32,10 @@ static void check_approval(void *user, const struct roll_event *event)
         err = roll_approval_check(approved, body->approver, body->signature, event->at);
     if (!err)
         return;
-    fprintf(app->err.file,
-            "an approval in the shared ledger is not good and counts for nothing: %s@%" PRId64
-            ", of rollout #%" PRId64 ": %s\nnext: roll ledger verify\n",
-            event->stream, event->seq, body->rollout, roll_error_innermost(err));
+    roll_print(app->err.file,
+               "an approval in the shared ledger is not good and counts for nothing: %s@%" PRId64
+               ", of rollout #%" PRId64 ": %s\nnext: roll ledger verify\n",
+               event->stream, event->seq, body->rollout, roll_error_innermost(err));
     fflush(app->err.file);
     roll_error_free(err);
 }
@@ -65,8 +65,9 @@ static struct roll_error *is_first(struct roll_app *app, bool *ret_first)
     *ret_first = !knows;
     if (knows || !app->emergency || app->globals.quiet)
         return NULL;
-    fprintf(app->err.file, "this machine does not know yet what was deployed: fetching the whole "
-                           "shared ledger first, however long that takes\n");
+    roll_print(app->err.file,
+               "this machine does not know yet what was deployed: fetching the whole "
+               "shared ledger first, however long that takes\n");
     fflush(app->err.file);
     return NULL;
 }
@@ -92,17 +93,18 @@ struct roll_error *roll_app_exchange(struct roll_app *app, struct roll_sync_repo
 
 void roll_app_say_aside(struct roll_app *app, const char *why)
 {
-    fprintf(app->err.file,
-            "the shared ledger is out of reach%s%s\n"
-            "going on without it: what is done now is recorded aside, and joins when roll ledger "
-            "sync reaches it\n",
-            why ? ": " : "", why ? why : "");
+    roll_print(
+        app->err.file,
+        "the shared ledger is out of reach%s%s\n"
+        "going on without it: what is done now is recorded aside, and joins when roll ledger "
+        "sync reaches it\n",
+        why ? ": " : "", why ? why : "");
     fflush(app->err.file);
 }
 
 static void say(struct roll_app *app, const char *text)
 {
-    fprintf(app->err.file, "%s\n", text);
+    roll_print(app->err.file, "%s\n", text);
     fflush(app->err.file);
 }
 

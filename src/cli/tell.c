@@ -18,8 +18,8 @@ static struct roll_notify notify_of(const struct roll_app *app, const struct rol
 static void say_trouble(struct roll_app *app, const char *stream, const char *trouble, int left)
 {
     if (!app->globals.quiet)
-        fprintf(app->err.file, "%s: %d notice%s not delivered: %s; 'roll run' tries again\n",
-                stream, left, left == 1 ? "" : "s", trouble);
+        roll_print(app->err.file, "%s: %d notice%s not delivered: %s; 'roll run' tries again\n",
+                   stream, left, left == 1 ? "" : "s", trouble);
 }
 
 int roll_tell(struct roll_app *app, const struct roll_plan *plan, const char *stream,
@@ -40,8 +40,8 @@ int roll_tell(struct roll_app *app, const struct roll_plan *plan, const char *st
         say_trouble(app, stream, notified.trouble ? notified.trouble : "the rest waits",
                     notified.left);
     if (notified.unset && bound_ms == ROLL_TELL_RUN_MS && !app->globals.quiet)
-        fprintf(app->err.file, "%s: notices wait for a machine that has %s\n", stream,
-                notified.unset);
+        roll_print(app->err.file, "%s: notices wait for a machine that has %s\n", stream,
+                   notified.unset);
     int delivered = notified.delivered;
     roll_notified_clear(&notified);
     return delivered;

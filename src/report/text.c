@@ -12,6 +12,7 @@ void roll_report_json(const struct roll_screen *screen, const json_t *value)
     g_autoptr(GString) text = g_string_new(NULL);
 
     roll_json_write_pretty(value, text);
+    roll_text_safe_json(text);
     g_string_append_c(text, '\n');
     fwrite(text->str, 1, text->len, screen->file);
 }
