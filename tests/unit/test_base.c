@@ -8,6 +8,7 @@
 #include "rollbook/digest.h"
 #include "rollbook/error.h"
 #include "rollbook/fault.h"
+#include "rollbook/json.h"
 #include "rollbook/log.h"
 #include "rollbook/secret.h"
 #include "rollbook/text.h"
@@ -440,8 +441,35 @@ START_TEST(test_text__controls_are_shown)
 }
 END_TEST
 
+START_TEST(test_text__a_json_document_keeps_its_value)
+{
+    static const char *const texts[] = {
+        "##vso[task.x]", "a ##[error]", "\x1b[0m \x7f \xC2\x9B \xE2\x80\xAE \xF3\xA0\x81\x81",
+        "::error::\n",   "##",          "plain gr\xC3\xBC\xC3\x9F \xF0\x9F\x98\x80"};
+    roll_auto(json) json_t *value = json_array();
+    roll_auto(json) json_t *again = NULL;
+    g_autoptr(GString) text = g_string_new(NULL);
+
+    for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
+        json_array_append_new(value, json_string(texts[i]));
+    roll_json_write_pretty(value, text);
+    roll_text_safe_json(text);
+    ck_assert_ptr_null(strstr(text->str, "##vso["));
+    ck_assert_ptr_null(strstr(text->str, "##["));
+    for (size_t i = 0; i < text->len; i++)
+        ck_assert(text->str[i] == '\n' || (unsigned char)text->str[i] >= 0x20);
+    ck_assert_ptr_null(strstr(text->str, "\xC2\x9B"));
+    ck_assert_ptr_null(strstr(text->str, "\xE2\x80\xAE"));
+    ck_assert_ptr_null(strstr(text->str, "\xF3\xA0\x81\x81"));
+    ck_assert_ptr_nonnull(strstr(text->str, texts[5]));
+    again = json_loads(text->str, 0, NULL);
+    ck_assert(again && json_equal(again, value));
+}
+END_TEST
+
 START_TEST(test_text__pipeline_commands_are_broken_up)
 {
+    shown("\xC2\xA0 \xE3\x80\x80::error::x", false, "\xC2\xA0 \xE3\x80\x80: :error::x");
     shown("x ##vso[task.setvariable]y", false, "x # #vso[task.setvariable]y");
     shown("##VSO[task]", false, "# #VSO[task]");
     shown("##[error]x", false, "# #[error]x");
@@ -507,6 +535,7 @@ static TCase *plain_tests(void)
     tcase_add_test(tcase, test_log__writes_one_harmless_line_at_its_level);
     tcase_add_test(tcase, test_text__controls_are_shown);
     tcase_add_test(tcase, test_text__pipeline_commands_are_broken_up);
+    tcase_add_test(tcase, test_text__a_json_document_keeps_its_value);
     tcase_add_test(tcase, test_text__width_of_what_a_terminal_shows);
     tcase_add_test(tcase, test_text__nearest_candidate);
     return tcase;
