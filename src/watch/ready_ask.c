@@ -8,8 +8,13 @@
 #include "rollbook/time.h"
 #include "watch/ready.h"
 
+/* Open at a time: the first answers say whether reads are counted here, and pace what follows. */
+enum { PARALLEL = 32 };
+
 struct asking {
+    struct ready_check *check; /* borrowed until it is left */
     struct roll_loop *loop;
+    GPtrArray *waiting;    /* struct question *, borrowed */
     GHashTable *questions; /* text -> struct question *, owned */
     guint open;
     bool left; /* nobody waits: the last answer frees it */
@@ -34,6 +39,7 @@ static void question_free(gpointer data)
 
 static void asking_free(struct asking *asking)
 {
+    g_ptr_array_unref(asking->waiting);
     g_hash_table_unref(asking->questions);
     g_free(asking);
 }
@@ -60,6 +66,8 @@ static void judge(struct ready_item *item, const struct roll_arm_reply *reply, i
     item->kind->judge(item, reply);
 }
 
+static void ask_more(struct asking *asking);
+
 /* ---- answers -------------------------------------------------------------------------------- */
 
 static void on_answer(void *user, const struct roll_arm_reply *reply)
@@ -76,6 +84,7 @@ static void on_answer(void *user, const struct roll_arm_reply *reply)
     }
     for (guint i = 0; i < question->items->len; i++)
         judge(g_ptr_array_index(question->items, i), reply, asking->now_ms);
+    ask_more(asking);
     if (asking->open == 0)
         roll_loop_stop(asking->loop);
 }
@@ -116,6 +125,7 @@ static void add_item(struct asking *asking, struct ready_item *item)
         question->asking = asking;
         question->items = g_ptr_array_new();
         g_hash_table_insert(asking->questions, g_steal_pointer(&text), question);
+        g_ptr_array_add(asking->waiting, question);
     }
     g_ptr_array_add(question->items, item);
 }
@@ -144,14 +154,10 @@ static void ask(struct ready_check *check, struct question *question)
     roll_error_free(err);
 }
 
-static void ask_each(struct ready_check *check, struct asking *asking)
+static void ask_more(struct asking *asking)
 {
-    GHashTableIter iter;
-    gpointer value;
-
-    g_hash_table_iter_init(&iter, asking->questions);
-    while (g_hash_table_iter_next(&iter, NULL, &value))
-        ask(check, value);
+    while (asking->open < PARALLEL && asking->waiting->len > 0)
+        ask(asking->check, g_ptr_array_steal_index_fast(asking->waiting, 0));
 }
 
 struct roll_error *ready_ask_all(struct ready_check *check, GHashTable *only, int64_t patience_ms)
@@ -161,7 +167,9 @@ struct roll_error *ready_ask_all(struct ready_check *check, GHashTable *only, in
     GHashTableIter iter;
     gpointer value;
 
+    asking->check = check;
     asking->loop = check->options->loop;
+    asking->waiting = g_ptr_array_new();
     asking->now_ms = check->now_ms;
     asking->questions = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, question_free);
     g_hash_table_iter_init(&iter, check->items);
@@ -171,13 +179,14 @@ struct roll_error *ready_ask_all(struct ready_check *check, GHashTable *only, in
         if (item->kind->ask && wanted)
             add_item(asking, value);
     }
-    ask_each(check, asking);
+    ask_more(asking);
     asking->timer = roll_loop_timer(asking->loop, roll_boot_ms() + patience_ms, on_late, asking);
     if (asking->open > 0)
         err = roll_loop_run(asking->loop);
     roll_loop_cancel_timer(asking->loop, asking->timer);
     silent(asking);
     asking->left = true;
+    asking->check = NULL;
     if (asking->open == 0)
         asking_free(asking);
     return err;
