@@ -145,6 +145,10 @@ struct roll_error *roll_workspace_plan(const struct roll_workspace *workspace, c
 struct roll_error *roll_workspace_environment(const struct roll_workspace *workspace, const char *name, struct roll_plan **ret_plan,
                                               const struct roll_plan_environment **ret_environment) ROLL_CHECKED;
 
+/* The environment SERVICE/ENVIRONMENT and all that need it, directly or through others ("needs" in any plan here): owned names,
+ * each after everything that it needs. ROLL_E_PLAN: a name that no plan has, a circle, a plan that is not valid. */
+struct roll_error *roll_workspace_dependents(const struct roll_workspace *workspace, const char *name, GPtrArray **ret_names) ROLL_CHECKED;
+
 /* Every environment of every service by name, in the plans' order, without checking the plans or reading files of targets. */
 struct roll_outline {
     const char *service, *environment;

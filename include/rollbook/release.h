@@ -97,6 +97,7 @@ struct roll_order {
     bool back_on_failure;
     char **keep;                   /* types that nothing may delete; NULL: none */
     char **prune;                  /* --prune: types that may be deleted beside the built-in ones; NULL: leftovers stay */
+    char **parts;                  /* rollouts of other services that belong to this one and ended before, "network/prod#17"; NULL: none */
 };
 struct roll_order *roll_order_new(void);
 void roll_order_free(struct roll_order *order);

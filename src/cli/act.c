@@ -21,6 +21,8 @@ static struct roll_error *open_ledger(struct roll_act *act)
     app->emergency = strcmp(act->verb, "back") == 0 || strcmp(act->verb, "hotfix") == 0;
     if (!act->options->dry_run)
         return roll_app_write_ledger(app);
+    if (app->ledger)
+        return NULL;
     if (!app->actor.claimed)
         app->actor.claimed = roll_claimed_actor();
     err = roll_ledger_open(app->workspace->state_dir, ROLL_LEDGER_READ, &app->ledger);
@@ -175,6 +177,7 @@ static struct roll_error *try_once(struct roll_act *act, struct roll_outcome *ou
     struct roll_error *err;
 
     ROLL_TRY(act->choose(act, &choice));
+    choice->order->parts = g_strdupv(act->parts);
     if (!act->options->dry_run) /* which asks nobody, not even for a token */
         ROLL_TRY(roll_act_govern(act, choice));
     line = roll_act_sentence(act, choice);

@@ -64,6 +64,7 @@ struct roll_act {
     struct roll_git *git; /* opened by choose where it is needed; freed by roll_act_clear */
     struct roll_loop *loop;
     struct roll_links *links;
+    char **parts; /* of --with-dependents: rollouts that belong to this one; borrowed, or NULL */
     const char *reason; /* where the person gives none: that of what is sent again */
     void *user;
     struct roll_error *(*choose)(struct roll_act *act, struct roll_choice **ret_choice);
@@ -114,6 +115,19 @@ void roll_act_say_notes(struct roll_act *act, const struct roll_choice *choice);
 /* --dry-run: the offline difference, and ARM's forecast with --what-if. */
 struct roll_error *roll_act_show_diff(struct roll_act *act, const struct roll_choice *choice)
     ROLL_CHECKED;
+/* act_with.c: an environment and all that need it, one after the other. look: what would hinder it (ROLL_E_NOTHING: it is
+ * left out); run: one part, in which no question is asked. */
+struct roll_act_with {
+    struct roll_app *app;
+    const struct roll_act_options *options;
+    const char *verb;
+    bool dependents_first;
+    void *user;
+    struct roll_error *(*look)(void *user, const char *name);
+    struct roll_error *(*run)(void *user, const char *name, char **parts);
+};
+struct roll_error *roll_act_with_dependents(const struct roll_act_with *spec,
+                                            const char *name) ROLL_CHECKED;
 /* act_prune.c: where leftovers are deleted (else nothing): {target: [{"id","release","delete","reason"?}]}, with --what-if as ARM
  * knows them; the same said; what became of them in a rollout's view; and whether a rollout was asked to delete them. */
 struct roll_error *roll_act_leftovers(struct roll_act *act, const struct roll_choice *choice,

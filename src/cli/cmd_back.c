@@ -9,7 +9,7 @@ struct context {
     const char *to;
     int64_t at;
     int steps;
-    bool bad, no_sticky, include_new, recreate_groups, anyway, prune;
+    bool bad, no_sticky, include_new, recreate_groups, anyway, prune, with_dependents;
 };
 
 static struct roll_error *choose(struct roll_act *act, struct roll_choice **ret_choice)
@@ -111,6 +111,100 @@ static struct roll_error *run_back(struct roll_act *act, const struct context *c
     return roll_act_run(act);
 }
 
+/* ---- with dependents ------------------------------------------------------------------------- */
+
+struct with_dependents {
+    struct roll_app *app;
+    const struct context *context;
+    char *name; /* that was asked for */
+};
+
+/* --to is for what was asked for; the others go back to their own last good release, or to what was
+ * live at the time of --at. */
+static struct context context_of(const struct with_dependents *with, const char *name)
+{
+    struct context part = *with->context;
+
+    if (strcmp(name, with->name) != 0) {
+        part.to = NULL;
+        part.steps = 0;
+    }
+    part.act.yes = true;
+    return part;
+}
+
+static struct roll_error *look_at_part(void *user, const char *name)
+{
+    const struct with_dependents *with = user;
+    struct context context = context_of(with, name);
+    struct roll_act act = {.app = with->app,
+                           .options = &context.act,
+                           .lane = ROLL_LANE_ROLLBACK,
+                           .verb = "back",
+                           .user = &context,
+                           .choose = choose};
+    roll_auto(choice) struct roll_choice *choice = NULL;
+    const char *version = NULL;
+    struct roll_error *err = roll_act_open(&act, name);
+
+    if (!err && context.to)
+        err = roll_version_argument(context.to, act.plan->service, &version);
+    act.choice = (struct roll_choice_options){.release = version,
+                                              .at = context.at,
+                                              .steps = context.steps,
+                                              .ring = -1,
+                                              .prune = context.prune};
+    if (!err)
+        err = choose(&act, &choice);
+    roll_act_clear(&act);
+    return err;
+}
+
+static struct roll_error *run_part(void *user, const char *name, char **parts)
+{
+    const struct with_dependents *with = user;
+    struct context context = context_of(with, name);
+    g_autofree char *reason = context.act.reason
+                                  ? g_strdup_printf("%s (with %s)", context.act.reason, with->name)
+                                  : g_strdup_printf("with %s", with->name);
+    struct roll_act act = {.app = with->app,
+                           .options = &context.act,
+                           .lane = ROLL_LANE_ROLLBACK,
+                           .verb = "back",
+                           .parts = parts,
+                           .user = &context,
+                           .choose = choose};
+    struct roll_error *err;
+
+    if (strcmp(name, with->name) != 0)
+        context.act.reason = reason;
+    err = run_back(&act, &context, name);
+    roll_act_clear(&act);
+    return err;
+}
+
+static struct roll_error *run_with(struct roll_app *app, const struct context *context,
+                                   const char *environment)
+{
+    roll_auto(plan) struct roll_plan *plan = NULL;
+    const struct roll_plan_environment *found = NULL;
+    struct with_dependents with = {.app = app, .context = context};
+    const struct roll_act_with spec = {.app = app,
+                                       .options = &context->act,
+                                       .verb = "back",
+                                       .dependents_first = true,
+                                       .user = &with,
+                                       .look = look_at_part,
+                                       .run = run_part};
+    struct roll_error *err;
+
+    ROLL_TRY(roll_workspace_environment(app->workspace, environment, &plan, &found));
+    with.name = roll_stream_of(plan, found);
+    err = roll_act_with_dependents(&spec, with.name);
+    g_free(with.name);
+    return err;
+}
+
 static struct roll_error *run(struct roll_app *app, void *user, char **arguments)
 {
     struct context *context = user;
@@ -122,7 +216,9 @@ static struct roll_error *run(struct roll_app *app, void *user, char **arguments
                            .choose = choose};
     struct roll_error *err = check(context);
 
-    if (!err)
+    if (!err && context->with_dependents)
+        err = run_with(app, context, arguments[0]);
+    else if (!err)
         err = run_back(&act, context, arguments[0]);
     roll_act_clear(&act);
     return err;
@@ -145,6 +241,8 @@ static const struct roll_option options[] = {
      "though the last readiness check called the goal dead"},
     {"prune", 0, ROLL_FLAG, offsetof(struct context, prune), NULL,
      "delete what newer releases added, as far as that is safe"},
+    {"with-dependents", 0, ROLL_FLAG, offsetof(struct context, with_dependents), NULL,
+     "first whatever needs it, as 'needs' in the plans says"},
     ROLL_ACT_OPTIONS(struct context, act),
     {NULL},
 };

@@ -267,6 +267,12 @@ static struct roll_error *add_order(struct roll_app *app, struct targets *target
         ROLL_TRY(add_stack(app, targets, target, view));
         if (json_object_get(targets->pruned, target->name))
             json_object_set(view, "pruned", json_object_get(targets->pruned, target->name));
+        if (order->parts && i == 0) {
+            json_t *parts = json_array();
+            for (char **part = order->parts; *part; part++)
+                json_array_append_new(parts, json_string(*part));
+            json_object_set_new(rollout->view, "parts", parts);
+        }
         if (leftovers) {
             ROLL_TRY(roll_leftovers_of(leftovers, target, &left));
             json_object_set_new(view, "leftovers", left);

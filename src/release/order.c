@@ -102,6 +102,7 @@ void roll_order_free(struct roll_order *order)
     g_ptr_array_unref(order->health);
     g_strfreev(order->keep);
     g_strfreev(order->prune);
+    g_strfreev(order->parts);
     g_free(order);
 }
 
@@ -143,6 +144,8 @@ static json_t *head_write(const struct roll_order *order)
         json_object_set_new(value, "backOnFailure", json_true());
     if (order->keep && order->keep[0])
         json_object_set_new(value, "keep", release_texts_write(order->keep));
+    if (order->parts)
+        json_object_set_new(value, "parts", release_texts_write(order->parts));
     if (order->prune)
         json_object_set_new(value, "prune", release_texts_write(order->prune));
     return value;
@@ -275,6 +278,8 @@ static struct roll_error *head_read(const json_t *value, struct roll_order *orde
         order->keep = release_texts_read(json_object_get(value, "keep"));
     if (json_object_get(value, "prune"))
         order->prune = release_texts_read(json_object_get(value, "prune"));
+    if (json_object_get(value, "parts"))
+        order->parts = release_texts_read(json_object_get(value, "parts"));
     g_autoptr(GPtrArray) health = NULL;
     ROLL_TRY(release_health_read(json_object_get(value, "health"), &health));
     g_ptr_array_set_free_func(health, NULL);

@@ -1,0 +1,170 @@
+/* Which environments need which others ("needs" in plans), across all plans of the workspace; and
+ * the order that follows for whoever changes one with all that depend on it. */
+#include <string.h>
+
+#include "internal.h"
+
+/* Names of environments to GPtrArray of the names that they need. */
+static void free_names(gpointer names)
+{
+    g_ptr_array_unref(names);
+}
+
+static struct roll_error *add_needs(const struct roll_plan *plan, const char *environment,
+                                    const json_t *needs, GPtrArray *names)
+{
+    size_t index;
+    json_t *need;
+    json_array_foreach ((json_t *)(uintptr_t)needs, index, need) {
+        char *name = NULL;
+        struct roll_error *err =
+            roll_plan_fill(json_string_value(need), &name, "environment", environment, NULL);
+        if (err)
+            return roll_error_wrap(err, "'needs' in '%s'", plan->path);
+        g_ptr_array_add(names, name);
+    }
+    return NULL;
+}
+
+static struct roll_error *read_plan(const struct roll_plan *plan, GHashTable *graph)
+{
+    for (guint i = 0; i < plan->environments->len; i++) {
+        const struct roll_plan_environment *environment = plan->environments->pdata[i];
+        const json_t *own = json_object_get(
+            json_object_get(json_object_get(plan->value, "environments"), environment->name),
+            "needs");
+        GPtrArray *names = g_ptr_array_new_with_free_func(g_free);
+        g_hash_table_insert(graph, g_strdup_printf("%s/%s", plan->service, environment->name),
+                            names);
+        ROLL_TRY(add_needs(plan, environment->name, json_object_get(plan->value, "needs"), names));
+        ROLL_TRY(add_needs(plan, environment->name, own, names));
+    }
+    return NULL;
+}
+
+static gint by_name(gconstpointer a, gconstpointer b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static GPtrArray *sorted_keys(GHashTable *graph)
+{
+    GPtrArray *keys = g_ptr_array_new();
+    GHashTableIter iter;
+    gpointer key;
+    g_hash_table_iter_init(&iter, graph);
+    while (g_hash_table_iter_next(&iter, &key, NULL))
+        g_ptr_array_add(keys, key);
+    g_ptr_array_sort(keys, by_name);
+    return keys;
+}
+
+/* ---- is it sound? ---------------------------------------------------------------------------- */
+
+static struct roll_error *check_names(GHashTable *graph, const GPtrArray *keys)
+{
+    for (guint i = 0; i < keys->len; i++) {
+        const GPtrArray *needs = g_hash_table_lookup(graph, keys->pdata[i]);
+        for (guint j = 0; j < needs->len; j++)
+            if (!g_hash_table_contains(graph, needs->pdata[j]))
+                return roll_error_new(ROLL_E_PLAN, "'%s' needs '%s', which no plan here has",
+                                      (const char *)keys->pdata[i], (const char *)needs->pdata[j]);
+    }
+    return NULL;
+}
+
+/* path: names from where the search began; borrowed. done: those that lead into no circle. */
+static struct roll_error *visit(GHashTable *graph, const char *name, GPtrArray *path,
+                                GHashTable *done)
+{
+    const GPtrArray *needs = g_hash_table_lookup(graph, name);
+    guint first = 0;
+    if (g_hash_table_contains(done, name))
+        return NULL;
+    if (g_ptr_array_find_with_equal_func(path, name, g_str_equal, &first)) {
+        g_autoptr(GString) text = g_string_new(NULL);
+        for (guint i = first; i < path->len; i++)
+            g_string_append_printf(text, "'%s' needs ", (const char *)path->pdata[i]);
+        return roll_error_new(ROLL_E_PLAN, "the plans need each other in a circle: %s'%s'",
+                              text->str, name);
+    }
+    g_ptr_array_add(path, (gpointer)(uintptr_t)name);
+    for (guint i = 0; i < needs->len; i++)
+        ROLL_TRY(visit(graph, needs->pdata[i], path, done));
+    g_ptr_array_set_size(path, (gint)path->len - 1);
+    g_hash_table_add(done, (gpointer)(uintptr_t)name);
+    return NULL;
+}
+
+static struct roll_error *check(GHashTable *graph, const GPtrArray *keys)
+{
+    g_autoptr(GHashTable) done = g_hash_table_new(g_str_hash, g_str_equal);
+    ROLL_TRY(check_names(graph, keys));
+    for (guint i = 0; i < keys->len; i++) {
+        g_autoptr(GPtrArray) path = g_ptr_array_new();
+        ROLL_TRY(visit(graph, keys->pdata[i], path, done));
+    }
+    return NULL;
+}
+
+/* ---- who depends on it -------------------------------------------------------------------------
+ */
+
+static bool needs_any(GHashTable *graph, const char *name, GHashTable *set)
+{
+    const GPtrArray *needs = g_hash_table_lookup(graph, name);
+    for (guint i = 0; i < needs->len; i++)
+        if (g_hash_table_contains(set, needs->pdata[i]))
+            return true;
+    return false;
+}
+
+static GHashTable *dependents_of(GHashTable *graph, const GPtrArray *keys, const char *name)
+{
+    GHashTable *set = g_hash_table_new(g_str_hash, g_str_equal);
+    bool changed = true;
+    g_hash_table_add(set, (gpointer)(uintptr_t)name);
+    while (changed) {
+        changed = false;
+        for (guint i = 0; i < keys->len; i++)
+            if (!g_hash_table_contains(set, keys->pdata[i]) &&
+                needs_any(graph, keys->pdata[i], set))
+                changed = g_hash_table_add(set, keys->pdata[i]);
+    }
+    return set;
+}
+
+/* Each after all of the set that it needs; without circles one is always next. */
+static GPtrArray *in_order(GHashTable *graph, const GPtrArray *keys, GHashTable *set)
+{
+    GPtrArray *order = g_ptr_array_new_with_free_func(g_free);
+    while (g_hash_table_size(set) > 0)
+        for (guint i = 0; i < keys->len; i++) {
+            const char *name = keys->pdata[i];
+            if (!g_hash_table_contains(set, name) || needs_any(graph, name, set))
+                continue;
+            g_hash_table_remove(set, name);
+            g_ptr_array_add(order, g_strdup(name));
+        }
+    return order;
+}
+
+struct roll_error *roll_workspace_dependents(const struct roll_workspace *workspace,
+                                             const char *name, GPtrArray **ret_names)
+{
+    g_autoptr(GHashTable) graph =
+        g_hash_table_new_full(g_str_hash, g_str_equal, g_free, free_names);
+    for (char **service = workspace->services; *service; service++) {
+        roll_auto(plan) struct roll_plan *plan = NULL;
+        ROLL_TRY(roll_error_wrap(roll_workspace_plan(workspace, *service, &plan),
+                                 "to know what depends on '%s' every plan is read", name));
+        ROLL_TRY(read_plan(plan, graph));
+    }
+    g_autoptr(GPtrArray) keys = sorted_keys(graph);
+    ROLL_TRY(check(graph, keys));
+    if (!g_hash_table_contains(graph, name))
+        return roll_error_new(ROLL_E_NOT_FOUND, "there is no environment '%s'", name);
+    g_autoptr(GHashTable) set = dependents_of(graph, keys, name);
+    *ret_names = in_order(graph, keys, set);
+    return NULL;
+}
