@@ -602,9 +602,11 @@ static const struct {
     {"\"source\":{\"template\":\"m.json\"},\"gates\":{\"g\":{\"command\":[\"x\"],^\"failOn\":"
      "\"error\"}}",
      "'failOn' needs 'sarif' beside it"},
-    {"\"source\":{\"template\":\"m.json\"},^\"needs\":[\"network/prod\"]",
-     "unknown member 'needs', expected one of: $schema, service, source, artifacts, sticky, data, "
-     "environments, roles, gates, governance, schedule, notify, retain"},
+    {"\"source\":{\"template\":\"m.json\"},\"needs\":[^\"network\"]",
+     "expected SERVICE/ENVIRONMENT, not 'network'"},
+    {"\"source\":{\"template\":\"m.json\"},^\"wants\":[\"network/prod\"]",
+     "unknown member 'wants', expected one of: $schema, service, source, artifacts, sticky, data, "
+     "environments, needs, roles, gates, governance, schedule, notify, retain"},
 };
 
 START_TEST(test_plan__plan_is_refused_with_its_position)
