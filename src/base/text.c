@@ -85,7 +85,7 @@ void roll_text_safe_json(GString *text)
     for (const char *at = from; at < end;) {
         gunichar c = g_utf8_get_char(at);
         bool command = c == '#' && begins_command(at, end, false);
-        const char *next = g_utf8_next_char(at);
+        const char *next = at + g_utf8_skip[(guchar)*at];
         if (command || (c != '\n' && is_dangerous(c))) {
             if (!safe)
                 safe = g_string_sized_new(text->len + 64);
