@@ -121,6 +121,7 @@ struct roll_error *roll_app_sandbox(void *user, const char **ret_url)
 
 /* A line is a line: what came from elsewhere begins no second one, unless the format itself has
  * several. */
+ROLL_PRINTF(2, 0)
 static void tell(FILE *file, const char *format, va_list arguments)
 {
     g_autofree char *text = g_strdup_vprintf(format, arguments);
