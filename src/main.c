@@ -3,5 +3,6 @@
 
 int main(int argc, char **argv)
 {
+    roll_begin();
     return roll_main(argc, argv);
 }

@@ -1,4 +1,4 @@
--- The ledger's schema, migrations and queries. A statement begins with its name and ends before the next one.
+-- The ledger's schema, migrations and queries. The text of a schema_N stays as it is for good: verify compares it. A statement begins with its name and ends before the next one.
 --
 -- The immutable half: streams, events, objects (and meta, written once). The derived half: every table below "projections";
 -- it can be dropped and folded again from the events.
@@ -454,6 +454,11 @@ UPDATE objects SET data = NULL WHERE digest = :digest AND data IS NOT NULL
 
 -- name: object_all
 SELECT digest, data, id FROM objects ORDER BY id
+
+-- What guards the rows: verify compares it with what this program makes, byte for byte (so no schema_N is ever edited, not even
+-- its comments).
+-- name: layout
+SELECT name, type, tbl_name, sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT GLOB 'sqlite_*' ORDER BY name
 
 -- name: object_indexed
 SELECT digest, id FROM objects ORDER BY digest

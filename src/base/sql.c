@@ -102,6 +102,18 @@ static struct roll_error *sql_error(struct roll_sql *sql, int result, const char
     return roll_error_new(code, "'%s': %s (%s)", sql->path, sqlite3_errmsg(sql->db), what);
 }
 
+/* Statements are fixed, and a test prepares each of them: what one does not find, or cannot read,
+ * is so in the file. */
+ROLL_NEVER_NULL
+static struct roll_error *statement_error(struct roll_sql *sql, int result, const char *name)
+{
+    struct roll_error *err = sql_error(sql, result, name);
+
+    if (result == SQLITE_ERROR)
+        err->code = ROLL_E_DAMAGED;
+    return err;
+}
+
 static struct roll_error *exec(struct roll_sql *sql, const char *text, const char *what)
 {
     int result = sqlite3_exec(sql->db, text, NULL, NULL, NULL);
@@ -370,14 +382,8 @@ static struct roll_error *prepare(struct roll_sql *sql, const struct roll_sql_te
     int result =
         sqlite3_prepare_v3(sql->db, text->sql, -1, SQLITE_PREPARE_PERSISTENT, &handle, &rest);
 
-    if (result != SQLITE_OK) {
-        struct roll_error *err = sql_error(sql, result, text->name);
-        /* Statements are fixed, and a test prepares each of them: what is missing is missing in the
-         * file. */
-        if (err->code == ROLL_E_INTERNAL && result == SQLITE_ERROR)
-            err->code = ROLL_E_DAMAGED;
-        return err;
-    }
+    if (result != SQLITE_OK)
+        return statement_error(sql, result, text->name);
     if (!handle || rest[strspn(rest, " \t\r\n")] != '\0') {
         sqlite3_finalize(handle);
         return roll_error_new(ROLL_E_INTERNAL, "'%s' is not exactly one statement", text->name);
@@ -506,7 +512,7 @@ struct roll_error *roll_sql_step(struct roll_sql_stmt *stmt, bool *ret_row)
         if (result == SQLITE_ROW || result == SQLITE_DONE)
             *ret_row = stmt->stepping;
         else
-            err = sql_error(stmt->sql, result, stmt->text->name);
+            err = statement_error(stmt->sql, result, stmt->text->name);
     }
     if (!stmt->stepping || err)
         roll_sql_reset(stmt);

@@ -80,7 +80,9 @@ struct roll_app {
 extern const struct roll_command *const roll_commands[]; /* NULL-terminated, in the order of help */
 extern const struct roll_option roll_global_options[];   /* offsets into struct roll_globals */
 
-/* run.c: the whole program. */
+/* run.c: the whole program. roll_begin, once a process and before it: memory that cannot be had, also by jansson, and what else
+ * leaves no way on ends the process with a message and status 1; what was recorded is durable. */
+void roll_begin(void);
 int roll_main(int argc, char **argv);
 
 /* options.c: fills context from argv; what is no option goes to ret_arguments (borrowed texts). */

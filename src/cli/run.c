@@ -1,6 +1,7 @@
 /* From argv to an exit status: find the command, parse, prepare what it needs, run, report. */
 #include "app.h"
 
+#include <jansson.h>
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
@@ -219,6 +220,28 @@ static void print_nothing(struct roll_app *app, const struct roll_error *err)
         json_pack("{s:s,s:s}", "state", "nothing", "reason", err->message);
 
     roll_report_json(&app->out, view);
+}
+
+/* GLib says here that there is no memory, and would abort. Nothing is allocated any more. */
+static GLogWriterOutput write_last_words(GLogLevelFlags level, const GLogField *fields,
+                                         gsize n_fields, gpointer user)
+{
+    if (!(level & G_LOG_LEVEL_ERROR))
+        return g_log_writer_default(level, fields, n_fields, user);
+    fputs("error: ", stderr);
+    for (gsize i = 0; i < n_fields; i++)
+        if (strcmp(fields[i].key, "MESSAGE") == 0)
+            fputs(fields[i].value, stderr);
+    fputs("\nnext: roll status  says how far it came; what was recorded is safe\n", stderr);
+    _exit(roll_code_exit(ROLL_E_INTERNAL));
+}
+
+void roll_begin(void)
+{
+    g_log_set_writer_func(write_last_words, NULL, NULL);
+    /* Values are built in hundreds of places, and one that silently lacks a member would be
+     * recorded. */
+    json_set_alloc_funcs(g_malloc, g_free);
 }
 
 int roll_main(int argc, char **argv)

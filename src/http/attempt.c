@@ -130,18 +130,27 @@ static bool has_header(char *const *headers, const char *name)
     return false;
 }
 
+/* A request that lacks one of its options (whom to trust, where its reply goes) must not leave: the
+ * first one that libcurl does not take decides. */
+static void must(struct slot *slot, CURLcode result)
+{
+    if (slot->taken == CURLE_OK)
+        slot->taken = result;
+}
+
 static void add_line(struct slot *slot, const char *line)
 {
     struct curl_slist *longer = curl_slist_append(slot->lines, line);
 
-    if (!longer)
-        g_error("out of memory for a header");
-    slot->lines = longer;
+    must(slot, longer ? CURLE_OK : CURLE_OUT_OF_MEMORY);
+    if (longer)
+        slot->lines = longer;
 }
 
 static void set_headers(struct roll_http_call *call)
 {
     struct slot *slot = call->slot;
+    CURL *easy = slot->easy;
 
     for (size_t i = 0; call->headers && call->headers[i]; i++)
         add_line(slot, call->headers[i]);
@@ -157,86 +166,94 @@ static void set_headers(struct roll_http_call *call)
         roll_wipe(line, size);
         g_free(line);
     }
-    curl_easy_setopt(slot->easy, CURLOPT_HTTPHEADER, slot->lines);
+    must(slot, curl_easy_setopt(easy, CURLOPT_HTTPHEADER, slot->lines));
 }
 
 static void set_method(const struct roll_http_call *call)
 {
-    CURL *easy = call->slot->easy;
+    struct slot *slot = call->slot;
+    CURL *easy = slot->easy;
     bool carries = call->body || g_str_equal(call->method, "POST") ||
                    g_str_equal(call->method, "PUT") || g_str_equal(call->method, "PATCH");
 
     if (g_str_equal(call->method, "HEAD")) {
-        curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
+        must(slot, curl_easy_setopt(easy, CURLOPT_NOBODY, 1L));
     } else if (carries) {
-        curl_easy_setopt(easy, CURLOPT_POSTFIELDS, call->body ? call->body : "");
-        curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body_size);
+        must(slot, curl_easy_setopt(easy, CURLOPT_POSTFIELDS, call->body ? call->body : ""));
+        must(slot,
+             curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body_size));
     }
     if (!g_str_equal(call->method, "HEAD"))
-        curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, call->method);
+        must(slot, curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, call->method));
 }
 
 static void set_protocol(const struct roll_http_call *call)
 {
-    CURL *easy = call->slot->easy;
+    struct slot *slot = call->slot;
+    CURL *easy = slot->easy;
 
-    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-    curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+    must(slot, curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1));
+    must(slot, curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L));
 #if LIBCURL_VERSION_NUM >= 0x075500
-    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+    must(slot, curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https"));
 #else
-    curl_easy_setopt(easy, CURLOPT_PROTOCOLS, (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS));
+    must(slot, curl_easy_setopt(easy, CURLOPT_PROTOCOLS, (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS)));
 #endif
     if (call->no_proxy)
-        curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
+        must(slot, curl_easy_setopt(easy, CURLOPT_NOPROXY, "*"));
 #if LIBCURL_VERSION_NUM >= 0x075700
     /* A webhook whose name nobody answers for holds nobody up: libcurl would wait for its
      * resolver's thread beyond every bound. */
     curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, call->named ? 1L : 0L);
 #endif
-    curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
+    must(slot, curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L));
     /* A signed polling address must arrive byte for byte, and libcurl respells escapes. Not through
      * a proxy for plain http, which needs the whole address as its target. */
     if (call->no_proxy || roll_url_is_https(call->url)) {
         g_autofree char *target = url_target(call->url);
-        curl_easy_setopt(easy, CURLOPT_REQUEST_TARGET, target);
+        must(slot, curl_easy_setopt(easy, CURLOPT_REQUEST_TARGET, target));
     }
 }
 
 static void set_trust(const struct roll_http_call *call, const struct transfers *transfers)
 {
-    CURL *easy = call->slot->easy;
+    struct slot *slot = call->slot;
+    CURL *easy = slot->easy;
 
-    curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    must(slot, curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2));
     /* Certificates by file only: with a folder libcurl does not use its cache of them, and loads
      * them all again for every connection. */
-    curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
+    must(slot, curl_easy_setopt(easy, CURLOPT_CAPATH, NULL));
     if (transfers->ca_file)
-        curl_easy_setopt(easy, CURLOPT_CAINFO, transfers->ca_file);
+        must(slot, curl_easy_setopt(easy, CURLOPT_CAINFO, transfers->ca_file));
 }
 
 static void set_limits(struct roll_http_call *call)
 {
-    CURL *easy = call->slot->easy;
+    struct slot *slot = call->slot;
+    CURL *easy = slot->easy;
 
-    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)call->connect_timeout_ms);
-    curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)call->timeout_ms);
-    curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip");
-    curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 0L);
-    curl_easy_setopt(easy, CURLOPT_XFERINFOFUNCTION, on_progress);
-    curl_easy_setopt(easy, CURLOPT_XFERINFODATA, call);
-    curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_departure);
-    curl_easy_setopt(easy, CURLOPT_PREREQDATA, call);
-    curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
-    curl_easy_setopt(easy, CURLOPT_HEADERDATA, call);
-    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
-    curl_easy_setopt(easy, CURLOPT_WRITEDATA, call);
-    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, call->slot->error);
+    must(slot, curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L));
+    must(slot, curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)call->connect_timeout_ms));
+    must(slot, curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)call->timeout_ms));
+    must(slot, curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip"));
+    must(slot, curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 0L));
+    must(slot, curl_easy_setopt(easy, CURLOPT_XFERINFOFUNCTION, on_progress));
+    must(slot, curl_easy_setopt(easy, CURLOPT_XFERINFODATA, call));
+    must(slot, curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_departure));
+    must(slot, curl_easy_setopt(easy, CURLOPT_PREREQDATA, call));
+    must(slot, curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header));
+    must(slot, curl_easy_setopt(easy, CURLOPT_HEADERDATA, call));
+    must(slot, curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body));
+    must(slot, curl_easy_setopt(easy, CURLOPT_WRITEDATA, call));
+    must(slot, curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, call->slot->error));
 }
 
-void attempt_prepare(struct roll_http_call *call, const struct transfers *transfers)
+CURLcode attempt_prepare(struct roll_http_call *call, const struct transfers *transfers)
 {
+    struct slot *slot = call->slot;
+    CURL *easy = slot->easy;
+
     call->attempts++;
     call->departures = 0;
     call->sent_wall_ms = roll_now_ms();
@@ -244,16 +261,17 @@ void attempt_prepare(struct roll_http_call *call, const struct transfers *transf
         INT64_MAX; /* nothing stalls before it was sent; connecting has its own limit */
     call->uploaded = 0;
     call->problem = NULL;
-    curl_easy_reset(call->slot->easy);
-    curl_easy_setopt(call->slot->easy, CURLOPT_URL, call->url);
-    curl_easy_setopt(call->slot->easy, CURLOPT_PRIVATE, call);
-    curl_easy_setopt(call->slot->easy, CURLOPT_USERAGENT,
-                     "rollbook/" ROLL_VERSION " (linux; libcurl)");
+    slot->taken = CURLE_OK;
+    curl_easy_reset(easy);
+    must(slot, curl_easy_setopt(easy, CURLOPT_URL, call->url));
+    must(slot,
+         curl_easy_setopt(easy, CURLOPT_USERAGENT, "rollbook/" ROLL_VERSION " (linux; libcurl)"));
     set_method(call);
     set_headers(call);
     set_protocol(call);
     set_trust(call, transfers);
     set_limits(call);
+    return slot->taken;
 }
 
 /* ---- results -------------------------------------------------------------------------------- */

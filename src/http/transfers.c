@@ -132,6 +132,14 @@ static struct slot *take_slot(struct transfers *transfers)
     return slot_new();
 }
 
+/* What libcurl does not take was never sent. */
+static void refuse_prepared(struct roll_http_call *call, const char *words)
+{
+    call->refusal = g_strdup_printf("libcurl takes no request: %s", words);
+    release_slot(call);
+    call_refuse(call);
+}
+
 static bool start_queued(struct transfers *transfers)
 {
     bool started = false;
@@ -144,12 +152,15 @@ static bool start_queued(struct transfers *transfers)
         call->queued = NULL;
         call->slot = slot;
         g_ptr_array_add(transfers->running, call);
-        attempt_prepare(call, transfers);
+        CURLcode ready = attempt_prepare(call, transfers);
         transfers->stats.requests++;
         transfers->stats.retries += call->attempts > 1;
-        CURLMcode code = curl_multi_add_handle(transfers->multi, slot->easy);
-        if (code != CURLM_OK)
-            g_error("libcurl takes no request: %s", curl_multi_strerror(code));
+        CURLMcode code =
+            ready == CURLE_OK ? curl_multi_add_handle(transfers->multi, slot->easy) : CURLM_OK;
+        if (ready != CURLE_OK)
+            refuse_prepared(call, curl_easy_strerror(ready));
+        else if (code != CURLM_OK)
+            refuse_prepared(call, curl_multi_strerror(code));
         started = true;
     }
     return started;
@@ -259,16 +270,25 @@ static void finish(struct roll_http_call *call, CURLcode result)
     call_free(call);
 }
 
+static struct roll_http_call *call_of(const struct transfers *transfers, const CURL *easy)
+{
+    for (guint i = 0; i < transfers->running->len; i++) {
+        struct roll_http_call *call = g_ptr_array_index(transfers->running, i);
+        if (call->slot->easy == easy)
+            return call;
+    }
+    return NULL;
+}
+
 static void finish_done(struct roll_loop *loop)
 {
     CURLMsg *message = NULL;
     int left = 0;
 
     while (!loop->stopped && (message = curl_multi_info_read(loop->transfers->multi, &left))) {
-        struct roll_http_call *call = NULL;
+        struct roll_http_call *call = call_of(loop->transfers, message->easy_handle);
         CURLcode result = message->data.result;
-        if (message->msg == CURLMSG_DONE &&
-            curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&call) == CURLE_OK)
+        if (message->msg == CURLMSG_DONE && call)
             finish(call, result);
     }
 }

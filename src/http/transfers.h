@@ -13,6 +13,7 @@ struct slot {
     struct roll_http_headers *headers;
     GString *body;
     struct curl_slist *lines; /* request headers; wiped, they hold a token */
+    CURLcode taken;           /* the first option that libcurl did not take, or CURLE_OK */
     char error[CURL_ERROR_SIZE];
 };
 
@@ -60,8 +61,9 @@ struct transfers {
 /* ---- attempt.c ------------------------------------------------------------------------------ */
 struct slot *slot_new(void);
 void slot_free(gpointer slot);
-/* Everything about the call in its slot's handle, ready for the multi handle. */
-void attempt_prepare(struct roll_http_call *call, const struct transfers *transfers);
+/* Everything about the call in its slot's handle, ready for the multi handle. Anything but CURLE_OK:
+ * it is not, and must not be sent. */
+CURLcode attempt_prepare(struct roll_http_call *call, const struct transfers *transfers);
 /* Forgets the reply and the request's headers. */
 void attempt_clear(struct slot *slot);
 /* What the attempt gave. Borrows from the call. */

@@ -298,6 +298,70 @@ static void check_gone(struct verify *verify)
     }
 }
 
+/* ---- layout ---------------------------------------------------------------------------------- */
+
+static struct roll_error *open_empty(struct roll_sql **ret_copy)
+{
+    const struct roll_sql_options options = {.path = ":memory:",
+                                             .statements = roll_ledger_statements(),
+                                             .count = LEDGER_STATEMENTS,
+                                             .create = true};
+    roll_auto(sql) struct roll_sql *copy = NULL;
+
+    ROLL_TRY(roll_sql_open(&options, &copy));
+    ROLL_TRY(roll_ledger_schema(copy));
+    *ret_copy = g_steal_pointer(&copy);
+    return NULL;
+}
+
+/* One row of the layout as text; NULL at the end. Owned. */
+static struct roll_error *next_layout(struct roll_sql_stmt *stmt, char **ret_name, char **ret_text)
+{
+    bool row;
+
+    ROLL_TRY(roll_sql_step(stmt, &row));
+    *ret_name = row ? g_strdup(roll_sql_text_at(stmt, 0)) : NULL;
+    *ret_text = row ? g_strdup_printf("%s %s %s", roll_sql_text_at(stmt, 1),
+                                      roll_sql_text_at(stmt, 2), roll_sql_text_at(stmt, 3))
+                    : NULL;
+    return NULL;
+}
+
+static struct roll_error *compare_layouts(struct verify *verify, struct roll_sql_stmt *here,
+                                          struct roll_sql_stmt *wanted)
+{
+    bool more = true;
+
+    while (more && !verify->report.first_bad) {
+        g_autofree char *name = NULL, *text = NULL, *wanted_name = NULL, *wanted_text = NULL;
+        ROLL_TRY(next_layout(here, &name, &text));
+        ROLL_TRY(next_layout(wanted, &wanted_name, &wanted_text));
+        if (g_strcmp0(name, wanted_name) != 0 || g_strcmp0(text, wanted_text) != 0)
+            finding(verify, "the layout of the file was changed, at '%s'",
+                    wanted_name && g_strcmp0(name, wanted_name) >= 0 ? wanted_name
+                    : name                                           ? name
+                                                                     : wanted_name);
+        more = wanted_name != NULL;
+    }
+    return NULL;
+}
+
+/* The tables, indexes and triggers are those that this program makes: a trigger that guards nothing
+ * any more would not be seen in any row. */
+static struct roll_error *check_layout(struct verify *verify)
+{
+    roll_auto(sql) struct roll_sql *empty = NULL;
+    struct roll_sql_stmt *here, *wanted;
+
+    ROLL_TRY(open_empty(&empty));
+    ROLL_TRY(roll_sql_use(verify->ledger->sql, LEDGER_LAYOUT, &here));
+    ROLL_TRY(roll_sql_use(empty, LEDGER_LAYOUT, &wanted));
+    struct roll_error *err = compare_layouts(verify, here, wanted);
+    roll_sql_reset(here);
+    roll_sql_reset(wanted);
+    return err;
+}
+
 /* ---- projections ----------------------------------------------------------------------------- */
 
 static struct roll_error *dump(struct roll_sql *sql, int64_t id, char ret_hex[ROLL_HEX_SIZE])
@@ -309,28 +373,13 @@ static struct roll_error *dump(struct roll_sql *sql, int64_t id, char ret_hex[RO
     return err;
 }
 
-static struct roll_error *open_copy(struct verify *verify, struct roll_sql **ret_copy)
-{
-    const struct roll_sql_options options = {.path = ":memory:",
-                                             .statements = roll_ledger_statements(),
-                                             .count = LEDGER_STATEMENTS,
-                                             .create = true};
-    roll_auto(sql) struct roll_sql *copy = NULL;
-
-    (void)verify;
-    ROLL_TRY(roll_sql_open(&options, &copy));
-    ROLL_TRY(roll_ledger_schema(copy));
-    *ret_copy = g_steal_pointer(&copy);
-    return NULL;
-}
-
 /* Stream by stream in memory: the file is only read, and bounded by the largest stream. */
 static struct roll_error *check_projections(struct verify *verify)
 {
     roll_auto(sql) struct roll_sql *copy = NULL;
     char stored[ROLL_HEX_SIZE], folded[ROLL_HEX_SIZE];
 
-    ROLL_TRY(open_copy(verify, &copy));
+    ROLL_TRY(open_empty(&copy));
     for (guint i = 0; i < verify->streams->len && !verify->report.first_bad; i++) {
         const struct roll_stream *stream = verify->streams->pdata[i];
         if (stream->projection != ROLL_PROJECTION_VERSION)
@@ -390,6 +439,8 @@ static struct roll_error *verify_all(struct verify *verify, bool projections)
         finding(verify, "no event %s%shas the hash %s: the ledger was cut, or is another one",
                 verify->wanted_place ? verify->wanted_place : "", verify->wanted_place ? " " : "",
                 verify->wanted);
+    if (!verify->report.first_bad)
+        ROLL_TRY(check_layout(verify));
     return projections && !verify->report.first_bad ? check_projections(verify) : NULL;
 }
 

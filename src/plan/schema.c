@@ -121,7 +121,8 @@ struct roll_schema *roll_schema_new(void)
     size_t size;
     const char *text = roll_plan_schema(&size);
     roll_auto(json) json_t *value = json_loadb(text, size, JSON_REJECT_DUPLICATES, NULL);
-    g_assert(value);
+    if (!value)
+        g_error("an embedded schema cannot be read");
     return roll_schema_of(value);
 }
 

@@ -10,7 +10,8 @@ static struct roll_error *check(struct roll_document *document)
         (const char *)ledger_schema_json, ledger_schema_json_size, JSON_REJECT_DUPLICATES, NULL);
     g_autoptr(GString) text = g_string_new(NULL);
 
-    g_assert(value);
+    if (!value)
+        g_error("an embedded schema cannot be read");
     roll_auto(schema) struct roll_schema *schema = roll_schema_of(value);
     roll_schema_check(schema, NULL, document->value, document->findings);
     if (roll_findings_count(document->findings) == 0)

@@ -67,12 +67,14 @@ static int file_truncate(sqlite3_file *file, sqlite3_int64 size)
     return result ? result : real_of(file)->pMethods->xTruncate(real_of(file), size);
 }
 
+/* Nothing is synced in truth: no process's death loses what was written, and these tests write
+ * much. */
 static int file_sync(sqlite3_file *file, int flags)
 {
     struct disk_op op = {.act = DISK_SYNC};
-    int result = pass(file, &op);
 
-    return result ? result : real_of(file)->pMethods->xSync(real_of(file), flags);
+    (void)flags;
+    return pass(file, &op);
 }
 
 static int file_size(sqlite3_file *file, sqlite3_int64 *ret_size)

@@ -305,10 +305,29 @@ static void flip_some(const struct original *original, const struct options *opt
 
 /* ---- rows ------------------------------------------------------------------------------------ */
 
-#define LOOSE                                                                                      \
-    "PRAGMA foreign_keys=0; DROP TRIGGER events_insert; DROP TRIGGER events_update; DROP TRIGGER " \
-    "events_delete; DROP TRIGGER objects_insert; DROP TRIGGER objects_update; DROP TRIGGER "       \
-    "objects_delete; DROP TRIGGER streams_update; DROP TRIGGER streams_delete;"
+/* What guards the rows is taken away, and put back afterwards as it was: verify compares it, too.
+ */
+static char *unguarded(const char *path, const char *change_text)
+{
+    g_autoptr(GString) script = g_string_new("PRAGMA foreign_keys=0;");
+    g_autoptr(GString) guards = g_string_new(NULL);
+    sqlite3 *db = NULL;
+    sqlite3_stmt *stmt = NULL;
+
+    if (sqlite3_open(path, &db) != SQLITE_OK ||
+        sqlite3_prepare_v2(db, "SELECT name, sql FROM sqlite_schema WHERE type='trigger'", -1,
+                           &stmt, NULL) != SQLITE_OK)
+        abort();
+    while (sqlite3_step(stmt) == SQLITE_ROW) {
+        g_string_append_printf(script, "DROP TRIGGER %s;", sqlite3_column_text(stmt, 0));
+        g_string_append_printf(guards, ";%s;", sqlite3_column_text(stmt, 1));
+    }
+    sqlite3_finalize(stmt);
+    sqlite3_close(db);
+    g_string_append(script, change_text);
+    g_string_append(script, guards->str);
+    return g_strdup(script->str);
+}
 
 /* %1$d is the row, %2$d another one. */
 static const struct {
@@ -379,10 +398,10 @@ static void change(const struct original *own, const char *what, const char *sta
                    int other, bool may_be_same, struct tally *tally)
 {
     g_autofree char *text = g_strdup_printf(statement, row, other);
-    g_autofree char *script = g_strconcat(LOOSE, text, NULL);
     g_autoptr(GString) why = g_string_new(NULL);
 
     put_back(own);
+    g_autofree char *script = unguarded(own->place.file, text);
     sql(own->place.file, script);
     enum verdict verdict = judge(own, why);
     if (verdict == CUT || (verdict == MEANINGLESS && !may_be_same)) {
@@ -442,9 +461,11 @@ static void recompute(const char *path, int row)
     sqlite3 *db = NULL;
     sqlite3_stmt *read = NULL, *write = NULL;
     char hash[ROLL_HEX_SIZE] = "";
+    g_autofree char *guards = unguarded(path, "/* here */");
+    g_autofree char *before = g_strndup(guards, (gsize)(strstr(guards, "/* here */") - guards));
 
     if (sqlite3_open(path, &db) != SQLITE_OK ||
-        sqlite3_exec(db, LOOSE, NULL, NULL, NULL) != SQLITE_OK ||
+        sqlite3_exec(db, before, NULL, NULL, NULL) != SQLITE_OK ||
         sqlite3_prepare_v2(
             db,
             "SELECT id, line FROM events WHERE stream=(SELECT stream FROM events "
@@ -471,6 +492,8 @@ static void recompute(const char *path, int row)
     }
     sqlite3_finalize(read);
     sqlite3_finalize(write);
+    if (sqlite3_exec(db, strstr(guards, "/* here */"), NULL, NULL, NULL) != SQLITE_OK)
+        abort();
     sqlite3_close(db);
 }
 
@@ -505,11 +528,12 @@ static void cut_tails(const struct original *own, struct tally *tally)
             g_strdup_printf("SELECT max(seq) FROM events WHERE stream=%d", stream);
         put_back(own);
         for (int seq = (int)number(own->place.file, query); seq > 0; seq--) {
-            g_autofree char *text = g_strdup_printf(
-                LOOSE "DELETE FROM events WHERE stream=%d AND seq>=%d", stream, seq);
+            g_autofree char *text =
+                g_strdup_printf("DELETE FROM events WHERE stream=%d AND seq>=%d", stream, seq);
             g_autoptr(GString) why = g_string_new(NULL);
             put_back(own);
-            sql(own->place.file, text);
+            g_autofree char *script = unguarded(own->place.file, text);
+            sql(own->place.file, script);
             enum verdict verdict = judge(own, why);
             if (verdict == MEANINGLESS)
                 verdict = MISSED;
@@ -533,6 +557,16 @@ static void change_rows(const struct original *original, struct tally *tally)
     place_remove(&own.place);
 }
 
+/* Else everything would be named, and nothing tested. */
+static void must_be_whole(const struct original *original)
+{
+    roll_auto(ledger) struct roll_ledger *ledger = place_open(&original->place, ROLL_LEDGER_READ);
+    struct roll_verify_report report = {0};
+
+    ck_ok(roll_ledger_verify(ledger, &(struct roll_verify_options){.projections = true}, &report));
+    ck_assert_msg(!report.first_bad, "before any change: %s", report.first_bad);
+}
+
 /* ---- the whole ------------------------------------------------------------------------------- */
 
 static void run(const struct options *options, struct tally *tally)
@@ -542,6 +576,8 @@ static void run(const struct options *options, struct tally *tally)
 
     make_original(&with_log, true);
     make_original(&without, false);
+    must_be_whole(&with_log);
+    must_be_whole(&without);
     g_print("a file of %zu bytes, a log of %zu\n", with_log.sizes[0], with_log.sizes[1]);
     if (fork() == 0) {
         change_rows(&without, tally);

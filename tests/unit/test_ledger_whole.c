@@ -131,18 +131,62 @@ static const struct {
     {"UPDATE releases SET verdict = NULL", "the projections differ"},
 };
 
+/* The rows' guards are taken away, and put back as they were: what is found is found in the rows.
+ */
+static void change_unguarded(struct roll_ledger *ledger, const char *sql)
+{
+    static const char *const names[] = {"events_update", "events_delete", "objects_update",
+                                        "objects_delete", "streams_update"};
+    g_autoptr(GString) script = g_string_new("PRAGMA foreign_keys = 0;");
+
+    for (size_t i = 0; i < G_N_ELEMENTS(names); i++)
+        g_string_append_printf(script, "DROP TRIGGER %s;", names[i]);
+    g_string_append_printf(script, "%s;", sql);
+    for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
+        g_autofree char *begin = g_strdup_printf("CREATE TRIGGER %s ", names[i]);
+        const char *last = NULL;
+        for (int k = 0; k < LEDGER_STATEMENTS; k++) { /* the newest version of it */
+            const struct roll_sql_text *text = &roll_ledger_statements()[k];
+            const char *at =
+                g_str_has_prefix(text->name, "schema_") ? strstr(text->sql, begin) : NULL;
+            last = at ? at : last;
+        }
+        ck_assert_ptr_nonnull(last);
+        g_string_append_len(script, last, strstr(last, "END;") + strlen("END;") - last);
+    }
+    ck_ok(roll_sql_script(ledger->sql, script->str));
+}
+
 START_TEST(test_verify__names_what_was_tampered_with)
 {
     roll_auto(ledger) struct roll_ledger *ledger = place_open(&place, ROLL_LEDGER_CREATE);
 
     fill(ledger);
-    ck_ok(roll_sql_script(ledger->sql,
-                          "PRAGMA foreign_keys = 0; DROP TRIGGER events_update; DROP TRIGGER "
-                          "events_delete; DROP TRIGGER objects_update; DROP TRIGGER "
-                          "objects_delete; DROP TRIGGER streams_update"));
+    change_unguarded(ledger, "SELECT 1");
     expect_whole(ledger);
-    ck_ok(roll_sql_script(ledger->sql, tamperings[_i].sql));
+    change_unguarded(ledger, tamperings[_i].sql);
     expect_bad(ledger, tamperings[_i].finding);
+}
+END_TEST
+
+static const struct {
+    const char *sql, *finding;
+} layouts[] = {
+    {"DROP TRIGGER events_delete", "'events_delete'"},
+    {"DROP TRIGGER streams_update", "'streams_update'"},
+    {"CREATE TRIGGER more AFTER INSERT ON events BEGIN SELECT 1; END", "'more'"},
+    {"CREATE TABLE zebra (a)", "'zebra'"},
+    {"DROP INDEX events_place; CREATE INDEX events_place ON events (stream, seq)",
+     "'events_place'"},
+};
+
+START_TEST(test_verify__names_a_layout_that_was_changed)
+{
+    roll_auto(ledger) struct roll_ledger *ledger = place_open(&place, ROLL_LEDGER_CREATE);
+
+    fill(ledger);
+    ck_ok(roll_sql_script(ledger->sql, layouts[_i].sql));
+    expect_bad(ledger, layouts[_i].finding);
 }
 END_TEST
 
@@ -571,6 +615,8 @@ int main(void)
     tcase_set_timeout(tcase, 120);
     tcase_add_test(tcase, test_verify__counts_what_is_whole);
     tcase_add_test(tcase, test_verify__knows_a_noted_head);
+    tcase_add_loop_test(tcase, test_verify__names_a_layout_that_was_changed, 0,
+                        G_N_ELEMENTS(layouts));
     tcase_add_loop_test(tcase, test_verify__names_what_was_tampered_with, 0,
                         (int)G_N_ELEMENTS(tamperings));
     tcase_add_test(tcase, test_transfer__an_import_is_the_same_ledger);
