@@ -285,6 +285,51 @@ static struct roll_error *fold_outcome(struct roll_fold *fold, const struct roll
     return body->last ? count_target(fold, body->rollout, target, good) : NULL;
 }
 
+/* Do the numbers of two rollouts tell which was first? Those of different side streams do not. */
+static bool is_one_course(int64_t a, int64_t b)
+{
+    if (roll_number_is_side(a) != roll_number_is_side(b))
+        return false;
+    return !roll_number_is_side(a) || a / ROLL_SIDE_MAX == b / ROLL_SIDE_MAX;
+}
+
+/* Beside this rollout another one was spliced in, and has been accepted here since: ARM's times
+ * tell what the target has. */
+static struct roll_error *came_later(struct roll_fold *fold, const struct roll_step_ended *body,
+                                     const struct fold_target *target, bool *ret_later)
+{
+    struct roll_sql_stmt *stmt;
+    bool row;
+
+    *ret_later = false;
+    if (!body->accepted || body->arm_at == 0 || target->accepted_rollout == 0 ||
+        is_one_course(body->rollout, target->accepted_rollout))
+        return NULL;
+    ROLL_TRY(roll_fold_save_steps(fold));
+    ROLL_TRY(roll_sql_use(fold->sql, LEDGER_STEP_ARM_TIME, &stmt));
+    roll_sql_bind_int(stmt, ":stream", fold->stream);
+    roll_sql_bind_int(stmt, ":rollout", target->accepted_rollout);
+    roll_sql_bind_text(stmt, ":target", body->target);
+    ROLL_TRY(roll_sql_step(stmt, &row));
+    *ret_later = row && body->arm_at > roll_sql_int_at(stmt, 0);
+    roll_sql_reset(stmt);
+    return NULL;
+}
+
+/* The target is the rollout's again, as since its intent. */
+static struct roll_error *take_back(struct roll_fold *fold, const struct roll_step_ended *body,
+                                    struct fold_target *target)
+{
+    struct fold_step *step;
+
+    if (target->dirty && target->dirty_rollout == body->rollout)
+        return NULL;
+    ROLL_TRY(make_dirty(fold, target, body->rollout));
+    ROLL_TRY(roll_fold_step(fold, body->rollout, body->target, body->step, &step));
+    fold_set_text(&target->going, step->release);
+    return NULL;
+}
+
 /* Numbers of side streams say nothing about when: then the times of the requests do. */
 static struct roll_error *is_not_older(struct roll_fold *fold, int64_t rollout, int64_t other,
                                        bool *ret_newer)
@@ -294,7 +339,7 @@ static struct roll_error *is_not_older(struct roll_fold *fold, int64_t rollout, 
     bool row;
 
     *ret_newer = rollout >= other;
-    if (other == 0 || roll_number_is_side(rollout) == roll_number_is_side(other))
+    if (other == 0 || is_one_course(rollout, other))
         return NULL;
     for (int i = 0; i < 2; i++) {
         ROLL_TRY(roll_sql_use(fold->sql, LEDGER_ROLLOUT_TIME, &stmt));
@@ -315,7 +360,7 @@ struct roll_error *roll_fold_step_ended(struct roll_fold *fold, const struct rol
 {
     const struct roll_step_ended *body = roll_event_body(event, step_ended);
     struct fold_target *target;
-    bool overtaken, newer = false;
+    bool overtaken, later, newer = false;
 
     ROLL_TRY(record_outcome(fold, event, body));
     ROLL_TRY(roll_fold_target(fold, body->target, &target));
@@ -324,8 +369,13 @@ struct roll_error *roll_fold_step_ended(struct roll_fold *fold, const struct rol
     if (overtaken)
         return body->last ? count_target(fold, body->rollout, target, is_good(body->outcome))
                           : NULL;
-    if (body->accepted)
+    ROLL_TRY(came_later(fold, body, target, &later));
+    if (later) {
+        newer = true;
+        ROLL_TRY(take_back(fold, body, target));
+    } else if (body->accepted) {
         ROLL_TRY(is_not_older(fold, body->rollout, target->accepted_rollout, &newer));
+    }
     if (newer) {
         fold_set_text(&target->accepted_release, body->release ? body->release : target->going);
         target->accepted_rollout = body->rollout;

@@ -3,6 +3,7 @@
 
 #include "ledger/fields.h"
 #include "ledger/store.h"
+#include "rollbook/fault.h"
 #include "rollbook/time.h"
 
 /* ---- aside ----------------------------------------------------------------------------------- */
@@ -232,6 +233,7 @@ struct roll_error *roll_append_published(struct roll_ledger *ledger,
                                .drafts = append->drafts,
                                .n_drafts = append->n_drafts};
     ROLL_TRY(ledger->publisher->publish(ledger->publisher->user, &batch));
+    (void)roll_fault("store-has-it");
     ROLL_TRY(keep(ledger, append, added));
     fill_heads(append, parts);
     return NULL;

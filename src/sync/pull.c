@@ -211,8 +211,14 @@ static struct roll_error *pull_stream(struct pull *pull, const char *stream)
 {
     const struct listed *listed = g_hash_table_lookup(pull->listed, stream);
     struct roll_remote remote;
+    struct roll_head head;
 
     ROLL_TRY(roll_ledger_remote(pull->ledger, stream, &remote));
+    ROLL_TRY(roll_ledger_main_head(pull->ledger, stream, &head));
+    /* Whoever was killed between the store's yes and its own append left behind that more is known
+     * than is here: all is read again. */
+    if (remote.seq > head.seq)
+        remote = (struct roll_remote){0};
     int64_t segment = remote.seq ? sync_segment_of(remote.seq) : 1;
     if (segment == listed->segments && strcmp(listed->etag, remote.etag) == 0)
         return NULL;

@@ -117,9 +117,11 @@ static struct roll_order *back_order(struct world *world)
 {
     struct roll_order *order = order_new(ROLL_LANE_ROLLBACK, "back");
 
+    bool partial = sim_between(world, SIM_PLAN, 0, 5) == 0; /* --target */
+
     for (int i = 0; i < world->n_targets; i++) {
         int goal = goal_of(&world->holdings[i]);
-        if (goal > 0)
+        if (goal > 0 && (!partial || sim_between(world, SIM_PLAN, 0, 1)))
             add_target(world, order, i, goal, 0);
     }
     order->health_reports_only = true;
@@ -378,6 +380,15 @@ static void take_it(struct world *world, void *data)
     act_take(world, (int)sim_between(world, SIM_PLAN, 0, SIM_HOSTS - 1));
 }
 
+/* A clock is set, also backwards, within what DESIGN says that clocks may differ. */
+static void set_a_clock(struct world *world)
+{
+    int host = (int)sim_between(world, SIM_CLOCK, 0, SIM_HOSTS - 1);
+
+    world->offset[host] = sim_between(world, SIM_CLOCK, -29000, 29000);
+    sim_trace(world, "clock  of host %d: %d ms off", host, (int)world->offset[host]);
+}
+
 static void act(struct world *world, void *data)
 {
     static void (*const acts[])(struct world *, int) = {
@@ -398,6 +409,8 @@ static void act(struct world *world, void *data)
     (world->tidy ? tidy_acts : acts)[which](world, host);
     if (sim_between(world, SIM_PLAN, 0, 5) == 0)
         sim_at(world, sim_between(world, SIM_PLAN, 50, 15000), take_it, NULL, NULL);
+    if (sim_chance(world, SIM_CLOCK, 300))
+        set_a_clock(world);
     if (sim_chance(world, SIM_NOISE, 300))
         act_note(world, host);
     if (--world->acts_left > 0)

@@ -48,6 +48,7 @@ enum sim_chance {
     SIM_SLOW,      /* an append takes long */
     SIM_NOISE,     /* somebody else writes to the stream */
     SIM_GATE,      /* a gate is not passed, or cannot be evaluated */
+    SIM_CLOCK,     /* a host's clock jumps */
     SIM_TROUBLES,
     SIM_PLAN = SIM_TROUBLES, /* what the people want: never off */
     SIM_TIME,                /* ordinary delays */

@@ -5,8 +5,8 @@
 #include <stdio.h>
 
 const char *const sim_trouble_names[SIM_TROUBLES] = {
-    "crash",  "pause",   "lost",   "late", "duplicate", "throttle", "busy",  "refuse",
-    "unsent", "missing", "denied", "fail", "sick",      "slow",     "noise", "gate",
+    "crash",   "pause",  "lost", "late", "duplicate", "throttle", "busy", "refuse", "unsent",
+    "missing", "denied", "fail", "sick", "slow",      "noise",    "gate", "clock",
 };
 
 /* ---- chance: SplitMix64, a stream for each purpose

@@ -30,9 +30,9 @@ struct tally {
 
 /* ---- one kill -------------------------------------------------------------------------------- */
 
-static const char *const points[] = {"before-append",        "after-append",
-                                     "before-put",           "after-put",
-                                     "append-before-commit", "append-after-commit"};
+static const char *const points[] = {"before-append", "after-append",         "before-put",
+                                     "after-put",     "append-before-commit", "append-after-commit",
+                                     "store-has-it"};
 
 /* text: TEXT_SIZE bytes that live as long as the hindrance. */
 static void choose(struct world *world, struct hindrance *hindrance, char *text)
@@ -89,6 +89,31 @@ static char *resume_killed(struct world *world, struct tally *tally)
     return world_check_said(world, &ran);
 }
 
+static char *check_all(struct world *world)
+{
+    char *wrong = world_check(world);
+
+    if (wrong || !world->other)
+        return wrong;
+    world_swap(world);
+    wrong = world_check(world);
+    world_swap(world);
+    return wrong;
+}
+
+/* Another operator, a store out of reach, a ledger that an older program left. */
+static void change_scene(struct world *world)
+{
+    GRand *chance = world->chance;
+
+    if (world->shared && g_rand_int_range(chance, 0, 3) == 0)
+        world_swap(world);
+    if (world->shared && !world->down && g_rand_int_range(chance, 0, 6) == 0)
+        world_store(world, true);
+    if (!world->shared && g_rand_int_range(chance, 0, 4) == 0)
+        world_age(world, g_rand_int_range(chance, 1, world_newest()));
+}
+
 /* One act with its kill, and mostly the peace after it. */
 static char *torment(struct world *world, struct tally *tally)
 {
@@ -96,6 +121,7 @@ static char *torment(struct world *world, struct tally *tally)
     char text[TEXT_SIZE];
     struct ran ran;
 
+    change_scene(world);
     choose(world, &hindrance, text);
     world_act(world, "any", &hindrance, &ran);
     count(tally, &ran);
@@ -106,7 +132,7 @@ static char *torment(struct world *world, struct tally *tally)
         return NULL; /* the next act finds it as it lies */
     if (!wrong)
         wrong = world_recover(world);
-    return wrong ? wrong : world_check(world);
+    return wrong ? wrong : check_all(world);
 }
 
 /* ---- a world --------------------------------------------------------------------------------- */
@@ -132,7 +158,7 @@ static void live(const struct options *options, const char *root, int number, st
     if (!wrong)
         wrong = world_recover(&world);
     if (!wrong)
-        wrong = world_check(&world);
+        wrong = check_all(&world);
     if (wrong) {
         __atomic_add_fetch(&tally->failures, 1, __ATOMIC_RELAXED);
         tell(&world, seed, number, wrong);

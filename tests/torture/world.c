@@ -122,22 +122,64 @@ static void must(bool good, const char *what)
     exit(2);
 }
 
-static void share(struct world *world, const char *container)
+static void point(const struct world *world, const char *folder, const char *endpoint)
 {
-    g_autofree char *path = g_build_filename(world->folder, "plans", "ledger.json", NULL);
+    g_autofree char *path = g_build_filename(folder, "plans", "ledger.json", NULL);
     g_autofree char *text =
         g_strdup_printf("{ \"storage_account_name\": \"devstoreaccount1\", \"container_name\": "
                         "\"%s\", \"key\": \"ledger\", \"endpoint\": \"%s\" }\n",
-                        container, g_getenv("AZURITE"));
-    struct ran ran;
+                        world->container, endpoint);
 
     must(g_file_set_contents(path, text, -1, NULL), "plans/ledger.json");
+}
+
+void world_store(struct world *world, bool down)
+{
+    const char *endpoint = down ? "http://127.0.0.1:1/devstoreaccount1" : g_getenv("AZURITE");
+
+    world->down = down;
+    point(world, world->folder, endpoint);
+    point(world, world->other, endpoint);
+    note(world, "  -- the store is %s\n", down ? "out of reach" : "back");
+}
+
+void world_swap(struct world *world)
+{
+    char *folder = world->folder;
+
+    world->folder = world->other;
+    world->other = folder;
+    note(world, "  -- %s acts\n", strrchr(world->folder, '/') + 1);
+}
+
+static void share(struct world *world)
+{
+    struct ran ran;
+
+    point(world, world->folder, g_getenv("AZURITE"));
     must(run_tool(world, WORDS(T("git"), T("add"), T("-A"))), "git add");
     must(run_tool(world, WORDS(T("git"), T("commit"), T("-qm"), T("ledger"))), "git commit");
     must(run_tool(world, WORDS(T("git"), T("tag"), T("-f"), T("v1.0.0"))), "git tag");
     world_roll(world, NULL, WORDS(T("ledger"), T("init-store")), &ran);
     must(ran.status == 0, ran.output);
     world->shared = true;
+}
+
+/* The second operator: the same repository, a replica of its own, the same Azure. */
+static void add_operator(struct world *world)
+{
+    g_autofree char *command = g_strdup_printf(
+        "set -e; cd '%s'; mkdir -p state; cp -r '%s/plans' '%s/infra' '%s/.git' '%s/.gitignore' .; "
+        "ln -s '%s/state/sandbox.db' state/sandbox.db",
+        world->other, world->folder, world->folder, world->folder, world->folder, world->folder);
+    struct ran ran;
+
+    must(g_mkdir_with_parents(world->other, 0700) == 0, world->other);
+    must(run_tool(world, WORDS(T("sh"), T("-c"), command)), "a second operator");
+    world_swap(world);
+    world_roll(world, NULL, WORDS(T("ledger"), T("sync")), &ran);
+    must(ran.status == 0, ran.output);
+    world_swap(world);
 }
 
 /* The tools of the scenarios, and a person whom git knows. Not for a compiler: one of these tools
@@ -159,31 +201,39 @@ void world_make(struct world *world, const char *folder, const char *program, gu
 {
     struct ran ran;
 
-    *world = (struct world){.folder = g_strdup(folder),
+    *world = (struct world){.folder = container ? g_build_filename(folder, "alice", NULL)
+                                                : g_strdup(folder),
+                            .other = container ? g_build_filename(folder, "bob", NULL) : NULL,
+                            .container = g_strdup(container),
                             .program = g_strdup(program),
                             .chance = g_rand_new_with_seed(seed),
                             .looks = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free),
                             .history = g_string_new(NULL)};
     set_environment();
-    must(g_mkdir_with_parents(folder, 0700) == 0, folder);
+    must(g_mkdir_with_parents(world->folder, 0700) == 0, folder);
     must(run_tool(world, WORDS(T("make-app"))), "make-app");
     if (container)
-        share(world, container);
+        share(world);
     world_roll(world, NULL, WORDS(T("out"), T("prod"), T("--yes")), &ran);
     must(ran.status == 0, ran.output);
+    if (container)
+        add_operator(world);
 }
 
 void world_clear(struct world *world, bool keep)
 {
     if (!keep) {
-        g_autofree char *command =
-            g_strdup_printf("rm -rf --one-file-system -- '%s'", world->folder);
+        g_autofree char *top =
+            world->other ? g_path_get_dirname(world->folder) : g_strdup(world->folder);
+        g_autofree char *command = g_strdup_printf("rm -rf --one-file-system -- '%s'", top);
         g_spawn_command_line_sync(command, NULL, NULL, NULL, NULL);
     }
     g_rand_free(world->chance);
     g_hash_table_unref(world->looks);
     g_string_free(world->history, TRUE);
     g_free(world->folder);
+    g_free(world->other);
+    g_free(world->container);
     g_free(world->program);
 }
 
@@ -196,6 +246,10 @@ static void act_out(struct world *world, const struct hindrance *hindrance, stru
     g_autofree char *version = g_strdup_printf("1.0.%d", ++world->version);
 
     must(run_tool(world, WORDS(T("next-version"), version)), "next-version");
+    if (world->other)
+        must(run_tool(world, WORDS(T("git"), T("-C"), world->other, T("pull"), T("-q"), T("--tags"),
+                                   world->folder, T("main"))),
+             "git pull");
     world_roll(
         world, hindrance,
         WORDS(T("out"), T("prod"), T("--yes"), T("--override"), T("hotfix"), T("--reason"), T("r")),
@@ -218,7 +272,10 @@ void world_act(struct world *world, const char *act, const struct hindrance *hin
 {
     static const char *const weights[] = {"out",  "out",     "out",    "back", "back",
                                           "back", "forward", "hotfix", "hold"};
+    static const char *const in_emergency[] = {"back", "back", "hotfix"};
 
+    if (g_str_equal(act, "any") && world->down)
+        act = in_emergency[g_rand_int_range(world->chance, 0, G_N_ELEMENTS(in_emergency))];
     if (g_str_equal(act, "any"))
         act = world->shared && g_rand_int_range(world->chance, 0, 5) == 0
                   ? "sync"
@@ -239,24 +296,51 @@ void world_act(struct world *world, const char *act, const struct hindrance *hin
 
 /* ---- rest ------------------------------------------------------------------------------------ */
 
-static struct roll_error *note_open(void *user, const struct roll_environment_row *row)
+static struct roll_error *note_open(void *user, const struct roll_rollout_row *row)
 {
-    *(int64_t *)user = row->open_rollout;
+    if (row->ended_at == 0)
+        *(int64_t *)user = row->number;
     return NULL;
 }
 
+/* The oldest rollout without an end, 0: none. After an emergency there may be several. */
 static char *open_rollout(const struct world *world, int64_t *ret_open)
 {
     g_autofree char *state = g_build_filename(world->folder, "state", NULL);
+    const struct roll_rollout_query query = {.stream = WORLD_STREAM};
     roll_auto(ledger) struct roll_ledger *ledger = NULL;
     struct roll_error *err = roll_ledger_open(state, ROLL_LEDGER_READ, &ledger);
 
     *ret_open = 0;
     if (!err)
-        err = roll_ledger_environments(ledger, WORLD_STREAM, note_open, ret_open);
+        err = roll_ledger_rollouts(ledger, &query, note_open, ret_open);
     char *said = err ? g_strdup_printf("the ledger cannot be read: %s", err->message) : NULL;
     roll_error_free(err);
     return said;
+}
+
+static char *sync_once(struct world *world)
+{
+    struct ran ran = {0};
+
+    if (!world->shared)
+        return NULL;
+    world_roll(world, NULL, WORDS(T("ledger"), T("sync")), &ran);
+    return ran.status == 0 || ran.status == 77
+               ? NULL
+               : g_strdup_printf("sync ends with %d: %s", ran.status, ran.output);
+}
+
+static char *sync_both(struct world *world)
+{
+    char *wrong = sync_once(world);
+
+    if (!world->other || wrong)
+        return wrong;
+    world_swap(world);
+    wrong = sync_once(world);
+    world_swap(world);
+    return wrong ? wrong : sync_once(world);
 }
 
 char *world_recover(struct world *world)
@@ -264,15 +348,16 @@ char *world_recover(struct world *world)
     struct ran ran = {0};
     int64_t open = 0;
 
+    if (world->down)
+        world_store(world, false);
     for (int i = 0; i < TRIES; i++) {
-        if (world->shared)
-            world_roll(world, NULL, WORDS(T("ledger"), T("sync")), &ran);
-        if (world->shared && ran.status != 0 && ran.status != 77)
-            return g_strdup_printf("sync ends with %d: %s", ran.status, ran.output);
-        char *wrong = open_rollout(world, &open);
+        char *wrong = sync_both(world);
+        if (!wrong)
+            wrong = open_rollout(world, &open);
         if (wrong || open == 0)
             return wrong;
-        world_roll(world, NULL, WORDS(T("resume"), T("prod"), T("--yes")), &ran);
+        g_autofree char *name = g_strdup_printf("prod#%" G_GINT64_FORMAT, open);
+        world_roll(world, NULL, WORDS(T("resume"), name, T("--yes"), T("--take")), &ran);
         if (ran.late)
             return g_strdup_printf("resume hangs: %s", ran.output);
     }

@@ -11,12 +11,15 @@
 
 struct world {
     char *folder;
+    char *other; /* the second operator's, who has a replica of the same ledger and the same sandbox, or NULL */
+    char *container;
     char *program; /* which roll is run */
     GRand *chance;
     GString *history; /* what was run so far, a line each: printed with a failure */
     GHashTable *looks; /* release → what its site looks like, as it was first seen */
     int version;      /* last release's number: 1.0.N */
     bool shared;      /* its ledger has a store (ARM_ACCESS_KEY and AZURITE are set) */
+    bool down;        /* the store is out of reach */
 };
 
 /* How a command ended. */
@@ -42,6 +45,13 @@ void world_roll(struct world *world, const struct hindrance *hindrance, char *co
 /* One of the acts: chosen by name, "any" by chance. A new version is committed where the act needs one. */
 extern const char *const world_acts[];
 void world_act(struct world *world, const char *act, const struct hindrance *hindrance, struct ran *ret_ran);
+
+/* Shared: the other operator acts from now on; the store goes out of reach, or comes back. */
+void world_swap(struct world *world);
+void world_store(struct world *world, bool down);
+/* age.c: the ledger becomes one of an older program: version 1 … world_newest() - 1. */
+void world_age(struct world *world, int version);
+int world_newest(void);
 
 /* Resumes until nothing is open. NULL, or what is wrong; owned. */
 char *world_recover(struct world *world);

@@ -321,6 +321,39 @@ START_TEST(test_side__what_was_requested_after_the_back_is_none)
 }
 END_TEST
 
+/* A rollout of the main stream is open when a back from aside is spliced in beside it, and ends
+ * afterwards: the later one at ARM is live, whenever it was heard of. */
+static void an_open_rollout_ends_after_a_reconcile(int64_t arm_at, const char *live)
+{
+    part();
+    int64_t open = request(theirs, PROD, 2500, "out", "1.2");
+    intend(theirs, PROD, 2501, open, "weu", "1.2");
+    back_at(ours, 3000, 5000, "1.0", "1.1");
+    carry(theirs, ours);
+    ck_assert(join());
+    carry(ours, theirs);
+    say(theirs, PROD, 9000, step_ended, .rollout = open, .target = T("weu"), .attempt = 1,
+        .outcome = T("succeeded"), .last = true, .accepted = true, .arm_at = arm_at,
+        .release = T("1.2"));
+    say(theirs, PROD, 9001, rollout_succeeded, .rollout = open);
+    carry(theirs, ours);
+    ck_assert_str_eq(environment(ours).live, live);
+    ck_assert_str_eq(environment(theirs).live, live);
+    ck_assert_int_eq(environment(ours).dirty, 0);
+}
+
+START_TEST(test_side__what_ends_after_a_reconcile_and_was_later_is_live)
+{
+    an_open_rollout_ends_after_a_reconcile(6000, "1.2");
+}
+END_TEST
+
+START_TEST(test_side__what_ends_after_a_reconcile_and_was_earlier_is_not)
+{
+    an_open_rollout_ends_after_a_reconcile(4000, "1.0");
+}
+END_TEST
+
 /* What was lifted aside was lifted without knowing what the others did. */
 START_TEST(test_side__a_reconcile_lifts_nothing)
 {
@@ -418,6 +451,8 @@ int main(void)
     tcase_add_test(tcase, test_side__a_request_whose_answer_was_lost_is_an_orphan);
     tcase_add_test(tcase, test_side__what_another_replica_requested_is_none);
     tcase_add_test(tcase, test_side__what_was_requested_after_the_back_is_none);
+    tcase_add_test(tcase, test_side__what_ends_after_a_reconcile_and_was_later_is_live);
+    tcase_add_test(tcase, test_side__what_ends_after_a_reconcile_and_was_earlier_is_not);
     tcase_add_test(tcase, test_side__a_reconcile_lifts_nothing);
     tcase_add_test(tcase, test_side__a_second_time);
     tcase_add_test(tcase, test_side__a_decision_from_before_is_a_conflict);
