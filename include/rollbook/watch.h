@@ -3,6 +3,7 @@
 #define ROLLBOOK_WATCH_H
 
 #include "rollbook/policy.h"
+#include "rollbook/rollout.h"
 
 /* ---- audit ---------------------------------------------------------------------------------- */
 
@@ -71,5 +72,44 @@ struct roll_error *roll_usual_rollouts(struct roll_ledger *ledger, const char *s
  * status: what `roll status -o json` says of the environment. ledger NULL: nothing was ever recorded. New reference. */
 struct roll_error *roll_runbook(struct roll_ledger *ledger, const struct roll_plan *plan, const struct roll_plan_environment *environment,
                                 const char *name, bool shared, const json_t *status, int64_t at_ms, json_t **ret_facts) ROLL_CHECKED;
+
+/* ---- drift ----------------------------------------------------------------------------------- */
+
+struct roll_drift_options {
+    struct roll_ledger *ledger;
+    struct roll_loop *loop;   /* loop, links and actor are not needed by roll_drift_is_due */
+    struct roll_links *links;
+    const struct roll_actor *actor;
+    const struct roll_plan *plan;
+    const struct roll_plan_environment *environment;
+    const char *const *targets; /* or NULL: all, of more than 20 one of each ring */
+};
+
+/* ARM's what-if of what the ledger says is live, without what the baseline has. Records drift.checked for each target that ARM
+ * answered for; changes nothing in Azure (a what-if needs the rights of a deployment all the same).
+ *
+ *   {"service","environment","checkedAt","drifted": BOOL,"unknown": some could not be asked,
+ *    "targets":[{"name","release","rollout","state": clean | drifted | unknown,"error"?:{"code"?,"message"},
+ *      "baseline":{"at","known": differences that it has too} or null: none was taken since that rollout,
+ *      "differences":[{"resource","change": deleted | changed,"path"?,"is"?,"wanted"?: JSON as text, "(hidden)" where it may be a secret,
+ *        "by"?:{"who"?,"tool": portal | Azure CLI | PowerShell | deployment | policy | application ID | unknown,"deployment"?,
+ *               "client"?: through which that was made,"at","operation"?,"correlationId"?}}],
+ *      "unevaluated":[{"resource","path"?,"reason"}],"logUnread"?: why nobody is named}],
+ *    "leftOut":["TARGET: why"]}
+ *
+ * ROLL_E_CONFLICT while a rollout is open; ROLL_E_NOT_FOUND for an unknown target. New reference. */
+struct roll_error *roll_drift(const struct roll_drift_options *options, json_t **ret_report) ROLL_CHECKED;
+
+/* Takes the baselines that are missing: what the what-if says of a rollout that has just succeeded. What somebody changed since, by
+ * the activity log, is no part of it. [{"name","release","rollout","differences"?,"changedSince"?,"unevaluated"?: numbers,"error"?}].
+ * New reference. */
+struct roll_error *roll_baseline(const struct roll_drift_options *options, json_t **ret_taken) ROLL_CHECKED;
+
+struct roll_drift_due {
+    bool baseline, drift;
+    int64_t wake; /* when the next look is due, INT64_MAX: not known yet */
+};
+/* A baseline after each rollout; then a look a day; nothing where the plan says `"drift": false`. From the ledger alone. */
+struct roll_error *roll_drift_is_due(const struct roll_drift_options *options, int64_t now_ms, struct roll_drift_due *ret_due) ROLL_CHECKED;
 
 #endif

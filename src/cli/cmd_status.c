@@ -480,6 +480,29 @@ static struct roll_error *add_debts(struct status *status)
     return NULL;
 }
 
+static struct roll_error *add_drift(struct status *status)
+{
+    size_t index, at;
+    json_t *view, *finding;
+
+    json_array_foreach (status->list, index, view) {
+        g_autofree char *name = g_strdup_printf("%s/%s", roll_json_get_string(view, "service"),
+                                                roll_json_get_string(view, "environment"));
+        roll_auto(json) json_t *found = NULL;
+        ROLL_TRY(roll_view_drift(status->app, name, &found));
+        if (json_array_size(found) == 0)
+            continue;
+        json_object_set(view, "drift", found);
+        json_array_foreach (found, at, finding)
+            g_ptr_array_add(status->hints,
+                            g_strdup_printf("%s %s has drifted: %s since %s; next: roll drift %s",
+                                            name, roll_json_get_string(finding, "target"),
+                                            roll_json_get_string(finding, "summary"),
+                                            roll_json_get_string(finding, "since"), name));
+    }
+    return NULL;
+}
+
 struct roll_error *roll_view_status(struct roll_app *app, const char *only, json_t *list)
 {
     g_autoptr(GPtrArray) hints = g_ptr_array_new_with_free_func(g_free);
@@ -487,6 +510,7 @@ struct roll_error *roll_view_status(struct roll_app *app, const char *only, json
 
     ROLL_TRY(look_all(&status));
     ROLL_TRY(add_debts(&status));
+    ROLL_TRY(add_drift(&status));
     return add_pending(&status);
 }
 
@@ -499,6 +523,7 @@ static struct roll_error *run(struct roll_app *app, void *context, char **argume
     (void)context;
     ROLL_TRY(look_all(&status));
     ROLL_TRY(add_debts(&status));
+    ROLL_TRY(add_drift(&status));
     ROLL_TRY(add_pending(&status));
     ROLL_TRY(add_age(&status));
     if (app->json)

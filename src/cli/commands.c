@@ -15,6 +15,7 @@
     C(show) \
     C(diff) \
     C(ready) \
+    C(drift) \
     C(report) \
     C(audit) \
     C(runbook) \

@@ -54,6 +54,18 @@ struct roll_error *roll_run_debts(struct roll_app *app, const char *stream, int6
 /* What is overdue, each in a line with what closes it; into done too, as `"did":"reminded"`, which changes no exit status. */
 struct roll_error *roll_run_remind(struct roll_app *app, const char *stream, json_t *done) ROLL_CHECKED;
 
+/* ---- run_drift.c ------------------------------------------------------------------------------ */
+
+struct roll_drift_due;
+/* Baselines and looks for drift that are due; after one that failed in this workspace, an hour later. */
+struct roll_error *roll_run_drift_due(struct roll_app *app, const struct roll_plan *plan,
+                                      const struct roll_plan_environment *environment,
+                                      int64_t now_ms, struct roll_drift_due *ret_due) ROLL_CHECKED;
+/* Does what is due of it; done: as of roll_run_environment. */
+struct roll_error *roll_run_drift(struct roll_app *app, const struct roll_plan *plan,
+                                  const struct roll_plan_environment *environment,
+                                  json_t *done) ROLL_CHECKED;
+
 /* ---- run_environment.c: one pass over one environment ---------------------------------------- */
 
 /* done: array that gets an object for each thing that was done or left: {"environment","did","slot"?,"rollout"?,"reason"?,

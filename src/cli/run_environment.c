@@ -439,6 +439,8 @@ struct roll_error *roll_run_environment(struct roll_app *app, const char *name, 
         err = roll_run_debts(app, stream, roll_now_ms(), make_up, &pass, &wake);
     if (!err && view.work)
         err = roll_run_readiness(&pass, plan, environment);
+    if (!err)
+        err = roll_run_drift(app, plan, environment, done);
     tell(&pass, plan);
     if (!err)
         err = roll_run_remind(app, stream, done);

@@ -7,6 +7,7 @@
 
 #include "rollbook/calendar.h"
 #include "rollbook/time.h"
+#include "rollbook/watch.h"
 
 /* ---- schedules ------------------------------------------------------------------------------ */
 
@@ -188,9 +189,11 @@ static struct roll_error *see_gate(void *user, int64_t rollout, const char *gate
 }
 
 static struct roll_error *look(struct roll_app *app, const struct roll_plan *plan,
-                               const char *stream, const char *environment, int64_t now_ms,
-                               struct roll_run_view *view)
+                               const char *stream, const struct roll_plan_environment *environment,
+                               int64_t now_ms, struct roll_run_view *view)
 {
+    struct roll_drift_due drift;
+
     if (app->ledger)
         ROLL_TRY(roll_ledger_environments(app->ledger, stream, see_environment, view));
     if (view->open.number)
@@ -203,12 +206,15 @@ static struct roll_error *look(struct roll_app *app, const struct roll_plan *pla
     view->wake = MIN(view->wake, wake);
     if (!view->open.number)
         ROLL_TRY(roll_run_ready_due(app, stream, now_ms, &view->work, &view->wake));
+    ROLL_TRY(roll_run_drift_due(app, plan, environment, now_ms, &drift));
+    view->work = view->work || drift.baseline || drift.drift;
+    view->wake = MIN(view->wake, drift.wake);
     if (!view->work)
         ROLL_TRY(roll_tell_waits(app, plan, stream, &view->work));
     for (guint i = 0; i < plan->schedule->len; i++) {
         const struct roll_plan_schedule *schedule = plan->schedule->pdata[i];
         struct roll_slot_due due;
-        if (strcmp(schedule->environment, environment) != 0)
+        if (strcmp(schedule->environment, environment->name) != 0)
             continue;
         ROLL_TRY(roll_run_due(app, stream, schedule, now_ms, &due));
         view->work = view->work || due.step != ROLL_SLOT_NOTHING;
@@ -223,7 +229,7 @@ struct roll_error *roll_run_look(struct roll_app *app, const struct roll_plan *p
 {
     g_autofree char *stream = roll_stream_of(plan, environment);
     struct roll_run_view view = {.wake = ROLL_NEVER};
-    struct roll_error *err = look(app, plan, stream, environment->name, now_ms, &view);
+    struct roll_error *err = look(app, plan, stream, environment, now_ms, &view);
 
     if (err)
         roll_run_view_clear(&view);

@@ -34,6 +34,10 @@ json_t *roll_view_lacks(struct roll_app *app, const char *stream, int64_t number
                         struct roll_lacks *ret_lacks);
 char *roll_view_join(const json_t *texts, const char *between); /* owned */
 
+/* looks.c: drift that was found and still stands, [{"target","summary","since","checkedAt"}]. New reference. */
+struct roll_error *roll_view_drift(struct roll_app *app, const char *stream,
+                                   json_t **ret_list) ROLL_CHECKED;
+
 /* What `roll status -o json` prints, of one environment or (NULL) of all, appended to list. */
 struct roll_error *roll_view_status(struct roll_app *app, const char *only, json_t *list)
     ROLL_CHECKED;

@@ -1,0 +1,224 @@
+/* roll drift [ENV]: is what is live as it was left, and if not, who changed it? */
+#include "app.h"
+#include "tell.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "rollbook/time.h"
+#include "rollbook/watch.h"
+
+struct context {
+    GPtrArray *targets;
+};
+
+struct drift {
+    struct roll_app *app;
+    const struct context *context;
+    struct roll_loop *loop;
+    struct roll_links *links;
+    json_t *reports;
+};
+
+/* ---- telling ----------------------------------------------------------------------------------
+ */
+
+static void say_by(struct roll_app *app, const json_t *by, const char *unread)
+{
+    const char *who = roll_json_get_string(by, "who"), *tool = roll_json_get_string(by, "tool");
+    const char *deployment = roll_json_get_string(by, "deployment");
+    const char *client = roll_json_get_string(by, "client");
+    const char *correlation = roll_json_get_string(by, "correlationId");
+
+    if (!by) {
+        roll_say(app, "      by nobody that the activity log names%s%s%s", unread ? " (" : "",
+                 unread ? unread : "", unread ? ")" : "");
+        return;
+    }
+    roll_say(app, "      by %s, %s%s%s%s%s%s%s, %s", who ? who : "somebody",
+             tool ? tool : "unknown", deployment ? " '" : "", deployment ? deployment : "",
+             deployment ? "'" : "", client ? " (" : "", client ? client : "", client ? ")" : "",
+             roll_json_get_string(by, "at"));
+    if (correlation)
+        roll_say(app, "      correlation id: %s", correlation);
+}
+
+static void say_difference(struct roll_app *app, const json_t *difference, const char *unread)
+{
+    const char *path = roll_json_get_string(difference, "path");
+    const char *is = roll_json_get_string(difference, "is");
+    const char *wanted = roll_json_get_string(difference, "wanted");
+    bool deleted = g_strcmp0(roll_json_get_string(difference, "change"), "deleted") == 0;
+
+    roll_say(app, "  %s %s", deleted ? "-" : "~", roll_json_get_string(difference, "resource"));
+    if (deleted)
+        roll_say(app, "      is gone");
+    else
+        roll_say(app, "      %s is %s, was rolled out as %s", path ? path : "it",
+                 is ? is : "not there", wanted ? wanted : "not there");
+    say_by(app, json_object_get(difference, "by"), unread);
+}
+
+static void say_unevaluated(struct roll_app *app, const json_t *list)
+{
+    size_t index;
+    json_t *item;
+
+    if (json_array_size(list) > 0)
+        roll_say(app, "  could not be evaluated: %zu", json_array_size(list));
+    json_array_foreach ((json_t *)(uintptr_t)list, index, item) {
+        const char *path = roll_json_get_string(item, "path");
+        roll_say(app, "  ? %s%s%s: %s", roll_json_get_string(item, "resource"), path ? "  " : "",
+                 path ? path : "", roll_json_get_string(item, "reason"));
+    }
+}
+
+static void say_head(struct roll_app *app, const char *stream, const json_t *target)
+{
+    const char *state = roll_json_get_string(target, "state");
+    const json_t *error = json_object_get(target, "error");
+    const char *code = roll_json_get_string(error, "code");
+    size_t count = json_array_size(json_object_get(target, "differences"));
+    const json_t *baseline = json_object_get(target, "baseline");
+    json_int_t known = json_integer_value(json_object_get(baseline, "known"));
+    g_autofree char *words =
+        error   ? g_strdup_printf("could not be looked at: %s%s%s", code ? code : "",
+                                code ? ": " : "", roll_json_get_string(error, "message"))
+        : count ? g_strdup_printf("%zu difference%s", count, count == 1 ? "" : "s")
+                : g_strdup("no drift");
+
+    (void)state;
+    roll_say(app, "%s %s  %s (#%" JSON_INTEGER_FORMAT "): %s", stream,
+             roll_json_get_string(target, "name"), roll_json_get_string(target, "release"),
+             json_integer_value(json_object_get(target, "rollout")), words);
+    if (!error && !json_is_object(baseline) && count > 0)
+        roll_say(app, "  no baseline was taken after that rollout (roll run takes one): some of "
+                      "this may be what ARM always says");
+    if (known > 0)
+        roll_say(app, "  %" JSON_INTEGER_FORMAT " more that ARM said just after the rollout too",
+                 known);
+}
+
+static void say(struct roll_app *app, const char *stream, const json_t *report)
+{
+    size_t index, at;
+    json_t *target, *difference;
+
+    json_array_foreach (json_object_get(report, "targets"), index, target) {
+        const char *unread = roll_json_get_string(target, "logUnread");
+        say_head(app, stream, target);
+        json_array_foreach (json_object_get(target, "differences"), at, difference)
+            say_difference(app, difference, unread);
+        say_unevaluated(app, json_object_get(target, "unevaluated"));
+    }
+    json_array_foreach (json_object_get(report, "leftOut"), index, target)
+        roll_say(app, "%s %s", stream, json_string_value(target));
+    if (json_array_size(json_object_get(report, "targets")) +
+            json_array_size(json_object_get(report, "leftOut")) ==
+        0)
+        roll_say(app, "%s: nothing is live", stream);
+}
+
+/* ---- looking ----------------------------------------------------------------------------------
+ */
+
+static struct roll_error *look(struct drift *drift, const struct roll_plan *plan,
+                               const struct roll_plan_environment *environment)
+{
+    struct roll_app *app = drift->app;
+    const GPtrArray *targets = drift->context->targets;
+    g_autofree char *stream = roll_stream_of(plan, environment);
+    const struct roll_drift_options options = {
+        .ledger = app->ledger,
+        .loop = drift->loop,
+        .links = drift->links,
+        .actor = &app->actor,
+        .plan = plan,
+        .environment = environment,
+        .targets = targets ? (const char *const *)targets->pdata : NULL,
+    };
+    json_t *report = NULL;
+
+    ROLL_TRY(roll_drift(&options, &report));
+    json_array_append_new(drift->reports, report);
+    if (!app->json)
+        say(app, stream, report);
+    if (json_is_true(json_object_get(report, "drifted")))
+        app->exit_status = roll_code_exit(ROLL_E_FOUND);
+    else if (json_is_true(json_object_get(report, "unknown")) && app->exit_status == 0)
+        app->exit_status = 1;
+    roll_tell(app, plan, stream, ROLL_TELL_MS);
+    return NULL;
+}
+
+/* One environment that is being deployed to keeps nobody from hearing of the others. */
+static struct roll_error *look_at_plan(struct drift *drift, const char *service)
+{
+    roll_auto(plan) struct roll_plan *plan = NULL;
+
+    ROLL_TRY(roll_workspace_plan(drift->app->workspace, service, &plan));
+    for (guint i = 0; i < plan->environments->len; i++) {
+        struct roll_error *err = look(drift, plan, plan->environments->pdata[i]);
+        if (roll_error_code(err) != ROLL_E_CONFLICT) {
+            ROLL_TRY(err);
+            continue;
+        }
+        fprintf(drift->app->err.file, "left out: %s\n", err->message);
+        roll_error_free(err);
+    }
+    return NULL;
+}
+
+static struct roll_error *look_at_all(struct drift *drift, const char *name)
+{
+    roll_auto(plan) struct roll_plan *plan = NULL;
+    const struct roll_plan_environment *environment = NULL;
+
+    if (name) {
+        ROLL_TRY(roll_workspace_environment(drift->app->workspace, name, &plan, &environment));
+        return look(drift, plan, environment);
+    }
+    if (drift->context->targets && drift->context->targets->len > 0)
+        return roll_error_new(ROLL_E_USAGE, "'--target' needs the environment");
+    for (char **service = drift->app->workspace->services; *service; service++)
+        ROLL_TRY(look_at_plan(drift, *service));
+    return NULL;
+}
+
+static struct roll_error *run(struct roll_app *app, void *user, char **arguments)
+{
+    roll_auto(loop) struct roll_loop *loop = NULL;
+    roll_auto(links) struct roll_links *links = NULL;
+    roll_auto(json) json_t *reports = json_array();
+
+    ROLL_TRY(roll_app_write_ledger(app));
+    ROLL_TRY(roll_loop_new(&loop));
+    links = roll_links_new(loop, roll_app_sandbox, app);
+    struct drift drift = {app, user, loop, links, reports};
+    ROLL_TRY(look_at_all(&drift, arguments[0]));
+    if (app->json)
+        roll_report_json(&app->out, reports);
+    return NULL;
+}
+
+static const struct roll_option options[] = {
+    {"target", 't', ROLL_TEXTS, offsetof(struct context, targets), "NAME",
+     "only this target; may be repeated"},
+    {NULL},
+};
+
+const struct roll_command roll_cmd_drift = {
+    .name = "drift",
+    .arguments = "[ENV]",
+    .summary = "is what is live as it was left, and if not, who changed it",
+    .details =
+        "Asks ARM's what-if about what the ledger says is live and leaves out what it said just "
+        "after\nthe rollout. Names who made a change, with what and when, from the activity log. "
+        "Changes\nnothing in Azure; needs the rights of a deployment all the same. Of more than 20 "
+        "targets one\nof each ring is asked. Exit 4: it found something.",
+    .options = options,
+    .context_size = sizeof(struct context),
+    .max_arguments = 1,
+    .needs = ROLL_NEEDS_WORKSPACE | ROLL_WRITES_LEDGER,
+    .run = run,
+};

@@ -1,0 +1,105 @@
+/* What-ifs of what is live, some side by side: one takes ARM seconds, and it counts as a write. */
+#include "watch/drift.h"
+
+#include <string.h>
+
+#define AT_ONCE 5
+
+struct forecasts {
+    const struct roll_drift_options *options;
+    const struct watch_lives *lives;
+    struct watch_forecast *list;
+    guint next, under_way;
+};
+
+struct call {
+    struct forecasts *forecasts;
+    struct watch_forecast *forecast;
+};
+
+void watch_forecast_clear(struct watch_forecast *forecast)
+{
+    json_decref(forecast->body);
+    g_free(forecast->code);
+    g_free(forecast->why);
+}
+
+static void refuse(struct watch_forecast *forecast, const char *code, const char *why)
+{
+    forecast->code = g_strdup(code);
+    forecast->why = g_strdup(why ? why : "no answer");
+}
+
+static void answered(void *user, const struct roll_arm_reply *reply)
+{
+    struct call *call = user;
+    struct forecasts *forecasts = call->forecasts;
+
+    if (reply->outcome == ROLL_ARM_OK && json_object_get(reply->body, "changes"))
+        call->forecast->body = json_incref(reply->body);
+    else
+        refuse(call->forecast, reply->code, reply->message);
+    forecasts->under_way--;
+    roll_loop_stop(forecasts->options->loop);
+}
+
+static struct roll_error *ask(struct forecasts *forecasts, struct call *call,
+                              const struct watch_live *live)
+{
+    const struct roll_drift_options *options = forecasts->options;
+    const struct roll_order_target *target = live->target;
+    g_autofree char *fixed =
+        roll_fixed_name(options->plan->service, options->environment->name, target);
+    g_autofree char *name = fixed ? g_strdup(fixed)
+                                  : g_strdup_printf("roll-%s-%s-drift", options->plan->service,
+                                                    options->environment->name);
+    g_autoptr(GString) template_text = NULL;
+    g_autoptr(GString) parameters_text = NULL;
+    char correlation_id[ROLL_UUID_SIZE];
+    struct roll_arm *arm = NULL;
+
+    ROLL_TRY(roll_ledger_object(options->ledger, target->template_digest, &template_text));
+    ROLL_TRY(roll_ledger_object(options->ledger, target->parameters_digest, &parameters_text));
+    ROLL_TRY(roll_links_get(options->links, target, &arm, NULL));
+    roll_uuid_random(correlation_id);
+    const struct roll_arm_deployment deployment = {
+        .scope = {target->scope, target->subscription, target->resource_group,
+                  target->management_group},
+        .name = name,
+        .correlation_id = correlation_id,
+        .location = target->scope == ROLL_SCOPE_GROUP ? NULL : target->location,
+        .template_text = template_text->str,
+        .parameters_text = parameters_text->str,
+    };
+    forecasts->under_way++;
+    roll_arm_what_if(arm, &deployment, answered, call);
+    return NULL;
+}
+
+/* What the ledger lost of one target is that target's trouble. */
+static void start(struct forecasts *forecasts, struct call *calls)
+{
+    while (forecasts->next < forecasts->lives->lives->len && forecasts->under_way < AT_ONCE) {
+        guint at = forecasts->next++;
+        calls[at] = (struct call){forecasts, &forecasts->list[at]};
+        struct roll_error *err = ask(
+            forecasts, &calls[at], &g_array_index(forecasts->lives->lives, struct watch_live, at));
+        if (err)
+            refuse(&forecasts->list[at], NULL, err->message);
+        roll_error_free(err);
+    }
+}
+
+struct roll_error *watch_forecasts(const struct roll_drift_options *options,
+                                   const struct watch_lives *lives, struct watch_forecast *list)
+{
+    struct forecasts forecasts = {options, lives, list, 0, 0};
+    g_autofree struct call *calls = g_new0(struct call, lives->lives->len + 1);
+
+    for (;;) {
+        start(&forecasts, calls);
+        if (forecasts.under_way == 0)
+            return NULL;
+        ROLL_TRY(roll_loop_run(options->loop));
+    }
+}
