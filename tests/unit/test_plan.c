@@ -606,7 +606,7 @@ static const struct {
      "expected SERVICE/ENVIRONMENT, not 'network'"},
     {"\"source\":{\"template\":\"m.json\"},^\"wants\":[\"network/prod\"]",
      "unknown member 'wants', expected one of: $schema, service, source, artifacts, sticky, data, "
-     "environments, needs, roles, gates, governance, schedule, notify, retain"},
+     "environments, needs, roles, gates, governance, schedule, notify, drift, retain"},
 };
 
 START_TEST(test_plan__plan_is_refused_with_its_position)
