@@ -73,9 +73,12 @@ static struct roll_error *choose_again(struct roll_act *act, struct roll_choice 
         return roll_choose_back(act->plan, act->environment, act->app->ledger, &act->choice,
                                 ret_choice);
     roll_act_try_git(act);
-    if (strcmp(known->kind, "forward") == 0)
-        return roll_choose_forward(act->plan, act->environment, act->app->ledger, act->git,
-                                   &act->choice, ret_choice);
+    if (strcmp(known->kind, "forward") == 0) {
+        ROLL_TRY(roll_choose_forward(act->plan, act->environment, act->app->ledger, act->git,
+                                     &act->choice, ret_choice));
+        act->lane = (*ret_choice)->order->lane; /* one that undoes no back is an ordinary release */
+        return NULL;
+    }
     if (strcmp(known->kind, "hotfix") == 0)
         return roll_choose_hotfix(act->plan, act->environment, act->app->ledger, act->git,
                                   &act->choice, ret_choice);

@@ -169,11 +169,12 @@ struct roll_error *roll_back_goal(struct roll_app *app, const char *stream,
 
 /* prove.c: has who asks one of the lane's roles? Where it names any, the token of the environment's credential says who that
  * is, and what is recorded from then on names it; in the sandbox the claimed name counts. what is for that role: "'roll
- * unhold'". ROLL_E_REFUSED; ROLL_E_CREDENTIAL: nobody is proved. */
+ * unhold'". What lanes rest on must be as committed, since it is for what lifts or loosens. ROLL_E_REFUSED; ROLL_E_CREDENTIAL: nobody is
+ * proved. */
 struct roll_error *roll_app_need_role(struct roll_app *app, const struct roll_plan *plan,
                                       const struct roll_plan_environment *environment,
                                       enum roll_lane lane, const char *what) ROLL_CHECKED;
-/* The same, or the one who asked for what it is about (or NULL): by credential, in the sandbox by name. */
+/* Likewise, under the plan as it is, or the one who asked for what it is about (or NULL): by credential, in the sandbox by name. */
 struct roll_error *roll_app_need_role_or_be(struct roll_app *app, const struct roll_plan *plan,
                                             const struct roll_plan_environment *environment,
                                             enum roll_lane lane,

@@ -1,6 +1,7 @@
 /* roll mark, roll hold, roll unhold: facts that people state. They write the ledger only and never
  * ask. */
 #include "app.h"
+#include "governance.h"
 
 #include <string.h>
 
@@ -49,6 +50,9 @@ static struct roll_error *need_role_somewhere(struct roll_app *app, const struct
 {
     struct roll_error *err = NULL;
 
+    /* Also where there are no lanes any more. */
+    for (guint i = 0; lifts && i < plan->environments->len; i++)
+        ROLL_TRY(roll_app_need_governance(app, plan, g_ptr_array_index(plan->environments, i)));
     for (guint i = 0; i < plan->environments->len; i++) {
         const struct roll_plan_environment *environment = g_ptr_array_index(plan->environments, i);
         char **roles = environment->lanes[ROLL_LANE_RELEASE].roles;

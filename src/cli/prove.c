@@ -1,6 +1,7 @@
 /* Who we are, for commands that write the ledger only but are for some roles: the token of the
  * environment's credential says so, as it does for the commands that act. */
 #include "app.h"
+#include "governance.h"
 
 #include <string.h>
 
@@ -108,6 +109,7 @@ struct roll_error *roll_app_need_role(struct roll_app *app, const struct roll_pl
                                       const struct roll_plan_environment *environment,
                                       enum roll_lane lane, const char *what)
 {
+    ROLL_TRY(roll_app_need_governance(app, plan, environment));
     return roll_app_need_role_or_be(app, plan, environment, lane, NULL, what);
 }
 
@@ -132,7 +134,7 @@ struct roll_error *roll_app_need_any_role(struct roll_app *app, const struct rol
 
     for (int lane = 0; lane < ROLL_LANE_COUNT; lane++) {
         roll_error_free(err);
-        err = roll_app_need_role(app, plan, environment, (enum roll_lane)lane, what);
+        err = roll_app_need_role_or_be(app, plan, environment, (enum roll_lane)lane, NULL, what);
         if (!err)
             return NULL;
     }
