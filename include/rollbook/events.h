@@ -80,7 +80,8 @@
     F(text, driver, "driver", REQUIRED) /* UUID of the process's claim */                          \
     F(text, host, "host", REQUIRED)                                                                \
     F(number, until, "until", REQUIRED)                                                            \
-    F(flag, settle, "settle", OPTIONAL) /* only to record outcomes: no PUT follows */
+    F(flag, settle, "settle", OPTIONAL) /* only to record outcomes: no PUT follows */               \
+    F(json, timing, "timing", OPTIONAL) /* windows and freezes that count from here on, where they are not the request's */
 
 #define ROLL_FIELDS_rollout_detached(F)                                                            \
     F(number, rollout, "rollout", REQUIRED)                                                        \
@@ -155,7 +156,8 @@
     F(text, gate, "gate", REQUIRED)                                                                \
     F(text, verdict, "verdict", REQUIRED) /* passed, failed, error */                              \
     F(text, summary, "summary", OPTIONAL)                                                          \
-    F(object, result, "result", OPTIONAL)
+    F(object, result, "result", OPTIONAL)                                                          \
+    F(json, scripts, "scripts", OPTIONAL) /* what its command ran: {PATH: {"digest","dirty"?}} */
 #define ROLL_FIELDS_debt_closed(F)                                                                 \
     F(number, rollout, "rollout", REQUIRED)                                                        \
     F(text, debt, "debt", REQUIRED)                                                                \

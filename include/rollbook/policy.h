@@ -99,6 +99,25 @@ struct roll_error *roll_policy_check_overdue(struct roll_ledger *ledger, const s
 /* What closes a debt, to be typed. rollout: prod#17. Owned. */
 char *roll_debt_next(const char *rollout, const char *debt);
 
+/* ---- what governs is what was reviewed --------------------------------------------------------- */
+
+/* The file of approvers, or of revoked keys (member); NULL: the plan names none. root: of the workspace. Owned. */
+char *roll_governance_path(const struct roll_plan *plan, const char *root, const char *member);
+/* What is not as it is committed (at governance.ref, HEAD), in words: the plan, approvers, revoked keys, scripts (below root, or
+ * NULL); or why that cannot be told. *ret_slip NULL: all is, or nothing is governed. Governed is an environment that has lanes,
+ * or had them in the plan that governed it last: whoever profits from it could take them away in a file. For the same reason the
+ * files have to be equal also at the ref that that plan named. stream: SERVICE/ENV. Owned. Reads git. */
+struct roll_error *roll_governance_slip(struct roll_ledger *ledger, const char *root, const struct roll_plan *plan,
+                                        const struct roll_plan_environment *environment, const char *stream, const GPtrArray *scripts,
+                                        char **ret_slip) ROLL_CHECKED;
+/* If a word of a command names a file below root that is run, it is added to scripts (owned texts, once each). */
+void roll_governance_script(const char *root, const char *word, GPtrArray *scripts);
+/* The same for each word of these gates (names, NULL-terminated, or NULL). */
+void roll_governance_scripts(const struct roll_plan *plan, const char *root, char **gates, GPtrArray *scripts);
+/* gate.evaluated's `scripts`: {PATH: {"digest","dirty"?}}; dirty: it is not what is committed, or that cannot be told. plan: the
+ * value of one. A new reference. */
+json_t *roll_governance_digests(const json_t *plan, const char *root, const GPtrArray *scripts);
+
 /* ---- approvals -------------------------------------------------------------------------------- */
 
 #define ROLL_SIGNATURE_NAMESPACE "rollbook"

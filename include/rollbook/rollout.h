@@ -179,12 +179,20 @@ struct roll_observation {
     /* PROBED, START: message says why not. PROBED: code, if there is one, that it will not get well. START:
      * retry_after_ms says when to ask again though nothing was written */
     bool healthy;
+    /* START: today's windows and freezes (roll_policy_timing; {}: none), which count from here on; borrowed; NULL: those recorded */
+    const json_t *timing;
+    /* GATE: what its command ran (gate.evaluated's scripts); borrowed, or NULL */
+    const json_t *scripts;
     /* BACK: owned by the machine from here, its request's order digest set and the order's text among its blobs;
      * NULL: no back is possible, message says why */
     struct roll_choice *choice;
     /* LEFTOVERS: struct roll_leftover *, those that are deleted in that order; owned by the machine from here; or NULL */
     GPtrArray *leftovers;
 };
+
+/* Going on with what has started: today's windows and freezes count from our claim on (as START's timing). Before the first
+ * next(); a further reference is kept. */
+void roll_machine_govern(struct roll_machine *machine, json_t *timing);
 
 /* wall_ms and boot_ms: what the clocks say now (UTC; boot clock). */
 void roll_machine_observe(struct roll_machine *machine, const struct roll_observation *observation, int64_t wall_ms, int64_t boot_ms);
@@ -238,7 +246,8 @@ struct roll_gate_options {
     const char *gate;
 };
 /* verdict: passed, failed, error (static); summary: borrowed, or NULL; result: owned by the callee, or NULL. */
-typedef void (*roll_gate_fn)(void *user, const char *verdict, const char *summary, struct roll_blob *result_take);
+/* scripts: what its command ran, borrowed, or NULL. */
+typedef void (*roll_gate_fn)(void *user, const char *verdict, const char *summary, const json_t *scripts, struct roll_blob *result_take);
 struct roll_gate_evaluation;
 /* Evaluates a gate as the plan that was recorded with the rollout defines it. fn is called once, from the loop, and never
  * before this returns; the handle is valid until then. */
@@ -320,9 +329,14 @@ struct roll_lacks {
     bool dead;         /* its release was marked bad, or is below a floor: it never starts */
     int64_t starts_at; /* when its time has come and a window is open, UTC ms; 0: they are not in the way, ROLL_NEVER: none opens */
 };
-/* Reads the ledger only. *ret_lacks is set on an error too, to what was found until then; roll_lacks_clear. */
-struct roll_error *roll_rollout_lacks(struct roll_ledger *ledger, const char *stream, int64_t rollout, struct roll_lacks *ret_lacks) ROLL_CHECKED;
+/* Reads the ledger, and today's plan in workspace (its root; NULL: windows and freezes of then count). *ret_lacks is set on an error too, to what was found until then; roll_lacks_clear. */
+struct roll_error *roll_rollout_lacks(struct roll_ledger *ledger, const char *workspace, const char *stream, int64_t rollout,
+                                      struct roll_lacks *ret_lacks) ROLL_CHECKED;
 void roll_lacks_clear(struct roll_lacks *lacks);
+/* The windows and freezes that count for it now (roll_policy_timing): today's plan's in workspace, else those recorded. A new
+ * reference; {} or NULL: none. */
+struct roll_error *roll_rollout_timing(struct roll_ledger *ledger, const char *workspace, const char *stream, int64_t rollout,
+                                       json_t **ret_timing) ROLL_CHECKED;
 /* Records what became of intents without outcome, if their driver is gone; PUTs nothing. Nothing to settle: at once. */
 struct roll_error *roll_rollout_settle(const struct roll_driver_options *options, const char *stream, struct roll_outcome *ret_outcome) ROLL_CHECKED;
 /* What the tags of deployments at ARM say of the order's targets (at most 4 scopes): *ret_found names a deployment of another

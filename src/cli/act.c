@@ -94,8 +94,8 @@ struct roll_error *roll_act_open(struct roll_act *act, const char *environment)
     ROLL_TRY(roll_workspace_environment(act->app->workspace, environment, &act->plan,
                                         &act->environment));
     if (act->options->overrides)
-        ROLL_TRY(roll_policy_check_names(
-            act->environment, (const char *const *)act->options->overrides->pdata));
+        ROLL_TRY(roll_policy_check_names(act->environment,
+                                         (const char *const *)act->options->overrides->pdata));
     act->stream = roll_stream_of(act->plan, act->environment);
     ROLL_TRY(roll_loop_new(&act->loop));
     act->links = roll_links_new(act->loop, roll_app_sandbox, act->app);
@@ -211,7 +211,7 @@ static const struct {
 };
 
 /* A misspelt override would look as if it had passed a gate. */
-static struct roll_error *check_override(const char *given)
+struct roll_error *roll_act_check_override(const char *given)
 {
     size_t size = strcspn(given, ":");
     bool named = given[size] != '\0';
@@ -240,7 +240,7 @@ static struct roll_error *check_options(const struct roll_act_options *options)
         return roll_error_new(ROLL_E_USAGE, "--wait and --no-wait exclude each other");
     for (guint i = 0; options->overrides && i < options->overrides->len; i++)
         if (g_ptr_array_index(options->overrides, i))
-            ROLL_TRY(check_override(g_ptr_array_index(options->overrides, i)));
+            ROLL_TRY(roll_act_check_override(g_ptr_array_index(options->overrides, i)));
     if (options->overrides && !options->reason && !options->dry_run)
         return roll_error_new(ROLL_E_USAGE, "'--override' needs '--reason': it is recorded");
     return NULL;

@@ -25,10 +25,16 @@ static void attach(struct roll_choice *choice, GString *data_take, char **digest
 /* In an emergency a plan that is not committed governs all the same, and the ledger says so. */
 static struct roll_error *check_governance(struct roll_act *act, json_t *overrides)
 {
+    const struct roll_plan_lane *rules = &act->environment->lanes[act->lane];
+    const char *root = act->app->workspace->root;
+    g_autoptr(GPtrArray) scripts = g_ptr_array_new_with_free_func(g_free);
     struct roll_error *err = NULL;
     g_autofree char *slip = NULL;
 
-    ROLL_TRY(roll_app_governance_slip(act->app, act->plan, act->environment, act->stream, &slip));
+    roll_governance_scripts(act->plan, root, rules->gates, scripts);
+    roll_governance_scripts(act->plan, root, rules->deferred, scripts);
+    ROLL_TRY(roll_governance_slip(act->app->ledger, root, act->plan, act->environment, act->stream,
+                                  scripts, &slip));
     if (slip && act->lane == ROLL_LANE_RELEASE)
         err = roll_governance_refuse(slip);
     else if (slip)

@@ -200,8 +200,8 @@ static struct roll_error *advise_waiting(struct roll_act *act, const struct roll
 {
     const char *name = act->environment->name;
     struct roll_lacks lacks = {0};
-    struct roll_error *err =
-        roll_rollout_lacks(act->app->ledger, act->stream, outcome->rollout, &lacks);
+    struct roll_error *err = roll_rollout_lacks(act->app->ledger, act->app->workspace->root,
+                                                act->stream, outcome->rollout, &lacks);
 
     if (!err && lacks.approval)
         advise(advice, "signs it, by somebody else", "roll approve %s#%" PRId64, name,

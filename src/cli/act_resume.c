@@ -4,6 +4,9 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "rollbook/json.h"
+#include "rollbook/policy.h"
+
 /* ---- resuming ------------------------------------------------------------------------------- */
 
 struct known_rollout {
@@ -93,6 +96,21 @@ static enum roll_lane lane_of_kind(const char *kind)
     return strcmp(kind, "hotfix") == 0 ? ROLL_LANE_HOTFIX : ROLL_LANE_RELEASE;
 }
 
+/* What a person passes by; what was let through without being asked for (a membership, a plan that
+ * is not committed) is looked at anew, and a rule that is gone needs no word. */
+static bool is_asked_again(const struct roll_act *act, const char *word)
+{
+    const char *const words[] = {word, NULL};
+    struct roll_error *err = roll_act_check_override(word);
+    bool asked;
+
+    if (!err)
+        err = roll_policy_check_names(act->environment, words);
+    asked = !err;
+    roll_error_free(err);
+    return asked;
+}
+
 /* What was passed by then, with the reason of then, is passed by again. */
 static struct roll_error *add_recorded_overrides(struct roll_act *act, int64_t rollout,
                                                  GPtrArray *words)
@@ -107,8 +125,9 @@ static struct roll_error *add_recorded_overrides(struct roll_act *act, int64_t r
     json_array_foreach (request ? request->overrides : NULL, index, override) {
         const char *kind = roll_json_get_string(override, "kind");
         const char *name = roll_json_get_string(override, "name");
-        if (kind)
-            g_ptr_array_add(words, name ? g_strdup_printf("%s:%s", kind, name) : g_strdup(kind));
+        g_autofree char *word = name ? g_strdup_printf("%s:%s", kind, name) : g_strdup(kind);
+        if (kind && is_asked_again(act, word))
+            g_ptr_array_add(words, g_steal_pointer(&word));
     }
     return NULL;
 }

@@ -4,16 +4,9 @@
 
 #include "app.h"
 
-/* What is not as it is committed, in words; *ret_slip NULL: all is, or nothing is governed.
- * Governed is an environment that has lanes, or had them in the plan that governed it last: whoever
- * profits from it could take them away in a file. For the same reason the files have to be equal
- * also at the ref that that plan named. stream: SERVICE/ENV. Owned. */
-struct roll_error *roll_app_governance_slip(struct roll_app *app, const struct roll_plan *plan,
-                                            const struct roll_plan_environment *environment,
-                                            const char *stream, char **ret_slip) ROLL_CHECKED;
 /* ROLL_E_REFUSED, with what to do. */
 struct roll_error *roll_governance_refuse(const char *slip);
-/* Both: for what lifts or loosens. */
+/* Refuses what is not as committed (roll_governance_slip): for what lifts or loosens. */
 struct roll_error *roll_app_need_governance(struct roll_app *app, const struct roll_plan *plan,
                                             const struct roll_plan_environment *environment)
     ROLL_CHECKED;

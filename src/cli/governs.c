@@ -17,7 +17,8 @@ json_t *roll_view_lacks(struct roll_app *app, const char *stream, int64_t number
                         struct roll_lacks *ret_lacks)
 {
     struct roll_lacks lacks = {0};
-    struct roll_error *err = roll_rollout_lacks(app->ledger, stream, number, &lacks);
+    struct roll_error *err = roll_rollout_lacks(
+        app->ledger, app->workspace ? app->workspace->root : NULL, stream, number, &lacks);
     json_t *list = json_array();
 
     for (guint i = 0; i < lacks.texts->len; i++)
@@ -78,19 +79,19 @@ static json_t *window_of(const json_t *rules)
     return view;
 }
 
-static struct roll_error *add_window(struct roll_app *app, const char *stream, int64_t number,
-                                     json_t *view)
+/* A plan that cannot be read is said there, in the place of its rules. */
+static void add_window(struct roll_app *app, const char *stream, int64_t number, json_t *view)
 {
-    roll_auto(event) struct roll_event *request = NULL;
-    const struct roll_rollout_requested *body;
-    const json_t *rules;
+    roll_auto(json) json_t *rules = NULL;
+    struct roll_error *err = roll_rollout_timing(
+        app->ledger, app->workspace ? app->workspace->root : NULL, stream, number, &rules);
 
-    ROLL_TRY(roll_ledger_event(app->ledger, stream, number, &request));
-    body = roll_event_body(request, rollout_requested);
-    rules = body ? json_object_get(body->gates, "timing") : NULL;
-    if (rules)
+    if (err)
+        json_object_set_new(view, "window",
+                            json_pack("{s:b,s:s}", "open", false, "why", err->message));
+    else if (json_object_size(rules) > 0)
         json_object_set_new(view, "window", window_of(rules));
-    return NULL;
+    roll_error_free(err);
 }
 
 struct roll_error *roll_view_add_governs(struct roll_app *app, const char *stream, int64_t number,
@@ -106,7 +107,7 @@ struct roll_error *roll_view_add_governs(struct roll_app *app, const char *strea
     if (json_array_size(json_object_get(approvals, "asked")) > 0)
         add_missing(app, stream, number, approvals);
     if (!roll_json_get_string(view, "finishedAt"))
-        ROLL_TRY(add_window(app, stream, number, view));
+        add_window(app, stream, number, view);
     if (g_strcmp0(roll_json_get_string(view, "state"), "waiting") == 0)
         json_object_set_new(view, "waitsFor", roll_view_lacks(app, stream, number, NULL));
     return NULL;

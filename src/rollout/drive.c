@@ -353,6 +353,8 @@ struct roll_error *roll_driver_go_on(struct roll_driver *driver, const struct ro
         !(driver->unproved || mode == ROLL_MACHINE_SETTLE))
         ROLL_TRY(prove(driver));
     ROLL_TRY(fold_from(driver, first));
+    if (mode == ROLL_MACHINE_DRIVE && g_strcmp0(known->state, "waiting") != 0)
+        ROLL_TRY(roll_driver_govern(driver, known->number));
     return run_to_end(driver, ret_outcome);
 }
 

@@ -211,10 +211,24 @@ void roll_driver_gate(struct roll_driver *driver, const struct roll_action *acti
 void roll_driver_end_gates(struct roll_driver *driver);
 void roll_driver_start(struct roll_driver *driver, const struct roll_action *action);
 
-/* lacks.c: as roll_rollout_lacks, without gates and its time, which the machine knows.
- * *ret_again_ms: when to look again, -1. */
+/* lacks.c: as roll_rollout_lacks, without gates and its time, which the machine knows; and today's
+ * plan has to be committed. *ret_again_ms: when to look again, -1. *ret_timing: the rules that
+ * counted, a new reference, NULL: those recorded; given on failure too. */
 struct roll_error *roll_driver_lacks(struct roll_driver *driver, int64_t rollout, GPtrArray *texts,
-                                     int64_t *ret_again_ms) ROLL_CHECKED;
+                                     int64_t *ret_again_ms, json_t **ret_timing) ROLL_CHECKED;
+
+/* ---- today.c -------------------------------------------------------------------------------- */
+
+/* What today's plan below root says of a request's windows and freezes. *ret_timing: a new
+ * reference, {}: nothing restricts it; NULL: it is not for the plan to say (no root, or a lane that
+ * they do not apply to). *ret_slip, unless ret_slip is NULL: why that plan is not what was
+ * reviewed, owned, or NULL. */
+struct roll_error *roll_today_timing(struct roll_ledger *ledger, const char *root,
+                                     const char *stream,
+                                     const struct roll_rollout_requested *request,
+                                     json_t **ret_timing, char **ret_slip) ROLL_CHECKED;
+/* Before an open rollout goes on: its machine hears of it. What cannot be read is said. */
+struct roll_error *roll_driver_govern(struct roll_driver *driver, int64_t rollout) ROLL_CHECKED;
 
 /* ---- hidden.c ------------------------------------------------------------------------------- */
 

@@ -9,6 +9,7 @@
 #include "driver.h"
 #include "rollbook/digest.h"
 #include "rollbook/json.h"
+#include "rollbook/policy.h"
 #include "rollbook/time.h"
 
 /* OUTPUT_MAX: of one run; KEPT_MAX: of all, since a fleet's runs are one object of the ledger. */
@@ -21,6 +22,7 @@ static void evaluation_free(struct roll_gate_evaluation *evaluation)
     roll_event_free(evaluation->request);
     json_decref(evaluation->plan);
     json_decref(evaluation->runs);
+    json_decref(evaluation->scripts);
     g_free(evaluation->commit);
     g_ptr_array_unref(evaluation->digests);
     g_ptr_array_unref(evaluation->changed);
@@ -51,7 +53,7 @@ static void answer(struct roll_gate_evaluation *evaluation, const char *verdict,
         json_pack("{s:s,s:s,s:s,s:O}", "gate", evaluation->gate, "verdict", verdict, "summary",
                   summary ? summary : "", "runs", evaluation->runs);
 
-    evaluation->fn(evaluation->user, verdict, summary, blob_of(result));
+    evaluation->fn(evaluation->user, verdict, summary, evaluation->scripts, blob_of(result));
     evaluation_free(evaluation);
 }
 
@@ -227,6 +229,32 @@ static GPtrArray *variables(const struct roll_gate_evaluation *evaluation)
     return list;
 }
 
+/* What runs is what was reviewed: an ordinary release does not rest on a script that was not. */
+static struct roll_error *note_scripts(struct roll_gate_evaluation *evaluation,
+                                       const GPtrArray *argv)
+{
+    const char *root = evaluation->options.workspace ? evaluation->options.workspace : ".";
+    g_autoptr(GPtrArray) scripts = g_ptr_array_new_with_free_func(g_free);
+    roll_auto(json) json_t *digests = NULL;
+    const char *path;
+    json_t *entry;
+
+    for (guint i = 0; i + 1 < argv->len; i++)
+        roll_governance_script(root, g_ptr_array_index(argv, i), scripts);
+    if (scripts->len == 0)
+        return NULL;
+    digests = roll_governance_digests(evaluation->plan, root, scripts);
+    if (!evaluation->scripts)
+        evaluation->scripts = json_object();
+    json_object_update(evaluation->scripts, digests);
+    if (strcmp(evaluation->body->lane, roll_lane_names[ROLL_LANE_RELEASE]) != 0)
+        return NULL;
+    json_object_foreach (digests, path, entry)
+        if (json_object_get(entry, "dirty"))
+            return roll_error_new(ROLL_E_REFUSED, "its script '%s' is not what is committed", path);
+    return NULL;
+}
+
 static struct roll_error *start_command(struct roll_gate_evaluation *evaluation)
 {
     g_autoptr(GPtrArray) argv = g_ptr_array_new_with_free_func(g_free);
@@ -244,6 +272,7 @@ static struct roll_error *start_command(struct roll_gate_evaluation *evaluation)
         g_ptr_array_add(argv, filled);
     }
     g_ptr_array_add(argv, NULL);
+    ROLL_TRY(note_scripts(evaluation, argv));
     options.argv = (const char *const *)argv->pdata;
     options.env_add = (const char *const *)environment->pdata;
     options.env_hide = (const char *const *)hidden->pdata;
@@ -347,10 +376,11 @@ struct late {
     struct roll_loop *loop;
     char *verdict, *summary;
     struct roll_blob *result;
+    json_t *scripts;
     bool done;
 };
 
-static void late_done(void *user, const char *verdict, const char *summary,
+static void late_done(void *user, const char *verdict, const char *summary, const json_t *scripts,
                       struct roll_blob *result_take)
 {
     struct late *late = user;
@@ -358,6 +388,7 @@ static void late_done(void *user, const char *verdict, const char *summary,
     late->verdict = g_strdup(verdict);
     late->summary = g_strdup(summary);
     late->result = result_take;
+    late->scripts = json_deep_copy(scripts);
     late->done = true;
     roll_loop_stop(late->loop);
 }
@@ -371,7 +402,8 @@ static struct roll_error *append_verdict(const struct roll_gate_options *options
                                        .gate = gate,
                                        .verdict = late->verdict,
                                        .summary = late->summary,
-                                       .result = late->result ? late->result->digest : NULL};
+                                       .result = late->result ? late->result->digest : NULL,
+                                       .scripts = late->scripts};
     struct roll_draft draft = {options->stream, ROLL_EVENT_gate_evaluated, &body};
     struct roll_object object = {late->result ? late->result->data->str : NULL,
                                  late->result ? late->result->data->len : 0};
@@ -406,6 +438,7 @@ struct roll_error *roll_gate_make_up(const struct roll_gate_options *options,
     if (late.result)
         g_string_free(late.result->data, TRUE);
     g_free(late.result);
+    json_decref(late.scripts);
     *ret_verdict = late.verdict;
     *ret_summary = late.summary;
     return err;

@@ -14,6 +14,7 @@ struct roll_gate_evaluation {
     struct roll_event *request;
     const struct roll_rollout_requested *body;
     json_t *plan, *runs; /* owned */
+    json_t *scripts;     /* that its commands ran, or NULL; owned */
     const json_t *rule;  /* of the gate, in plan */
     char *commit;        /* or NULL */
     bool inherited;      /* the commit is that of the release that this one was made from */

@@ -12,7 +12,10 @@
 
 struct lacks {
     struct roll_ledger *ledger;
+    const char *workspace; /* or NULL */
     const char *stream;
+    bool committed; /* today's plan has to be */
+    json_t *timing; /* of today's plan, or NULL; owned by the caller */
     const struct roll_event *request;
     const struct roll_rollout_requested *body;
     GPtrArray *texts; /* owned texts */
@@ -51,11 +54,22 @@ static struct roll_error *check_approvals(struct lacks *lacks)
     return NULL;
 }
 
+/* Today's rules, where they are known. */
+static const json_t *timing_of(const struct lacks *lacks)
+{
+    return lacks->timing ? lacks->timing : json_object_get(lacks->body->gates, "timing");
+}
+
 static struct roll_error *check_timing(struct lacks *lacks)
 {
     struct roll_timing timing = {0};
+    g_autofree char *slip = NULL;
 
-    ROLL_TRY(roll_timing_at(json_object_get(lacks->body->gates, "timing"), roll_now_ms(), &timing));
+    ROLL_TRY(roll_today_timing(lacks->ledger, lacks->workspace, lacks->stream, lacks->body,
+                               &lacks->timing, lacks->committed ? &slip : NULL));
+    if (slip)
+        add(lacks, g_strdup_printf("today's plan to be reviewed: %s", slip));
+    ROLL_TRY(roll_timing_at(timing_of(lacks), roll_now_ms(), &timing));
     if (!timing.open) {
         add(lacks, g_strdup_printf("its window: %s", timing.why));
         if (timing.until != ROLL_NEVER)
@@ -146,17 +160,41 @@ static struct roll_error *find(struct lacks *lacks, int64_t rollout,
 /* ---- for the driver ------------------------------------------------------------------------- */
 
 struct roll_error *roll_driver_lacks(struct roll_driver *driver, int64_t rollout, GPtrArray *texts,
-                                     int64_t *ret_again_ms)
+                                     int64_t *ret_again_ms, json_t **ret_timing)
 {
     struct lacks lacks = {.ledger = driver->options->ledger,
+                          .workspace = driver->options->workspace,
+                          .committed = true,
                           .stream = driver->stream,
                           .texts = texts,
                           .again_ms = -1};
     roll_auto(event) struct roll_event *request = NULL;
+    struct roll_error *err = find(&lacks, rollout, &request);
+
+    if (!err)
+        err = check(&lacks, driver->order);
+    *ret_again_ms = lacks.again_ms;
+    *ret_timing = lacks.timing;
+    return err;
+}
+
+struct roll_error *roll_driver_govern(struct roll_driver *driver, int64_t rollout)
+{
+    struct lacks lacks = {.ledger = driver->options->ledger, .stream = driver->stream};
+    roll_auto(event) struct roll_event *request = NULL;
+    roll_auto(json) json_t *timing = NULL;
+    g_autofree char *slip = NULL;
+    struct roll_error *err;
 
     ROLL_TRY(find(&lacks, rollout, &request));
-    ROLL_TRY(check(&lacks, driver->order));
-    *ret_again_ms = lacks.again_ms;
+    err = roll_today_timing(driver->options->ledger, driver->options->workspace, driver->stream,
+                            lacks.body, &timing, &slip);
+    if (err || slip)
+        roll_driver_notice_once(driver, g_strdup_printf("windows and freezes of then count: %s",
+                                                        err ? err->message : slip));
+    else if (timing)
+        roll_machine_govern(driver->machine, timing);
+    roll_error_free(err);
     return NULL;
 }
 
@@ -203,7 +241,7 @@ static struct roll_error *find_start(const struct lacks *lacks, int64_t *ret_at)
     int64_t now = roll_now_ms(), at = MAX(lacks->body->not_before, now);
     struct roll_timing timing = {0};
 
-    ROLL_TRY(roll_timing_at(json_object_get(lacks->body->gates, "timing"), at, &timing));
+    ROLL_TRY(roll_timing_at(timing_of(lacks), at, &timing));
     if (!timing.open)
         at = timing.until;
     *ret_at = at > now ? at : 0;
@@ -234,11 +272,14 @@ static struct roll_error *look(struct lacks *lacks, int64_t rollout, int64_t *re
     return find_start(lacks, ret_starts_at);
 }
 
-struct roll_error *roll_rollout_lacks(struct roll_ledger *ledger, const char *stream,
-                                      int64_t rollout, struct roll_lacks *ret_lacks)
+struct roll_error *roll_rollout_lacks(struct roll_ledger *ledger, const char *workspace,
+                                      const char *stream, int64_t rollout,
+                                      struct roll_lacks *ret_lacks)
 {
-    struct lacks lacks = {
-        .ledger = ledger, .stream = stream, .texts = g_ptr_array_new_with_free_func(g_free)};
+    struct lacks lacks = {.ledger = ledger,
+                          .workspace = workspace,
+                          .stream = stream,
+                          .texts = g_ptr_array_new_with_free_func(g_free)};
     int64_t starts_at = 0;
     struct roll_error *err = look(&lacks, rollout, &starts_at);
 
@@ -247,6 +288,7 @@ struct roll_error *roll_rollout_lacks(struct roll_ledger *ledger, const char *st
                                      .hold = lacks.hold,
                                      .dead = lacks.dead,
                                      .starts_at = starts_at};
+    json_decref(lacks.timing);
     return err;
 }
 

@@ -43,6 +43,7 @@ static void free_rollout(struct rollout *rollout)
     g_hash_table_unref(rollout->by_name);
     machine_wait_free(rollout->wait);
     machine_window_free(rollout->window);
+    json_decref(rollout->timing);
     g_free(rollout->jobs);
     g_free(rollout);
 }
@@ -52,6 +53,7 @@ void roll_machine_free(struct roll_machine *machine)
     if (!machine)
         return;
     machine_append_free(machine->append);
+    json_decref(machine->today);
     for (guint i = 0; i < machine->rollouts->len; i++)
         free_rollout(g_ptr_array_index(machine->rollouts, i));
     g_ptr_array_unref(machine->rollouts);
@@ -126,7 +128,14 @@ void roll_machine_request(struct roll_machine *machine,
     machine->request = request;
     machine->request_blobs = blobs;
     machine->own->wait = machine_wait_new(request);
-    machine->own->window = machine_window_new(request);
+    machine_window_set(machine->own, json_object_get(request->gates, "timing"));
+}
+
+void roll_machine_govern(struct roll_machine *machine, json_t *timing)
+{
+    json_incref(timing);
+    json_decref(machine->today);
+    machine->today = timing;
 }
 
 static struct job *take_question(struct roll_machine *machine, uint64_t id)

@@ -177,6 +177,7 @@ struct rollout {
     int64_t sender_at;     /* UTC ms: last event by a driver that may send */
     struct wait *wait;     /* what must have passed before it starts, or NULL */
     struct window *window; /* what keeps a further ring back, or NULL */
+    json_t *timing;        /* the rules that count, or NULL; owned */
     bool started;          /* it was claimed to be driven: all of that had passed */
     size_t n_jobs;
     struct job *jobs;    /* as in the order */
@@ -222,6 +223,7 @@ struct roll_machine {
     const struct roll_rollout_requested
         *request;                   /* of a rollout that this process makes, or NULL */
     const GPtrArray *request_blobs; /* or NULL */
+    json_t *today;                  /* rules of today's plan, or NULL: nobody looked; owned */
     int64_t candidate;              /* a rollout.requested that is ours if our claim follows */
     char candidate_hash[ROLL_HEX_SIZE];
 
@@ -416,7 +418,8 @@ const char *machine_waits_for(const struct roll_machine *machine);
 
 /* ---- machine_window.c ----------------------------------------------------------------------- */
 
-struct window *machine_window_new(const struct roll_rollout_requested *request);
+/* The rules that count from here on; NULL: none. */
+void machine_window_set(struct rollout *rollout, json_t *timing);
 void machine_window_free(struct window *window);
 /* ms until the next ring, of which nothing was begun, may be; 0: now, INT64_MAX: never by itself.
  */

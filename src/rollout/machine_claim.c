@@ -67,6 +67,16 @@ int64_t machine_renewal_boot(const struct roll_machine *machine)
     return machine->boot_ms + MAX(machine->until - ROLL_CLAIM_RENEW_MS - machine->wall_ms, 0);
 }
 
+/* Without any is as good as with none. */
+static bool rules_changed(const struct roll_machine *machine)
+{
+    const json_t *then = machine->own->timing, *today = machine->today;
+
+    if (!today || (json_object_size(today) == 0 && json_object_size(then) == 0))
+        return false;
+    return !json_equal(today, then);
+}
+
 void machine_draft_claim(struct roll_machine *machine, struct append *append, int64_t number,
                          bool settle)
 {
@@ -78,6 +88,9 @@ void machine_draft_claim(struct roll_machine *machine, struct append *append, in
         .host = machine->host,
         .until = machine->wall_ms + ROLL_CLAIM_MS,
         .settle = settle,
+        .timing = !settle && number == machine->own->number && rules_changed(machine)
+                      ? machine->today
+                      : NULL,
     };
     machine_draft(machine, append, ROLL_EVENT_rollout_claimed, body);
 }

@@ -38,8 +38,8 @@ static void fold_requested(struct roll_machine *machine, const struct roll_event
         remember_request(rollout, event->seq, event->hash);
         if (!rollout->wait)
             rollout->wait = machine_wait_new(body);
-        if (!rollout->window)
-            rollout->window = machine_window_new(body);
+        if (!rollout->timing)
+            machine_window_set(rollout, json_object_get(body->gates, "timing"));
     } else if (machine->own->number == 0 && g_strcmp0(body->driver, machine->driver) == 0) {
         remember_request(machine->own, event->seq, event->hash);
     } else if (machine->own->number == 0) {
@@ -65,6 +65,8 @@ static void fold_claimed(struct roll_machine *machine, const struct roll_event *
         strcmp(claim->driver, machine->driver) == 0)
         remember_request(machine->own, machine->candidate, machine->candidate_hash);
     machine_fold_claimed(machine, claim);
+    if (rollout && claim->timing)
+        machine_window_set(rollout, claim->timing);
     if (rollout) {
         rollout->started |= !claim->settle;
         rollout->passive = claim->settle || strcmp(claim->driver, machine->driver) == 0;

@@ -239,6 +239,7 @@ static void answer_gate(struct gate *gate, const struct roll_observation *observ
     gate->answer->verdict = g_strdup(observation->verdict ? observation->verdict : "error");
     gate->answer->summary =
         observation->message ? g_utf8_make_valid(observation->message, -1) : NULL;
+    gate->answer->scripts = json_deep_copy(observation->scripts);
     gate->result = observation->result;
     if (gate->result)
         gate->answer->result = g_strdup(gate->result->digest);
@@ -261,6 +262,8 @@ static void answer_start(struct roll_machine *machine, struct wait *wait,
 
     wait->asked = 0;
     wait->may_start = observation->healthy;
+    if (observation->timing)
+        roll_machine_govern(machine, (json_t *)(uintptr_t)observation->timing);
     wait->again_boot_ms = machine->boot_ms +
                           (again < 0 ? ASK_AGAIN_MS : CLAMP(again, ASK_AGAIN_MIN_MS, ASK_AGAIN_MS));
     set_why(wait, observation->healthy ? NULL : g_strdup(observation->message));

@@ -2,8 +2,8 @@
  * begun goes on to its end, and the next one waits until it is open again. So says the plan's
  * "whenWindowCloses": "wait"; with "continue" nothing is looked at here.
  *
- * The rules were recorded with the request; what they say is a function of time, so that nothing is
- * asked and nothing recorded. */
+ * The rules were recorded with the request, or with the claim that found others in the plan of its
+ * day; what they say is a function of time, so that nothing is asked and nothing recorded. */
 #include "rollout/machine.h"
 
 #include "rollbook/calendar.h"
@@ -19,17 +19,18 @@ struct window {
     char *why; /* closed; owned */
 };
 
-struct window *machine_window_new(const struct roll_rollout_requested *request)
+void machine_window_set(struct rollout *rollout, json_t *timing)
 {
-    json_t *timing = json_object_get(request->gates, "timing");
-    struct window *window;
-
+    machine_window_free(rollout->window);
+    rollout->window = NULL;
+    json_incref(timing);
+    json_decref(rollout->timing);
+    rollout->timing = timing;
     if (g_strcmp0(roll_json_get_string(timing, "whenWindowCloses"), "wait") != 0)
-        return NULL;
-    window = g_new0(struct window, 1);
-    window->timing = json_incref(timing);
-    window->until = INT64_MIN;
-    return window;
+        return;
+    rollout->window = g_new0(struct window, 1);
+    rollout->window->timing = json_incref(timing);
+    rollout->window->until = INT64_MIN;
 }
 
 void machine_window_free(struct window *window)

@@ -2,6 +2,7 @@
  * start (lacks.c). */
 #include "driver.h"
 
+#include "rollbook/json.h"
 #include "rollbook/time.h"
 
 /* ---- gates ---------------------------------------------------------------------------------- */
@@ -12,7 +13,7 @@ struct asked {
     struct roll_gate_evaluation *evaluation;
 };
 
-static void gate_done(void *user, const char *verdict, const char *summary,
+static void gate_done(void *user, const char *verdict, const char *summary, const json_t *scripts,
                       struct roll_blob *result_take)
 {
     struct asked *asked = user;
@@ -20,6 +21,7 @@ static void gate_done(void *user, const char *verdict, const char *summary,
                                     .kind = ROLL_SAW_GATE,
                                     .verdict = verdict,
                                     .message = summary,
+                                    .scripts = scripts,
                                     .result = result_take};
     struct roll_driver *driver = asked->driver;
 
@@ -64,12 +66,14 @@ void roll_driver_start(struct roll_driver *driver, const struct roll_action *act
 {
     g_autoptr(GPtrArray) lacks = g_ptr_array_new_with_free_func(g_free);
     struct roll_observation seen = {.id = action->id, .kind = ROLL_SAW_START, .retry_after_ms = -1};
+    roll_auto(json) json_t *timing = NULL;
     struct roll_error *err =
-        roll_driver_lacks(driver, action->rollout, lacks, &seen.retry_after_ms);
+        roll_driver_lacks(driver, action->rollout, lacks, &seen.retry_after_ms, &timing);
 
     if (err && lacks->len == 0) /* what cannot be told is not passed */
         g_ptr_array_add(lacks, g_strdup(err->message));
     seen.healthy = lacks->len == 0;
+    seen.timing = timing;
     seen.message = seen.healthy ? NULL : g_ptr_array_index(lacks, 0);
     roll_machine_observe(driver->machine, &seen, roll_now_ms(), roll_boot_ms());
     roll_error_free(err);

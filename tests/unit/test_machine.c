@@ -3,12 +3,14 @@
 #include <check.h>
 #include <stdlib.h>
 
+#include "rollbook/json.h"
 #include "rollbook/rollout.h"
 
 #define MAX_ASKED 64
 
 /* A ledger and a clock; what the machine asked for and was not answered yet. */
 struct world {
+    json_t *today; /* rules of today's plan that the next process finds, or NULL; borrowed */
     struct roll_machine *machine;
     struct roll_order *order;
     GPtrArray *events;
@@ -336,6 +338,8 @@ static void rebuild(struct world *world, const char *driver, enum roll_machine_m
     roll_machine_add(world->machine, 1, world->order);
     for (guint i = 0; i < world->events->len; i++)
         roll_machine_fold(world->machine, g_ptr_array_index(world->events, i));
+    if (world->today)
+        roll_machine_govern(world->machine, world->today);
     pump(world);
 }
 
@@ -614,6 +618,40 @@ START_TEST(test_machine__where_the_plan_says_continue_a_window_that_closes_is_pa
     expect_waiting(&world, "PUT neu");
     world_clear(&world);
     json_decref(gates);
+}
+END_TEST
+
+/* Whoever goes on does so by the rules of its day, and whoever comes after it knows them from the
+ * ledger, also where it cannot read a plan. */
+START_TEST(test_machine__rules_of_the_day_count_from_the_claim_on)
+{
+    struct world world;
+    json_t *gates = NULL;
+    roll_auto(json) json_t *closed = timing("0 9 * * *", "PT1H", "wait");
+    roll_auto(json) json_t *none = json_object();
+
+    begin_in_window(&world, "wait", &gates);
+    deploy(&world, "weu");
+    pass(&world, 130000); /* recorded: closed by now */
+    expect_waiting(&world, "");
+    world.today = none;
+    rebuild(&world, "d2", ROLL_MACHINE_DRIVE, true, false);
+    expect_waiting(&world, "PUT neu");
+    json_decref(gates);
+    world_clear(&world);
+
+    begin_in_window(&world, "wait", &gates);
+    deploy(&world, "weu");
+    pass(&world, 90000); /* recorded: open */
+    world.order->bake_ms = 0;
+    world.today = json_object_get(closed, "timing");
+    rebuild(&world, "d2", ROLL_MACHINE_DRIVE, true, false);
+    expect_waiting(&world, "");
+    world.today = NULL;
+    rebuild(&world, "d3", ROLL_MACHINE_DRIVE, true, false);
+    expect_waiting(&world, "");
+    json_decref(gates);
+    world_clear(&world);
 }
 END_TEST
 
@@ -1838,6 +1876,7 @@ int main(void)
     tcase_add_test(tests, test_machine__a_window_that_closes_keeps_the_next_ring_waiting);
     tcase_add_test(tests, test_machine__a_ring_that_was_begun_goes_on_when_its_window_closes);
     tcase_add_test(tests, test_machine__what_is_left_of_a_ring_does_not_wait_for_a_window);
+    tcase_add_test(tests, test_machine__rules_of_the_day_count_from_the_claim_on);
     tcase_add_test(tests,
                    test_machine__where_the_plan_says_continue_a_window_that_closes_is_passed);
     tcase_add_test(tests, test_machine__at_most_so_many_targets_at_once);
