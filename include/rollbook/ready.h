@@ -28,7 +28,7 @@ struct roll_ready_options {
  *      targets differ; absent with release],"usual"?:{"count","medianMs","p95Ms"} of past rollbacks, where there are any,
  *    "releases":[{"release","version","state": ready | degraded | dead,"since","live","goal","targets":{"ready","degraded","dead"},
  *      "reasons":[{"kind","state","subject","why","next"?,"targets"?: those that it concerns, absent: all}],
- *      "drill"?: {TARGET: {"changes": number, "deletes": number}}}]}
+ *      "drill"?: {TARGET: {"valid"?: true,"changes"?: number,"deletes"?: number}} of the last day; absent: ARM said no, or a stack has none}]}
  *
  * ROLL_E_NOT_FOUND: the release is not in the ledger, or has nothing for the environment. New reference. */
 struct roll_error *roll_ready_check(const struct roll_ready_options *options, json_t **ret_facts) ROLL_CHECKED;

@@ -152,19 +152,29 @@ static void print_reason(struct roll_app *app, const char *version, const json_t
         roll_say(app, "  next: %s", next);
 }
 
+/* A stack is validated, and has no forecast. */
+static char *drill_of(const json_t *facts)
+{
+    const json_t *changes = json_object_get(facts, "changes");
+    json_int_t count = json_integer_value(changes);
+    json_int_t deletes = json_integer_value(json_object_get(facts, "deletes"));
+
+    if (!changes)
+        return g_strdup("ARM would take it");
+    g_autofree char *more =
+        deletes ? g_strdup_printf(", %" JSON_INTEGER_FORMAT " deleted", deletes) : NULL;
+    return g_strdup_printf("ARM forecasts %" JSON_INTEGER_FORMAT " change%s%s", count,
+                           count == 1 ? "" : "s", more ? more : "");
+}
+
 static void print_drill(struct roll_app *app, const json_t *release)
 {
     const char *target;
     json_t *facts;
 
     json_object_foreach (json_object_get(release, "drill"), target, facts) {
-        json_int_t changes = json_integer_value(json_object_get(facts, "changes"));
-        json_int_t deletes = json_integer_value(json_object_get(facts, "deletes"));
-        g_autofree char *more =
-            deletes ? g_strdup_printf(", %" JSON_INTEGER_FORMAT " deleted", deletes) : NULL;
-        roll_say(app, "%s drill: %s: ARM forecasts %" JSON_INTEGER_FORMAT " change%s%s",
-                 roll_json_get_string(release, "version"), target, changes, changes == 1 ? "" : "s",
-                 more ? more : "");
+        g_autofree char *text = drill_of(facts);
+        roll_say(app, "%s drill: %s: %s", roll_json_get_string(release, "version"), target, text);
     }
 }
 
@@ -197,7 +207,8 @@ static void print_one(struct roll_app *app, const json_t *facts, bool drill)
     json_array_foreach (releases, index, release) {
         json_array_foreach (json_object_get(release, "reasons"), at, reason)
             print_reason(app, roll_json_get_string(release, "version"), reason);
-        print_drill(app, release);
+        if (drill)
+            print_drill(app, release);
     }
     const json_t *goals = json_object_get(facts, "goals");
     if (goals && json_array_size(goals) == 0)

@@ -100,6 +100,10 @@ static const struct route routes[] = {
     {ANY, "{scope}/providers/microsoft.insights/eventtypes/{rest}", NULL},
     {ANY, "{scope}/providers/microsoft.authorization/checkaccess", NULL},
     {METHOD_GET, "{scope}/providers/microsoft.authorization/permissions", sandbox_permissions},
+    {METHOD_GET,
+     "subscriptions/{subscription}/resourcegroups/{group}/providers/{namespace}/{type}/{resource}/"
+     "providers/microsoft.authorization/permissions",
+     sandbox_resource_permissions},
     {ANY, "subscriptions/{subscription}/{rest}", sandbox_generic},
     {ANY, "providers/{rest}", sandbox_generic},
 };

@@ -266,7 +266,6 @@ static struct roll_error *serve_blob(struct sandbox_server *server, const char *
                                      const struct sandbox_request *request,
                                      struct sandbox_reply *reply, bool *ret_known)
 {
-    char *const *words = (char *const *)request->segments->pdata + 3;
     const char *version = sandbox_query(request, "versionid");
     g_autoptr(GString) what = g_string_new("https://");
     g_autofree char *said = NULL;
@@ -275,8 +274,8 @@ static struct roll_error *serve_blob(struct sandbox_server *server, const char *
     if (!*ret_known)
         return NULL;
     g_string_append(what, host);
-    for (; *words; words++)
-        g_string_append_printf(what, "/%s", *words);
+    for (guint i = 3; i < request->segments->len; i++)
+        g_string_append_printf(what, "/%s", (const char *)request->segments->pdata[i]);
     if (version)
         g_string_append_printf(what, "?versionid=%s", version);
     ROLL_TRY(read_said(server, "at", what->str, &said));
@@ -437,6 +436,13 @@ struct roll_error *sandbox_role(struct sandbox_server *server, struct sandbox_re
     return NULL;
 }
 
+static json_t *role_of(const char *said)
+{
+    json_t *role = said ? json_loads(said, 0, NULL) : NULL;
+
+    return role ? role : json_pack("{s:[s],s:[]}", "actions", "*", "notActions");
+}
+
 struct roll_error *sandbox_permissions(struct sandbox_server *server,
                                        struct sandbox_request *request, struct sandbox_reply *reply)
 {
@@ -447,8 +453,25 @@ struct roll_error *sandbox_permissions(struct sandbox_server *server,
     if (!there)
         return NULL;
     ROLL_TRY(read_said(server, "role", request->scope.id, &said));
-    json_t *role =
-        said ? json_loads(said, 0, NULL) : json_pack("{s:[s],s:[]}", "actions", "*", "notActions");
-    sandbox_reply_set(reply, 200, json_pack("{s:[o]}", "value", role));
+    sandbox_reply_set(reply, 200, json_pack("{s:[o]}", "value", role_of(said)));
+    return NULL;
+}
+
+/* At a resource, which may be one that was never made here (a vault): what was said of it, else of
+ * its group. */
+struct roll_error *sandbox_resource_permissions(struct sandbox_server *server,
+                                                struct sandbox_request *request,
+                                                struct sandbox_reply *reply)
+{
+    char *const *words = (char *const *)request->segments->pdata;
+    g_autofree char *group =
+        g_strdup_printf("/%s/%s/%s/%s", words[0], words[1], words[2], words[3]);
+    g_autofree char *id =
+        g_strdup_printf("%s/%s/%s/%s/%s", group, words[4], words[5], words[6], words[7]);
+    g_autofree char *said = NULL, *above = NULL;
+
+    ROLL_TRY(read_said(server, "role", id, &said));
+    ROLL_TRY(read_said(server, "role", group, &above));
+    sandbox_reply_set(reply, 200, json_pack("{s:[o]}", "value", role_of(said ? said : above)));
     return NULL;
 }

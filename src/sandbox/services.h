@@ -19,6 +19,8 @@ struct roll_error *sandbox_secrets_use(struct sandbox_server *server, const json
 /* Handlers: what the caller may do at a scope, and the switches of game days. */
 struct roll_error *sandbox_permissions(struct sandbox_server *, struct sandbox_request *,
                                        struct sandbox_reply *);
+struct roll_error *sandbox_resource_permissions(struct sandbox_server *, struct sandbox_request *,
+                                                struct sandbox_reply *);
 struct roll_error *sandbox_role(struct sandbox_server *, struct sandbox_request *,
                                 struct sandbox_reply *);
 struct roll_error *sandbox_gone(struct sandbox_server *, struct sandbox_request *,

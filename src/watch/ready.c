@@ -19,7 +19,9 @@ static json_t *drill_of(const struct ready_release *release)
         if (!use->item->facts || !use->target)
             continue;
         drill = drill ? drill : json_object();
-        json_object_set(drill, use->target, use->item->facts);
+        if (!json_object_get(drill, use->target))
+            json_object_set_new(drill, use->target, json_object());
+        json_object_update(json_object_get(drill, use->target), use->item->facts);
     }
     return drill;
 }

@@ -41,8 +41,10 @@ struct ready_item {
     int64_t at;       /* when it was asked, UTC ms; 0: never */
     int64_t until;    /* all is well only until then, UTC ms; 0: no end known */
     bool fresh;       /* judged in this run */
+    bool unasked;     /* by an answer that says nothing: what was dead stays dead */
+    bool carried;     /* of an earlier drill: it stands, and is asked about by a drill alone */
     json_t *facts;    /* of a drill; or NULL */
-    /* of a drill: what is sent; borrowed from the choice */
+    /* of a drill: what is sent; borrowed from the choice; NULL: a back would not send it now */
     const struct roll_order_target *target;
     const struct roll_choice *choice;
 };
@@ -117,6 +119,9 @@ struct roll_error *ready_template_read(struct ready_check *check,
 struct roll_error *ready_ask_all(struct ready_check *check, GHashTable *only, int64_t patience_ms)
     ROLL_CHECKED;
 
+/* Judges an item by an answer. */
+void ready_judge_item(struct ready_item *item, const struct roll_arm_reply *reply, int64_t now_ms);
+
 /* ready_result.c: what is recorded of a release, and what was. */
 struct roll_error *ready_load_last(struct ready_check *check, struct ready_release *release)
     ROLL_CHECKED;
@@ -126,8 +131,11 @@ json_t *ready_reasons(const struct ready_check *check,
                       const struct ready_release *release); /* new reference */
 json_t *ready_counts(const struct ready_release *release);  /* targets by state; new reference */
 
-/* ready_drill.c: ARM's validation and forecast of the check's choice. */
+/* ready_drill.c: ARM's validation and forecast of the check's choice; what an earlier drill found,
+ * from an entry of the release's last result. */
 struct roll_error *ready_add_drill(struct ready_check *check) ROLL_CHECKED;
+void ready_carry_drill(struct ready_check *check, struct ready_release *release,
+                       const json_t *entry);
 
 /* What a manifest records of a target; borrowed, or NULL. */
 const json_t *ready_entry_of(const struct roll_plan_environment *environment, const char *target,

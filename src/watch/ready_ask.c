@@ -55,15 +55,36 @@ static bool is_known(const struct ready_item *item, int64_t now_ms)
            (!item->until || now_ms < item->until);
 }
 
-static void judge(struct ready_item *item, const struct roll_arm_reply *reply, int64_t now_ms)
+#define AGAIN " (asked again: "
+
+/* Nobody has said that it is well again. */
+static void stay_dead(struct ready_item *item, const char *was, char *next)
 {
+    g_autofree char *now = g_steal_pointer(&item->why);
+    const char *end = strstr(was, AGAIN);
+    g_autofree char *first = g_strndup(was, end ? (gsize)(end - was) : strlen(was));
+
+    item->state = READY_DEAD;
+    item->why = g_strdup_printf("%s" AGAIN "%s)", first, now);
+    g_free(item->next);
+    item->next = next;
+}
+
+void ready_judge_item(struct ready_item *item, const struct roll_arm_reply *reply, int64_t now_ms)
+{
+    bool dead = item->state == READY_DEAD && item->why;
+    g_autofree char *was = g_steal_pointer(&item->why), *next = g_steal_pointer(&item->next);
+
     item->state = READY_OK;
     item->until = 0;
-    g_clear_pointer(&item->why, g_free);
-    g_clear_pointer(&item->next, g_free);
     item->at = now_ms;
     item->fresh = true;
+    item->unasked = false;
+    json_decref(item->facts);
+    item->facts = NULL;
     item->kind->judge(item, reply);
+    if (dead && item->unasked)
+        stay_dead(item, was, g_steal_pointer(&next));
 }
 
 static void ask_more(struct asking *asking);
@@ -83,7 +104,7 @@ static void on_answer(void *user, const struct roll_arm_reply *reply)
         return;
     }
     for (guint i = 0; i < question->items->len; i++)
-        judge(g_ptr_array_index(question->items, i), reply, asking->now_ms);
+        ready_judge_item(g_ptr_array_index(question->items, i), reply, asking->now_ms);
     ask_more(asking);
     if (asking->open == 0)
         roll_loop_stop(asking->loop);
@@ -108,7 +129,7 @@ static void silent(struct asking *asking)
     while (g_hash_table_iter_next(&iter, NULL, &value)) {
         struct question *question = value;
         for (guint i = 0; !question->answered && i < question->items->len; i++)
-            judge(g_ptr_array_index(question->items, i), &nobody, asking->now_ms);
+            ready_judge_item(g_ptr_array_index(question->items, i), &nobody, asking->now_ms);
         g_ptr_array_set_size(question->items, 0);
     }
 }
@@ -138,7 +159,7 @@ static void cannot(struct question *question, const struct roll_error *err)
 
     question->answered = true;
     for (guint i = 0; i < question->items->len; i++)
-        judge(g_ptr_array_index(question->items, i), &reply, question->asking->now_ms);
+        ready_judge_item(g_ptr_array_index(question->items, i), &reply, question->asking->now_ms);
 }
 
 static void ask(struct ready_check *check, struct question *question)
@@ -175,7 +196,8 @@ struct roll_error *ready_ask_all(struct ready_check *check, GHashTable *only, in
     g_hash_table_iter_init(&iter, check->items);
     while (g_hash_table_iter_next(&iter, NULL, &value)) {
         const struct ready_item *item = value;
-        bool wanted = only ? g_hash_table_contains(only, item) : !is_known(item, check->now_ms);
+        bool wanted = only ? g_hash_table_contains(only, item)
+                           : !is_known(item, check->now_ms) && !item->carried;
         if (item->kind->ask && wanted)
             add_item(asking, value);
     }

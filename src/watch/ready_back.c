@@ -1,6 +1,6 @@
 /* What a back asks of readiness: nothing, unless the last check called its goal dead. Then those
- * findings alone are asked again, for two seconds at most: the image may be there again. And when
- * the next check is due. */
+ * findings alone are asked again, for two seconds at most: the image may be there again. What does
+ * not answer stays dead. And when the next check is due. */
 #include <string.h>
 
 #include "rollbook/time.h"
@@ -61,8 +61,7 @@ static bool concerns(const struct ready_use *use, const GPtrArray *targets)
                                                             use->target, g_str_equal, NULL);
 }
 
-/* Only what was dead for these targets, by the key; a rule or an object is judged anew by itself.
- */
+/* Only what was dead for these targets; a rule or an object is judged anew by itself. */
 static GHashTable *dead_items(const struct ready_release *release, const GPtrArray *targets)
 {
     GHashTable *dead = g_hash_table_new(g_direct_hash, g_direct_equal);
@@ -81,32 +80,16 @@ static void add_reason(GString *why, const char *version, const struct ready_ite
                            item->why);
 }
 
+/* Many targets may have the same trouble: it is told once. */
 static void add_reasons(GString *why, const struct ready_release *release, const GPtrArray *targets)
 {
-    g_autoptr(GHashTable) told = g_hash_table_new(g_direct_hash, g_direct_equal);
+    g_autoptr(GHashTable) told = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 
     for (guint i = 0; i < release->uses->len; i++) {
         const struct ready_use *use = &g_array_index(release->uses, struct ready_use, i);
         if (use->item->state == READY_DEAD && concerns(use, targets) &&
-            g_hash_table_add(told, use->item))
+            g_hash_table_add(told, g_strdup_printf("%s %s", use->item->subject, use->item->why)))
             add_reason(why, release->version, use->item);
-    }
-}
-
-/* What could not be asked in this time is as it was: dead. */
-static void keep_dead(GHashTable *dead)
-{
-    GHashTableIter iter;
-    gpointer value;
-
-    g_hash_table_iter_init(&iter, dead);
-    while (g_hash_table_iter_next(&iter, &value, NULL)) {
-        struct ready_item *item = value;
-        if (item->state != READY_DEGRADED || !item->why)
-            continue;
-        g_autofree char *now = g_steal_pointer(&item->why);
-        item->state = READY_DEAD;
-        item->why = g_strdup_printf("was not there at the last check, and %s", now);
     }
 }
 
@@ -125,7 +108,6 @@ static struct roll_error *look_again(const struct roll_ready_options *options, c
     ROLL_TRY(ready_load_last(check, release));
     g_autoptr(GHashTable) dead = dead_items(release, targets);
     ROLL_TRY(ready_ask_all(check, dead, AGAIN_MS));
-    keep_dead(dead);
     add_reasons(why, release, targets);
     return NULL;
 }
@@ -151,9 +133,20 @@ static struct roll_error *take_success(void *user, const struct roll_success_row
                : NULL;
 }
 
-static struct roll_error *take_live(void *user, const struct roll_environment_row *row)
+/* Found ready, and a back that names it would go there: not live, bad or below a floor. */
+static struct roll_error *would_go(const struct roll_ready_options *options, const char *stream,
+                                   const char *version, bool *ret_goes)
 {
-    *(char **)user = g_strdup(row->live ? row->live : row->last_good);
+    const struct roll_choice_options to = {.ring = -1, .release = version};
+    roll_auto(choice) struct roll_choice *choice = NULL;
+
+    ROLL_TRY(is_state(options->ledger, stream, version, READY_OK, ret_goes));
+    if (!*ret_goes)
+        return NULL;
+    struct roll_error *err =
+        roll_choose_back(options->plan, options->environment, options->ledger, &to, &choice);
+    *ret_goes = err == NULL;
+    roll_error_free(err);
     return NULL;
 }
 
@@ -162,19 +155,14 @@ static struct roll_error *find_next(const struct roll_ready_options *options, co
 {
     g_autoptr(GPtrArray) versions = g_ptr_array_new_with_free_func(g_free);
     struct older older = {.versions = versions};
-    g_autofree char *live = NULL;
 
-    ROLL_TRY(roll_ledger_environments(options->ledger, stream, take_live, &live));
     ROLL_TRY(roll_ledger_successes(options->ledger, stream, NULL, take_success, &older));
     for (guint i = 0; i < versions->len && !*ret_next; i++) {
-        const char *version = g_ptr_array_index(versions, i), *where = NULL;
-        bool ready = false;
-        if (g_hash_table_contains(goals, version) || g_strcmp0(version, live) == 0)
-            continue;
-        ROLL_TRY(roll_ledger_bad(options->ledger, stream, version, &where));
-        if (!where)
-            ROLL_TRY(is_state(options->ledger, stream, version, READY_OK, &ready));
-        if (ready)
+        const char *version = g_ptr_array_index(versions, i);
+        bool goes = false;
+        if (!g_hash_table_contains(goals, version))
+            ROLL_TRY(would_go(options, stream, version, &goes));
+        if (goes)
             *ret_next = g_strdup(version);
     }
     return NULL;

@@ -30,7 +30,6 @@ struct sent {
     GString *template_text, *parameters_text;
     char *name;
     char correlation[ROLL_UUID_SIZE];
-    struct roll_arm_deployment deployment;
 };
 
 static void sent_clear(struct sent *sent)
@@ -42,18 +41,37 @@ static void sent_clear(struct sent *sent)
     g_free(sent->name);
 }
 
+/* A stack is validated under its own name: ARM compares with what it manages. */
+static char *name_of(const struct roll_ready_options *options,
+                     const struct roll_order_target *target)
+{
+    const char *service = options->plan->service, *environment = options->environment->name;
+
+    return strcmp(target->apply, "stack") == 0
+               ? roll_fixed_name(service, environment, target)
+               : g_strdup_printf("roll-%s-%s-drill", service, environment);
+}
+
 static struct roll_error *prepare(const struct roll_ready_options *options,
                                   const struct ready_item *item, struct sent *sent)
 {
     const struct roll_order_target *target = item->target;
 
+    if (!target)
+        return roll_error_new(ROLL_E_NOT_FOUND, "a back would not send it now");
     ROLL_TRY(roll_links_get(options->links, target, &sent->arm, NULL));
     ROLL_TRY(text_of(options, item->choice, target->template_digest, &sent->template_text));
     ROLL_TRY(text_of(options, item->choice, target->parameters_digest, &sent->parameters_text));
-    sent->name =
-        g_strdup_printf("roll-%s-%s-drill", options->plan->service, options->environment->name);
+    sent->name = name_of(options, target);
     roll_uuid_random(sent->correlation);
-    sent->deployment = (struct roll_arm_deployment){
+    return NULL;
+}
+
+static void ask_deployment(const struct ready_item *item, const struct sent *sent, roll_arm_fn fn,
+                           void *user)
+{
+    const struct roll_order_target *target = item->target;
+    const struct roll_arm_deployment deployment = {
         .scope = {target->scope, target->subscription, target->resource_group,
                   target->management_group},
         .name = sent->name,
@@ -62,7 +80,30 @@ static struct roll_error *prepare(const struct roll_ready_options *options,
         .template_text = sent->template_text->str,
         .parameters_text = sent->parameters_text->str,
     };
-    return NULL;
+
+    if (item->kind == &ready_validate)
+        roll_arm_validate(sent->arm, &deployment, fn, user);
+    else
+        roll_arm_what_if(sent->arm, &deployment, fn, user);
+}
+
+static void ask_stack(const struct ready_item *item, const struct sent *sent, roll_arm_fn fn,
+                      void *user)
+{
+    const struct roll_order_target *target = item->target;
+    const struct roll_arm_stack stack = {
+        .scope = {target->scope, target->subscription, target->resource_group,
+                  target->management_group},
+        .name = sent->name,
+        .correlation_id = sent->correlation,
+        .location = target->scope == ROLL_SCOPE_GROUP ? NULL : target->location,
+        .template_text = sent->template_text->str,
+        .parameters_text = sent->parameters_text->str,
+        .unmanage = {.delete_resources = target->delete_unmanaged},
+        .deny_settings = target->deny_settings,
+    };
+
+    roll_arm_stack_validate(sent->arm, &stack, fn, user);
 }
 
 static struct roll_error *ask(const struct roll_ready_options *options,
@@ -71,10 +112,10 @@ static struct roll_error *ask(const struct roll_ready_options *options,
     struct sent sent = {0};
     struct roll_error *err = prepare(options, item, &sent);
 
-    if (!err && item->kind == &ready_validate)
-        roll_arm_validate(sent.arm, &sent.deployment, fn, user);
+    if (!err && strcmp(item->target->apply, "stack") == 0)
+        ask_stack(item, &sent, fn, user);
     else if (!err)
-        roll_arm_what_if(sent.arm, &sent.deployment, fn, user);
+        ask_deployment(item, &sent, fn, user);
     sent_clear(&sent);
     return err;
 }
@@ -106,12 +147,23 @@ static void judge(struct ready_item *item, const struct roll_arm_reply *reply)
 
     if (reply->outcome == ROLL_ARM_OK)
         return;
+    item->unasked = !is_refused(reply);
     g_autofree char *message = shorten(reply->message);
+    /* It stands until somebody has drilled again, and says how. */
+    char *next = g_strdup_printf("%s%sroll ready ENV --release VERSION --drill   asks again",
+                                 advice ? advice : "", advice ? "; then " : "");
     ready_item_say(item, is_refused(reply) ? READY_DEAD : READY_DEGRADED,
                    g_strdup_printf("ARM's %s %s: %s%s%s", what,
                                    is_refused(reply) ? "fails" : "could not be had", code,
                                    message ? ": " : "", message ? message : ""),
-                   g_strdup(advice));
+                   next);
+}
+
+static void judge_validation(struct ready_item *item, const struct roll_arm_reply *reply)
+{
+    judge(item, reply);
+    if (reply->outcome == ROLL_ARM_OK)
+        item->facts = json_pack("{s:b}", "valid", true);
 }
 
 static void judge_forecast(struct ready_item *item, const struct roll_arm_reply *reply)
@@ -128,11 +180,10 @@ static void judge_forecast(struct ready_item *item, const struct roll_arm_reply 
         count += g_strcmp0(type, "NoChange") != 0 && g_strcmp0(type, "Ignore") != 0;
         deletes += g_strcmp0(type, "Delete") == 0;
     }
-    json_decref(item->facts);
     item->facts = json_pack("{s:i,s:i}", "changes", count, "deletes", deletes);
 }
 
-const struct ready_kind ready_validate = {"validate", DRILL_MS, NULL, ask, judge};
+const struct ready_kind ready_validate = {"validate", DRILL_MS, NULL, ask, judge_validation};
 const struct ready_kind ready_forecast = {"what-if", DRILL_MS, NULL, ask, judge_forecast};
 
 /* ---- what is drilled ------------------------------------------------------------------------ */
@@ -147,20 +198,31 @@ static struct ready_release *release_of(const struct ready_check *check, const c
     return NULL;
 }
 
+/* What ARM was asked about: bytes, and how they would be applied. */
+static void content_of(const struct roll_order_target *target, char ret_hex[ROLL_HEX_SIZE])
+{
+    g_autofree char *text =
+        g_strjoin(" ", target->apply, target->template_digest, target->parameters_digest, NULL);
+
+    roll_sha256_hex(text, strlen(text), ret_hex);
+}
+
 static void add(struct ready_check *check, struct ready_release *release,
                 const struct ready_kind *kind, const struct roll_order_target *target)
 {
-    struct ready_item *item =
-        ready_check_item(check, kind, release->version, target->name, NULL, NULL);
+    char content[ROLL_HEX_SIZE];
     guint index;
 
+    content_of(target, content);
+    struct ready_item *item =
+        ready_check_item(check, kind, release->version, target->name, content, NULL);
     item->target = target;
     item->choice = check->choice;
     if (g_ptr_array_find_with_equal_func(release->targets, target->name, g_str_equal, &index))
         ready_release_use(release, item, g_ptr_array_index(release->targets, index));
 }
 
-/* A stack has no what-if; what it validates is its template. */
+/* A stack has no what-if. */
 struct roll_error *ready_add_drill(struct ready_check *check)
 {
     for (guint i = 0; check->choice && i < check->choice->order->targets->len; i++) {
@@ -174,4 +236,59 @@ struct roll_error *ready_add_drill(struct ready_check *check)
             add(check, release, &ready_forecast, target);
     }
     return NULL;
+}
+
+/* ---- what an earlier drill found ------------------------------------------------------------ */
+
+static const struct roll_order_target *
+sent_to(const struct ready_check *check, const struct ready_release *release, const char *name)
+{
+    for (guint i = 0; check->choice && i < check->choice->order->targets->len; i++) {
+        const struct roll_order_target *target =
+            g_ptr_array_index(check->choice->order->targets, i);
+        if (strcmp(target->name, name) == 0 && strcmp(target->release, release->version) == 0)
+            return target;
+    }
+    return NULL;
+}
+
+static const struct ready_kind *drill_kind(const json_t *entry)
+{
+    const char *name = roll_json_get_string(entry, "kind");
+
+    return g_strcmp0(name, ready_validate.name) == 0   ? &ready_validate
+           : g_strcmp0(name, ready_forecast.name) == 0 ? &ready_forecast
+                                                       : NULL;
+}
+
+/* No finding of a drill may become well because nobody drilled: it stands, and is not asked again,
+ * until somebody does, or other bytes would be sent. A good word is as old as it may be. */
+void ready_carry_drill(struct ready_check *check, struct ready_release *release,
+                       const json_t *entry)
+{
+    const struct ready_kind *kind = drill_kind(entry);
+    const char *key = roll_json_get_string(entry, "key");
+    const char *name = json_string_value(json_array_get(json_object_get(entry, "targets"), 0));
+    const char *content = key ? strrchr(key, ' ') : NULL;
+    char now[ROLL_HEX_SIZE];
+    guint index;
+
+    if (!kind || !name || !content || strlen(content + 1) != ROLL_HEX_SIZE - 1 ||
+        g_hash_table_contains(check->items, key) ||
+        !g_ptr_array_find_with_equal_func(release->targets, name, g_str_equal, &index))
+        return;
+    if (g_strcmp0(roll_json_get_string(entry, "state"), ready_words[READY_OK]) == 0 &&
+        check->now_ms - json_integer_value(json_object_get(entry, "at")) >= DRILL_MS)
+        return;
+    const struct roll_order_target *target = sent_to(check, release, name);
+    if (target)
+        content_of(target, now);
+    if (target && strcmp(now, content + 1) != 0)
+        return;
+    struct ready_item *item =
+        ready_check_item(check, kind, release->version, name, content + 1, NULL);
+    item->carried = true;
+    item->target = target;
+    item->choice = check->choice;
+    ready_release_use(release, item, g_ptr_array_index(release->targets, index));
 }

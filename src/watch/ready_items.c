@@ -116,7 +116,7 @@ static char *subject_of(const struct ready_kind *kind, const char *const *texts)
     if (kind == &ready_tag)
         return g_strdup_printf("%s:%s", a, b);
     if (kind == &ready_validate || kind == &ready_forecast)
-        return g_strdup_printf("%s of %s", kind->name, b);
+        return g_strdup("drill");
     return g_strdup(a);
 }
 

@@ -110,6 +110,18 @@ static void need_artifacts(struct needs *needs)
 
 /* ---- secrets -------------------------------------------------------------------------------- */
 
+#define VAULT_ACTION "Microsoft.KeyVault/vaults/deploy/action"
+
+/* ARM fetches a reference's value for who deploys, if he may. */
+static void need_vault(struct needs *needs, const char *id, const char *target,
+                       const struct roll_order_target *place)
+{
+    if (g_ascii_strncasecmp(id, "/subscriptions/", strlen("/subscriptions/")) == 0)
+        ready_release_use(
+            needs->release,
+            ready_check_item(needs->check, &ready_role, id, VAULT_ACTION, NULL, place), target);
+}
+
 static void need_secrets(struct needs *needs, const json_t *entry, const char *target,
                          const struct roll_order_target *place)
 {
@@ -127,6 +139,7 @@ static void need_secrets(struct needs *needs, const json_t *entry, const char *t
                           ready_check_item(needs->check, &ready_secret, last + 1, name,
                                            version ? version : "", place),
                           target);
+        need_vault(needs, id, target, place);
     }
 }
 
@@ -138,7 +151,7 @@ static int compare_texts(gconstpointer a, gconstpointer b)
 }
 
 /* The actions that a deployment of it takes inside its target's scope. Sorted, with commas. */
-static char *actions_of(const struct ready_template *tmpl, bool stack)
+static char *actions_of(const struct ready_template *tmpl, bool stack, bool denies)
 {
     g_autoptr(GPtrArray) actions = g_ptr_array_new_with_free_func(g_free);
     GHashTableIter iter;
@@ -146,6 +159,9 @@ static char *actions_of(const struct ready_template *tmpl, bool stack)
 
     g_ptr_array_add(actions, g_strdup(stack ? "Microsoft.Resources/deploymentStacks/write"
                                             : "Microsoft.Resources/deployments/write"));
+    if (denies)
+        g_ptr_array_add(actions,
+                        g_strdup("Microsoft.Resources/deploymentStacks/manageDenySetting/action"));
     g_hash_table_iter_init(&iter, tmpl->types);
     while (g_hash_table_iter_next(&iter, &type, NULL))
         if (g_ascii_strcasecmp(type, "Microsoft.Resources/resourceGroups") == 0)
@@ -284,8 +300,9 @@ static void need_target(struct needs *needs, const struct ready_template *tmpl, 
     const struct roll_plan_target *planned = roll_plan_target_find(environment, target);
     const json_t *entry = ready_entry_of(environment, target, release->manifest);
     struct roll_order_target *place = ready_place_of(environment, planned, release->manifest);
+    bool stack = g_strcmp0(roll_json_get_string(entry, "apply"), "stack") == 0;
     g_autofree char *actions =
-        actions_of(tmpl, g_strcmp0(roll_json_get_string(entry, "apply"), "stack") == 0);
+        actions_of(tmpl, stack, stack && json_object_get(entry, "denySettings"));
 
     need_object(needs, "the recorded parameters", roll_json_get_string(entry, "parameters"),
                 target);

@@ -69,6 +69,8 @@ static void take_entry(struct ready_check *check, const json_t *entry)
     g_free(item->next);
     item->why = g_strdup(roll_json_get_string(entry, "why"));
     item->next = g_strdup(roll_json_get_string(entry, "next"));
+    json_decref(item->facts);
+    item->facts = json_incref(json_object_get(entry, "facts"));
 }
 
 struct roll_error *ready_load_last(struct ready_check *check, struct ready_release *release)
@@ -85,8 +87,10 @@ struct roll_error *ready_load_last(struct ready_check *check, struct ready_relea
     release->seen_seq = last.seq;
     if (!err && last.seq)
         err = read_result(ledger, check->stream, last.seq, &release->last);
-    json_array_foreach (json_object_get(release->last, "items"), index, entry)
+    json_array_foreach (json_object_get(release->last, "items"), index, entry) {
+        ready_carry_drill(check, release, entry);
         take_entry(check, entry);
+    }
     return err;
 }
 
@@ -222,15 +226,41 @@ static json_t *sorted(json_t *entries)
     return list;
 }
 
+/* For people each reason is told once, with all the targets that it concerns. */
+static bool add_to_alike(json_t *list, const json_t *entry)
+{
+    static const char *const members[] = {"kind", "state", "subject", "why", "next"};
+    const json_t *targets = json_object_get(entry, "targets");
+    size_t index;
+    json_t *other;
+
+    json_array_foreach (list, index, other) {
+        bool alike = targets && json_object_get(other, "targets");
+        for (size_t i = 0; alike && i < G_N_ELEMENTS(members); i++)
+            alike = g_strcmp0(roll_json_get_string(other, members[i]),
+                              roll_json_get_string(entry, members[i])) == 0;
+        if (alike) {
+            json_array_extend(json_object_get(other, "targets"), (json_t *)(uintptr_t)targets);
+            return true;
+        }
+    }
+    return false;
+}
+
 json_t *ready_reasons(const struct ready_check *check, const struct ready_release *release)
 {
     static const char *const inner[] = {"key", "mark", "at", "until", "facts"};
-    json_t *list = sorted(entries_of(release, check->options->environment->name, true)), *entry;
+    roll_auto(json) json_t *all =
+        sorted(entries_of(release, check->options->environment->name, true));
+    json_t *list = json_array(), *entry;
     size_t index;
 
-    json_array_foreach (list, index, entry)
+    json_array_foreach (all, index, entry) {
         for (size_t i = 0; i < G_N_ELEMENTS(inner); i++)
             json_object_del(entry, inner[i]);
+        if (!add_to_alike(list, entry))
+            json_array_append(list, entry);
+    }
     return list;
 }
 
