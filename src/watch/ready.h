@@ -119,7 +119,8 @@ struct roll_error *ready_template_read(struct ready_check *check,
 struct roll_error *ready_ask_all(struct ready_check *check, GHashTable *only, int64_t patience_ms)
     ROLL_CHECKED;
 
-/* Judges an item by an answer. */
+/* Judges an item by an answer. What is known is not asked again. */
+bool ready_is_known(const struct ready_item *item, int64_t now_ms);
 void ready_judge_item(struct ready_item *item, const struct roll_arm_reply *reply, int64_t now_ms);
 
 /* ready_result.c: what is recorded of a release, and what was. */

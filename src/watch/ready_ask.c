@@ -47,12 +47,12 @@ static void asking_free(struct asking *asking)
 /* ---- what is known -------------------------------------------------------------------------- */
 
 /* What is not well is always asked again: somebody may have mended it. */
-static bool is_known(const struct ready_item *item, int64_t now_ms)
+bool ready_is_known(const struct ready_item *item, int64_t now_ms)
 {
     int64_t age = now_ms - item->at;
 
-    return item->at && item->state == READY_OK && age >= 0 && age < item->kind->valid_ms &&
-           (!item->until || now_ms < item->until);
+    return item->carried || (item->at && item->state == READY_OK && age >= 0 &&
+                             age < item->kind->valid_ms && (!item->until || now_ms < item->until));
 }
 
 #define AGAIN " (asked again: "
@@ -196,8 +196,8 @@ struct roll_error *ready_ask_all(struct ready_check *check, GHashTable *only, in
     g_hash_table_iter_init(&iter, check->items);
     while (g_hash_table_iter_next(&iter, NULL, &value)) {
         const struct ready_item *item = value;
-        bool wanted = only ? g_hash_table_contains(only, item)
-                           : !is_known(item, check->now_ms) && !item->carried;
+        bool wanted =
+            only ? g_hash_table_contains(only, item) : !ready_is_known(item, check->now_ms);
         if (item->kind->ask && wanted)
             add_item(asking, value);
     }
