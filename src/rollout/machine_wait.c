@@ -371,7 +371,8 @@ int64_t machine_wait_boot(const struct roll_machine *machine)
         at = MIN(at, boot_of(machine, wait->expires));
     if (machine->wall_ms < wait->not_before)
         at = MIN(at, boot_of(machine, wait->not_before));
-    else if (all_passed(wait) && !wait->asked && !wait->may_start)
+    else if (hopeless(machine) == ROLL_END_NONE && all_passed(wait) && !wait->asked &&
+             !wait->may_start)
         at = MIN(at, wait->again_boot_ms);
     if (machine->claimant && !machine->claimed)
         at = MIN(at, boot_of(machine, machine->until));

@@ -1319,17 +1319,59 @@ END_TEST
  * ------------------------------------------------------------------------------------------------------------------
  */
 
-static void claim_by(struct world *world, const char *driver)
+static void claim_as(struct world *world, const char *driver, bool settle)
 {
     g_autofree char *name = g_strdup(driver);
     char host[] = "h";
-    struct roll_rollout_claimed body = {
-        .rollout = 1, .driver = name, .host = host, .until = world->wall + ROLL_CLAIM_MS};
+    struct roll_rollout_claimed body = {.rollout = 1,
+                                        .driver = name,
+                                        .host = host,
+                                        .until = world->wall + ROLL_CLAIM_MS,
+                                        .settle = settle};
 
     world_event(world, ROLL_EVENT_rollout_claimed, &body);
     roll_machine_fold(world->machine, g_ptr_array_index(world->events, world->events->len - 1));
     pump(world);
 }
+
+static void claim_by(struct world *world, const char *driver)
+{
+    claim_as(world, driver, false);
+}
+
+static void may_not_start(struct world *world)
+{
+    struct roll_action asked = take_asked(world, ROLL_ACTION_START, NULL);
+
+    observe(world, (struct roll_observation){
+                       .id = asked.id, .kind = ROLL_SAW_START, .retry_after_ms = 1000});
+    pump(world);
+}
+
+/* It used to ask to be woken at once, again and again, while another driver ended it. */
+START_TEST(test_machine__a_cancelled_wait_sleeps_while_another_settles_it)
+{
+    struct roll_rollout_requested request = request_of("release", 0);
+    struct world world;
+
+    request.gates = json_pack("{s:b}", "wait", 1);
+    world_init(&world, order_new("weu"));
+    world.machine = machine_new(&world, "d1", ROLL_MACHINE_DRIVE);
+    roll_machine_request(world.machine, &request, world.order, NULL);
+    pump(&world);
+    may_not_start(&world);
+    claim_as(&world, "d2", true);
+    may_not_start(&world);
+    cancelling(&world);
+    pass(&world, 2000);
+    ck_assert_int_eq(world.done.end, ROLL_END_NONE);
+    ck_assert_int_eq(world.wake, world.boot + ROLL_CLAIM_MS - 2000);
+    pass(&world, ROLL_CLAIM_MS - 2000);
+    ck_assert_int_eq(world.done.end, ROLL_END_CANCELLED);
+    world_clear(&world);
+    json_decref(request.gates);
+}
+END_TEST
 
 START_TEST(test_machine__another_driver_fences)
 {
@@ -1907,6 +1949,7 @@ int main(void)
     tcase_add_test(tests, test_machine__an_alert_that_fired_is_not_waited_away);
     tcase_add_test(tests, test_machine__a_back_looks_at_alerts_once);
     tcase_add_test(tests, test_machine__health_that_is_only_reported_fails_nothing);
+    tcase_add_test(tests, test_machine__a_cancelled_wait_sleeps_while_another_settles_it);
     tcase_add_test(tests, test_machine__another_driver_fences);
     tcase_add_test(tests, test_machine__a_claim_is_renewed_while_something_is_under_way);
     tcase_add_test(tests, test_machine__a_renewal_that_cannot_reach_the_store_ends_nothing);
