@@ -262,8 +262,8 @@ static void answer_start(struct roll_machine *machine, struct wait *wait,
 
     wait->asked = 0;
     wait->may_start = observation->healthy;
-    if (observation->timing)
-        roll_machine_govern(machine, (json_t *)(uintptr_t)observation->timing);
+    /* Where nobody could look, those recorded count again. */
+    roll_machine_govern(machine, (json_t *)(uintptr_t)observation->timing);
     wait->again_boot_ms = machine->boot_ms +
                           (again < 0 ? ASK_AGAIN_MS : CLAMP(again, ASK_AGAIN_MIN_MS, ASK_AGAIN_MS));
     set_why(wait, observation->healthy ? NULL : g_strdup(observation->message));

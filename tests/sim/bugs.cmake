@@ -79,3 +79,10 @@ sim_bug(prunes_what_has_not_succeeded machine_prune.c
   "machine->counts[ROLL_TARGET_SUCCEEDED] == machine->own->n_jobs" "machine->counts[ROLL_TARGET_RUNNING] == 0")
 sim_bug(absent_counts_as_deleted machine_prune.c
   "job->unsorted = strcmp(body->outcome, \"absent\") == 0;" "job->unsorted = false;")
+
+sim_bug(begins_a_ring_in_a_freeze machine_window.c
+  "if (window->open)" "if (true)")
+sim_bug(forgets_rules_of_the_day machine_claim.c
+  "rules_changed(machine)" "false")
+sim_bug(deaf_to_rules_of_the_day machine_fold.c
+  "if (rollout && claim->timing)" "if (false)")

@@ -4,7 +4,20 @@
 
 /* ---- what is asked for ---------------------------------------------------------------------- */
 
-/* Half of the rollouts can start at once. */
+/* As policy does: what is closed now waits, whatever else it has to wait for. */
+static void plan_timing(struct world *world, struct roll_rollout_requested *request)
+{
+    json_t *timing;
+
+    if (strcmp(request->lane, "release") != 0 || sim_between(world, SIM_PLAN, 0, 1))
+        return;
+    timing = sim_timing_new(world);
+    json_object_set(request->gates, "timing", timing);
+    if (!sim_timing_open(timing, SIM_EPOCH_MS + world->now))
+        json_object_set_new(request->gates, "wait", json_true());
+}
+
+/* Half of the rollouts can start at once, unless a freeze holds. */
 void sim_gates_plan(struct world *world, struct roll_rollout_requested *request)
 {
     int gates = (int)sim_between(world, SIM_PLAN, 0, SIM_GATES_MAX);
@@ -12,6 +25,7 @@ void sim_gates_plan(struct world *world, struct roll_rollout_requested *request)
     json_t *before = json_array(), *wanted = json_array();
 
     request->gates = json_pack("{s:o,s:o}", "before", before, "approvals", wanted);
+    plan_timing(world, request);
     if (sim_between(world, SIM_PLAN, 0, 1))
         return;
     for (int i = 0; i < gates; i++) {
@@ -39,7 +53,9 @@ static void take_request(struct world *world, const struct roll_event *event)
     wanted->approvals = (int)json_integer_value(json_object_get(approval, "count"));
     wanted->not_before = body->not_before;
     wanted->expires = body->expires;
-    wanted->any = wanted->gates || wanted->approvals || wanted->not_before;
+    fact->timing = json_object_get(body->gates, "timing");
+    wanted->any = json_is_true(json_object_get(body->gates, "wait")) || wanted->gates ||
+                  wanted->approvals || wanted->not_before;
     fact->overrides = json_array_size(body->overrides) > 0;
     for (char **version = body->bad; version && *version; version++)
         g_hash_table_add(world->bad, GINT_TO_POINTER(sim_release(*version)));
@@ -99,7 +115,7 @@ bool sim_gates_allow(const struct world *world, const struct roll_order *order, 
 }
 
 /* The first claim to drive: everything must have passed by then. */
-void sim_judge_start(struct world *world, const struct fact *fact, int64_t at)
+void sim_judge_start(struct world *world, const struct fact *fact, int64_t at, const json_t *timing)
 {
     const struct wanted *wanted = &fact->wanted;
 
@@ -115,6 +131,8 @@ void sim_judge_start(struct world *world, const struct fact *fact, int64_t at)
         sim_violate(world, "#%d starts before its time", (int)fact->number);
     if (wanted->any && wanted->expires && at >= wanted->expires + 60000)
         sim_violate(world, "#%d starts after it expired", (int)fact->number);
+    if (wanted->any)
+        sim_judge_timing_start(world, fact, timing);
     if (!sim_gates_allow(world, fact->order, fact->overrides))
         sim_violate(world, "#%d starts against a hold, a floor or a mark", (int)fact->number);
 }
@@ -127,6 +145,7 @@ struct evaluation {
     uint64_t id;
     const char *verdict;
     bool start, may_start;
+    const json_t *timing, *today; /* the freezes that count; today's, if they are others */
 };
 
 static void evaluated(struct world *world, void *data)
@@ -138,6 +157,7 @@ static void evaluated(struct world *world, void *data)
                                                evaluation->start ? ROLL_SAW_START : ROLL_SAW_GATE,
                                            .verdict = evaluation->verdict,
                                            .healthy = evaluation->may_start,
+                                           .timing = evaluation->today,
                                            .message = evaluation->start ? "not yet" : NULL,
                                            .retry_after_ms = -1};
 
@@ -148,6 +168,8 @@ static void evaluated(struct world *world, void *data)
                g_memdup2(evaluation, sizeof *evaluation), g_free);
         return;
     }
+    if (evaluation->start) /* the driver looks and answers in one go */
+        observation.healthy &= sim_timing_open(evaluation->timing, sim_wall(world, process->host));
     sim_process_observe(world, process, &observation);
 }
 
@@ -178,6 +200,10 @@ static void ask_start(struct world *world, struct process *process, uint64_t id)
     const struct fact *fact = sim_fact(world, process->own);
 
     evaluation->start = true;
+    evaluation->timing = fact->timing;
+    if (strcmp(roll_lane_names[fact->order->lane], "release") == 0 &&
+        sim_chance(world, SIM_NOISE, 100))
+        evaluation->timing = evaluation->today = sim_timing_new(world);
     evaluation->may_start = approvals(&fact->wanted) >= fact->wanted.approvals &&
                             sim_gates_allow(world, fact->order, fact->overrides);
     sim_at(world, sim_between(world, SIM_TIME, 1, 500), evaluated, evaluation, g_free);

@@ -72,6 +72,8 @@ static void take_claim(struct world *world, const struct roll_event *event)
     g_strlcpy(fact->claimant, body->driver, sizeof fact->claimant);
     fact->claim_seq = event->seq;
     fact->started |= !body->settle;
+    if (body->timing)
+        fact->timing = body->timing;
     fact->until = body->until;
 }
 

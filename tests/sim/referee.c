@@ -67,7 +67,7 @@ static void judge_claimed(struct world *world, const struct roll_event *event)
     else
         judge_takeover(world, fact, claim);
     if (fact && !claim->settle && !fact->started)
-        sim_judge_start(world, fact, event->at);
+        sim_judge_start(world, fact, event->at, claim->timing ? claim->timing : fact->timing);
 }
 
 /* ---- intents
@@ -145,6 +145,7 @@ static void judge_intended(struct world *world, const struct roll_step_intended 
         (body->attempt > 1 && !was_attempted(world, body, body->attempt - 1)))
         sim_violate(world, "attempt %d of %s does not follow", (int)body->attempt, body->target);
     judge_order(world, fact, target);
+    sim_judge_timing_ring(world, fact, target);
     judge_inherited(world, fact, target);
 }
 
@@ -188,8 +189,8 @@ static void judge_nothing_open(struct world *world, const struct roll_event *eve
         const struct fact *fact = g_ptr_array_index(world->facts, i);
         for (int j = 0; j < SIM_TARGETS_MAX; j++) {
             if (fact->parts[j].deleting)
-                sim_violate(world, "%s while the deletion on t%d in #%d is open",
-                            event->kind_name, j, (int)fact->number);
+                sim_violate(world, "%s while the deletion on t%d in #%d is open", event->kind_name,
+                            j, (int)fact->number);
             if (fact->parts[j].open)
                 sim_violate(world, "%s while the intent of t%d in #%d is open", event->kind_name, j,
                             (int)fact->number);

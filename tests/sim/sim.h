@@ -7,7 +7,7 @@
  * referee.c the rules that every event must keep · arm.c deployments · process.c a driver ·
  * people.c what is asked for · prune.c
  * leftovers and their deletion · gates.c what must have passed before, and who may pass it by ·
- * check.c the end of a seed · main.c the program. */
+ * timing.c freezes · check.c the end of a seed · main.c the program. */
 #ifndef ROLLBOOK_TESTS_SIM_H
 #define ROLLBOOK_TESTS_SIM_H
 
@@ -110,6 +110,7 @@ struct fact {
     int64_t supersedes;
     bool cancelling;
     struct wanted wanted;
+    const json_t *timing;     /* the freezes that count: of the request, or of a later claim; NULL */
     bool started;             /* claimed to be driven */
     bool overrides;           /* hold, floor and marks do not count */
     enum roll_event_kind end; /* UNKNOWN: open */
@@ -215,6 +216,7 @@ struct world {
     int64_t denied_until;
 
     GPtrArray *processes;
+    GPtrArray *timings;    /* json_t *: of timing.c, owned */
     GPtrArray *order_list; /* struct roll_order *: all that were ever made */
     int releases;
     int acts_left;
@@ -289,12 +291,19 @@ void sim_people_start(struct world *world);
 bool sim_resume(struct world *world, int host, bool take);
 struct roll_choice *sim_auto_back(struct world *world, const struct process *process);
 
+/* timing.c */
+json_t *sim_timing_new(struct world *world); /* borrowed */
+bool sim_timing_open(const json_t *timing, int64_t wall_ms);
+void sim_judge_timing_start(struct world *world, const struct fact *fact, const json_t *timing);
+void sim_judge_timing_ring(struct world *world, const struct fact *fact, int target);
+
 /* gates.c */
 void sim_gates_plan(struct world *world, struct roll_rollout_requested *request);
 void sim_gates_fact(struct world *world, const struct roll_event *event);
 bool sim_gates_allow(const struct world *world, const struct roll_order *order, bool overrides);
 void sim_gates_ask(struct world *world, struct process *process, const struct roll_action *action);
-void sim_judge_start(struct world *world, const struct fact *fact, int64_t at);
+void sim_judge_start(struct world *world, const struct fact *fact, int64_t at,
+                     const json_t *timing);
 void sim_act_approve(struct world *world, int host);
 void sim_act_reject(struct world *world, int host);
 void sim_act_hold(struct world *world, int host);

@@ -187,6 +187,7 @@ static void world_init(struct world *world, const struct sim_config *config)
     world->things = g_ptr_array_new_with_free_func(g_free);
     world->contents = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     world->processes = g_ptr_array_new_with_free_func(free_process);
+    world->timings = g_ptr_array_new_with_free_func((GDestroyNotify)json_decref);
     world->order_list = g_ptr_array_new_with_free_func(free_order);
     world->n_targets = (int)sim_between(world, SIM_PLAN, 1, SIM_TARGETS_MAX);
     if (config->targets)
@@ -212,6 +213,7 @@ static void world_clear(struct world *world)
     g_ptr_array_unref(world->things);
     g_hash_table_unref(world->contents);
     g_ptr_array_unref(world->order_list);
+    g_ptr_array_unref(world->timings);
 }
 
 static void let_time_pass(struct world *world, void *data)
