@@ -89,10 +89,8 @@ json_t *roll_policy_gates(const struct roll_plan *plan, const struct roll_plan_e
                           const struct roll_requester *requester, const json_t *overrides, int64_t *ret_expires);
 /* The health checks that gates "after" are: struct roll_plan_health * are added to health. */
 void roll_policy_gates_after(const struct roll_plan *plan, const json_t *gates, GPtrArray *health);
-/* The open debts of an environment that are overdue at a time, as one text, or NULL. Owned. Without those that a request
- * with these gates closes by its success (or NULL). */
-struct roll_error *roll_policy_overdue(struct roll_ledger *ledger, const char *stream, int64_t at_ms, const json_t *gates, char **ret_text) ROLL_CHECKED;
-/* Is it overdue debts that stop this request? ROLL_E_REFUSED names them. May add to overrides. */
+/* Is it overdue debts that stop this request? Without those that a request with these gates closes by its
+ * success. ROLL_E_REFUSED names them, and what closes each. May add to overrides. */
 struct roll_error *roll_policy_check_overdue(struct roll_ledger *ledger, const struct roll_plan_environment *environment, const char *stream,
                                              enum roll_lane lane, const struct roll_requester *requester, const json_t *gates, json_t *overrides) ROLL_CHECKED;
 

@@ -327,6 +327,7 @@ struct roll_lacks {
     bool approval;     /* somebody has to sign it */
     bool hold;         /* somebody has to end a hold */
     bool dead;         /* its release was marked bad, or is below a floor: it never starts */
+    int64_t expires_at; /* when it ends by itself if it has not started, UTC ms; 0: never */
     int64_t starts_at; /* when its time has come and a window is open, UTC ms; 0: they are not in the way, ROLL_NEVER: none opens */
 };
 /* Reads the ledger, and today's plan in workspace (its root; NULL: windows and freezes of then count). *ret_lacks is set on an error too, to what was found until then; roll_lacks_clear. */

@@ -139,6 +139,9 @@ static struct roll_error *enter(struct roll_act *act, struct roll_choice *choice
     take_overrides(choice, overrides);
     take_gates(choice, roll_policy_gates(act->plan, act->environment, act->lane, requester,
                                          overrides, &expires));
+    /* Asked for before its time, it has from its time on as long as others have. */
+    if (expires && choice->request.not_before > requester->at_ms)
+        expires += choice->request.not_before - requester->at_ms;
     if (expires && (!choice->request.expires || choice->request.expires > expires))
         choice->request.expires = expires;
     roll_policy_gates_after(act->plan, choice->request.gates, choice->order->health);

@@ -125,6 +125,30 @@ static struct roll_error *add_slot(struct view *view,
     return NULL;
 }
 
+static struct roll_error *see_ended(void *user, const struct roll_rollout_row *row)
+{
+    *(bool *)user = row->ended_at != 0;
+    return NULL;
+}
+
+/* A time that was asked for beforehand, and of which something became before it came, comes no
+ * more. */
+static struct roll_error *pass_taken(const struct view *view, const char *stream,
+                                     const struct roll_slot_row *last, const struct roll_cron *cron,
+                                     const struct roll_zone *zone, int64_t *at)
+{
+    const struct roll_rollout_query query = {.stream = stream, .number = last->rollout, .limit = 1};
+    bool ended = !last->rollout;
+
+    if (!last->there || last->at < *at || *at == ROLL_NEVER)
+        return NULL;
+    if (last->rollout)
+        ROLL_TRY(roll_ledger_rollouts(view->app->ledger, &query, see_ended, &ended));
+    if (ended)
+        *at = roll_cron_next(cron, zone, last->at);
+    return NULL;
+}
+
 static struct roll_error *add_schedule(struct view *view, const struct roll_plan_schedule *schedule)
 {
     const struct roll_plan_environment *environment =
@@ -141,6 +165,7 @@ static struct roll_error *add_schedule(struct view *view, const struct roll_plan
         ROLL_TRY(roll_ledger_slot(view->app->ledger, stream, schedule->name, 0, &last));
     ROLL_TRY(find_release(view, environment, schedule, stops, &version));
     int64_t at = roll_cron_next(&cron, zone, roll_now_ms());
+    ROLL_TRY(pass_taken(view, stream, &last, &cron, zone, &at));
     for (int i = 0; i < view->next && (i == 0 || at != ROLL_NEVER); i++) {
         ROLL_TRY(add_slot(view, environment, schedule, &last, version, stops, at));
         at = at == ROLL_NEVER ? at : roll_cron_next(&cron, zone, at);

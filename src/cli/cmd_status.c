@@ -117,6 +117,19 @@ static char *next_of_waiting(const struct roll_lacks *lacks, const char *environ
     return g_strdup_printf("roll resume %s#%" PRId64 " --wait", environment, rollout);
 }
 
+/* " until …", owned: when it ends by itself. */
+static char *expiry_of(const struct roll_lacks *lacks, json_t *view)
+{
+    char time[ROLL_TIME_SIZE];
+
+    if (!lacks->expires_at)
+        return g_strdup("");
+    g_autofree char *shown = roll_report_time(lacks->expires_at);
+    roll_time_format(lacks->expires_at, time);
+    json_object_set_new(view, "expiresAt", json_string(time));
+    return g_strdup_printf(" until %s", shown);
+}
+
 static void add_waits(struct status *status, const char *stream, int64_t rollout, json_t *view)
 {
     struct roll_lacks lacks = {0};
@@ -125,12 +138,15 @@ static void add_waits(struct status *status, const char *stream, int64_t rollout
     const char *environment = strchr(stream, '/') + 1;
     g_autofree char *next = next_of_waiting(&lacks, environment, rollout);
 
-    g_ptr_array_add(
-        status->hints,
-        *text ? g_strdup_printf("%s#%" PRId64 " waits: %s; next: %s", stream, rollout, text, next)
-              : g_strdup_printf("%s#%" PRId64 " has all that it waited for; next: roll resume "
-                                "%s#%" PRId64 "   unless a command waits for it",
-                                stream, rollout, environment, rollout));
+    g_autofree char *until = expiry_of(&lacks, view);
+
+    g_ptr_array_add(status->hints,
+                    *text ? g_strdup_printf("%s#%" PRId64 " waits%s: %s; next: %s", stream, rollout,
+                                            until, text, next)
+                          : g_strdup_printf("%s#%" PRId64
+                                            " has all that it waited for; next: roll resume "
+                                            "%s#%" PRId64 "   unless a command waits for it",
+                                            stream, rollout, environment, rollout));
     json_object_set_new(view, "waitsFor", texts);
     if (lacks.starts_at && lacks.starts_at != ROLL_NEVER) {
         char time[ROLL_TIME_SIZE];

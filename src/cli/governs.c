@@ -94,6 +94,18 @@ static void add_window(struct roll_app *app, const char *stream, int64_t number,
     roll_error_free(err);
 }
 
+static void add_waits(struct roll_app *app, const char *stream, int64_t number, json_t *view)
+{
+    struct roll_lacks lacks = {0};
+    char time[ROLL_TIME_SIZE];
+
+    json_object_set_new(view, "waitsFor", roll_view_lacks(app, stream, number, &lacks));
+    if (!lacks.expires_at)
+        return;
+    roll_time_format(lacks.expires_at, time);
+    json_object_set_new(view, "expiresAt", json_string(time));
+}
+
 struct roll_error *roll_view_add_governs(struct roll_app *app, const char *stream, int64_t number,
                                          json_t *view)
 {
@@ -109,7 +121,7 @@ struct roll_error *roll_view_add_governs(struct roll_app *app, const char *strea
     if (!roll_json_get_string(view, "finishedAt"))
         add_window(app, stream, number, view);
     if (g_strcmp0(roll_json_get_string(view, "state"), "waiting") == 0)
-        json_object_set_new(view, "waitsFor", roll_view_lacks(app, stream, number, NULL));
+        add_waits(app, stream, number, view);
     return NULL;
 }
 
@@ -204,6 +216,7 @@ void roll_view_print_governs(struct roll_table *table, const json_t *view)
     const json_t *approvals = json_object_get(view, "approvals");
     const char *why = roll_json_get_string(window, "why");
     const char *missing = roll_json_get_string(approvals, "missing");
+    const char *expires = roll_json_get_string(view, "expiresAt");
 
     add_approvals(table, approvals);
     add_gates(table, json_object_get(view, "gates"));
@@ -215,4 +228,6 @@ void roll_view_print_governs(struct roll_table *table, const json_t *view)
         row(table, "not approved by", ROLL_WARN, g_strdup(missing));
     if (json_array_size(lacks) > 0)
         row(table, "waits", ROLL_WARN, roll_view_join(lacks, "; "));
+    if (expires)
+        row(table, "expires", ROLL_PLAIN, g_strdup(expires));
 }

@@ -12,8 +12,10 @@ struct roll_run_open {
     int64_t number; /* 0: none */
     char *slot;     /* of a schedule, or NULL */
     char *state;
+    char *release; /* or NULL: each target's own */
     bool pending; /* requested, and not started: it waits for something */
     bool driven;  /* by a living process */
+    bool due;     /* pending: its time has come, or it has expired */
     bool timed;   /* windows and freezes apply, and were not passed by */
     int64_t began_at, not_before, expires;
 };
@@ -30,6 +32,12 @@ struct roll_error *roll_run_look(struct roll_app *app, const struct roll_plan *p
 /* Why an environment is held, or NULL: it is not. Owned. */
 char *roll_run_hold_reason(const struct roll_environment_row *row);
 void roll_run_view_clear(struct roll_run_view *view);
+
+/* ROLL_E_REFUSED: the release is bad, or descends from one that is, for all that git (or NULL) can tell. */
+struct roll_error *roll_run_check_quarantine(const struct roll_plan *plan,
+                                             const struct roll_plan_environment *environment,
+                                             struct roll_ledger *ledger, struct roll_git *git,
+                                             const char *version) ROLL_CHECKED;
 
 /* The next thing that a schedule asks for. app->ledger may be NULL. */
 struct roll_error *roll_run_due(struct roll_app *app, const char *stream,

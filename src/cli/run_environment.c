@@ -10,6 +10,7 @@
 
 #include "rollbook/calendar.h"
 #include "rollbook/fault.h"
+#include "rollbook/git.h"
 #include "rollbook/time.h"
 
 enum { STEPS_MAX = 10 }; /* of one schedule in one pass */
@@ -345,7 +346,36 @@ static struct roll_error *why_not_started(const struct roll_plan_environment *en
     return NULL;
 }
 
-static struct roll_error *do_open(struct roll_run_pass *pass,
+/* What a schedule asked for is started by nobody who could look: since then a release that it
+ * descends from may have turned out bad. A person may go on with it. */
+static struct roll_error *check_descent(struct roll_run_pass *pass, const struct roll_plan *plan,
+                                        const struct roll_plan_environment *environment,
+                                        const struct roll_run_open *open)
+{
+    struct roll_git *git = NULL;
+    struct roll_error *err = NULL;
+
+    if (!open->slot || !open->release || (open->expires && roll_now_ms() >= open->expires))
+        return NULL;
+    roll_error_free(roll_git_open(plan->repository, &git)); /* what it cannot tell counts as bad */
+    err = roll_run_check_quarantine(plan, environment, pass->app->ledger, git, open->release);
+    roll_git_close(git);
+    return err;
+}
+
+static struct roll_error *start(struct roll_run_pass *pass, const struct roll_plan *plan,
+                                const struct roll_plan_environment *environment,
+                                const struct roll_run_open *open)
+{
+    struct roll_error *err = check_descent(pass, plan, environment, open);
+
+    if (roll_error_code(err) != ROLL_E_REFUSED)
+        return err ? err : resume(pass, open);
+    roll_run_note_error(pass, "left", open->slot, open->number, err);
+    return NULL;
+}
+
+static struct roll_error *do_open(struct roll_run_pass *pass, const struct roll_plan *plan,
                                   const struct roll_plan_environment *environment,
                                   const struct roll_run_view *view)
 {
@@ -359,7 +389,7 @@ static struct roll_error *do_open(struct roll_run_pass *pass,
         if (reason)
             roll_run_note(pass, "left", open->slot, open->number, reason,
                           roll_code_exit(ROLL_E_WAITING));
-        return reason || open->not_before > roll_now_ms() ? NULL : resume(pass, open);
+        return reason || !open->due ? NULL : start(pass, plan, environment, open);
     }
     if (!open->slot)
         return NULL; /* a person's: theirs to go on with */
@@ -429,7 +459,7 @@ struct roll_error *roll_run_environment(struct roll_app *app, const char *name, 
     pass.name = stream;
     ROLL_TRY(roll_app_write_ledger(app));
     ROLL_TRY(roll_run_look(app, plan, environment, roll_now_ms(), &view));
-    struct roll_error *err = view.work ? do_open(&pass, environment, &view) : NULL;
+    struct roll_error *err = view.work ? do_open(&pass, plan, environment, &view) : NULL;
     for (guint i = 0; !err && view.work && i < plan->schedule->len; i++) {
         const struct roll_plan_schedule *schedule = plan->schedule->pdata[i];
         if (strcmp(schedule->environment, environment->name) == 0)

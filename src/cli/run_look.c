@@ -23,10 +23,10 @@ struct roll_error *roll_run_due(struct roll_app *app, const char *stream,
                            schedule->name);
 }
 
-static struct roll_error *check_quarantine(const struct roll_plan *plan,
-                                           const struct roll_plan_environment *environment,
-                                           struct roll_ledger *ledger, struct roll_git *git,
-                                           const char *version)
+struct roll_error *roll_run_check_quarantine(const struct roll_plan *plan,
+                                             const struct roll_plan_environment *environment,
+                                             struct roll_ledger *ledger, struct roll_git *git,
+                                             const char *version)
 {
     g_autofree char *stream = roll_stream_of(plan, environment);
     g_autofree char *reason = NULL, *next = NULL;
@@ -61,7 +61,7 @@ struct roll_error *roll_run_release(const struct roll_plan *plan,
         ROLL_TRY(roll_choose_promoted(plan, environment, ledger, &version));
     }
     if (version)
-        ROLL_TRY(check_quarantine(plan, environment, ledger, git, version));
+        ROLL_TRY(roll_run_check_quarantine(plan, environment, ledger, git, version));
     *ret_version = g_steal_pointer(&version);
     return NULL;
 }
@@ -90,7 +90,7 @@ static struct roll_error *see_environment(void *user, const struct roll_environm
 }
 
 struct claim {
-    char *host, *state;
+    char *host, *state, *release;
     int64_t until, requested_at;
     bool detached;
 };
@@ -101,6 +101,7 @@ static struct roll_error *see_claim(void *user, const struct roll_rollout_row *r
 
     *claim = (struct claim){.host = g_strdup(row->host),
                             .state = g_strdup(row->state),
+                            .release = g_strdup(row->release),
                             .until = row->claim_until,
                             .requested_at = row->requested_at,
                             .detached = row->detached};
@@ -152,8 +153,10 @@ static struct roll_error *look_at_open(struct roll_app *app, const char *stream,
     open->timed = body && is_timed(body);
     open->not_before = body ? body->not_before : 0;
     open->expires = body ? body->expires : 0;
+    open->due = open->not_before <= now_ms || (open->expires && open->expires <= now_ms);
     open->began_at = MAX(claim.requested_at, open->not_before);
     open->state = g_steal_pointer(&claim.state);
+    open->release = g_steal_pointer(&claim.release);
     open->pending = g_strcmp0(open->state, "waiting") == 0;
     g_free(claim.host);
     return err;
@@ -166,17 +169,18 @@ void roll_run_view_clear(struct roll_run_view *view)
     g_free(view->hold_reason);
     g_free(view->open.slot);
     g_free(view->open.state);
+    g_free(view->open.release);
     *view = (struct roll_run_view){0};
 }
 
 /* Of an open rollout: one that waits may start, one that a schedule started may go on. */
-static bool open_is_work(const struct roll_run_view *view, int64_t now_ms)
+static bool open_is_work(const struct roll_run_view *view)
 {
     const struct roll_run_open *open = &view->open;
 
     if (!open->number || open->driven)
         return false;
-    return open->pending ? open->not_before <= now_ms : open->slot != NULL;
+    return open->pending ? open->due : open->slot != NULL;
 }
 
 static struct roll_error *see_gate(void *user, int64_t rollout, const char *gate)
@@ -200,8 +204,10 @@ static struct roll_error *look(struct roll_app *app, const struct roll_plan *pla
         ROLL_TRY(look_at_open(app, stream, now_ms, &view->open));
     if (view->open.pending && view->open.not_before > now_ms)
         view->wake = view->open.not_before;
+    if (view->open.pending && view->open.expires > now_ms)
+        view->wake = MIN(view->wake, view->open.expires);
     int64_t wake;
-    view->work = open_is_work(view, now_ms);
+    view->work = open_is_work(view);
     ROLL_TRY(roll_run_debts(app, stream, now_ms, see_gate, &view->work, &wake));
     view->wake = MIN(view->wake, wake);
     if (!view->open.number)

@@ -226,10 +226,13 @@ void roll_policy_gates_after(const struct roll_plan *plan, const json_t *gates, 
 
 /* ---- overdue debts -------------------------------------------------------------------------- */
 
+enum { NEXT_MAX = 8 };
+
 struct overdue {
     int64_t at_ms;
     const json_t *contains;
     GString *text;
+    json_t *next; /* what closes each of them, to be typed */
 };
 
 /* The release that contains the fix must not wait for itself. */
@@ -248,6 +251,9 @@ static struct roll_error *see_debt(void *user, const struct roll_debt_row *row)
 {
     struct overdue *overdue = user;
     char due[ROLL_TIME_SIZE];
+    g_autofree char *rollout =
+        g_strdup_printf("%s#%" PRId64, strchr(row->stream, '/') + 1, row->rollout);
+    g_autofree char *next = roll_debt_next(rollout, row->debt);
 
     if (row->closed_at || row->due >= overdue->at_ms || is_paid(overdue, row))
         return NULL;
@@ -255,18 +261,25 @@ static struct roll_error *see_debt(void *user, const struct roll_debt_row *row)
     g_string_append_printf(overdue->text, "%s%s of %s#%" PRId64 " (due %.10s, %s)",
                            overdue->text->len ? "; " : "", row->debt, row->stream, row->rollout,
                            due, row->owner ? row->owner : "nobody known");
+    if (json_array_size(overdue->next) < NEXT_MAX)
+        json_array_append_new(overdue->next, json_string(next));
     return NULL;
 }
 
-struct roll_error *roll_policy_overdue(struct roll_ledger *ledger, const char *stream,
-                                       int64_t at_ms, const json_t *gates, char **ret_text)
+static struct roll_error *refuse_overdue(const struct overdue *overdue, const char *stream,
+                                         bool may)
 {
-    g_autoptr(GString) text = g_string_new(NULL);
-    struct overdue overdue = {at_ms, json_object_get(gates, "contains"), text};
+    roll_auto(json) json_t *detail = NULL;
 
-    ROLL_TRY(roll_ledger_debts(ledger, stream, see_debt, &overdue));
-    *ret_text = text->len ? g_strdup(text->str) : NULL;
-    return NULL;
+    if (may)
+        json_array_append_new(overdue->next,
+                              json_string("repeat it with --override overdue --reason TEXT"));
+    detail = json_pack("{s:O}", "next", overdue->next);
+    g_autoptr(GString) text = g_string_new(NULL);
+    roll_json_write(detail, text);
+    return roll_error_detail(
+        roll_error_new(ROLL_E_REFUSED, "'%s' has overdue debts: %s", stream, overdue->text->str),
+        text->str);
 }
 
 struct roll_error *roll_policy_check_overdue(struct roll_ledger *ledger,
@@ -279,21 +292,19 @@ struct roll_error *roll_policy_check_overdue(struct roll_ledger *ledger,
     const char *const *allowed = (const char *const *)environment->lanes[lane].overrides;
     bool wanted = requester->overrides && g_strv_contains(requester->overrides, kind);
     bool may = !environment->has_lanes || (allowed && g_strv_contains(allowed, kind));
-    g_autofree char *text = NULL;
+    g_autoptr(GString) text = g_string_new(NULL);
+    roll_auto(json) json_t *next = json_array();
+    struct overdue overdue = {requester->at_ms, json_object_get(gates, "contains"), text, next};
 
     if (roll_policy_rule(lane, ROLL_GATE_OVERDUE) == ROLL_RULE_NONE)
         return NULL;
-    ROLL_TRY(roll_policy_overdue(ledger, stream, requester->at_ms, gates, &text));
-    if (!text)
+    ROLL_TRY(roll_ledger_debts(ledger, stream, see_debt, &overdue));
+    if (!text->len)
         return NULL;
     if (wanted && may) {
         json_array_append_new(overrides,
                               json_pack("{s:s,s:s*}", "kind", kind, "reason", requester->reason));
         return NULL;
     }
-    return roll_error_detail(
-        roll_error_new(ROLL_E_REFUSED, "'%s' has overdue debts: %s", stream, text),
-        may ? "{\"next\":[\"roll review ROLLOUT --reason TEXT\",\"repeat it with --override "
-              "overdue --reason TEXT\"]}"
-            : "{\"next\":[\"roll review ROLLOUT --reason TEXT\"]}");
+    return refuse_overdue(&overdue, stream, may);
 }

@@ -19,7 +19,7 @@ struct lacks {
     const struct roll_event *request;
     const struct roll_rollout_requested *body;
     GPtrArray *texts; /* owned texts */
-    int64_t again_ms;
+    int64_t again_ms, expires_at;
     bool approval, hold, dead; /* as in struct roll_lacks */
 };
 
@@ -265,6 +265,7 @@ static struct roll_error *look(struct lacks *lacks, int64_t rollout, int64_t *re
     roll_auto(order) struct roll_order *order = NULL;
 
     ROLL_TRY(find(lacks, rollout, &request));
+    lacks->expires_at = lacks->body->expires;
     check_time(lacks);
     ROLL_TRY(check_gates(lacks));
     ROLL_TRY(roll_order_load(lacks->ledger, lacks->body->order, &order));
@@ -287,6 +288,7 @@ struct roll_error *roll_rollout_lacks(struct roll_ledger *ledger, const char *wo
                                      .approval = lacks.approval,
                                      .hold = lacks.hold,
                                      .dead = lacks.dead,
+                                     .expires_at = lacks.expires_at,
                                      .starts_at = starts_at};
     json_decref(lacks.timing);
     return err;
