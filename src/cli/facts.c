@@ -153,6 +153,7 @@ static struct roll_error *add_rollouts(struct roll_app *app, json_t *environment
     json_object_set_new(environment, "bands", bands);
     ROLL_TRY(roll_view_rollouts(app, &query, true, &rollouts));
     json_object_set_new(environment, "rollouts", rollouts);
+    ROLL_TRY(facts_add_looks(app, stream, environment));
     add_durations(rollouts);
     leave_out_older(rollouts, since);
     ROLL_TRY(facts_add_events(app, stream, rollouts, bands));

@@ -35,6 +35,11 @@ struct roll_error *facts_add_events(struct roll_app *app, const char *stream, js
  * none: status shows what is wrong with it. */
 void facts_add_freezes(struct roll_app *app, const char *stream, int64_t from, int64_t to,
                        json_t *bands);
+/* Adds "readiness": [{"version","state","since","checkedAt","live","goal","reasons"}] of the newest
+ * releases that succeeded and were checked, and "driftCheckedAt": when drift was last looked for.
+ */
+struct roll_error *facts_add_looks(struct roll_app *app, const char *stream, json_t *environment)
+    ROLL_CHECKED;
 /* The member "text" of a rollout's time, or 0. */
 int64_t facts_time(const json_t *view, const char *member);
 

@@ -92,11 +92,64 @@ static void append_rollouts(GString *out, const json_t *rollouts)
     g_string_append(out, "\n");
 }
 
+static void append_readiness(GString *out, const json_t *list)
+{
+    size_t index, at;
+    json_t *release, *reason;
+
+    json_array_foreach (list, index, release) {
+        json_array_foreach (json_object_get(release, "reasons"), at, reason) {
+            g_string_append(out, "- ");
+            markdown_text(out, roll_json_get_string(release, "version"));
+            g_string_append_printf(out, " could not simply be deployed again (%s): ",
+                                   roll_json_get_string(reason, "state"));
+            markdown_text(out, roll_json_get_string(reason, "subject"));
+            g_string_append(out, ": ");
+            markdown_text(out, roll_json_get_string(reason, "why"));
+            g_string_append(out, "\n");
+        }
+    }
+}
+
+static void append_owed(GString *out, const json_t *environment)
+{
+    size_t index;
+    json_t *entry;
+
+    json_array_foreach (json_object_get(environment, "owes"), index, entry) {
+        g_string_append(out, "- owes ");
+        markdown_text(out, roll_json_get_string(entry, "debt"));
+        g_string_append_printf(out, " of #%" JSON_INTEGER_FORMAT ", due %.10s%s\n",
+                               json_integer_value(json_object_get(entry, "rollout")),
+                               roll_json_get_string(entry, "due"),
+                               json_is_true(json_object_get(entry, "overdue")) ? ", overdue" : "");
+    }
+    json_array_foreach (json_object_get(environment, "drift"), index, entry) {
+        g_string_append(out, "- ");
+        markdown_text(out, roll_json_get_string(entry, "target"));
+        g_string_append(out, " has drifted: ");
+        markdown_text(out, roll_json_get_string(entry, "summary"));
+        g_string_append_printf(out, ", since %.10s\n", roll_json_get_string(entry, "since"));
+    }
+}
+
+/* What somebody should see to; nothing when all is well. */
+static void append_findings(GString *out, const json_t *environment)
+{
+    gsize before = out->len;
+
+    append_readiness(out, json_object_get(environment, "readiness"));
+    append_owed(out, environment);
+    if (out->len > before)
+        g_string_append_c(out, '\n');
+}
+
 static void append_environment(GString *out, const json_t *environment)
 {
     const char *version = roll_json_get_string(environment, "version");
     const json_t *rollback = json_object_get(environment, "rollback");
     const char *goal = roll_json_get_string(rollback, "version");
+    const char *ready = roll_json_get_string(rollback, "ready");
 
     g_string_append(out, "## ");
     markdown_text(out, roll_json_get_string(environment, "stream"));
@@ -104,7 +157,8 @@ static void append_environment(GString *out, const json_t *environment)
     markdown_text(out, version ? version : "nothing");
     g_string_append(out, ". `roll back` goes to ");
     markdown_text(out, goal ? goal : "nothing");
-    g_string_append(out, ".\n\n");
+    g_string_append_printf(out, "%s%s.\n\n", ready ? ": " : "", ready ? ready : "");
+    append_findings(out, environment);
     append_rollouts(out, json_object_get(environment, "rollouts"));
 }
 

@@ -36,7 +36,7 @@ static const struct {
     {ROLL_EVENT_review_given, "reviewed[, contained in {containedIn}]: {reason}"},
     {ROLL_EVENT_slot_passed, "slot {slot} {fate}[, with {earlier} before it]"},
     {ROLL_EVENT_baseline_taken, "{target}: baseline for drift taken"},
-    {ROLL_EVENT_drift_checked, "{target}: looked for drift[, {differences} differences]"},
+    {ROLL_EVENT_drift_checked, "{target}: looked for drift[, differences: {differences}]"},
     {ROLL_EVENT_readiness_checked, "{release} is {state}"},
     {ROLL_EVENT_deployment_adopted, "{target}: deployment {name} adopted[ as {release}]"},
     {ROLL_EVENT_adoption_accepted, "{name} accepted[: {reason}]"},
