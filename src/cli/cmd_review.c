@@ -300,12 +300,32 @@ static struct roll_error *failed_gates(const struct review *review)
 
 /* ---- all ------------------------------------------------------------------------------------ */
 
+static struct roll_error *see_rollout(void *user, const struct roll_rollout_row *row)
+{
+    (void)row;
+    *(bool *)user = true;
+    return NULL;
+}
+
+static struct roll_error *check_there(const struct review *review)
+{
+    const struct roll_rollout_query query = {
+        .stream = review->stream, .number = review->rollout, .limit = 1};
+    bool there = false;
+
+    ROLL_TRY(roll_ledger_rollouts(review->app->ledger, &query, see_rollout, &there));
+    return there ? NULL
+                 : roll_error_new(ROLL_E_NOT_FOUND, "there is no rollout '%s#%" PRId64 "'",
+                                  review->stream, review->rollout);
+}
+
 static struct roll_error *look(struct review *review)
 {
     struct roll_app *app = review->app;
     const struct context *context = review->context;
     const char *only = context->contained_in ? "hotfix" : context->debt;
 
+    ROLL_TRY(check_there(review));
     ROLL_TRY(roll_ledger_debts(app->ledger, review->stream, see_debt, review));
     if (review->debts->len == 0)
         return roll_error_new(ROLL_E_NOTHING, "'%s#%" PRId64 "' owes nothing%s%s", review->stream,

@@ -48,6 +48,9 @@ char *roll_notice_title(const struct roll_notice *notice)
     if (notice->word == ROLL_NOTICE_NOT_READY)
         return g_strdup_printf("%s: %s cannot be gone back to: %s", notice->stream, notice->subject,
                                notice->state);
+    if (notice->word == ROLL_NOTICE_OWED && strcmp(notice->kind, "override") == 0)
+        return g_strdup_printf("%s: %s of #%" PRId64 " %s", notice->stream, notice->subject,
+                               notice->rollout, notice->state);
     if (notice->word == ROLL_NOTICE_OWED)
         return g_strdup_printf("%s: %s of #%" PRId64 ", which was put off, %s", notice->stream,
                                notice->subject, notice->rollout, notice->state);

@@ -1,5 +1,5 @@
-/* Open debts: a deferred gate that was looked at and not passed, each time, and what is overdue,
- * once. A debt that was closed is told no more. */
+/* Open debts: what was passed by, as soon as it is asked for; a deferred gate that was looked at
+ * and not passed, each time; and what is overdue, once. A debt that was closed is told no more. */
 #include "owed.h"
 
 #include <inttypes.h>
@@ -47,12 +47,36 @@ static struct roll_notice *add(struct owed *owed, char *id_take, int64_t rollout
     return notice;
 }
 
+/* Not what the plan puts off, nor that a hotfix has to be contained. */
+static bool was_passed_by(const struct roll_debt_row *row)
+{
+    return strcmp(row->debt, "hotfix") != 0 &&
+           !(g_str_has_prefix(row->debt, "gate:") && g_strcmp0(row->reason, "deferred") == 0);
+}
+
+static void tell_passed_by(struct owed *owed, const struct roll_debt_row *row)
+{
+    const char *what =
+        g_str_has_prefix(row->debt, "override:") ? strchr(row->debt, ':') + 1 : row->debt;
+    char *id = g_strdup_printf("%s#%" PRId64 ":passed-by:%s", row->stream, row->rollout, what);
+    struct roll_notice *notice =
+        add(owed, id, row->rollout, row->opened_at, row->debt, g_strdup("was passed by"));
+
+    g_free(notice->kind);
+    notice->kind = g_strdup("override");
+    notice->who = g_strdup(row->owner);
+    notice->release = g_strdup(row->release);
+    notice->reason = g_strdup(row->reason);
+}
+
 static struct roll_error *see_debt(void *user, const struct roll_debt_row *row)
 {
     struct owed *owed = user;
 
     if (row->closed_at)
         return NULL;
+    if (was_passed_by(row) && row->opened_at >= owed->since)
+        tell_passed_by(owed, row);
     if (row->due < owed->now && row->due >= owed->since) {
         char *id = g_strdup_printf("%s#%" PRId64 ":owed:%s", row->stream, row->rollout, row->debt);
         struct roll_notice *notice =

@@ -175,35 +175,39 @@ static const char *at(const json_t *value, const char *name)
     return text ? text : "(none)";
 }
 
-START_TEST(test_notify__what_is_owed_is_told_when_it_failed_and_when_it_is_overdue)
+START_TEST(test_notify__what_is_owed_is_told_when_it_was_passed_by_failed_and_is_overdue)
 {
     const unsigned owed = 1U << ROLL_NOTICE_OWED;
-    roll_auto(json) json_t *gates =
-        json_pack("{s:[{s:s,s:s,s:I},{s:s,s:s,s:I}]}", "debts", "debt", "gate:scan", "owner", "bob",
-                  "due", (json_int_t)(START + HOUR), "debt", "approval", "owner", "bob", "due",
-                  (json_int_t)(START + HOUR));
+    roll_auto(json) json_t *gates = json_pack(
+        "{s:[{s:s,s:s,s:s,s:I},{s:s,s:s,s:s,s:I}]}", "debts", "debt", "gate:scan", "owner", "bob",
+        "reason", "deferred", "due", (json_int_t)(START + HOUR), "debt", "approval", "owner", "bob",
+        "reason", "nobody is awake", "due", (json_int_t)(START + HOUR));
     int64_t number = say_with(ledger, PROD, START, "{}", rollout_requested, .lane = T("hotfix"),
                               .kind = T("hotfix"), .release = T("1.5.0"), .order = digest_of("{}"),
                               .targets = 1, .gates = gates, .driver = T("d"));
     g_autoptr(GPtrArray) notices = NULL;
 
     intend(ledger, PROD, START + 1, number, "weu", "1.5.0");
-    ck_ids(owed, START + 5, "");
+    ck_ids(owed, START + 5, PROD "#1:passed-by:approval");
     say(ledger, PROD, START + 6, gate_evaluated, .rollout = number, .gate = T("other"),
         .verdict = T("failed"));
     say(ledger, PROD, START + 7, gate_evaluated, .rollout = number, .gate = T("scan"),
         .verdict = T("failed"), .summary = T("two findings"));
-    ck_ids(owed, START + 8, PROD "#4:owed");
-    ck_ids(owed, START + HOUR, PROD "#4:owed");
+    ck_ids(owed, START + 8, PROD "#1:passed-by:approval " PROD "#4:owed");
+    ck_ids(owed, START + HOUR, PROD "#1:passed-by:approval " PROD "#4:owed");
     ck_ids(owed, START + HOUR + 1,
-           PROD "#4:owed " PROD "#1:owed:approval " PROD "#1:owed:gate:scan");
+           PROD "#1:passed-by:approval " PROD "#4:owed " PROD "#1:owed:approval " PROD
+                "#1:owed:gate:scan");
     ck_ok(roll_notices(ledger, PROD, owed, START + 8, &notices));
-    struct roll_notice *notice = notices->pdata[0];
+    struct roll_notice *passed = notices->pdata[0], *notice = notices->pdata[1];
+    ck_ok(roll_notice_describe(ledger, passed));
+    ck_assert_str_eq(passed->next, "roll approve " PROD "#1");
+    ck_assert_str_eq(passed->reason, "nobody is awake");
     ck_ok(roll_notice_describe(ledger, notice));
     ck_assert_str_eq(notice->next, "roll review " PROD "#1");
     ck_assert_str_eq(notice->why, "two findings");
     say(ledger, PROD, START + 9, debt_closed, .rollout = number, .debt = T("gate:scan"));
-    ck_ids(owed, START + HOUR + 1, PROD "#1:owed:approval");
+    ck_ids(owed, START + HOUR + 1, PROD "#1:passed-by:approval " PROD "#1:owed:approval");
 }
 END_TEST
 
@@ -491,7 +495,8 @@ int main(void)
     tcase_add_test(made, test_notify__what_is_older_than_a_week_is_told_to_nobody);
     tcase_add_test(made, test_notify__a_wait_is_told_while_it_lasts);
     tcase_add_test(made, test_notify__a_look_is_told_once_until_it_finds_something_else);
-    tcase_add_test(made, test_notify__what_is_owed_is_told_when_it_failed_and_when_it_is_overdue);
+    tcase_add_test(made,
+                   test_notify__what_is_owed_is_told_when_it_was_passed_by_failed_and_is_overdue);
     tcase_add_test(made, test_notify__cloudevents_have_what_the_specification_requires);
     tcase_add_test(made, test_notify__a_card_for_teams_has_no_markup);
     tcase_add_test(made, test_notify__slack_gets_plain_and_escaped_text);
