@@ -57,6 +57,7 @@ struct roll_storage_reply {
     int64_t length;             /* of the whole blob, -1: not told */
     int64_t server_date_ms;     /* 0: none */
     int attempts;
+    bool unproved;              /* FORBIDDEN of an append that may have been done: we may not look */
 };
 /* reply and what it points to are borrowed until fn returns. Called once, never before the call returns. */
 typedef void (*roll_storage_fn)(void *user, const struct roll_storage_reply *reply);
@@ -66,7 +67,7 @@ void roll_storage_create_container(struct roll_storage *storage, roll_storage_fn
 void roll_storage_create_append(struct roll_storage *storage, const char *blob, roll_storage_fn fn, void *user);
 /* Appends at a position: MOVED when the blob has another length. An attempt whose fate is not known is repeated; when then
  * another has the place, what stands there is read and compared: the same bytes are one's own success. data is copied, at
- * most ROLL_STORAGE_BLOCK_MAX bytes. */
+ * most ROLL_STORAGE_BLOCK_MAX bytes. FORBIDDEN and unproved: who asks may not read, so that it cannot be known. */
 void roll_storage_append(struct roll_storage *storage, const char *blob, int64_t position, const void *data, size_t size,
                          roll_storage_fn fn, void *user);
 /* Once: EXISTS when there is a blob of that name, which is left as it is. */

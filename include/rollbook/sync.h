@@ -80,6 +80,14 @@ struct roll_sync_comparison {
 };
 struct roll_error *roll_sync_compare(struct roll_sync *sync, struct roll_ledger *ledger, struct roll_sync_comparison *ret_comparison) ROLL_CHECKED;
 
+/* How far the store's clock is ahead of this machine's, by the Date header of its answers; 0 where they may agree. Claims are
+ * judged by the store's, as everybody who shares it does. */
+struct roll_sync_clock {
+    bool known;
+    int64_t ahead_ms;
+};
+struct roll_sync_clock roll_sync_clock(const struct roll_sync *sync);
+
 /* Takes an object's content out of the store; no error when it is not there. */
 struct roll_error *roll_sync_forget(struct roll_sync *sync, const char *digest) ROLL_CHECKED;
 

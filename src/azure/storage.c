@@ -7,6 +7,7 @@
 #include "rollbook/time.h"
 
 #define AUDIENCE "https://storage.azure.com"
+#define NO_CREDENTIAL "NoCredential" /* none of Azure's */
 
 enum { ATTEMPTS_MAX = 8, PAUSE_MS = 200 };
 
@@ -155,6 +156,8 @@ static bool look_what_is_there(struct job *job, enum roll_storage_outcome outcom
     return true;
 }
 
+/* Who may not read cannot know: that the place is taken says nothing of by whom, and no condition
+ * that a write may carry asks for more than a length. */
 static enum roll_storage_outcome judge(const struct job *job, enum roll_storage_outcome outcome,
                                        const struct roll_http_reply *reply)
 {
@@ -165,6 +168,8 @@ static enum roll_storage_outcome judge(const struct job *job, enum roll_storage_
                        memcmp(reply->body, job->body->str, job->body->len) == 0
                    ? ROLL_STORAGE_OK
                    : ROLL_STORAGE_MOVED;
+    if (outcome == ROLL_STORAGE_FORBIDDEN)
+        return outcome;
     return outcome == ROLL_STORAGE_BEYOND ? ROLL_STORAGE_MOVED : ROLL_STORAGE_UNKNOWN;
 }
 
@@ -192,6 +197,7 @@ static void on_reply(void *user, const struct roll_http_reply *http)
         .etag = job->checking ? NULL : roll_http_header(http, "ETag"),
         .length = length_of(http),
         .server_date_ms = http->server_date_ms,
+        .unproved = job->checking && outcome == ROLL_STORAGE_FORBIDDEN,
     };
     end(job, &reply);
 }
@@ -217,9 +223,11 @@ static void on_token(void *user, const struct roll_secret *token, const struct r
             storage_send(job, token, on_reply);
             continue;
         }
-        struct roll_storage_reply reply = {.outcome = ROLL_STORAGE_UNREACHABLE,
-                                           .message = err ? err->message : "no token",
-                                           .length = -1};
+        struct roll_storage_reply reply = {
+            .outcome = ROLL_STORAGE_UNREACHABLE,
+            .code = roll_error_code(err) == ROLL_E_CREDENTIAL ? NO_CREDENTIAL : NULL,
+            .message = err ? err->message : "no token",
+            .length = -1};
         end(job, &reply);
     }
 }
@@ -262,6 +270,11 @@ struct roll_error *roll_storage_error(const struct roll_storage_reply *reply, co
         [ROLL_STORAGE_UNREACHABLE] = {ROLL_E_HTTP, "the shared store cannot be reached"},
         [ROLL_STORAGE_UNKNOWN] = {ROLL_E_TIMEOUT, "the shared store does not answer properly"},
     };
+    if (g_strcmp0(reply->code, NO_CREDENTIAL) == 0) /* no way around it, and no network's fault */
+        return roll_error_new(ROLL_E_CREDENTIAL,
+                              "nothing proves to the shared store who asks: %s, "
+                              "while %s",
+                              reply->message, what);
     const char *text = rows[reply->outcome].text;
     g_autofree char *status =
         reply->status ? g_strdup_printf(" (%d%s%s)", reply->status, reply->code ? " " : "",

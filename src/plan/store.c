@@ -4,6 +4,11 @@
 #include "ledger_schema_json.h"
 #include "plan/internal.h"
 
+/* Terraform's backend takes them in its file; a plan is shared, and in git. */
+static const char not_a_place_for_secrets[] =
+    "{\"next\":[\"take it out and set ARM_ACCESS_KEY or ARM_SAS_TOKEN in the environment\","
+    "\"where it was committed or shared, make a new key or SAS: this one is known\"]}";
+
 static struct roll_error *check(struct roll_document *document)
 {
     roll_auto(json) json_t *value = json_loadb(
@@ -17,7 +22,11 @@ static struct roll_error *check(struct roll_document *document)
     if (roll_findings_count(document->findings) == 0)
         return NULL;
     roll_findings_write(document->findings, text);
-    return roll_error_new(ROLL_E_PLAN, "%s", text->str);
+    struct roll_error *err = roll_error_new(ROLL_E_PLAN, "%s", text->str);
+    return json_object_get(document->value, "access_key") ||
+                   json_object_get(document->value, "sas_token")
+               ? roll_error_detail(err, not_a_place_for_secrets)
+               : err;
 }
 
 static bool flag_of(const json_t *value, const char *name)

@@ -6,6 +6,8 @@
 #include "rollbook/time.h"
 #include "sync/sync.h"
 
+enum { PRECISE_MS = 3000 };
+
 struct answer *sync_answer_new(struct roll_sync *sync)
 {
     struct answer *answer = g_new0(struct answer, 1);
@@ -13,6 +15,7 @@ struct answer *sync_answer_new(struct roll_sync *sync)
 
     answer->sync = sync;
     answer->length = -1;
+    answer->asked_ms = roll_now_ms();
     sync->report.requests++;
     roll_storage_set_patience(sync->storage, sync->give_up_at != 0,
                               sync->give_up_at ? MAX(left, 1) : 0);
@@ -29,6 +32,25 @@ void sync_answer_free(struct answer *answer)
     if (answer->body)
         g_string_free(answer->body, TRUE);
     g_free(answer);
+}
+
+/* The header has whole seconds, and was written some time between question and answer: the two
+ * clocks agree when they may. One that took long says less than what is known. */
+static void compare_clocks(const struct answer *answer)
+{
+    struct roll_sync_clock *clock = &answer->sync->clock;
+    int64_t least = answer->server_date_ms - roll_now_ms();
+    int64_t most = answer->server_date_ms + 999 - answer->asked_ms;
+
+    if (!answer->server_date_ms || (clock->known && most - least > PRECISE_MS))
+        return;
+    clock->known = true;
+    clock->ahead_ms = least > 0 ? least : MIN(most, 0);
+}
+
+struct roll_sync_clock roll_sync_clock(const struct roll_sync *sync)
+{
+    return sync->clock;
 }
 
 void sync_answered(void *user, const struct roll_storage_reply *reply)
@@ -49,6 +71,8 @@ void sync_answered(void *user, const struct roll_storage_reply *reply)
     answer->body = g_string_new_len(reply->body, (gssize)reply->body_size);
     answer->length = reply->length;
     answer->server_date_ms = reply->server_date_ms;
+    answer->unproved = reply->unproved;
+    compare_clocks(answer);
     answer->sync->report.requests += MAX(reply->attempts - 1, 0);
     roll_loop_stop(loop);
 }

@@ -183,8 +183,33 @@ static const struct {
     {"KeyBasedAuthenticationNotPermitted", no_keys},
 };
 
+/* Nothing was doubled: a place is written once. Nothing is lost either: what is in the store is
+ * found when somebody reads it. */
+static void not_proved_to_be_there(const struct answer *answer, struct words *words)
+{
+    const struct roll_sync *sync = answer->sync;
+    g_autofree char *rights = way_of(sync) == SAS ? sas_field(sync, "sp") : NULL;
+
+    words->what = g_strdup_printf("the shared store may have taken this: its answer was lost, and "
+                                  "%s%s%s not let us look",
+                                  rights ? "a SAS with sp=" : "what this machine shows",
+                                  rights ? rights : "", " does");
+    if (way_of(sync) == SAS)
+        words->next[0] = make_sas(sync);
+    else
+        say_role(sync, words);
+    g_free(words->next[1]);
+    words->next[1] =
+        g_strdup("roll ledger sync   then, here: shows whether it is there, and brings "
+                 "in what was recorded aside");
+}
+
 static void explain(const struct answer *answer, struct words *words)
 {
+    if (answer->unproved) {
+        not_proved_to_be_there(answer, words);
+        return;
+    }
     words->what = way_of(answer->sync) == SAS ? sas_is_out_of_time(answer) : NULL;
     if (words->what) {
         words->next[0] = make_sas(answer->sync);

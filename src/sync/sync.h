@@ -23,6 +23,7 @@ struct roll_sync {
     roll_pulled_fn on_approval; /* or NULL */
     void *on_approval_user;
     bool only_writes;
+    struct roll_sync_clock clock;
     struct roll_publisher publisher;
     struct roll_sync_report report;
 };
@@ -36,7 +37,8 @@ struct answer {
     int status;
     char *code, *message, *etag;
     GString *body;
-    int64_t length, server_date_ms;
+    int64_t length, server_date_ms, asked_ms;
+    bool unproved;
 };
 
 /* For a call of storage: its fn and user. The answer is owned by whoever waits for it. */
@@ -86,6 +88,9 @@ struct roll_error *sync_list_page(struct roll_sync *sync, const char *prefix, ch
 /* listed, remotes: as of sync_list and roll_ledger_remotes. */
 struct roll_error *sync_check_past(struct roll_sync *sync, struct roll_ledger *ledger,
                                    GHashTable *listed, GHashTable *remotes) ROLL_CHECKED;
+/* Asks the store itself. It looks as a pull would, and changes nothing. */
+struct roll_error *sync_check_store(struct roll_sync *sync, struct roll_ledger *ledger)
+    ROLL_CHECKED;
 /* The container is not there: it was never made, or it was deleted. err: consumed. */
 struct roll_error *sync_no_container(struct roll_sync *sync, GHashTable *remotes,
                                      struct roll_error *err_take) ROLL_NEVER_NULL;

@@ -121,6 +121,7 @@ struct seen {
     enum roll_storage_outcome outcome;
     char *code, *body, *etag;
     int64_t length;
+    bool unproved;
 };
 
 static void on_reply(void *user, const struct roll_storage_reply *reply)
@@ -135,6 +136,7 @@ static void on_reply(void *user, const struct roll_storage_reply *reply)
     seen->body = g_strdup(reply->body);
     seen->etag = g_strdup(reply->etag);
     seen->length = reply->length;
+    seen->unproved = reply->unproved;
     roll_loop_stop(seen->loop);
 }
 
@@ -225,6 +227,31 @@ START_TEST(test_storage__a_412_after_a_lost_answer_may_be_our_own_success)
     roll_storage_append(world.storage, "p/shop", 7, "hello", 5, on_reply, &world.seen);
     run(&world);
     ck_assert_int_eq(world.seen.outcome, ROLL_STORAGE_OK);
+    close_world(&world);
+}
+END_TEST
+
+/* A SAS that may only write gets no look at whose bytes they are: neither success nor failure. */
+START_TEST(test_storage__a_412_after_a_lost_answer_is_unproved_without_the_right_to_read)
+{
+    struct world world = {0};
+
+    open_world(
+        &world,
+        "expect PUT /devstoreaccount1/c/p/shop?comp=appendblock&sv=2023-11-03&sp=rac&sig=abc%3D "
+        "times 2\n"
+        "reply 201\n"
+        "  fault drop\n"
+        "reply 412 Precondition\n"
+        "  header x-ms-error-code: AppendPositionConditionNotMet\n"
+        "expect GET /devstoreaccount1/c/p/shop?sv=2023-11-03&sp=rac&sig=abc%3D\n"
+        "reply 403 No\n"
+        "  header x-ms-error-code: AuthorizationPermissionMismatch\n",
+        true);
+    roll_storage_append(world.storage, "p/shop", 7, "hello", 5, on_reply, &world.seen);
+    run(&world);
+    ck_assert_int_eq(world.seen.outcome, ROLL_STORAGE_FORBIDDEN);
+    ck_assert(world.seen.unproved);
     close_world(&world);
 }
 END_TEST
@@ -365,6 +392,8 @@ int main(void)
     tcase_add_test(tcase, test_storage__append_is_one_request);
     tcase_add_test(tcase, test_storage__a_412_after_a_lost_answer_may_be_our_own_success);
     tcase_add_test(tcase, test_storage__a_412_after_a_lost_answer_may_be_another_writer);
+    tcase_add_test(tcase,
+                   test_storage__a_412_after_a_lost_answer_is_unproved_without_the_right_to_read);
     tcase_add_test(tcase, test_storage__a_412_at_once_is_another_writer);
     tcase_add_test(tcase, test_storage__a_lease_is_a_refusal_and_no_race);
     tcase_add_test(tcase, test_storage__an_append_blob_is_created_once);
