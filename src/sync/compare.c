@@ -83,6 +83,7 @@ struct roll_error *roll_sync_compare(struct roll_sync *sync, struct roll_ledger 
     struct comparing comparing = {.here = ledger, .text = text};
 
     *ret_comparison = (struct roll_sync_comparison){0};
+    ROLL_TRY(sync_check_store(sync, ledger)); /* else what was cut off is missed as contents only */
     ROLL_TRY(sync_count_lost(sync, ledger, &ret_comparison->lost));
     if (ret_comparison->lost)
         return NULL;

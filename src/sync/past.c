@@ -178,11 +178,11 @@ static struct roll_error *make_container(struct roll_sync *sync, bool *ret_made)
     return NULL;
 }
 
-/* It looks as a pull would, and changes nothing. */
-static struct roll_error *check_known(struct roll_sync *sync, struct roll_ledger *ledger,
-                                      GHashTable *remotes)
+struct roll_error *sync_check_store(struct roll_sync *sync, struct roll_ledger *ledger)
 {
-    g_autoptr(GHashTable) listed = NULL;
+    g_autoptr(GHashTable) remotes = NULL, listed = NULL;
+
+    ROLL_TRY(roll_ledger_remotes(ledger, &remotes));
     struct roll_error *err = sync_list(sync, &listed);
 
     if (roll_error_code(err) == ROLL_E_NOT_FOUND)
@@ -213,7 +213,7 @@ struct roll_error *roll_sync_init_store(struct roll_sync *sync, struct roll_ledg
     bool knows = remotes && count_events(remotes) > 0;
     *ret_made = false;
     if (knows && !replace)
-        return check_known(sync, ledger, remotes);
+        return sync_check_store(sync, ledger);
     ROLL_TRY(make_container(sync, ret_made));
     if (!knows)
         return NULL;
