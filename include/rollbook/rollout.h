@@ -50,6 +50,10 @@ struct roll_machine *roll_machine_new(const struct roll_machine_options *options
 void roll_machine_free(struct roll_machine *machine);
 ROLL_AUTO_DEFINE(machine, struct roll_machine, roll_machine_free)
 
+/* How far the clock that all replicas share (the store's) is ahead of this machine's: claims are written and judged by it.
+ * known false: by this machine's. From the next input on. */
+void roll_machine_set_clock(struct roll_machine *machine, bool known, int64_t ahead_ms);
+
 /* The order of a rollout whose events will be folded: the machine's own one, added last, and before it, oldest first, those
  * that it took the place of, and those that these took the place of (whatever is still under way there is ended by the own
  * one's driver). Needed before its rollout.requested is folded. order is borrowed and must outlive the machine. */
@@ -297,6 +301,7 @@ struct roll_driver_options {
     const char *workspace;      /* the folder in which gates run and reports lie (borrowed), or NULL: the current one */
     const json_t *plan;         /* today's (borrowed), whose webhooks' variables commands do not get; or NULL */
     bool take;
+    const struct roll_sync *sync; /* borrowed, or NULL: the ledger is nobody else's, or the store is out of reach */
     bool wait_for_access;       /* a 403 is asked again with a new token, for 10 minutes: a role that was just granted */
     int retain;                 /* releases whose entries in ARM's history are kept, 0: 10 */
     bool look;                  /* before a new rollout's first PUT: who deployed here last? (by the tags of deployments) */
@@ -319,7 +324,8 @@ struct roll_error *roll_rollout_what_if(const struct roll_driver_options *option
 /* What would become of the leftovers of a choice's targets: {target: [{"id","release","delete","reason"?}]}, in order of deletion.
  * ask: reads what ARM knows of them (when they were made, locks); else as far as the ledger and the plan can tell. New reference. */
 struct roll_error *roll_rollout_leftovers(const struct roll_driver_options *options, const struct roll_choice *choice, bool ask, json_t **ret_leftovers) ROLL_CHECKED;
-/* Goes on with an open rollout. ROLL_E_CONFLICT when a living driver holds it and take is not set. */
+/* Goes on with an open rollout. ROLL_E_CONFLICT when a living driver holds it and take is not set; when it was another
+ * replica's and the clocks are more than a minute apart; when that one went on aside, as deployments at ARM tell. */
 struct roll_error *roll_rollout_resume(const struct roll_driver_options *options, const char *stream, int64_t rollout, struct roll_outcome *ret_outcome) ROLL_CHECKED;
 /* What a rollout that waits still lacks. */
 struct roll_lacks {

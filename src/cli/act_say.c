@@ -321,8 +321,10 @@ static struct roll_error *say_all(struct roll_act *act, const struct roll_outcom
 /* Whoever interrupts wants to leave; what a schedule began is told by roll run, once for all. */
 struct roll_error *roll_act_finish(struct roll_act *act, const struct roll_outcome *outcome)
 {
-    ROLL_TRY(say_all(act, outcome));
-    if (outcome->rollout && outcome->end != ROLL_END_DETACHED && !act->scheduled)
+    struct roll_error *err = say_all(act, outcome);
+
+    if (!err && outcome->rollout && outcome->end != ROLL_END_DETACHED && !act->scheduled)
         roll_tell(act->app, act->plan, act->stream, ROLL_TELL_MS);
-    return NULL;
+    roll_app_come_home(act->app);
+    return err;
 }

@@ -145,6 +145,8 @@ struct roll_error *roll_app_share(struct roll_app *app) ROLL_CHECKED;
 struct roll_error *roll_app_need_knowledge(struct roll_app *app, struct roll_error *err_take) ROLL_CHECKED;
 void roll_app_unshare(struct roll_app *app);
 void roll_app_say_aside(struct roll_app *app, const char *why); /* why or NULL */
+/* At the end of what was done aside: once more, for at most 2 s. */
+void roll_app_come_home(struct roll_app *app);
 /* cmd_ledger_store.c: heads in the shared store and in the tags of deployments. ROLL_E_DAMAGED: they do not fit. */
 struct roll_error *roll_ledger_verify_online(struct roll_app *app) ROLL_CHECKED;
 /* What waits for the shared ledger: [{"stream","side","events"}]. New reference. */

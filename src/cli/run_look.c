@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "rollbook/calendar.h"
+#include "rollbook/sync.h"
 #include "rollbook/time.h"
 #include "rollbook/watch.h"
 
@@ -117,6 +118,8 @@ static struct roll_error *is_driven(struct roll_app *app, const char *stream, in
     g_autofree char *here =
         g_strdup_printf("%s:%.8s", g_get_host_name(), roll_ledger_replica(app->ledger));
 
+    if (app->sync)
+        now_ms += roll_sync_clock(app->sync).ahead_ms;
     ROLL_TRY(roll_ledger_lock(app->ledger, stream, number, &lock));
     *ret_driven = !lock || (claim->host && strcmp(claim->host, here) != 0 && !claim->detached &&
                             claim->until > now_ms);

@@ -182,6 +182,21 @@ struct roll_error *roll_app_share(struct roll_app *app)
     return err;
 }
 
+/* The team learns at once what was done aside, when the store is back. */
+void roll_app_come_home(struct roll_app *app)
+{
+    if (!app->emergency || !app->sync || !app->ledger || !roll_ledger_is_aside(app->ledger))
+        return;
+    roll_sync_attach(app->sync, app->ledger, false);
+    roll_ledger_set_aside(app->ledger, false);
+    struct roll_error *err = roll_app_exchange(app, NULL);
+    if (err)
+        roll_ledger_set_aside(app->ledger, true);
+    else if (!app->globals.quiet)
+        say(app, "the shared ledger answers again: what was recorded aside has joined it");
+    roll_error_free(err);
+}
+
 static struct roll_error *count(void *user, const struct roll_aside *aside)
 {
     json_t *list = user;

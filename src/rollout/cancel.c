@@ -48,12 +48,9 @@ static enum roll_machine_end end_of(const char *state)
         const char *state;
         enum roll_machine_end end;
     } ends[] = {
-        {"succeeded", ROLL_END_SUCCEEDED},
-        {"failed", ROLL_END_FAILED},
-        {"cancelled", ROLL_END_CANCELLED},
-        {"superseded", ROLL_END_SUPERSEDED},
-        {"refused", ROLL_END_REFUSED},
-        {"expired", ROLL_END_EXPIRED},
+        {"succeeded", ROLL_END_SUCCEEDED}, {"failed", ROLL_END_FAILED},
+        {"cancelled", ROLL_END_CANCELLED}, {"superseded", ROLL_END_SUPERSEDED},
+        {"refused", ROLL_END_REFUSED},     {"expired", ROLL_END_EXPIRED},
     };
 
     for (size_t i = 0; i < G_N_ELEMENTS(ends); i++)
@@ -179,11 +176,13 @@ static struct roll_error *wait_for_driver(struct roll_driver *driver, int64_t ro
 static struct roll_error *check(struct roll_driver *driver, const struct roll_known *known,
                                 bool gone, bool alive)
 {
-    bool stands = known->host && !known->detached && known->claim_until > roll_now_ms();
+    bool stands = known->host && roll_driver_claim_stands(driver, known);
 
     if (known->ended_at)
         return roll_error_new(ROLL_E_NOTHING, "'%s#%" PRId64 "' has ended already: %s",
                               driver->stream, known->number, known->state);
+    if (!alive && roll_driver_is_anothers(known, gone))
+        ROLL_TRY(roll_driver_check_clock(driver, known, "cancel"));
     if (stands && !gone && !alive && !driver->options->take)
         return roll_driver_driven(driver, known, "cancel");
     return NULL;

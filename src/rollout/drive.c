@@ -183,6 +183,7 @@ static struct roll_error *machine_new(struct roll_driver *driver, enum roll_mach
 
     roll_machine_free(driver->machine);
     driver->machine = roll_machine_new(&machine);
+    roll_driver_set_clock(driver);
     return NULL;
 }
 
@@ -352,6 +353,8 @@ struct roll_error *roll_driver_go_on(struct roll_driver *driver, const struct ro
     if (g_strcmp0(known->state, "waiting") != 0 ||
         !(driver->unproved || mode == ROLL_MACHINE_SETTLE))
         ROLL_TRY(prove(driver));
+    if (driver->takes_over)
+        ROLL_TRY(roll_driver_check_takeover(driver, known));
     ROLL_TRY(fold_from(driver, first));
     if (mode == ROLL_MACHINE_DRIVE && g_strcmp0(known->state, "waiting") != 0)
         ROLL_TRY(roll_driver_govern(driver, known->number));
@@ -376,7 +379,7 @@ struct roll_error *roll_driver_driven(const struct roll_driver *driver,
         roll_error_new(ROLL_E_CONFLICT,
                        "'%s#%" PRId64 "' is driven by another process on %s; its claim %s until %s",
                        driver->stream, known->number, host ? host : "an unknown host",
-                       known->claim_until > roll_now_ms() ? "stands" : "stood", until),
+                       roll_driver_claim_stands(driver, known) ? "stands" : "stood", until),
         text->str);
 }
 
@@ -393,6 +396,9 @@ static struct roll_error *resume(struct roll_driver *driver, int64_t rollout,
         err = roll_driver_take_lock(driver, &known, &gone, &alive);
     if (!err && alive && !driver->options->take && !known.ended_at)
         err = roll_driver_driven(driver, &known, "resume");
+    driver->takes_over = !err && roll_driver_is_anothers(&known, gone);
+    if (driver->takes_over)
+        err = roll_driver_check_clock(driver, &known, "resume");
     if (!err)
         err = roll_driver_go_on(driver, &known, ROLL_MACHINE_DRIVE, gone, ret_outcome);
     if (!err && ret_outcome->end == ROLL_END_FENCED)
@@ -440,7 +446,7 @@ static struct roll_error *settle(struct roll_driver *driver, struct roll_outcome
     err = roll_driver_look_up(driver, open.number, &known);
     if (!err)
         err = roll_driver_take_lock(driver, &known, &gone, &alive);
-    if (!err && !alive && (gone || known.claim_until < roll_now_ms()))
+    if (!err && !alive && (gone || roll_driver_is_free(driver, &known)))
         err = roll_driver_go_on(driver, &known, ROLL_MACHINE_SETTLE, gone, ret_outcome);
     roll_known_clear(&known);
     return err;

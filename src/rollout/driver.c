@@ -123,6 +123,7 @@ struct roll_error *roll_driver_catch_up(struct roll_driver *driver)
 
 void roll_driver_observe(struct roll_driver *driver, const struct roll_observation *observation)
 {
+    roll_driver_set_clock(driver);
     roll_machine_observe(driver->machine, observation, roll_now_ms(), roll_boot_ms());
 }
 

@@ -29,6 +29,7 @@ struct roll_driver {
     GHashTable *poll_urls; /* correlation id of an attempt -> URL */
     GHashTable *began; /* target name -> int64_t *: when its first step of the driven rollout was
                           intended, UTC ms */
+    bool takes_over;   /* from another replica; it was asked to */
     int64_t ahead_ms;  /* how far Azure's clock is ahead of this one, as last seen */
     GHashTable *sends; /* struct roll_send *, those under way */
     unsigned timer;
@@ -157,6 +158,37 @@ struct roll_error *roll_driver_go_on(struct roll_driver *driver, const struct ro
 /* ROLL_E_CONFLICT: another process drives it. verb: the command that takes over with --take. */
 struct roll_error *roll_driver_driven(const struct roll_driver *driver,
                                       const struct roll_known *known, const char *verb);
+
+/* ---- takeover.c ----------------------------------------------------------------------------- */
+
+/* Claims are judged by the store's clock, where it is known. */
+void roll_driver_set_clock(struct roll_driver *driver);
+bool roll_driver_claim_stands(const struct roll_driver *driver, const struct roll_known *known);
+/* It has lapsed or was given back, and clocks are near enough to say so. */
+bool roll_driver_is_free(const struct roll_driver *driver, const struct roll_known *known);
+/* The rollout is another replica's, by a claim that was not given back. */
+bool roll_driver_is_anothers(const struct roll_known *known, bool gone);
+/* By the store's clock: may it be told whether a claim has lapsed? verb: as for roll_driver_driven.
+ * ROLL_E_CONFLICT: not without --take. */
+struct roll_error *roll_driver_check_clock(const struct roll_driver *driver,
+                                           const struct roll_known *known, const char *verb)
+    ROLL_CHECKED;
+/* What ARM says of who was here last, before anything is sent in another one's place. The order is
+ * known. ROLL_E_CONFLICT. */
+struct roll_error *roll_driver_check_takeover(struct roll_driver *driver,
+                                              const struct roll_known *known) ROLL_CHECKED;
+
+/* ---- look.c --------------------------------------------------------------------------------- */
+
+struct roll_found {
+    char *text;       /* what does not fit; owned, or NULL */
+    bool aside;       /* it is of a rollout that this ledger's stream has in a side stream */
+    bool dated;       /* ARM's clock is known: */
+    int64_t ahead_ms; /* how far it is ahead of this one */
+};
+/* Waits for the look: in lane release until it is answered, else shortly. */
+struct roll_error *roll_driver_look_now(struct roll_driver *driver, struct roll_found *ret_found)
+    ROLL_CHECKED;
 
 /* ---- driver.c: sends ------------------------------------------------------------------------ */
 

@@ -21,7 +21,10 @@ enum { SCOPES_MAX = 4, DEPLOYMENTS_MAX = 50 };
 struct roll_look {
     struct roll_driver *driver;
     size_t asked, answered;
-    char *found;  /* what does not fit, or NULL */
+    char *found; /* what does not fit, or NULL */
+    bool aside;  /* that is a side stream's, of this very ledger */
+    bool dated;  /* ARM's clock is known: */
+    int64_t ahead_ms;
     char *unread; /* why a list could not be had, or NULL */
     bool blocks;  /* somebody decides by it */
     bool awaited; /* the rollout has ended, and waits a moment for it */
@@ -54,6 +57,15 @@ static bool is_own(const struct roll_driver *driver, const char *seq)
 static const char *tag_of(const json_t *deployment, const char *name)
 {
     return roll_json_get_string(roll_json_get_nocase(deployment, "tags"), name);
+}
+
+/* What another replica has done while the store was out of its reach. */
+static bool is_aside(struct roll_driver *driver, const json_t *deployment)
+{
+    const char *ledger = tag_of(deployment, "roll-ledger"), *seq = tag_of(deployment, "roll-seq");
+
+    return g_strcmp0(ledger, roll_ledger_id(driver->options->ledger)) == 0 && seq &&
+           roll_number_is_side(g_ascii_strtoll(seq, NULL, 10));
 }
 
 /* *ret_ours: it decides. Owned, NULL: it fits. */
@@ -109,6 +121,10 @@ static void on_list(void *user, const struct roll_arm_reply *reply)
 
     if (!look->driver)
         return;
+    if (reply->server_date_ms) {
+        look->dated = true;
+        look->ahead_ms = reply->server_date_ms - roll_now_ms();
+    }
     if (reply->outcome != ROLL_ARM_OK && reply->outcome != ROLL_ARM_NOT_FOUND) {
         if (!look->unread)
             look->unread = g_strdup(reply->code      ? reply->code
@@ -119,6 +135,7 @@ static void on_list(void *user, const struct roll_arm_reply *reply)
     }
     for (size_t i = 0; !decided && i < json_array_size(list); i++) {
         char *found = judge(look->driver, json_array_get(list, i), &decided);
+        look->aside |= found && is_aside(look->driver, json_array_get(list, i));
         if (look->found)
             g_free(found);
         else
@@ -197,6 +214,11 @@ struct roll_error *roll_driver_look_before(struct roll_driver *driver)
         "{\"next\":[\"roll ledger sync\",\"roll ledger import EXPORT\",\"roll adopt\"]}");
 }
 
+static void stop(void *user)
+{
+    roll_loop_stop(user);
+}
+
 static void start_beside(void *user)
 {
     struct roll_driver *driver = user;
@@ -240,6 +262,27 @@ void roll_driver_look_beside(struct roll_driver *driver)
         return;
     driver->look_timer =
         roll_loop_timer(driver->options->loop, roll_boot_ms() + BESIDE_MS, start_beside, driver);
+}
+
+struct roll_error *roll_driver_look_now(struct roll_driver *driver, struct roll_found *ret_found)
+{
+    bool waits = driver->order->lane == ROLL_LANE_RELEASE;
+    int64_t until = roll_boot_ms() + PATIENCE_MS;
+    struct roll_error *err = NULL;
+
+    start(driver, true);
+    unsigned timer =
+        waits ? 0 : roll_loop_timer(driver->options->loop, until, stop, driver->options->loop);
+    while (!err && driver->look->answered < driver->look->asked &&
+           (waits || roll_boot_ms() < until))
+        err = roll_loop_run(driver->options->loop);
+    roll_loop_cancel_timer(driver->options->loop, timer);
+    ROLL_TRY(err);
+    *ret_found = (struct roll_found){.text = g_strdup(driver->look->found),
+                                     .aside = driver->look->aside,
+                                     .dated = driver->look->dated,
+                                     .ahead_ms = driver->look->ahead_ms};
+    return NULL;
 }
 
 struct roll_error *roll_rollout_look(const struct roll_driver_options *options,

@@ -57,6 +57,8 @@
 #define MACHINE_LATE_MS (INT64_C(10) * 1000)
 /* Clocks of two drivers differ at most by this (DESIGN section 4). */
 #define MACHINE_SKEW_MS (INT64_C(60) * 1000)
+/* How far two machines may be apart that both go by the Date header of the shared store. */
+#define MACHINE_BLUR_MS (INT64_C(6) * 1000)
 /* So long a PUT is tried again that was throttled, met something busy, or did not leave; a read
  * that was not answered; and a read that was refused or had no token. */
 #define MACHINE_PUT_PATIENCE_MS (INT64_C(10) * 60 * 1000)
@@ -216,6 +218,8 @@ struct roll_machine {
     bool take, gone;
 
     int64_t wall_ms, boot_ms; /* of the call at hand */
+    int64_t ahead_ms;         /* of the shared store's clock, by which claims are judged */
+    bool corrected;           /* it is known */
     int64_t head;             /* last sequence number of the stream */
 
     GPtrArray *rollouts; /* struct rollout *, owned; own is the last */

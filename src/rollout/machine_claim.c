@@ -31,21 +31,43 @@ void machine_fold_detached(struct roll_machine *machine, const struct roll_rollo
     machine->claimed = false;
 }
 
-static bool stands(const struct roll_machine *machine)
+/* Replicas whose clocks differ mean the same instant by it. */
+static int64_t claim_time(const struct roll_machine *machine)
 {
-    return machine->claimant && !machine->claimed && machine->until > machine->wall_ms &&
-           !machine->gone;
+    return machine->wall_ms + machine->ahead_ms;
 }
 
+void roll_machine_set_clock(struct roll_machine *machine, bool known, int64_t ahead_ms)
+{
+    machine->corrected = known;
+    machine->ahead_ms = known ? ahead_ms : 0;
+}
+
+static bool is_anothers(const struct roll_machine *machine)
+{
+    return machine->claimant && !machine->claimed && !machine->gone;
+}
+
+static bool stands(const struct roll_machine *machine)
+{
+    int64_t blur = machine->corrected ? MACHINE_BLUR_MS : 0;
+
+    return is_anothers(machine) && machine->until + blur > claim_time(machine);
+}
+
+/* Of clocks that are far apart nobody knows what they will say next: who takes over then is silent
+ * until nothing of the other one can leave any more. */
 bool machine_claim_refused(struct roll_machine *machine)
 {
-    machine->overrule = stands(machine) && machine->take;
+    bool doubtful = is_anothers(machine) && ABS(machine->ahead_ms) > MACHINE_SKEW_MS;
+
+    machine->overrule = machine->take && (stands(machine) || doubtful);
     return stands(machine) && !machine->take;
 }
 
 bool roll_machine_may_put(const struct roll_machine *machine, int64_t wall_ms, int64_t boot_ms)
 {
-    return !machine->end && machine->claimed && wall_ms < machine->until &&
+    return !machine->end && machine->claimed && wall_ms + machine->ahead_ms < machine->until &&
            machine->fresh_boot_ms != INT64_MIN && boot_ms >= machine->quiet_boot_ms &&
            boot_ms - machine->fresh_boot_ms <= ROLL_FENCE_MS;
 }
@@ -57,14 +79,14 @@ bool machine_may_put(const struct roll_machine *machine)
 
 bool machine_renewal_due(const struct roll_machine *machine)
 {
-    return machine->claimed && machine->until - machine->wall_ms <= ROLL_CLAIM_RENEW_MS;
+    return machine->claimed && machine->until - claim_time(machine) <= ROLL_CLAIM_RENEW_MS;
 }
 
 int64_t machine_renewal_boot(const struct roll_machine *machine)
 {
     if (!machine->claimed)
         return INT64_MAX;
-    return machine->boot_ms + MAX(machine->until - ROLL_CLAIM_RENEW_MS - machine->wall_ms, 0);
+    return machine->boot_ms + MAX(machine->until - ROLL_CLAIM_RENEW_MS - claim_time(machine), 0);
 }
 
 /* Without any is as good as with none. */
@@ -86,7 +108,7 @@ void machine_draft_claim(struct roll_machine *machine, struct append *append, in
         .rollout = number,
         .driver = machine->driver,
         .host = machine->host,
-        .until = machine->wall_ms + ROLL_CLAIM_MS,
+        .until = claim_time(machine) + ROLL_CLAIM_MS,
         .settle = settle,
         .timing = !settle && number == machine->own->number && rules_changed(machine)
                       ? machine->today

@@ -321,9 +321,10 @@ static void start(struct world *world, const char *targets)
     pump(world);
 }
 
-/* Another process looks at the same ledger. */
-static void rebuild(struct world *world, const char *driver, enum roll_machine_mode mode, bool gone,
-                    bool take)
+/* Another process looks at the same ledger; the store's clock is ahead of its own, which is as it
+ * was when the world began. */
+static void rebuild_by(struct world *world, const char *driver, enum roll_machine_mode mode,
+                       bool gone, bool take, bool known, int64_t ahead_ms)
 {
     struct roll_machine_options options = {.stream = "shop/prod",
                                            .driver = driver,
@@ -334,6 +335,7 @@ static void rebuild(struct world *world, const char *driver, enum roll_machine_m
 
     roll_machine_free(world->machine);
     world->machine = roll_machine_new(&options);
+    roll_machine_set_clock(world->machine, known, ahead_ms);
     world->n_asked = 0;
     roll_machine_add(world->machine, 1, world->order);
     for (guint i = 0; i < world->events->len; i++)
@@ -341,6 +343,12 @@ static void rebuild(struct world *world, const char *driver, enum roll_machine_m
     if (world->today)
         roll_machine_govern(world->machine, world->today);
     pump(world);
+}
+
+static void rebuild(struct world *world, const char *driver, enum roll_machine_mode mode, bool gone,
+                    bool take)
+{
+    rebuild_by(world, driver, mode, gone, take, false, 0);
 }
 
 START_TEST(test_machine__a_lost_reply_is_followed_by_a_look_never_by_a_blind_repeat)
@@ -1387,6 +1395,65 @@ START_TEST(test_machine__another_driver_fences)
 }
 END_TEST
 
+/* By its own clock the claim has lapsed a minute ago; the store's says that it stands. */
+START_TEST(test_machine__a_claim_is_judged_by_the_clock_that_all_share)
+{
+    struct world world;
+
+    start(&world, "weu");
+    world.wall += ROLL_CLAIM_MS + 60000;
+    rebuild_by(&world, "d2", ROLL_MACHINE_DRIVE, false, false, true, -65000);
+    ck_assert_int_eq(world.done.end, ROLL_END_FENCED);
+    expect_history(&world, 3, "");
+    world_clear(&world);
+}
+END_TEST
+
+/* Nor is it taken in the seconds by which two replicas may still be apart. */
+START_TEST(test_machine__a_claim_that_has_just_lapsed_by_the_shared_clock_stands)
+{
+    struct world world;
+
+    start(&world, "weu");
+    world.wall += ROLL_CLAIM_MS + 1000;
+    rebuild_by(&world, "d2", ROLL_MACHINE_DRIVE, false, false, true, 0);
+    ck_assert_int_eq(world.done.end, ROLL_END_FENCED);
+    world_clear(&world);
+}
+END_TEST
+
+/* What it writes is meant by the shared clock too, and its own PUTs leave under that alone. */
+START_TEST(test_machine__a_claim_is_written_by_the_clock_that_all_share)
+{
+    struct world world;
+
+    start(&world, "weu");
+    world.wall += 30000;
+    rebuild_by(&world, "d2", ROLL_MACHINE_DRIVE, true, false, true, 120000);
+    const struct roll_event *event = g_ptr_array_index(world.events, 3);
+    const struct roll_rollout_claimed *body = roll_event_body(event, rollout_claimed);
+    ck_assert_int_eq(body->until, world.wall + 120000 + ROLL_CLAIM_MS);
+    ck_assert(roll_machine_may_put(world.machine, world.wall, world.boot));
+    ck_assert(!roll_machine_may_put(world.machine, body->until - 120000, world.boot));
+    world_clear(&world);
+}
+END_TEST
+
+/* Clocks that are far apart say nothing: whoever takes over is silent until the other one's fence
+ * has fallen. */
+START_TEST(test_machine__whoever_takes_over_with_doubtful_clocks_is_silent_first)
+{
+    struct world world;
+
+    start(&world, "weu");
+    world.wall += ROLL_CLAIM_MS + 600000;
+    rebuild_by(&world, "d2", ROLL_MACHINE_DRIVE, false, true, true, 120000);
+    ck_assert(!roll_machine_may_put(world.machine, world.wall, world.boot));
+    ck_assert(roll_machine_may_put(world.machine, world.wall, world.boot + ROLL_FENCE_MS));
+    world_clear(&world);
+}
+END_TEST
+
 START_TEST(test_machine__a_claim_is_renewed_while_something_is_under_way)
 {
     struct world world;
@@ -1951,6 +2018,10 @@ int main(void)
     tcase_add_test(tests, test_machine__health_that_is_only_reported_fails_nothing);
     tcase_add_test(tests, test_machine__a_cancelled_wait_sleeps_while_another_settles_it);
     tcase_add_test(tests, test_machine__another_driver_fences);
+    tcase_add_test(tests, test_machine__a_claim_is_judged_by_the_clock_that_all_share);
+    tcase_add_test(tests, test_machine__a_claim_that_has_just_lapsed_by_the_shared_clock_stands);
+    tcase_add_test(tests, test_machine__a_claim_is_written_by_the_clock_that_all_share);
+    tcase_add_test(tests, test_machine__whoever_takes_over_with_doubtful_clocks_is_silent_first);
     tcase_add_test(tests, test_machine__a_claim_is_renewed_while_something_is_under_way);
     tcase_add_test(tests, test_machine__a_renewal_that_cannot_reach_the_store_ends_nothing);
     tcase_add_test(tests, test_machine__a_new_target_waits_for_the_store);
