@@ -2,10 +2,12 @@
  * while processes are killed and connections are cut: every acknowledged event is there once and in
  * order at every operator, and two drivers never hold the claim at the same time.
  *
- *     operators all FOLDER         # AZURITE and AZURITE_CUT name the store
+ *     operators all key|sas|token EACH FOLDER   # AZURITE and AZURITE_CUT name the store; each
+ *                                               # operator appends EACH times
  *     operators run FOLDER NAME COUNT SEED
  *     operators claim FOLDER NAME SEED
- *     operators way key|sas|append|token FOLDER   # a few appends, proving who asks in this way */
+ *     operators way key|sas|append|token FOLDER   # a few appends, proving who asks in this way
+ *     operators segments FOLDER    # a first upload that fills more than a segment */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -20,7 +22,7 @@
 #include "rollbook/sync.h"
 #include "rollbook/time.h"
 
-enum { OPERATORS = 20, APPENDS_EACH = 100, DRIVERS = 6, CLAIM_MS = 150, CLAIMS_S = 8, ALONE = 200 };
+enum { OPERATORS = 20, DRIVERS = 6, CLAIM_MS = 150, CLAIMS_S = 8, ALONE = 200 };
 
 static const struct roll_actor actor = {.claimed = (char *)(uintptr_t) "operator"};
 
@@ -104,6 +106,35 @@ static int count_lines(const char *path)
     return count;
 }
 
+/* ---- what it costs --------------------------------------------------------------------------- */
+
+/* Of appends that were acknowledged, with all that was needed until they were: looks at what others
+ * had said, attempts that were too late or were cut. */
+struct cost {
+    int64_t appends, requests, us;
+};
+
+static void note_cost(const char *path, int64_t requests, int64_t us)
+{
+    g_autofree char *line =
+        g_strdup_printf("%" G_GINT64_FORMAT " %" G_GINT64_FORMAT "\n", requests, us);
+
+    append_line(path, line);
+}
+
+static void add_costs(const char *path, struct cost *cost)
+{
+    g_autofree char *text = NULL;
+
+    if (!g_file_get_contents(path, &text, NULL, NULL))
+        return;
+    for (char *at = text; *at; at++) {
+        cost->requests += g_ascii_strtoll(at, &at, 10);
+        cost->us += g_ascii_strtoll(at, &at, 10);
+        cost->appends++;
+    }
+}
+
 /* ---- one operator ---------------------------------------------------------------------------- */
 
 static struct roll_error *append(struct roll_ledger *ledger, const char *reason)
@@ -131,6 +162,7 @@ static int run_operator(const char *folder, const char *name, int count, guint32
 {
     g_autofree char *state = g_build_filename(folder, name, NULL);
     g_autofree char *acks = g_strdup_printf("%s/%s.acks", folder, name);
+    g_autofree char *costs = g_strdup_printf("%s/%s.costs", folder, name);
     GRand *random = g_rand_new_with_seed(seed);
     struct replica replica;
     int done = count_lines(acks);
@@ -140,6 +172,7 @@ static int run_operator(const char *folder, const char *name, int count, guint32
     while (!tolerable(roll_sync_pull(replica.sync, replica.ledger, NULL)))
         g_usleep(5000);
     roll_sync_attach(replica.sync, replica.ledger, false);
+    int64_t requests = roll_sync_report(replica.sync).requests, begin = g_get_monotonic_time();
     while (done < count) {
         g_autofree char *reason = g_strdup_printf("%s-%u-%d", name, seed, done);
         g_autofree char *line = g_strdup_printf("%s\n", reason);
@@ -153,6 +186,10 @@ static int run_operator(const char *folder, const char *name, int count, guint32
         }
         append_line(acks, line);
         done++;
+        note_cost(costs, roll_sync_report(replica.sync).requests - requests,
+                  g_get_monotonic_time() - begin);
+        requests = roll_sync_report(replica.sync).requests;
+        begin = g_get_monotonic_time();
     }
     setitimer(ITIMER_REAL, &(struct itimerval){0}, NULL);
     close_replica(&replica);
@@ -315,6 +352,71 @@ static int run_way(const char *way, const char *folder)
     return 0;
 }
 
+/* ---- segments -------------------------------------------------------------------------------- */
+
+static void append_many(struct replica *replica, int count)
+{
+    enum { AT_ONCE = 1000 };
+    static const struct roll_hold_set body = {.reason = (char *)(uintptr_t) "many"};
+    struct roll_draft drafts[AT_ONCE];
+
+    for (size_t i = 0; i < AT_ONCE; i++)
+        drafts[i] =
+            (struct roll_draft){.stream = "shop/prod", .kind = ROLL_EVENT_hold_set, .body = &body};
+    for (int done = 0; done < count; done += AT_ONCE) {
+        struct roll_expect expect = {.stream = "shop/prod"};
+        must(roll_ledger_head(replica->ledger, expect.stream, &expect.head));
+        must(roll_ledger_append(replica->ledger, &actor, 0, &expect, 1, drafts,
+                                (size_t)MIN(AT_ONCE, count - done), NULL, 0, NULL));
+    }
+}
+
+static void check_same(struct replica *one, struct replica *other, int64_t events)
+{
+    struct roll_head here, there;
+
+    must(roll_sync_pull(other->sync, other->ledger, NULL));
+    must(roll_ledger_head(one->ledger, "shop/prod", &here));
+    must(roll_ledger_head(other->ledger, "shop/prod", &there));
+    check(there.seq == events, "events are missing", "segments");
+    check(strcmp(here.hash, there.hash) == 0, "the replicas differ", "segments");
+}
+
+/* What was recorded before there was a store goes up in few blocks; the last place of a segment and
+ * the first one of the next are taken one by one. */
+static int run_segments(const char *folder)
+{
+    g_autofree char *first = g_build_filename(folder, "first", NULL);
+    g_autofree char *second = g_build_filename(folder, "second", NULL);
+    struct replica one, other;
+    bool made = false;
+
+    open_replica(&one, first, "AZURITE");
+    open_replica(&other, second, "AZURITE");
+    must(roll_sync_init_store(one.sync, NULL, false, &made));
+    append_many(&one, ROLL_SYNC_SEGMENT - 1);
+    int64_t requests = roll_sync_report(one.sync).requests;
+    must(roll_sync_pull(one.sync, one.ledger, NULL));
+    must(roll_sync_push(one.sync, one.ledger, &actor, NULL));
+    requests = roll_sync_report(one.sync).requests - requests;
+    printf("%d events went up in %" G_GINT64_FORMAT " requests\n", ROLL_SYNC_SEGMENT - 1,
+           (gint64)requests);
+    check(requests < 20, "a block holds many events", "segments");
+    check_same(&one, &other, ROLL_SYNC_SEGMENT - 1);
+    must(append(one.ledger, "the last of the first segment"));
+    must(append(one.ledger, "the first of the second"));
+    check_same(&one, &other, ROLL_SYNC_SEGMENT + 1);
+    roll_sync_attach(other.sync, other.ledger, false);
+    must(append(other.ledger, "by the other one"));
+    check_same(&other, &one, ROLL_SYNC_SEGMENT + 2);
+    append_many(&one, 1500);
+    check_same(&one, &other, ROLL_SYNC_SEGMENT + 1502);
+    printf("two segments, the same at both\n");
+    close_replica(&one);
+    close_replica(&other);
+    return 0;
+}
+
 /* ---- all ------------------------------------------------------------------------------------- */
 
 static pid_t start(const char *self, const char *mode, const char *folder, const char *name,
@@ -371,7 +473,7 @@ static struct roll_error *note_event(void *user, const struct roll_event *event)
 }
 
 /* What was acknowledged is in the ledger, in the order of the acknowledgements. */
-static void check_acks(struct roll_ledger *ledger, const char *folder)
+static void check_acks(struct roll_ledger *ledger, const char *folder, int each)
 {
     g_autoptr(GHashTable) places = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     int64_t total = 0;
@@ -390,7 +492,7 @@ static void check_acks(struct roll_ledger *ledger, const char *folder)
             last = seq;
         }
     }
-    check(total == OPERATORS * APPENDS_EACH, "acknowledgements are missing", folder);
+    check(total == OPERATORS * each, "acknowledgements are missing", folder);
     printf("%" G_GINT64_FORMAT " acknowledged events, each there once and in order (%u in all)\n",
            (gint64)total, g_hash_table_size(places));
 }
@@ -436,28 +538,59 @@ static void check_alone(const char *folder)
     close_replica(&replica);
 }
 
-static int run_whole(const char *self, const char *folder)
+static void tell_costs(const char *folder, int64_t us, int kills)
+{
+    struct cost cost = {0};
+
+    for (int i = 0; i < OPERATORS; i++) {
+        g_autofree char *path = g_strdup_printf("%s/run%d.costs", folder, i);
+        add_costs(path, &cost);
+    }
+    check(cost.appends > 0, "nobody says what an append costs", folder);
+    printf(
+        "contended: %d operators, %" G_GINT64_FORMAT
+        " appends, %d killed: %.2f ms for each append of all, %.2f requests and %.0f ms for each "
+        "at its operator\n",
+        OPERATORS, (gint64)cost.appends, kills, (double)us / 1000 / (double)cost.appends,
+        (double)cost.requests / (double)cost.appends,
+        (double)cost.us / 1000 / (double)cost.appends);
+}
+
+/* Who makes the container has more rights than who writes. */
+static void make_store(const char *folder, const char *way)
+{
+    g_autofree char *state = g_build_filename(folder, "maker", NULL);
+    struct replica maker;
+    bool made = false;
+
+    open_replica(&maker, state, "AZURITE");
+    must(roll_sync_init_store(maker.sync, NULL, false, &made));
+    close_replica(&maker);
+    if (strcmp(way, "sas") == 0)
+        use_sas("racl");
+    check(strcmp(way, "token") != 0 || g_getenv("OPERATORS_TOKEN"), "a token needs --oauth", way);
+}
+
+static int run_whole(const char *self, const char *folder, const char *way, const char *count)
 {
     g_autofree char *state = g_build_filename(folder, "fresh", NULL);
-    g_autofree char *count = g_strdup_printf("%d", APPENDS_EACH);
     struct replica fresh;
     struct roll_head head;
-    bool made = false;
     int kills = 0;
 
+    make_store(folder, way);
+    printf("%s\n", way);
     open_replica(&fresh, state, "AZURITE");
-    must(roll_sync_init_store(fresh.sync, NULL, false, &made));
     must(roll_sync_pull(fresh.sync, fresh.ledger, NULL));
     roll_sync_attach(fresh.sync, fresh.ledger, false);
     must(append(fresh.ledger, "first")); /* a ledger has one first event */
     check_alone(folder);
     int64_t begin = g_get_monotonic_time();
     run_all(self, "run", folder, OPERATORS, count, &kills);
-    printf("contended: %d operators, %.2f ms for each append, %d killed\n", OPERATORS,
-           (double)(g_get_monotonic_time() - begin) / 1000 / (OPERATORS * APPENDS_EACH), kills);
+    tell_costs(folder, g_get_monotonic_time() - begin, kills);
     check(kills > 0, "nobody was killed", "");
     must(roll_sync_pull(fresh.sync, fresh.ledger, NULL));
-    check_acks(fresh.ledger, folder);
+    check_acks(fresh.ledger, folder, (int)strtol(count, NULL, 10));
     must(roll_ledger_head(fresh.ledger, "shop/prod", &head));
     check_replicas(folder, &head);
     run_all(self, "claim", folder, DRIVERS, NULL, &kills);
@@ -468,15 +601,17 @@ static int run_whole(const char *self, const char *folder)
 
 int main(int argc, char **argv)
 {
-    if (argc == 3 && strcmp(argv[1], "all") == 0)
-        return run_whole(argv[0], argv[2]);
+    if (argc == 5 && strcmp(argv[1], "all") == 0)
+        return run_whole(argv[0], argv[4], argv[2], argv[3]);
     if (argc == 4 && strcmp(argv[1], "way") == 0)
         return run_way(argv[2], argv[3]);
+    if (argc == 3 && strcmp(argv[1], "segments") == 0)
+        return run_segments(argv[2]);
     if (argc == 6 && strcmp(argv[1], "run") == 0)
         return run_operator(argv[2], argv[3], (int)strtol(argv[4], NULL, 10),
                             (guint32)strtoul(argv[5], NULL, 10));
     if (argc == 5 && strcmp(argv[1], "claim") == 0)
         return run_driver(argv[2], argv[3], (guint32)strtoul(argv[4], NULL, 10));
-    fprintf(stderr, "operators all FOLDER\n");
+    fprintf(stderr, "operators all key|sas|token EACH FOLDER\n");
     return 2;
 }
