@@ -15,5 +15,8 @@ const struct bench_row_kind bench_rows[] = {
     {"expand", "expand a template, median, against jansson's parse", BENCH_AT_MOST, 2.5, 0, NULL},
     {"expand-largest", "expand the largest template", BENCH_WITHIN, 0.015, 0, NULL},
     {"expand-copies", "expand 800 resources from copy loops", BENCH_WITHIN, 0.020, 0, NULL},
+    {"ready", "roll ready, 50 releases on 20 targets", BENCH_WITHIN, 5, 0, NULL},
+    {"ready-counted", "roll ready, the same, requests counted as by ARM", BENCH_WITHIN, 5, 0, NULL},
+    {"ready-again", "roll ready right after it: nothing is asked", BENCH_WITHIN, 1, 0, NULL},
 };
 const size_t bench_row_count = sizeof bench_rows / sizeof *bench_rows;
