@@ -608,6 +608,12 @@ SELECT p.target, p.step, p.attempt, p.release, p.outcome, p.accepted, p.intended
   p.resources, p.code, p.message, p.result
 FROM streams s JOIN steps p ON p.stream = s.id WHERE s.name = :stream AND p.rollout = :rollout ORDER BY p.target, p.step
 
+-- name: step_of_target
+SELECT p.target, p.step, p.attempt, p.release, p.outcome, p.accepted, p.intended_at, p.ended_at, p.arm_at, p.duration_ms,
+  p.resources, p.code, p.message, p.result
+FROM streams s CROSS JOIN steps p ON p.stream = s.id
+WHERE s.name = :stream AND p.rollout = :rollout AND p.target = :target ORDER BY p.step
+
 -- name: success_add
 INSERT INTO successes (stream, seq, release, rollout, at, adopted) VALUES (:stream, :seq, :release, :rollout, :at, 0)
 
@@ -687,6 +693,10 @@ ON CONFLICT DO UPDATE SET outcome = excluded.outcome, message = excluded.message
 -- name: prune_list
 SELECT p.target, p.resource, p.outcome, p.message, p.at FROM streams s JOIN prunes p ON p.stream = s.id
 WHERE s.name = :stream AND p.rollout = :rollout ORDER BY p.target, p.resource
+
+-- name: prune_of_target
+SELECT p.target, p.resource, p.outcome, p.message, p.at FROM streams s CROSS JOIN prunes p ON p.stream = s.id
+WHERE s.name = :stream AND p.rollout = :rollout AND p.target = :target ORDER BY p.resource
 
 -- name: debt_add
 INSERT INTO debts (stream, rollout, debt, owner, reason, release, opened_at, due, closing, closed_at)

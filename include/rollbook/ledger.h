@@ -191,6 +191,8 @@ struct roll_step_row {
 };
 typedef struct roll_error *(*roll_step_fn)(void *user, const struct roll_step_row *row);
 struct roll_error *roll_ledger_steps(struct roll_ledger *ledger, const char *stream, int64_t rollout, roll_step_fn fn, void *user) ROLL_CHECKED;
+/* Of one target, by key: as cheap in a fleet. */
+struct roll_error *roll_ledger_steps_of(struct roll_ledger *ledger, const char *stream, int64_t rollout, const char *target, roll_step_fn fn, void *user) ROLL_CHECKED;
 
 /* Leftovers that a rollout was asked to delete: the last word about each. */
 struct roll_prune_row {
@@ -202,6 +204,7 @@ struct roll_prune_row {
 typedef struct roll_error *(*roll_prune_fn)(void *user, const struct roll_prune_row *row);
 /* By target, then by resource. */
 struct roll_error *roll_ledger_prunes(struct roll_ledger *ledger, const char *stream, int64_t rollout, roll_prune_fn fn, void *user) ROLL_CHECKED;
+struct roll_error *roll_ledger_prunes_of(struct roll_ledger *ledger, const char *stream, int64_t rollout, const char *target, roll_prune_fn fn, void *user) ROLL_CHECKED;
 
 /* ---- slots: what became of a schedule's times ----------------------------------------------- */
 

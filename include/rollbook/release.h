@@ -191,9 +191,9 @@ struct roll_error *roll_release_diff(struct roll_ledger *ledger, const char *ser
 
 /* Resources that deployments since the goal was first there put on a target and the goal's own did not. Told from recorded
  * step results ({"outputResources":[ID, …]}), so equally before and after the goal is sent. Made once for all targets of an
- * order; ledger is borrowed. */
+ * order; ledger is borrowed. until: rollouts after this one do not count (as it was when that one ended); 0: all do. */
 struct roll_leftovers;
-struct roll_error *roll_leftovers_new(struct roll_ledger *ledger, const struct roll_order *order, struct roll_leftovers **ret_leftovers) ROLL_CHECKED;
+struct roll_error *roll_leftovers_new(struct roll_ledger *ledger, const struct roll_order *order, int64_t until, struct roll_leftovers **ret_leftovers) ROLL_CHECKED;
 void roll_leftovers_free(struct roll_leftovers *leftovers);
 ROLL_AUTO_DEFINE(leftovers, struct roll_leftovers, roll_leftovers_free)
 /* Of one target of that order: [{"id","release"}], by id. New reference. */

@@ -252,7 +252,7 @@ static struct roll_error *add_order(struct roll_app *app, struct targets *target
 
     ROLL_TRY(roll_order_load(app->ledger, rollout->order, &order));
     if (strcmp(rollout->lane, "rollback") == 0 && rollout->ended_at)
-        ROLL_TRY(roll_leftovers_new(app->ledger, order, &leftovers));
+        ROLL_TRY(roll_leftovers_new(app->ledger, order, rollout->number, &leftovers));
     for (guint i = 0; i < order->targets->len; i++) {
         const struct roll_order_target *target = g_ptr_array_index(order->targets, i);
         json_t *view = target_of(targets, target->name);

@@ -33,17 +33,11 @@ struct roll_error *roll_fold_prune_ended(struct roll_fold *fold, const struct ro
     return roll_sql_run(stmt);
 }
 
-struct roll_error *roll_ledger_prunes(struct roll_ledger *ledger, const char *stream,
-                                      int64_t rollout, roll_prune_fn fn, void *user)
+static struct roll_error *each_prune(struct roll_sql_stmt *stmt, roll_prune_fn fn, void *user)
 {
-    struct roll_sql_stmt *stmt;
     struct roll_error *err = NULL;
     bool there = true;
 
-    ROLL_TRY(roll_ledger_freshen(ledger, stream));
-    ROLL_TRY(roll_sql_use(ledger->sql, LEDGER_PRUNE_LIST, &stmt));
-    roll_sql_bind_text(stmt, ":stream", stream);
-    roll_sql_bind_int(stmt, ":rollout", rollout);
     while (!err && there) {
         err = roll_sql_step(stmt, &there);
         if (err || !there)
@@ -57,4 +51,30 @@ struct roll_error *roll_ledger_prunes(struct roll_ledger *ledger, const char *st
     }
     roll_sql_reset(stmt);
     return err;
+}
+
+struct roll_error *roll_ledger_prunes(struct roll_ledger *ledger, const char *stream,
+                                      int64_t rollout, roll_prune_fn fn, void *user)
+{
+    struct roll_sql_stmt *stmt;
+
+    ROLL_TRY(roll_ledger_freshen(ledger, stream));
+    ROLL_TRY(roll_sql_use(ledger->sql, LEDGER_PRUNE_LIST, &stmt));
+    roll_sql_bind_text(stmt, ":stream", stream);
+    roll_sql_bind_int(stmt, ":rollout", rollout);
+    return each_prune(stmt, fn, user);
+}
+
+struct roll_error *roll_ledger_prunes_of(struct roll_ledger *ledger, const char *stream,
+                                         int64_t rollout, const char *target, roll_prune_fn fn,
+                                         void *user)
+{
+    struct roll_sql_stmt *stmt;
+
+    ROLL_TRY(roll_ledger_freshen(ledger, stream));
+    ROLL_TRY(roll_sql_use(ledger->sql, LEDGER_PRUNE_OF_TARGET, &stmt));
+    roll_sql_bind_text(stmt, ":stream", stream);
+    roll_sql_bind_int(stmt, ":rollout", rollout);
+    roll_sql_bind_text(stmt, ":target", target);
+    return each_prune(stmt, fn, user);
 }

@@ -345,6 +345,22 @@ struct roll_error *roll_ledger_steps(struct roll_ledger *ledger, const char *str
     return each_row(stmt, &call, &any);
 }
 
+struct roll_error *roll_ledger_steps_of(struct roll_ledger *ledger, const char *stream,
+                                        int64_t rollout, const char *target, roll_step_fn fn,
+                                        void *user)
+{
+    const struct call call = {fill_step, &fn, user};
+    struct roll_sql_stmt *stmt;
+    bool any;
+
+    ROLL_TRY(roll_ledger_freshen(ledger, stream));
+    ROLL_TRY(roll_sql_use(ledger->sql, LEDGER_STEP_OF_TARGET, &stmt));
+    roll_sql_bind_text(stmt, ":stream", stream);
+    roll_sql_bind_int(stmt, ":rollout", rollout);
+    roll_sql_bind_text(stmt, ":target", target);
+    return each_row(stmt, &call, &any);
+}
+
 static struct roll_error *fill_debt(struct roll_sql_stmt *stmt, void *fn, void *user)
 {
     const struct roll_debt_row row = {.stream = roll_sql_text_at(stmt, 0),

@@ -7,21 +7,30 @@
 
 /* ---- what was put ---------------------------------------------------------------------------- */
 
+/* A rollout that may have put something. */
+struct source {
+    int64_t number;
+    const char *order; /* digest, in the chunk */
+    bool pruned;       /* it deleted something, somewhere */
+};
+
+/* Only which rollouts count is kept: what they did to a target is read by key when that target is
+ * asked for, so that a fleet with a long history costs no memory. */
+struct roll_leftovers {
+    struct roll_ledger *ledger; /* borrowed */
+    char *stream;
+    GArray *sources; /* struct source, newest first */
+    GStringChunk *digests;
+};
+
 /* Step 0 of a rollout on a target. */
 struct deployment {
     char *release;
     char *result; /* digest, or NULL */
     bool succeeded;
-    int64_t rollout, intended_at;
-    char *order;       /* digest */
-    GPtrArray *pruned; /* ids that this rollout deleted afterwards */
-};
-
-struct roll_leftovers {
-    struct roll_ledger *ledger; /* borrowed */
-    GHashTable *targets;        /* name -> GArray of struct deployment, newest first */
-    int64_t rollout;            /* that is being read, and its order; borrowed */
-    const char *order;
+    int64_t intended_at;
+    const char *order; /* borrowed from its source */
+    GPtrArray *pruned; /* ids that this rollout deleted afterwards, in lower case; or NULL */
 };
 
 static void clear_deployment(void *data)
@@ -29,52 +38,53 @@ static void clear_deployment(void *data)
     struct deployment *deployment = data;
     g_free(deployment->release);
     g_free(deployment->result);
-    g_free(deployment->order);
-    g_ptr_array_unref(deployment->pruned);
-}
-
-static void free_deployments(gpointer data)
-{
-    g_array_unref(data);
-}
-
-static void add_target(struct roll_leftovers *leftovers, const char *name)
-{
-    GArray *deployments = g_array_new(FALSE, FALSE, sizeof(struct deployment));
-    g_array_set_clear_func(deployments, clear_deployment);
-    g_hash_table_insert(leftovers->targets, g_strdup(name), deployments);
+    if (deployment->pruned)
+        g_ptr_array_unref(deployment->pruned);
 }
 
 static struct roll_error *take_step(void *user, const struct roll_step_row *row)
 {
-    struct roll_leftovers *leftovers = user;
-    GArray *deployments = g_hash_table_lookup(leftovers->targets, row->target);
-    if (row->step != 0 || !row->release || !deployments)
+    GArray *deployments = user;
+    if (row->step != 0 || !row->release)
         return NULL;
     struct deployment deployment = {
         .release = g_strdup(row->release),
         .result = g_strdup(row->result),
         .succeeded = g_strcmp0(row->outcome, "succeeded") == 0,
-        .rollout = leftovers->rollout,
         .intended_at = row->intended_at,
-        .order = g_strdup(leftovers->order),
-        .pruned = g_ptr_array_new_with_free_func(g_free),
     };
     g_array_append_val(deployments, deployment);
     return NULL;
 }
 
-/* A rollout deletes only where it has deployed. */
 static struct roll_error *take_prune(void *user, const struct roll_prune_row *row)
 {
-    struct roll_leftovers *leftovers = user;
-    const GArray *deployments = g_hash_table_lookup(leftovers->targets, row->target);
-    if (g_strcmp0(row->outcome, "deleted") != 0 || !deployments || deployments->len == 0)
+    struct deployment *deployment = user;
+    if (g_strcmp0(row->outcome, "deleted") != 0)
         return NULL;
-    const struct deployment *last =
-        &g_array_index(deployments, struct deployment, deployments->len - 1);
-    if (last->rollout == leftovers->rollout)
-        g_ptr_array_add(last->pruned, g_ascii_strdown(row->resource, -1));
+    if (!deployment->pruned)
+        deployment->pruned = g_ptr_array_new_with_free_func(g_free);
+    g_ptr_array_add(deployment->pruned, g_ascii_strdown(row->resource, -1));
+    return NULL;
+}
+
+/* Newest first. A rollout deletes only where it has deployed. */
+static struct roll_error *read_deployments(const struct roll_leftovers *leftovers,
+                                           const char *target, GArray *deployments)
+{
+    for (guint i = 0; i < leftovers->sources->len; i++) {
+        const struct source *source = &g_array_index(leftovers->sources, struct source, i);
+        guint before = deployments->len;
+        ROLL_TRY(roll_ledger_steps_of(leftovers->ledger, leftovers->stream, source->number, target,
+                                      take_step, deployments));
+        if (deployments->len == before)
+            continue;
+        struct deployment *last = &g_array_index(deployments, struct deployment, before);
+        last->order = source->order;
+        if (source->pruned)
+            ROLL_TRY(roll_ledger_prunes_of(leftovers->ledger, leftovers->stream, source->number,
+                                           target, take_prune, last));
+    }
     return NULL;
 }
 
@@ -83,55 +93,73 @@ static struct roll_error *take_prune(void *user, const struct roll_prune_row *ro
 /* Rollouts back to the first that brought any of the goals: what was put before is not looked at.
  */
 struct reach {
+    struct roll_leftovers *leftovers;
     GHashTable *goals; /* versions, borrowed */
-    GArray *numbers;   /* newest first */
-    GPtrArray *orders; /* digests, likewise */
-    guint needed;      /* so many of them */
+    int64_t until;     /* newer ones do not count; 0: all do */
+    guint count, needed;
 };
+
+static bool counts(const struct reach *reach, const struct roll_rollout_row *row)
+{
+    return !reach->until || row->number <= reach->until;
+}
+
+static struct roll_error *measure(void *user, const struct roll_rollout_row *row)
+{
+    struct reach *reach = user;
+    if (!counts(reach, row))
+        return NULL;
+    reach->count++;
+    if (row->release && g_hash_table_contains(reach->goals, row->release))
+        reach->needed = reach->count;
+    return NULL;
+}
 
 static struct roll_error *take_rollout(void *user, const struct roll_rollout_row *row)
 {
     struct reach *reach = user;
-    g_array_append_val(reach->numbers, row->number);
-    g_ptr_array_add(reach->orders, g_strdup(row->order));
-    if (row->release && g_hash_table_contains(reach->goals, row->release))
-        reach->needed = reach->numbers->len;
+    struct roll_leftovers *leftovers = reach->leftovers;
+    if (!counts(reach, row) || leftovers->sources->len >= reach->needed)
+        return NULL;
+    const struct source source = {
+        row->number, g_string_chunk_insert_const(leftovers->digests, row->order), false};
+    g_array_append_val(leftovers->sources, source);
     return NULL;
 }
 
-static struct roll_error *gather(struct roll_leftovers *leftovers, const char *stream,
-                                 GHashTable *goals)
+static struct roll_error *see_prune(void *user, const struct roll_prune_row *row)
 {
-    g_autoptr(GArray) numbers = g_array_new(FALSE, FALSE, sizeof(int64_t));
-    g_autoptr(GPtrArray) orders = g_ptr_array_new_with_free_func(g_free);
-    struct reach reach = {goals, numbers, orders, 0};
-    const struct roll_rollout_query query = {.stream = stream};
+    struct source *source = user;
+    source->pruned = source->pruned || g_strcmp0(row->outcome, "deleted") == 0;
+    return NULL;
+}
+
+static struct roll_error *gather(struct roll_leftovers *leftovers, GHashTable *goals, int64_t until)
+{
+    struct reach reach = {.leftovers = leftovers, .goals = goals, .until = until};
+    const struct roll_rollout_query query = {.stream = leftovers->stream};
+    ROLL_TRY(roll_ledger_rollouts(leftovers->ledger, &query, measure, &reach));
     ROLL_TRY(roll_ledger_rollouts(leftovers->ledger, &query, take_rollout, &reach));
-    for (guint i = 0; i < reach.needed; i++) {
-        leftovers->rollout = g_array_index(numbers, int64_t, i);
-        leftovers->order = g_ptr_array_index(orders, i);
-        ROLL_TRY(
-            roll_ledger_steps(leftovers->ledger, stream, leftovers->rollout, take_step, leftovers));
-        ROLL_TRY(roll_ledger_prunes(leftovers->ledger, stream, leftovers->rollout, take_prune,
-                                    leftovers));
+    for (guint i = 0; i < leftovers->sources->len; i++) {
+        struct source *source = &g_array_index(leftovers->sources, struct source, i);
+        ROLL_TRY(roll_ledger_prunes(leftovers->ledger, leftovers->stream, source->number, see_prune,
+                                    source));
     }
     return NULL;
 }
 
 struct roll_error *roll_leftovers_new(struct roll_ledger *ledger, const struct roll_order *order,
-                                      struct roll_leftovers **ret_leftovers)
+                                      int64_t until, struct roll_leftovers **ret_leftovers)
 {
-    g_autofree char *stream = g_strdup_printf("%s/%s", order->service, order->environment);
     g_autoptr(GHashTable) goals = g_hash_table_new(g_str_hash, g_str_equal);
     roll_auto(leftovers) struct roll_leftovers *leftovers = g_new0(struct roll_leftovers, 1);
     leftovers->ledger = ledger;
-    leftovers->targets = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, free_deployments);
-    for (guint i = 0; i < order->targets->len; i++) {
-        const struct roll_order_target *target = g_ptr_array_index(order->targets, i);
-        add_target(leftovers, target->name);
-        g_hash_table_add(goals, target->release);
-    }
-    ROLL_TRY(gather(leftovers, stream, goals));
+    leftovers->stream = g_strdup_printf("%s/%s", order->service, order->environment);
+    leftovers->sources = g_array_new(FALSE, FALSE, sizeof(struct source));
+    leftovers->digests = g_string_chunk_new(4096);
+    for (guint i = 0; i < order->targets->len; i++)
+        g_hash_table_add(goals, ((struct roll_order_target *)order->targets->pdata[i])->release);
+    ROLL_TRY(gather(leftovers, goals, until));
     *ret_leftovers = g_steal_pointer(&leftovers);
     return NULL;
 }
@@ -140,7 +168,9 @@ void roll_leftovers_free(struct roll_leftovers *leftovers)
 {
     if (!leftovers)
         return;
-    g_hash_table_unref(leftovers->targets);
+    g_free(leftovers->stream);
+    g_array_unref(leftovers->sources);
+    g_string_chunk_free(leftovers->digests);
     g_free(leftovers);
 }
 
@@ -211,7 +241,7 @@ static struct roll_error *add_result(struct roll_ledger *ledger,
                                      const struct deployment *deployment, GHashTable *gone,
                                      GHashTable *added, GHashTable *ids)
 {
-    for (guint i = 0; i < deployment->pruned->len; i++)
+    for (guint i = 0; deployment->pruned && i < deployment->pruned->len; i++)
         g_hash_table_add(gone, g_strdup(g_ptr_array_index(deployment->pruned, i)));
 
     roll_auto(json) json_t *result = NULL;
@@ -291,7 +321,9 @@ struct roll_error *release_leftovers_added(struct roll_leftovers *leftovers,
 {
     g_autoptr(GHashTable) newer = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, free_json);
     g_autoptr(GHashTable) goal = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, free_json);
-    const GArray *deployments = g_hash_table_lookup(leftovers->targets, target->name);
+    g_autoptr(GArray) deployments = g_array_new(FALSE, FALSE, sizeof(struct deployment));
+    g_array_set_clear_func(deployments, clear_deployment);
+    ROLL_TRY(read_deployments(leftovers, target->name, deployments));
     ROLL_TRY(sort_out(leftovers->ledger, deployments, target->release, newer, goal, added));
     *ret_leftovers = subtract(newer, goal);
     return NULL;

@@ -143,7 +143,7 @@ struct reading {
 static struct roll_error *take_step(void *user, const struct roll_step_row *row)
 {
     struct reading *reading = user;
-    if (row->step == 0 && strcmp(row->target, reading->holder->target) == 0) {
+    if (row->step == 0) {
         g_free(reading->result);
         reading->result = g_strdup(row->result);
     }
@@ -182,8 +182,9 @@ static struct roll_error *read_holder(struct roll_pruner *pruner, const struct h
                                holder->rollouts[i] == holder->rollouts[i - 1]);
         if (!holder->rollouts[i] || again)
             continue;
-        struct roll_error *err = roll_ledger_steps(pruner->ledger, holder->stream,
-                                                   holder->rollouts[i], take_step, &reading);
+        struct roll_error *err =
+            roll_ledger_steps_of(pruner->ledger, holder->stream, holder->rollouts[i],
+                                 holder->target, take_step, &reading);
         if (!err)
             err = add_resources(pruner, &reading);
         g_free(reading.result);
@@ -228,7 +229,7 @@ struct roll_error *roll_pruner_new(struct roll_ledger *ledger, const struct roll
     pruner->stream = g_strdup_printf("%s/%s", order->service, order->environment);
     pruner->users = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, free_users);
     pruner->orders = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, free_order);
-    ROLL_TRY(roll_leftovers_new(ledger, order, &pruner->leftovers));
+    ROLL_TRY(roll_leftovers_new(ledger, order, 0, &pruner->leftovers));
     ROLL_TRY(read_users(pruner));
     *ret_pruner = g_steal_pointer(&pruner);
     return NULL;

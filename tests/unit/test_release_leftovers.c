@@ -1,7 +1,8 @@
 /* Leftovers: what newer releases put and an older one does not know. */
 #include "release_world.h"
 
-static void put(struct world *world, const char *version, const char *outcome, const char *result)
+static int64_t put(struct world *world, const char *version, const char *outcome,
+                   const char *result)
 {
     roll_auto(choice) struct roll_choice *choice = world_choose_out(world, version);
     int64_t number = world_request(world, "shop/prod", choice);
@@ -15,10 +16,12 @@ static void put(struct world *world, const char *version, const char *outcome, c
               strcmp(outcome, "failed") == 0 ? ROLL_EVENT_rollout_failed
                                              : ROLL_EVENT_rollout_succeeded,
               0);
+    return number;
 }
 
-/* "ID (RELEASE), …" of what is left on weu when release is there. Owned. */
-static char *left(struct world *world, const char *release)
+/* "ID (RELEASE), …" of what is left on weu when release is there; until: as roll_leftovers_new.
+ * Owned. */
+static char *left_until(struct world *world, const char *release, int64_t until)
 {
     struct roll_order_target target = {.name = T("weu"), .release = T(release)};
     g_autoptr(GPtrArray) targets = g_ptr_array_new();
@@ -27,7 +30,7 @@ static char *left(struct world *world, const char *release)
         .service = T("shop"), .environment = T("prod"), .targets = targets};
     roll_auto(leftovers) struct roll_leftovers *all = NULL;
     roll_auto(json) json_t *leftovers = NULL;
-    ck_ok(roll_leftovers_new(world->ledger, &order, &all));
+    ck_ok(roll_leftovers_new(world->ledger, &order, until, &all));
     ck_ok(roll_leftovers_of(all, &target, &leftovers));
     GString *text = g_string_new(NULL);
     for (size_t i = 0; i < json_array_size(leftovers); i++) {
@@ -37,6 +40,11 @@ static char *left(struct world *world, const char *release)
                                roll_json_get_string(leftover, "release"));
     }
     return g_string_free(text, FALSE);
+}
+
+static char *left(struct world *world, const char *release)
+{
+    return left_until(world, release, 0);
 }
 
 #define ck_left(world, release, wanted)                                                            \
@@ -99,6 +107,21 @@ START_TEST(test_release__leftovers_leave_out_what_was_there_before_the_goal)
 }
 END_TEST
 
+/* A rollback of long ago is told as it was when it ended. */
+START_TEST(test_release__leftovers_of_an_old_rollback_do_not_change)
+{
+    struct world world = three_releases();
+    put(&world, "1.0.0", "succeeded", "{\"outputResources\":[\"/A\"]}");
+    put(&world, "1.1.0", "succeeded", "{\"outputResources\":[\"/A\",\"/C\"]}");
+    int64_t back = put(&world, "1.0.0", "succeeded", "{\"outputResources\":[\"/A\"]}");
+    put(&world, "1.2.0", "succeeded", "{\"outputResources\":[\"/A\",\"/D\"]}");
+    g_autofree char *then = left_until(&world, "1.0.0", back);
+    ck_assert_str_eq(then, "/C (1.1.0)");
+    ck_left(world, "1.0.0", "/C (1.1.0), /D (1.2.0)");
+    world_close(&world);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("release_leftovers");
@@ -107,6 +130,7 @@ int main(void)
     tcase_add_test(tcase, test_release__leftovers_are_the_same_after_the_back);
     tcase_add_test(tcase, test_release__leftovers_of_a_failed_deployment_count);
     tcase_add_test(tcase, test_release__leftovers_leave_out_what_was_there_before_the_goal);
+    tcase_add_test(tcase, test_release__leftovers_of_an_old_rollback_do_not_change);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
