@@ -61,6 +61,7 @@ struct roll_act {
     struct roll_plan *plan;                          /* set by roll_act_open */
     const struct roll_plan_environment *environment; /* set by roll_act_open */
     char *stream;                                    /* set by roll_act_open */
+    char *name; /* what to type for the environment; set by roll_act_open */
     struct roll_git *git; /* opened by choose where it is needed; freed by roll_act_clear */
     struct roll_loop *loop;
     struct roll_links *links;

@@ -35,7 +35,7 @@ static struct roll_error *advise_success(struct roll_act *act, const json_t *vie
 {
     g_autofree char *goal = NULL;
     const char *kind = roll_json_get_string(view, "kind");
-    const char *name = act->environment->name;
+    const char *name = act->name;
 
     if (g_strcmp0(kind, "back") == 0) {
         roll_say(act->app, "data, secrets' values and deleted resources do not come back with it");
@@ -60,7 +60,7 @@ static struct roll_error *advise_success(struct roll_act *act, const json_t *vie
 static struct roll_error *advise_failed_back(struct roll_act *act, const json_t *view,
                                              struct advice *advice)
 {
-    const char *name = act->environment->name;
+    const char *name = act->name;
     const char *goal = roll_json_get_string(view, "version");
     const char *from = roll_json_get_string(view, "from");
     const char *except[] = {goal ? goal : "", from, NULL};
@@ -94,14 +94,14 @@ static void advise_access(struct roll_act *act, const struct roll_outcome *outco
 {
     if (!act->options->wait_for_access && was_denied(view))
         advise(advice, "waits 10 minutes for a role that was just granted",
-               "roll resume %s#%" PRId64 " --wait-for-access", act->environment->name,
+               "roll resume %s#%" PRId64 " --wait-for-access", act->name,
                outcome->rollout);
 }
 
 static struct roll_error *advise_failure(struct roll_act *act, const struct roll_outcome *outcome,
                                          const json_t *view, struct advice *advice)
 {
-    const char *name = act->environment->name;
+    const char *name = act->name;
 
     advise_access(act, outcome, view, advice);
     advise(advice, "sends what failed again", "roll resume %s#%" PRId64, name, outcome->rollout);
@@ -115,7 +115,7 @@ static struct roll_error *advise_failure(struct roll_act *act, const struct roll
 static void advise_failure_back(struct roll_act *act, const struct roll_outcome *outcome,
                                 struct advice *advice)
 {
-    const char *name = act->environment->name;
+    const char *name = act->name;
 
     if (outcome->back_end == ROLL_END_SUCCEEDED)
         roll_say(act->app,
@@ -128,7 +128,7 @@ static void advise_failure_back(struct roll_act *act, const struct roll_outcome 
 static void advise_detached(struct roll_act *act, const struct roll_outcome *outcome,
                             struct advice *advice)
 {
-    const char *name = act->environment->name;
+    const char *name = act->name;
     bool nothing = !outcome->reached && !outcome->unsure && outcome->end == ROLL_END_DETACHED;
 
     advise(advice, nothing ? "sends it" : "goes on from here", "roll resume %s#%" PRId64, name,
@@ -157,7 +157,7 @@ static bool was_touched(const json_t *view)
 static struct roll_error *advise_cancelled(struct roll_act *act, const struct roll_outcome *outcome,
                                            const json_t *view, struct advice *advice)
 {
-    const char *name = act->environment->name;
+    const char *name = act->name;
     bool touched = was_touched(view);
 
     if (g_strcmp0(roll_json_get_string(view, "kind"), "back") == 0) {
@@ -179,7 +179,7 @@ static struct roll_error *advise_cancelled(struct roll_act *act, const struct ro
 static void advise_start(struct roll_act *act, const struct roll_outcome *outcome,
                          const struct roll_lacks *lacks, struct advice *advice)
 {
-    const char *name = act->environment->name;
+    const char *name = act->name;
     bool later = lacks->starts_at && lacks->starts_at != ROLL_NEVER;
     g_autofree char *time = later ? roll_report_time(lacks->starts_at) : NULL;
     g_autofree char *by_run =
@@ -198,7 +198,7 @@ static void advise_start(struct roll_act *act, const struct roll_outcome *outcom
 static struct roll_error *advise_waiting(struct roll_act *act, const struct roll_outcome *outcome,
                                          struct advice *advice)
 {
-    const char *name = act->environment->name;
+    const char *name = act->name;
     struct roll_lacks lacks = {0};
     struct roll_error *err = roll_rollout_lacks(act->app->ledger, act->app->workspace->root,
                                                 act->stream, outcome->rollout, &lacks);
@@ -233,7 +233,7 @@ struct roll_error *roll_act_say_next(struct roll_act *act, const struct roll_out
     else if (outcome->end == ROLL_END_WAITING)
         ROLL_TRY(advise_waiting(act, outcome, &advice));
     else if (outcome->end == ROLL_END_SUPERSEDED || outcome->end == ROLL_END_FENCED)
-        advise(&advice, "what is live now", "roll status %s", act->environment->name);
+        advise(&advice, "what is live now", "roll status %s", act->name);
     else if (outcome->end == ROLL_END_DETACHED || outcome->end == ROLL_END_SETTLED)
         advise_detached(act, outcome, &advice);
     if (advice.any && !act->app->globals.quiet)

@@ -49,7 +49,7 @@ static struct roll_error *resume_open(struct roll_act *act, const struct known_r
         return roll_error_new(ROLL_E_USAGE,
                               "an open rollout was decided already; 'roll show "
                               "%s#%" PRId64 "' shows it",
-                              act->environment->name, rollout);
+                              act->name, rollout);
     roll_say(act->app,
              "resume %s#%" PRId64 ", %s to %s: what was intended is looked at, what is missing is "
              "sent",

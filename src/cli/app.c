@@ -13,6 +13,33 @@ char *roll_stream_of(const struct roll_plan *plan, const struct roll_plan_enviro
     return g_strdup_printf("%s/%s", plan->service, environment->name);
 }
 
+struct sought_name {
+    const char *environment;
+    int count;
+};
+
+static struct roll_error *count_name(void *user, const struct roll_outline *row)
+{
+    struct sought_name *sought = user;
+
+    sought->count += strcmp(row->environment, sought->environment) == 0;
+    return NULL;
+}
+
+/* The command that was asked may not know the short name either when a plan cannot be read. */
+char *roll_name_to_type(const struct roll_workspace *workspace, const struct roll_plan *plan,
+                        const struct roll_plan_environment *environment)
+{
+    struct sought_name sought = {.environment = environment->name};
+    struct roll_error *err = g_strv_length(workspace->plans) > 1
+                                 ? roll_workspace_outline(workspace, count_name, &sought)
+                                 : NULL;
+    bool certain = !err && sought.count < 2;
+
+    roll_error_free(err);
+    return certain ? g_strdup(environment->name) : roll_stream_of(plan, environment);
+}
+
 struct roll_error *roll_version_argument(const char *text, const char *service,
                                          const char **ret_version)
 {

@@ -82,7 +82,7 @@ static struct roll_error *resume_back(struct roll_act *act, const struct context
         roll_say(act->app,
                  "note     the back under way was asked for without --prune: it deletes nothing; "
                  "afterwards 'roll back %s --to VERSION --prune' does",
-                 act->environment->name);
+                 act->name);
     return roll_act_resume(act, back);
 }
 

@@ -45,7 +45,7 @@ static struct roll_error *make(struct roll_act *act, const struct context *conte
 
 static struct roll_error *nothing_live(const struct roll_act *act)
 {
-    g_autofree char *next = g_strdup_printf("{\"next\":[\"roll out %s\"]}", act->environment->name);
+    g_autofree char *next = g_strdup_printf("{\"next\":[\"roll out %s\"]}", act->name);
 
     return roll_error_detail(roll_error_new(ROLL_E_NOT_FOUND,
                                             "nothing is live in '%s' that could be fixed",

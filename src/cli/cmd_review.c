@@ -334,7 +334,9 @@ static struct roll_error *look(struct review *review)
                                         &review->environment));
     ROLL_TRY(roll_app_need_role(app, review->plan, review->environment, ROLL_LANE_RELEASE,
                                 "'roll review'"));
-    review->name = g_strdup_printf("%s#%" PRId64, review->environment->name, review->rollout);
+    g_autofree char *name =
+        roll_name_to_type(app->workspace, review->plan, review->environment);
+    review->name = g_strdup_printf("%s#%" PRId64, name, review->rollout);
     if (context->reason)
         ROLL_TRY(check_reviewer(review));
     if (context->contained_in)

@@ -4,19 +4,6 @@
 #include "rollbook/time.h"
 #include "rollbook/watch.h"
 
-/* What to type: the short name, where it is the only one of its kind. */
-static char *name_to_type(struct roll_app *app, const struct roll_plan *plan,
-                          const struct roll_plan_environment *environment)
-{
-    roll_auto(plan) struct roll_plan *found = NULL;
-    const struct roll_plan_environment *same = NULL;
-    struct roll_error *err =
-        roll_workspace_environment(app->workspace, environment->name, &found, &same);
-
-    roll_error_free(err);
-    return err ? roll_stream_of(plan, environment) : g_strdup(environment->name);
-}
-
 static struct roll_error *run(struct roll_app *app, void *user, char **arguments)
 {
     roll_auto(plan) struct roll_plan *plan = NULL;
@@ -27,7 +14,7 @@ static struct roll_error *run(struct roll_app *app, void *user, char **arguments
     (void)user;
     ROLL_TRY(roll_workspace_environment(app->workspace, arguments[0], &plan, &environment));
     g_autofree char *stream = roll_stream_of(plan, environment);
-    g_autofree char *name = name_to_type(app, plan, environment);
+    g_autofree char *name = roll_name_to_type(app->workspace, plan, environment);
     ROLL_TRY(roll_workspace_store(app->workspace, &store));
     ROLL_TRY(roll_view_status(app, stream, list));
     ROLL_TRY(roll_runbook(app->ledger, plan, environment, name, store != NULL,

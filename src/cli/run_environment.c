@@ -38,7 +38,7 @@ static struct roll_error *check_hold(const struct roll_act *act)
 {
     g_autofree char *reason = NULL;
     g_autofree char *next =
-        g_strdup_printf("{\"next\":[\"roll unhold %s\"]}", act->environment->name);
+        g_strdup_printf("{\"next\":[\"roll unhold %s\"]}", act->name);
 
     ROLL_TRY(roll_ledger_environments(act->app->ledger, act->stream, see_hold, &reason));
     if (!reason)
