@@ -149,6 +149,12 @@ struct roll_error *roll_workspace_environment(const struct roll_workspace *works
  * each after everything that it needs. ROLL_E_PLAN: a name that no plan has, a circle, a plan that is not valid. */
 struct roll_error *roll_workspace_dependents(const struct roll_workspace *workspace, const char *name, GPtrArray **ret_names) ROLL_CHECKED;
 
+/* Whether the needs of all plans name what is there, and lead into no circle; ROLL_E_PLAN, or a plan's own error. */
+struct roll_error *roll_workspace_check_needs(const struct roll_workspace *workspace) ROLL_CHECKED;
+/* Who needs SERVICE/ENV, directly or not, by name: for whoever only mentions it. Neither checks plans nor reads files of
+ * targets; a plan that cannot be read needs nothing. Owned, of owned texts. */
+GPtrArray *roll_workspace_needed_by(const struct roll_workspace *workspace, const char *name);
+
 /* Every environment of every service by name, in the plans' order, without checking the plans or reading files of targets. */
 struct roll_outline {
     const char *service, *environment;

@@ -227,6 +227,8 @@ void roll_prune_decide(GPtrArray *items, const json_t *present);
 
 /* ---- keep ----------------------------------------------------------------------------------- */
 
+/* Is the type one that --prune may delete: on the built-in list, or named by the plan's prune (may be NULL)? */
+bool roll_type_may_go(char *const *prune, const char *type);
 /* Is the resource's type one of the plan's words in keep (a star stands for everything below), or below one of them? Without
  * regard to case; keep may be NULL. */
 bool roll_resource_is_kept(char *const *keep, const char *resource_id);

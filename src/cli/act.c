@@ -97,7 +97,7 @@ struct roll_error *roll_act_open(struct roll_act *act, const char *environment)
         ROLL_TRY(roll_policy_check_names(act->environment,
                                          (const char *const *)act->options->overrides->pdata));
     act->stream = roll_stream_of(act->plan, act->environment);
-    act->name = roll_name_to_type(act->app->workspace, act->plan, act->environment);
+    act->name = roll_name_to_type(act->app->workspace, act->plan->service, act->environment->name);
     ROLL_TRY(roll_loop_new(&act->loop));
     act->links = roll_links_new(act->loop, roll_app_sandbox, act->app);
     prefetch(act);

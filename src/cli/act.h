@@ -65,6 +65,7 @@ struct roll_act {
     struct roll_git *git; /* opened by choose where it is needed; freed by roll_act_clear */
     struct roll_loop *loop;
     struct roll_links *links;
+    json_t *documents; /* -o json: where the document goes, instead of stdout; borrowed, or NULL */
     char **parts; /* of --with-dependents: rollouts that belong to this one; borrowed, or NULL */
     const char *reason; /* where the person gives none: that of what is sent again */
     void *user;
@@ -127,7 +128,8 @@ struct roll_act_with {
     bool dependents_first;
     void *user;
     struct roll_error *(*look)(void *user, const char *name);
-    struct roll_error *(*run)(void *user, const char *name, char **parts);
+    struct roll_error *(*run)(void *user, const char *name, char **parts, json_t *documents);
+    char *(*options_of)(void *user, const char *name); /* as they are typed, each after a blank; owned */
 };
 struct roll_error *roll_act_with_dependents(const struct roll_act_with *spec,
                                             const char *name) ROLL_CHECKED;

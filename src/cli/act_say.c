@@ -137,6 +137,15 @@ static struct roll_error *forecast(struct roll_act *act, const struct roll_choic
     return act->options->what_if ? roll_rollout_what_if(&options, choice, ret_forecasts) : NULL;
 }
 
+/* One command prints one document. */
+static void say_document(const struct roll_act *act, const json_t *document)
+{
+    if (act->documents)
+        json_array_append(act->documents, (json_t *)(uintptr_t)document);
+    else
+        roll_report_json(&act->app->out, document);
+}
+
 static void show_diff_json(struct roll_act *act, const struct roll_choice *choice, json_t *targets,
                            json_t *forecasts, json_t *leftovers)
 {
@@ -146,7 +155,7 @@ static void show_diff_json(struct roll_act *act, const struct roll_choice *choic
         choice->order->kind, "version", choice->request.release, "from", choice->request.from,
         "targets", targets, "whatIf", forecasts, "leftovers", leftovers);
 
-    roll_report_json(&act->app->out, document);
+    say_document(act, document);
 }
 
 struct roll_error *roll_act_show_diff(struct roll_act *act, const struct roll_choice *choice)
@@ -309,7 +318,7 @@ static struct roll_error *say_all(struct roll_act *act, const struct roll_outcom
         return NULL;
     ROLL_TRY(roll_view_rollout_find(app, act->stream, outcome->rollout, &view));
     if (app->json) {
-        roll_report_json(&app->out, view);
+        say_document(act, view);
         return NULL;
     }
     say_end(act, outcome, view);

@@ -5,11 +5,13 @@
 #include "act.h"
 
 #include <inttypes.h>
+#include <stdarg.h>
 
 struct with {
     const struct roll_act_with *spec;
-    GPtrArray *names; /* in the order in which they are changed */
-    GPtrArray *done;  /* "STREAM#NUMBER" */
+    GPtrArray *names;  /* in the order in which they are changed */
+    GPtrArray *done;   /* "STREAM#NUMBER" */
+    json_t *documents; /* of -o json, one for each part; or NULL */
 };
 
 static struct roll_error *take_last(void *user, const struct roll_environment_row *row)
@@ -33,7 +35,22 @@ static char *joined(const GPtrArray *names, guint from)
     return g_string_free(text, FALSE);
 }
 
-/* The shell takes the lines as they are. */
+/* Also beside a JSON document, which tells only what was begun. The shell takes the lines as they
+ * are. */
+static void G_GNUC_PRINTF(2, 3) say(struct roll_app *app, const char *format, ...)
+{
+    va_list arguments;
+    g_autofree char *line = NULL;
+
+    va_start(arguments, format);
+    line = g_strdup_vprintf(format, arguments);
+    va_end(arguments);
+    if (app->json)
+        roll_print(app->err.file, "%s\n", line);
+    else
+        roll_say(app, "%s", line);
+}
+
 static void say_rest(const struct with *with, guint at)
 {
     struct roll_app *app = with->spec->app;
@@ -41,14 +58,17 @@ static void say_rest(const struct with *with, guint at)
     g_autofree char *rest = joined(with->names, at + 1);
     const char *name = with->names->pdata[at];
 
-    roll_say(app, "done: %s", with->done->len ? done : "nothing");
-    roll_say(app, "not finished: %s", name);
+    say(app, "done: %s", with->done->len ? done : "nothing");
+    say(app, "not finished: %s", name);
     if (at + 1 < with->names->len)
-        roll_say(app, "not begun: %s", rest);
-    roll_say(app, "next: roll resume %s  and when it has succeeded", name);
-    for (guint i = at + 1; i < with->names->len; i++)
-        roll_say(app, "  roll %s %s%s", with->spec->verb, (const char *)with->names->pdata[i],
-                 with->spec->options->reason ? " --reason TEXT" : "");
+        say(app, "not begun: %s", rest);
+    say(app, "next: roll resume %s%s", name,
+        at + 1 < with->names->len ? "  and when it has succeeded, in this order" : "");
+    for (guint i = at + 1; i < with->names->len; i++) {
+        const char *next = with->names->pdata[i];
+        g_autofree char *options = with->spec->options_of(with->spec->user, next);
+        say(app, "      roll %s %s%s", with->spec->verb, next, options);
+    }
 }
 
 /* What cannot be done is found before anything is sent; what needs nothing is left out. */
@@ -88,7 +108,7 @@ static struct roll_error *run_part(struct with *with, guint at)
 
     for (guint i = 0; last && i < with->done->len; i++)
         parts[i] = g_strdup(with->done->pdata[i]);
-    err = spec->run(spec->user, name, parts[0] ? parts : NULL);
+    err = spec->run(spec->user, name, parts[0] ? parts : NULL, with->documents);
     if (err || spec->app->exit_status) {
         if (!spec->options->dry_run)
             say_rest(with, at);
@@ -149,9 +169,10 @@ struct roll_error *roll_act_with_dependents(const struct roll_act_with *spec, co
     if (options->targets || options->ring)
         return roll_error_new(ROLL_E_USAGE,
                               "'--with-dependents' does not go with '--target' and '--ring'");
-    if (spec->app->json || options->no_wait)
+    if (options->no_wait)
         return roll_error_new(ROLL_E_USAGE,
-                              "'--with-dependents' does not go with '-o json' and '--no-wait'");
+                              "'--with-dependents' does not go with '--no-wait': each part waits "
+                              "for the one before it");
     if (!options->dry_run)
         ROLL_TRY(roll_confirm_possible(spec->app, options->yes));
     ROLL_TRY(full_name(spec->app, name, &stream));
@@ -159,7 +180,11 @@ struct roll_error *roll_act_with_dependents(const struct roll_act_with *spec, co
     if (spec->dependents_first)
         reverse(with.names);
     with.done = g_ptr_array_new_with_free_func(g_free);
+    with.documents = spec->app->json ? json_array() : NULL;
     err = run_all(&with);
+    if (json_array_size(with.documents) > 0)
+        roll_report_json(&spec->app->out, with.documents);
+    json_decref(with.documents);
     g_ptr_array_unref(with.done);
     g_ptr_array_unref(with.names);
     return err;

@@ -27,17 +27,17 @@ static struct roll_error *count_name(void *user, const struct roll_outline *row)
 }
 
 /* The command that was asked may not know the short name either when a plan cannot be read. */
-char *roll_name_to_type(const struct roll_workspace *workspace, const struct roll_plan *plan,
-                        const struct roll_plan_environment *environment)
+char *roll_name_to_type(const struct roll_workspace *workspace, const char *service,
+                        const char *environment)
 {
-    struct sought_name sought = {.environment = environment->name};
+    struct sought_name sought = {.environment = environment};
     struct roll_error *err = g_strv_length(workspace->plans) > 1
                                  ? roll_workspace_outline(workspace, count_name, &sought)
                                  : NULL;
     bool certain = !err && sought.count < 2;
 
     roll_error_free(err);
-    return certain ? g_strdup(environment->name) : roll_stream_of(plan, environment);
+    return certain ? g_strdup(environment) : g_strdup_printf("%s/%s", service, environment);
 }
 
 struct roll_error *roll_version_argument(const char *text, const char *service,

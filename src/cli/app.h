@@ -109,8 +109,8 @@ void roll_print_error(struct roll_app *app, const struct roll_error *err);
 /* "shop/prod" of an environment. Owned. */
 char *roll_stream_of(const struct roll_plan *plan, const struct roll_plan_environment *environment);
 /* What to type for an environment: its short name, where no other service has one of that name. Owned. */
-char *roll_name_to_type(const struct roll_workspace *workspace, const struct roll_plan *plan,
-                        const struct roll_plan_environment *environment);
+char *roll_name_to_type(const struct roll_workspace *workspace, const char *service,
+                        const char *environment);
 
 /* "shop@1.4.2" or "1.4.2" to a version; a service in it must fit. Borrowed from text. */
 struct roll_error *roll_version_argument(const char *text, const char *service,

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "rollbook/time.h"
+
 struct context {
     struct roll_act_options act;
     const char *to;
@@ -86,6 +88,22 @@ static struct roll_error *resume_back(struct roll_act *act, const struct context
     return roll_act_resume(act, back);
 }
 
+/* Said before the question, not asked about: at night the person decides. */
+static void say_needed(struct roll_act *act)
+{
+    g_autoptr(GPtrArray) names = roll_workspace_needed_by(act->app->workspace, act->stream);
+    g_autofree char *text = NULL;
+
+    if (names->len == 0)
+        return;
+    g_ptr_array_add(names, NULL);
+    text = g_strjoinv(", ", (char **)names->pdata);
+    roll_say(act->app,
+             "note     %s is needed by %s, not taken back with it; --with-dependents takes back "
+             "first what needs it",
+             act->stream, text);
+}
+
 static struct roll_error *run_back(struct roll_act *act, const struct context *context,
                                    const char *environment)
 {
@@ -108,6 +126,8 @@ static struct roll_error *run_back(struct roll_act *act, const struct context *c
         .recreate_groups = context->recreate_groups,
         .prune = context->prune,
     };
+    if (!context->with_dependents)
+        say_needed(act);
     return roll_act_run(act);
 }
 
@@ -160,7 +180,55 @@ static struct roll_error *look_at_part(void *user, const char *name)
     return err;
 }
 
-static struct roll_error *run_part(void *user, const char *name, char **parts)
+static void add_flag(GString *line, bool given, const char *flag)
+{
+    if (given)
+        g_string_append_printf(line, " %s", flag);
+}
+
+static void add_text(GString *line, const char *flag, const char *text)
+{
+    g_autofree char *quoted = text ? g_shell_quote(text) : NULL;
+
+    if (quoted)
+        g_string_append_printf(line, " %s %s", flag, quoted);
+}
+
+static void add_ways(GString *line, const struct context *context)
+{
+    char time[ROLL_TIME_SIZE];
+
+    if (context->at) {
+        roll_time_format(context->at, time);
+        g_string_append_printf(line, " --at %s", time);
+    }
+    if (context->steps)
+        g_string_append_printf(line, " --steps %d", context->steps);
+    if (context->to)
+        g_string_append_printf(line, " --to %s", context->to);
+}
+
+/* What was typed, for the part that is left. */
+static char *options_of_part(void *user, const char *name)
+{
+    const struct with_dependents *with = user;
+    const struct context context = context_of(with, name);
+    GString *line = g_string_new(NULL);
+
+    add_ways(line, &context);
+    add_flag(line, context.prune, "--prune");
+    add_flag(line, context.no_sticky, "--no-sticky");
+    add_flag(line, context.include_new, "--include-new");
+    add_flag(line, context.recreate_groups, "--recreate-groups");
+    add_flag(line, context.anyway, "--anyway");
+    add_flag(line, context.act.wait_for_access, "--wait-for-access");
+    for (guint i = 0; context.act.overrides && i < context.act.overrides->len; i++)
+        add_text(line, "--override", context.act.overrides->pdata[i]);
+    add_text(line, "--reason", context.act.reason);
+    return g_string_free(line, FALSE);
+}
+
+static struct roll_error *run_part(void *user, const char *name, char **parts, json_t *documents)
 {
     const struct with_dependents *with = user;
     struct context context = context_of(with, name);
@@ -172,6 +240,7 @@ static struct roll_error *run_part(void *user, const char *name, char **parts)
                            .lane = ROLL_LANE_ROLLBACK,
                            .verb = "back",
                            .parts = parts,
+                           .documents = documents,
                            .user = &context,
                            .choose = choose};
     struct roll_error *err;
@@ -195,7 +264,8 @@ static struct roll_error *run_with(struct roll_app *app, const struct context *c
                                        .dependents_first = true,
                                        .user = &with,
                                        .look = look_at_part,
-                                       .run = run_part};
+                                       .run = run_part,
+                                       .options_of = options_of_part};
     struct roll_error *err;
 
     ROLL_TRY(roll_workspace_environment(app->workspace, environment, &plan, &found));

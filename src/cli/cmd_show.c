@@ -1,4 +1,5 @@
 /* roll show ROLLOUT | RELEASE: everything that the ledger knows of one. */
+#include "act.h"
 #include "view.h"
 
 #include <inttypes.h>
@@ -56,6 +57,10 @@ static void print_rollout(struct roll_app *app, const json_t *view)
     field(table, "state", roll_json_get_string(view, "state"));
     field(table, "because", roll_json_get_string(view, "endReason"));
     field(table, "reason", roll_json_get_string(view, "reason"));
+    if (json_object_get(view, "parts")) {
+        g_autofree char *parts = roll_view_join(json_object_get(view, "parts"), ", ");
+        field(table, "parts", parts);
+    }
     field(table, "proved", roll_json_get_string(actor, "proved"));
     field(table, "claimed", roll_json_get_string(actor, "claimed"));
     field(table, "started", roll_json_get_string(view, "startedAt"));
@@ -65,6 +70,7 @@ static void print_rollout(struct roll_app *app, const json_t *view)
     roll_say(app, "%s", "");
     print_targets(app, view);
     roll_say_stacks(app, view);
+    roll_say_leftovers(app, view);
 }
 
 static struct roll_error *show_rollout(struct roll_app *app, const char *text)

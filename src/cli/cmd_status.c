@@ -130,12 +130,12 @@ static char *expiry_of(const struct roll_lacks *lacks, json_t *view)
     return g_strdup_printf(" until %s", shown);
 }
 
-static void add_waits(struct status *status, const char *stream, int64_t rollout, json_t *view)
+static void add_waits(struct status *status, const char *stream, const char *environment,
+                      int64_t rollout, json_t *view)
 {
     struct roll_lacks lacks = {0};
     json_t *texts = roll_view_lacks(status->app, stream, rollout, &lacks);
     g_autofree char *text = roll_view_join(texts, "; ");
-    const char *environment = strchr(stream, '/') + 1;
     g_autofree char *next = next_of_waiting(&lacks, environment, rollout);
 
     g_autofree char *until = expiry_of(&lacks, view);
@@ -155,11 +155,12 @@ static void add_waits(struct status *status, const char *stream, int64_t rollout
     }
 }
 
+/* environment: as it is typed. */
 static void add_hints(struct status *status, const char *environment, const struct rows *rows,
                       json_t *view)
 {
-    g_autofree char *stream =
-        g_strdup_printf("%s/%s", roll_json_get_string(view, "service"), environment);
+    g_autofree char *stream = g_strdup_printf("%s/%s", roll_json_get_string(view, "service"),
+                                              roll_json_get_string(view, "environment"));
 
     if (rows->unknown)
         g_ptr_array_add(
@@ -167,7 +168,7 @@ static void add_hints(struct status *status, const char *environment, const stru
             g_strdup_printf("%s holds events of a newer roll: use that version to deploy",
                             environment));
     if (rows->open_rollout && g_strcmp0(rows->last_state, "waiting") == 0)
-        add_waits(status, stream, rows->open_rollout, view);
+        add_waits(status, stream, environment, rows->open_rollout, view);
     else if (rows->open_rollout && rows->last_state)
         g_ptr_array_add(status->hints, g_strdup_printf("next: roll resume %s#%" G_GINT64_FORMAT
                                                        "   if its command is gone",
@@ -228,11 +229,33 @@ static struct roll_error *add_readiness(struct status *status, const char *strea
     return NULL;
 }
 
+static void add_needed(struct status *status, const char *stream, const struct rows *rows,
+                       json_t *view)
+{
+    g_autoptr(GPtrArray) names = roll_workspace_needed_by(status->app->workspace, stream);
+    json_t *list = json_array();
+
+    for (guint i = 0; i < names->len; i++)
+        json_array_append_new(list, json_string(names->pdata[i]));
+    if (names->len > 0) {
+        g_autofree char *text = roll_view_join(list, ", ");
+        if (rows->last_good)
+            g_ptr_array_add(status->hints,
+                            g_strdup_printf("%s is needed by %s: roll back %s --with-dependents "
+                                            "takes that back first",
+                                            stream, text, stream));
+        json_object_set(view, "neededBy", list);
+    }
+    json_decref(list);
+}
+
 static struct roll_error *look(struct status *status, const struct roll_outline *outline)
 {
     g_autofree char *stream = g_strdup_printf("%s/%s", outline->service, outline->environment);
     struct rows rows = {0};
     g_autofree char *goal = NULL;
+    g_autofree char *name =
+        roll_name_to_type(status->app->workspace, outline->service, outline->environment);
     struct roll_error *err = NULL;
 
     if (status->app->ledger)
@@ -248,7 +271,8 @@ static struct roll_error *look(struct status *status, const struct roll_outline 
         json_t *view = view_of(outline->service, outline->environment, &rows, goal);
         json_object_set_new(view, "unrestricted", json_boolean(!outline->has_lanes));
         json_array_append_new(status->list, view);
-        add_hints(status, outline->environment, &rows, view);
+        add_hints(status, name, &rows, view);
+        add_needed(status, stream, &rows, view);
         err = add_readiness(status, stream, view);
     }
     rows_clear(&rows);

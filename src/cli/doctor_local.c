@@ -128,9 +128,20 @@ static void look_at_bicep(struct doctor *doctor, const struct roll_plan *plan)
                    g_strdup("install bicep, or name a compiled template"));
 }
 
+/* What back --with-dependents goes by: unsound, it refuses when it is needed most. */
+static void look_at_needs(struct doctor *doctor)
+{
+    roll_auto(error) struct roll_error *err = roll_workspace_check_needs(doctor->app->workspace);
+
+    if (err)
+        doctor_say(doctor_find(doctor, "workspace", "needs"), DOCTOR_BAD, g_strdup(err->message),
+                   NULL);
+}
+
 struct roll_error *doctor_look_here(struct doctor *doctor)
 {
     const struct roll_workspace *workspace = doctor->app->workspace;
+    bool valid = true;
 
     look_at_ledger(doctor);
     look_at_folder(doctor);
@@ -140,10 +151,13 @@ struct roll_error *doctor_look_here(struct doctor *doctor)
         if (err) {
             doctor_say(doctor_find(doctor, workspace->services[i], "plan"), DOCTOR_BAD,
                        g_strdup(err->message), NULL);
+            valid = false;
             continue;
         }
         look_at_git(doctor, plan);
         look_at_bicep(doctor, plan);
     }
+    if (valid)
+        look_at_needs(doctor);
     return NULL;
 }

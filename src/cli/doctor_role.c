@@ -36,6 +36,10 @@ static const struct {
     {ALL, "Microsoft.Resources/deployments/operationstatuses/read"},
     {ALL, "Microsoft.Resources/deployments/validate/action"},
     {ALL, "Microsoft.Resources/deployments/whatIf/action"},
+    {ALL, "Microsoft.Insights/eventtypes/values/read"}, /* roll drift: who did it */
+    /* roll back --prune: what is there, and since when */
+    {ROLLBACK, "Microsoft.Resources/subscriptions/resources/read"},
+    {ROLLBACK, "Microsoft.Resources/subscriptions/resourceGroups/resources/read"},
 };
 
 /* With "apply": "stack". */
@@ -51,6 +55,7 @@ struct role {
     struct roll_app *app;
     const struct roll_plan *plan;
     enum roll_lane lane;
+    const GPtrArray *environments;                    /* struct roll_plan_environment *, borrowed */
     GHashTable *actions, *scopes, *providers, *notes; /* sets of owned text */
     size_t releases;
     bool deletes; /* a stack deletes what leaves it */
@@ -81,6 +86,22 @@ static bool is_type(const char *text)
     return true;
 }
 
+/* What 'roll back --prune' may delete in one of the environments. */
+static bool is_pruned(struct role *role, const char *type)
+{
+    if (role->lane != ROLL_LANE_ROLLBACK)
+        return false;
+    for (guint i = 0; i < role->environments->len; i++) {
+        const struct roll_plan_environment *environment = role->environments->pdata[i];
+        if (!roll_type_may_go(environment->prune, type))
+            continue;
+        add(role->notes, "the actions TYPE/delete serve 'roll back --prune' (and stacks that "
+                         "delete): leave them out where nobody prunes");
+        return true;
+    }
+    return false;
+}
+
 static void add_type(struct role *role, const char *type)
 {
     g_autofree char *provider = g_strndup(type, strcspn(type, "/"));
@@ -93,7 +114,7 @@ static void add_type(struct role *role, const char *type)
     }
     add_action(role, type, "read");
     add_action(role, type, "write");
-    if (role->deletes)
+    if (role->deletes || is_pruned(role, type))
         add_action(role, type, "delete");
     if (g_ascii_strcasecmp(provider, "Microsoft.Resources") != 0)
         add(role->providers, provider);
@@ -195,6 +216,8 @@ static void find_secrets(struct role *role, const json_t *manifest, const char *
             g_hash_table_add(role->notes,
                              g_strdup("vaults outside the assignable scopes need their own "
                                       "assignment of Microsoft.KeyVault/vaults/deploy/action"));
+            add(role->notes, "'roll ready' reads of a vault's secrets only what is not secret: the "
+                             "data action Microsoft.KeyVault/vaults/secrets/readMetadata/action");
         }
 }
 
@@ -379,7 +402,8 @@ static struct roll_error *fill(struct role *role, const GPtrArray *environments)
 struct roll_error *doctor_print_role(struct roll_app *app, const struct roll_plan *plan,
                                      const GPtrArray *environments, enum roll_lane lane)
 {
-    struct role role = {app, plan, lane, set_new(), set_new(), set_new(), set_new(), 0, false};
+    struct role role = {app,       plan,      lane, environments, set_new(), set_new(),
+                        set_new(), set_new(), 0,    false};
     struct roll_error *err = fill(&role, environments);
 
     if (!err)

@@ -149,17 +149,85 @@ static GPtrArray *in_order(GHashTable *graph, const GPtrArray *keys, GHashTable 
     return order;
 }
 
+static GHashTable *new_graph(void)
+{
+    return g_hash_table_new_full(g_str_hash, g_str_equal, g_free, free_names);
+}
+
+static struct roll_error *read_all(const struct roll_workspace *workspace, GHashTable *graph)
+{
+    for (char **service = workspace->services; *service; service++) {
+        roll_auto(plan) struct roll_plan *plan = NULL;
+        ROLL_TRY(roll_workspace_plan(workspace, *service, &plan));
+        ROLL_TRY(read_plan(plan, graph));
+    }
+    return NULL;
+}
+
+struct roll_error *roll_workspace_check_needs(const struct roll_workspace *workspace)
+{
+    g_autoptr(GHashTable) graph = new_graph();
+    ROLL_TRY(read_all(workspace, graph));
+    g_autoptr(GPtrArray) keys = sorted_keys(graph);
+    return check(graph, keys);
+}
+
+static void outline_needs(const char *environment, const json_t *needs, GPtrArray *names)
+{
+    size_t index;
+    json_t *need;
+    json_array_foreach ((json_t *)(uintptr_t)needs, index, need) {
+        char *name = NULL;
+        struct roll_error *err =
+            json_is_string(need)
+                ? roll_plan_fill(json_string_value(need), &name, "environment", environment, NULL)
+                : NULL;
+        roll_error_free(err);
+        if (!err && name)
+            g_ptr_array_add(names, name);
+    }
+}
+
+static void outline_plan(const char *path, const char *service, GHashTable *graph)
+{
+    struct roll_document *document = NULL;
+    g_autofree char *shown = g_path_get_basename(path);
+    const char *name;
+    json_t *environment;
+    struct roll_error *err = roll_document_read(path, shown, &document);
+    if (err) {
+        roll_error_free(err);
+        return;
+    }
+    json_object_foreach (json_object_get(document->value, "environments"), name, environment) {
+        GPtrArray *names = g_ptr_array_new_with_free_func(g_free);
+        outline_needs(name, json_object_get(document->value, "needs"), names);
+        outline_needs(name, json_object_get(environment, "needs"), names);
+        g_hash_table_insert(graph, g_strdup_printf("%s/%s", service, name), names);
+    }
+    roll_document_free(document);
+}
+
+GPtrArray *roll_workspace_needed_by(const struct roll_workspace *workspace, const char *name)
+{
+    g_autoptr(GHashTable) graph = new_graph();
+    GPtrArray *names = g_ptr_array_new_with_free_func(g_free);
+    for (size_t i = 0; workspace->plans[i]; i++)
+        outline_plan(workspace->plans[i], workspace->services[i], graph);
+    g_autoptr(GPtrArray) keys = sorted_keys(graph);
+    g_autoptr(GHashTable) set = dependents_of(graph, keys, name);
+    for (guint i = 0; i < keys->len; i++)
+        if (g_hash_table_contains(set, keys->pdata[i]) && strcmp(keys->pdata[i], name) != 0)
+            g_ptr_array_add(names, g_strdup(keys->pdata[i]));
+    return names;
+}
+
 struct roll_error *roll_workspace_dependents(const struct roll_workspace *workspace,
                                              const char *name, GPtrArray **ret_names)
 {
-    g_autoptr(GHashTable) graph =
-        g_hash_table_new_full(g_str_hash, g_str_equal, g_free, free_names);
-    for (char **service = workspace->services; *service; service++) {
-        roll_auto(plan) struct roll_plan *plan = NULL;
-        ROLL_TRY(roll_error_wrap(roll_workspace_plan(workspace, *service, &plan),
-                                 "to know what depends on '%s' every plan is read", name));
-        ROLL_TRY(read_plan(plan, graph));
-    }
+    g_autoptr(GHashTable) graph = new_graph();
+    ROLL_TRY(roll_error_wrap(read_all(workspace, graph),
+                             "to know what depends on '%s' every plan is read", name));
     g_autoptr(GPtrArray) keys = sorted_keys(graph);
     ROLL_TRY(check(graph, keys));
     if (!g_hash_table_contains(graph, name))

@@ -344,7 +344,7 @@ static struct roll_error *read_all_needs(struct roll_pruner *pruner, const char 
  * -------------------------------------------------------------------- */
 
 /* Unlike what is kept, what may go does not take along what lies below its type. */
-static bool may_go(char *const *words, const char *type)
+bool roll_type_may_go(char *const *words, const char *type)
 {
     for (size_t i = 0; i < G_N_ELEMENTS(safe_types); i++)
         if (g_ascii_strcasecmp(safe_types[i], type) == 0)
@@ -398,7 +398,7 @@ static char *offline_reason(const struct roll_pruner *pruner,
         return g_strdup("it lies outside the target's scope");
     if (roll_resource_is_kept(order->keep, item->id))
         return g_strdup("the plan keeps it");
-    if (!may_go(order->prune, item->type))
+    if (!roll_type_may_go(order->prune, item->type))
         return g_strdup_printf("its type is not one that is safe to delete (\"prune\" in the plan "
                                "may name %s)",
                                item->type);
