@@ -86,6 +86,16 @@ static bool is_type(const char *text)
     return true;
 }
 
+static bool is_kept(char *const *keep, const char *type)
+{
+    g_auto(GStrv) words = g_strsplit(type, "/", -1);
+    g_autoptr(GString) id = g_string_new("/providers/");
+
+    for (guint i = 0; words[i]; i++)
+        g_string_append_printf(id, i ? "/%s/any" : "%s", words[i]);
+    return roll_resource_is_kept(keep, id->str);
+}
+
 /* What 'roll back --prune' may delete in one of the environments. */
 static bool is_pruned(struct role *role, const char *type)
 {
@@ -93,7 +103,7 @@ static bool is_pruned(struct role *role, const char *type)
         return false;
     for (guint i = 0; i < role->environments->len; i++) {
         const struct roll_plan_environment *environment = role->environments->pdata[i];
-        if (!roll_type_may_go(environment->prune, type))
+        if (!roll_type_may_go(environment->prune, type) || is_kept(environment->keep, type))
             continue;
         add(role->notes, "the actions TYPE/delete serve 'roll back --prune' (and stacks that "
                          "delete): leave them out where nobody prunes");
