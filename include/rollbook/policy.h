@@ -142,6 +142,7 @@ struct roll_approved {
     char *stream;
     int64_t rollout;
     char hash[ROLL_HEX_SIZE];
+    int64_t expires; /* UTC ms, 0: never */
     struct roll_actor requester;  /* owned texts */
     json_t *plan, *approvals;     /* of the governing plan then; asked for, or NULL */
     GString *approvers, *revoked; /* or NULL */

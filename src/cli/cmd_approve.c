@@ -57,6 +57,19 @@ static struct roll_error *see_owed(void *user, const struct roll_debt_row *row)
     return NULL;
 }
 
+/* Whether or not somebody has recorded it: a word that comes too late changes nothing. */
+static struct roll_error *check_expired(const struct subject *subject)
+{
+    int64_t expires = subject->approved->expires;
+
+    if (!expires || roll_now_ms() < expires)
+        return NULL;
+    g_autofree char *time = roll_report_time(expires);
+    return roll_error_new(ROLL_E_EXPIRED,
+                          "'%s#%" PRId64 "' has expired, %s; nothing of it is sent any more",
+                          subject->stream, subject->number, time);
+}
+
 static struct roll_error *find(struct roll_app *app, const char *text, struct subject *ret_subject)
 {
     struct roll_rollout_query query = {.limit = 1};
@@ -70,7 +83,7 @@ static struct roll_error *find(struct roll_app *app, const char *text, struct su
     ROLL_TRY(roll_approved_load(app->ledger, ret_subject->stream, ret_subject->number,
                                 &ret_subject->approved));
     if (state && strcmp(state, "waiting") == 0)
-        return NULL;
+        return check_expired(ret_subject);
     ROLL_TRY(roll_ledger_debts(app->ledger, ret_subject->stream, see_owed, ret_subject));
     if (ret_subject->owed)
         return NULL;

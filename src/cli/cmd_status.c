@@ -137,16 +137,20 @@ static void add_waits(struct status *status, const char *stream, const char *env
     json_t *texts = roll_view_lacks(status->app, stream, rollout, &lacks);
     g_autofree char *text = roll_view_join(texts, "; ");
     g_autofree char *next = next_of_waiting(&lacks, environment, rollout);
-
     g_autofree char *until = expiry_of(&lacks, view);
+    char *hint;
 
-    g_ptr_array_add(status->hints,
-                    *text ? g_strdup_printf("%s#%" PRId64 " waits%s: %s; next: %s", stream, rollout,
-                                            until, text, next)
-                          : g_strdup_printf("%s#%" PRId64
-                                            " has all that it waited for; next: roll resume "
-                                            "%s#%" PRId64 "   unless a command waits for it",
-                                            stream, rollout, environment, rollout));
+    if (lacks.expires_at && lacks.expires_at <= roll_now_ms()) /* whoever comes next records it */
+        hint = g_strdup_printf("%s#%" PRId64 " waited%s and has expired; next: ask for it again",
+                               stream, rollout, until);
+    else if (*text)
+        hint = g_strdup_printf("%s#%" PRId64 " waits%s: %s; next: %s", stream, rollout, until, text,
+                               next);
+    else
+        hint = g_strdup_printf("%s#%" PRId64 " has all that it waited for; next: roll resume "
+                               "%s#%" PRId64 "   unless a command waits for it",
+                               stream, rollout, environment, rollout);
+    g_ptr_array_add(status->hints, hint);
     json_object_set_new(view, "waitsFor", texts);
     if (lacks.starts_at && lacks.starts_at != ROLL_NEVER) {
         char time[ROLL_TIME_SIZE];

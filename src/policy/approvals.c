@@ -34,6 +34,7 @@ static struct roll_error *load(struct roll_ledger *ledger, const struct roll_eve
     approved->stream = g_strdup(event->stream);
     approved->rollout = event->seq;
     memcpy(approved->hash, event->hash, sizeof approved->hash);
+    approved->expires = body->expires;
     approved->requester.proved = g_strdup(event->actor.proved);
     approved->requester.claimed = g_strdup(event->actor.claimed);
     approved->approvals = json_object_get(body->gates, "approvals");
