@@ -119,6 +119,11 @@ void roll_act_say_notes(struct roll_act *act, const struct roll_choice *choice);
 /* --dry-run: the offline difference, and ARM's forecast with --what-if. */
 struct roll_error *roll_act_show_diff(struct roll_act *act, const struct roll_choice *choice)
     ROLL_CHECKED;
+/* What the goal does not have stays, unless leftovers (of one target) are deleted. */
+void roll_act_leave_deleted(json_t *changes, const json_t *leftovers);
+/* act_alike.c: the offline difference of many targets, each kind of difference once; holds no more than one of each. */
+struct roll_error *roll_act_say_alike(struct roll_act *act, const struct roll_choice *choice,
+                                      const json_t *leftovers) ROLL_CHECKED;
 /* act_with.c: an environment and all that need it, one after the other. look: what would hinder it (ROLL_E_NOTHING: it is
  * left out); run: one part, in which no question is asked. */
 struct roll_act_with {

@@ -56,7 +56,7 @@ char *roll_act_sentence(const struct roll_act *act, const struct roll_choice *ch
 }
 
 /* What the goal does not have stays, unless leftovers are deleted. */
-static void leave_deleted(json_t *changes, const json_t *leftovers)
+void roll_act_leave_deleted(json_t *changes, const json_t *leftovers)
 {
     size_t index;
     json_t *change;
@@ -79,7 +79,7 @@ static struct roll_error *diff_json(struct roll_act *act, const struct roll_choi
         json_t *changes = NULL;
 
         ROLL_TRY(roll_differ_target(differ, target, &changes));
-        leave_deleted(changes, json_object_get(leftovers, target->name));
+        roll_act_leave_deleted(changes, json_object_get(leftovers, target->name));
         json_array_append_new(targets,
                               json_pack("{s:s,s:s?,s:s,s:o}", "name", target->name, "from",
                                         target->had, "to", target->release, "changes", changes));
@@ -158,6 +158,15 @@ static void show_diff_json(struct roll_act *act, const struct roll_choice *choic
     say_document(act, document);
 }
 
+/* Of more targets than a person reads, those that change alike are shown once. */
+enum { FEW_TARGETS = 10 };
+
+static bool is_fleet(const struct roll_act *act, const struct roll_choice *choice)
+{
+    return choice->order->targets->len > FEW_TARGETS && !act->app->json &&
+           !act->app->globals.verbose;
+}
+
 struct roll_error *roll_act_show_diff(struct roll_act *act, const struct roll_choice *choice)
 {
     roll_auto(json) json_t *targets = json_array();
@@ -168,7 +177,10 @@ struct roll_error *roll_act_show_diff(struct roll_act *act, const struct roll_ch
     json_t *target;
 
     ROLL_TRY(roll_act_leftovers(act, choice, &leftovers));
-    ROLL_TRY(diff_json(act, choice, targets, leftovers));
+    if (is_fleet(act, choice))
+        ROLL_TRY(roll_act_say_alike(act, choice, leftovers));
+    else
+        ROLL_TRY(diff_json(act, choice, targets, leftovers));
     ROLL_TRY(forecast(act, choice, &forecasts));
     if (app->json) {
         show_diff_json(act, choice, targets, forecasts, leftovers);
