@@ -30,6 +30,19 @@ static void G_GNUC_PRINTF(3, 4)
     advice->any = true;
 }
 
+/* Of leftovers: what Azure refused may go later. */
+static bool was_not_deleted(const json_t *view)
+{
+    size_t index, at;
+    json_t *target, *pruned;
+
+    json_array_foreach (json_object_get(view, "targets"), index, target)
+        json_array_foreach (json_object_get(target, "pruned"), at, pruned)
+            if (g_strcmp0(roll_json_get_string(pruned, "outcome"), "failed") == 0)
+                return true;
+    return false;
+}
+
 static struct roll_error *advise_success(struct roll_act *act, const json_t *view,
                                          struct advice *advice)
 {
@@ -43,6 +56,9 @@ static struct roll_error *advise_success(struct roll_act *act, const json_t *vie
                  "a hold keeps schedules away from %s until roll out, roll forward or roll unhold",
                  name);
         advise(advice, "undoes this", "roll forward %s --reason TEXT", name);
+        if (was_not_deleted(view) && roll_json_get_string(view, "version"))
+            advise(advice, "tries again to delete what could not be",
+                   "roll back %s --to %s --prune", name, roll_json_get_string(view, "version"));
         return NULL;
     }
     if (g_strcmp0(kind, "hotfix") == 0)
@@ -94,8 +110,7 @@ static void advise_access(struct roll_act *act, const struct roll_outcome *outco
 {
     if (!act->options->wait_for_access && was_denied(view))
         advise(advice, "waits 10 minutes for a role that was just granted",
-               "roll resume %s#%" PRId64 " --wait-for-access", act->name,
-               outcome->rollout);
+               "roll resume %s#%" PRId64 " --wait-for-access", act->name, outcome->rollout);
 }
 
 static struct roll_error *advise_failure(struct roll_act *act, const struct roll_outcome *outcome,
