@@ -85,6 +85,16 @@ static const char *reason_of(const json_t *target, const char *id)
     return NULL;
 }
 
+/* More than a person reads: of a fleet. */
+enum { MAX_SHOWN = 40 };
+
+static void say_more(struct roll_app *app, const json_t *view, size_t count)
+{
+    if (count > MAX_SHOWN)
+        roll_say(app, "  and %zu more: roll show %s -o json", count - MAX_SHOWN,
+                 roll_json_get_string(view, "rollout"));
+}
+
 static void say_deleted(struct roll_app *app, const json_t *view)
 {
     size_t index, at, count = 0;
@@ -96,8 +106,10 @@ static void say_deleted(struct roll_app *app, const json_t *view)
                 continue;
             if (count++ == 0)
                 roll_say(app, "deleted, left over by newer releases:");
-            roll_say(app, "  %s", roll_json_get_string(pruned, "resource"));
+            if (count <= MAX_SHOWN)
+                roll_say(app, "  %s", roll_json_get_string(pruned, "resource"));
         }
+    say_more(app, view, count);
 }
 
 size_t roll_say_leftovers(struct roll_app *app, const json_t *view)
@@ -112,9 +124,11 @@ size_t roll_say_leftovers(struct roll_app *app, const json_t *view)
             const char *reason = reason_of(target, id);
             if (count++ == 0)
                 roll_say(app, "left over, made by newer releases and not deleted:");
-            roll_say(app, "  %s  (%s)%s%s", id, roll_json_get_string(leftover, "release"),
-                     reason ? ": " : "", reason ? reason : "");
+            if (count <= MAX_SHOWN)
+                roll_say(app, "  %s  (%s)%s%s", id, roll_json_get_string(leftover, "release"),
+                         reason ? ": " : "", reason ? reason : "");
         }
+    say_more(app, view, count);
     return count;
 }
 
