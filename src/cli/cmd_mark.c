@@ -76,6 +76,24 @@ static struct roll_error *need_role_to_mark(struct roll_app *app, const struct r
         app, plan, fixed, fixed ? "'roll mark RELEASE bad --fixed-by'" : "'roll mark RELEASE bad'");
 }
 
+/* The mark of a back is its environment's: this word does not lift it. */
+static struct roll_error *say_where_bad(struct roll_app *app, const struct roll_plan *plan,
+                                        const char *version)
+{
+    for (guint i = 0; i < plan->environments->len; i++) {
+        const struct roll_plan_environment *environment = g_ptr_array_index(plan->environments, i);
+        g_autofree char *stream = roll_stream_of(plan, environment);
+        const char *where = NULL;
+        ROLL_TRY(roll_ledger_bad(app->ledger, stream, version, &where));
+        if (where)
+            roll_say(app,
+                     "in %s it stays bad, where a rollback left it; next: roll out %s --release %s "
+                     "--override quarantine --reason TEXT",
+                     stream, environment->name, version);
+    }
+    return NULL;
+}
+
 static struct roll_error *mark_release(struct roll_app *app, const struct context *context,
                                        char **arguments)
 {
@@ -97,6 +115,8 @@ static struct roll_error *mark_release(struct roll_app *app, const struct contex
         .version = version_copy, .verdict = verdict, .fixed_by = fixed_by, .reason = reason};
     ROLL_TRY(append(app, plan->service, ROLL_EVENT_release_marked, &body));
     roll_say(app, "%s@%s is marked %s", plan->service, version, arguments[1]);
+    if (strcmp(arguments[1], "good") == 0)
+        ROLL_TRY(say_where_bad(app, plan, version));
     return report(app,
                   json_pack("{s:s,s:s,s:s,s:s?,s:s?}", "service", plan->service, "version", version,
                             "verdict", verdict, "fixedBy", fixed_by, "reason", reason));
