@@ -38,6 +38,7 @@ struct ready_item {
     enum ready_state state;
     char *why, *next; /* NULL while all is well */
     char *mark;       /* what is compared the next time, or NULL */
+    int64_t marked;   /* when that was, UTC ms */
     int64_t at;       /* when it was asked, UTC ms; 0: never */
     int64_t until;    /* all is well only until then, UTC ms; 0: no end known */
     bool fresh;       /* judged in this run */

@@ -35,6 +35,26 @@ static char *versioned_advice(const char *what)
     return g_strdup_printf("%s; or mark the release bad: roll mark VERSION bad", what);
 }
 
+/* What a release was made with is known by its name alone where nobody fetched it then: it is
+ * compared with the first look. */
+static void compare_mark(struct ready_item *item, char *mark, const char *what, const char *next)
+{
+    char at[ROLL_TIME_SIZE];
+
+    if (!item->mark) {
+        item->mark = mark;
+        item->marked = item->at;
+        return;
+    }
+    roll_time_format(item->marked, at);
+    if (strcmp(item->mark, mark) != 0)
+        ready_item_say(item, READY_DEAD,
+                       g_strdup_printf("%s is another one than at the first look, %s", what,
+                                       item->marked ? at : "which was before"),
+                       versioned_advice(next));
+    g_free(mark);
+}
+
 /* ---- images --------------------------------------------------------------------------------- */
 
 /* name@sha256:… */
@@ -145,16 +165,12 @@ static void judge_address(struct ready_item *item, const struct roll_arm_reply *
         unknown(item, reply, g_strdup("give the role 'Storage Blob Data Reader' on the account"));
         return;
     }
-    g_autofree char *mark = g_strdup_printf("%s %s", md5 ? md5 : "-", length ? length : "-");
     if (wanted && version && strcmp(wanted, version) != 0)
         ready_item_say(item, READY_DEAD, g_strdup_printf("the account gives version %s", version),
                        NULL);
-    else if (item->mark && strcmp(item->mark, mark) != 0)
-        ready_item_say(item, READY_DEAD,
-                       g_strdup("its content is another one than when it was first looked at"),
-                       versioned_advice("put the recorded content back"));
-    if (!item->mark)
-        item->mark = g_steal_pointer(&mark);
+    else
+        compare_mark(item, g_strdup_printf("%s %s", md5 ? md5 : "-", length ? length : "-"),
+                     "its content", "put the recorded content back");
 }
 
 const struct ready_kind ready_address = {"address", 12 * HOUR_MS, NULL, ask_address, judge_address};
@@ -402,14 +418,8 @@ static void judge_link(struct ready_item *item, const struct roll_arm_reply *rep
         unknown(item, reply, NULL);
         return;
     }
-    g_autofree char *mark = mark_of_link(reply->body);
-    if (item->mark && strcmp(item->mark, mark) != 0)
-        ready_item_say(item, READY_DEAD,
-                       g_strdup("the linked template is another one than when it was first looked "
-                                "at: a back would not deploy what was deployed"),
-                       versioned_advice("put the former one back"));
-    if (!item->mark)
-        item->mark = g_steal_pointer(&mark);
+    compare_mark(item, mark_of_link(reply->body), "the linked template",
+                 "a back would not deploy what was deployed: put the former one back");
 }
 
 const struct ready_kind ready_link = {"linked-template", 12 * HOUR_MS, NULL, ask_link, judge_link};

@@ -58,8 +58,10 @@ static void take_entry(struct ready_check *check, const json_t *entry)
 
     if (!item || !item->kind->ask)
         return;
-    if (!item->mark)
+    if (!item->mark) {
         item->mark = g_strdup(roll_json_get_string(entry, "mark"));
+        item->marked = number_of(entry, "marked");
+    }
     if (at <= item->at || at > check->now_ms)
         return;
     item->at = at;
@@ -162,6 +164,8 @@ static json_t *entry_of(const struct ready_release *release, const struct ready_
     set_text(entry, "why", item->why);
     set_advice(entry, release, environment, item->next);
     set_text(entry, "mark", item->mark);
+    if (item->mark)
+        json_object_set_new(entry, "marked", json_integer(item->marked));
     if (item->at)
         json_object_set_new(entry, "at", json_integer(item->at));
     if (item->until)
@@ -249,7 +253,7 @@ static bool add_to_alike(json_t *list, const json_t *entry)
 
 json_t *ready_reasons(const struct ready_check *check, const struct ready_release *release)
 {
-    static const char *const inner[] = {"key", "mark", "at", "until", "facts"};
+    static const char *const inner[] = {"key", "mark", "marked", "at", "until", "facts"};
     roll_auto(json) json_t *all =
         sorted(entries_of(release, check->options->environment->name, true));
     json_t *list = json_array(), *entry;

@@ -98,7 +98,7 @@ START_TEST(test_ready__an_address_keeps_its_version_and_content)
     answer(item, "{\"versionId\":\"V1\",\"md5\":\"a\",\"length\":\"7\",\"etag\":\"2\"}");
     is(item, READY_OK, NULL); /* metadata change an ETag, too */
     answer(item, "{\"versionId\":\"V1\",\"md5\":\"b\",\"length\":\"7\"}");
-    is(item, READY_DEAD, "another one");
+    is(item, READY_DEAD, "another one than at the first look, 2026-03-01T09:00:00");
     answer(item, "{\"versionId\":\"V1\",\"md5\":\"a\",\"length\":\"7\"}");
     is(item, READY_OK, NULL);
     ready_item_free(item);
@@ -174,7 +174,7 @@ END_TEST
 
 #define LOCK(level, id)                                                                            \
     "{\"value\":[{\"id\":\"" id "/providers/Microsoft.Authorization/locks/"                        \
-                                "l\",\"name\":\"l\",\"properties\":{\"level\":\"" level "\"}}]}"
+    "l\",\"name\":\"l\",\"properties\":{\"level\":\"" level "\"}}]}"
 
 START_TEST(test_ready__a_read_only_lock_stops_its_scope)
 {
