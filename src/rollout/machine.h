@@ -69,10 +69,11 @@
 #define MACHINE_LOST_MAX 5     /* times that a lost PUT is sent again */
 #define MACHINE_DETAIL_TRIES 5 /* reads for details only: the outcome is known without them */
 #define MACHINE_CANCEL_TRIES 5
-#define MACHINE_SETTLE_LOOKS 3   /* in mode SETTLE: at a young intent that ARM does not know */
-#define MACHINE_LOOK_MS 2000     /* between two of them */
-#define MACHINE_TEXT_MAX 2000    /* bytes of a message */
-#define MACHINE_STEP_DELETE (-1) /* a job's step while a leftover is deleted */
+#define MACHINE_SETTLE_LOOKS 3 /* in mode SETTLE: at a young intent that ARM does not know */
+#define MACHINE_LOOK_MS 2000   /* between two of them */
+#define MACHINE_DELETING_MS (INT64_C(60) * 60 * 1000) /* how long a resource may be "Deleting" */
+#define MACHINE_TEXT_MAX 2000                         /* bytes of a message */
+#define MACHINE_STEP_DELETE (-1)                      /* a job's step while a leftover is deleted */
 
 enum phase {
     PHASE_IDLE,
@@ -131,6 +132,7 @@ struct job {
     char *lost_words; /* what the last of them was answered; owned, or NULL */
     int tries;        /* failures in a row, which began at trouble_boot_ms (-1: none) */
     int looks;        /* in vain, in mode SETTLE */
+    int64_t deleting_boot_ms; /* since when ARM is seen deleting the leftover; 0: not yet */
     int64_t trouble_boot_ms;
     int64_t again_boot_ms;           /* the next PUT not before this */
     int64_t believe_boot_ms;         /* "not found" is believed if it was asked for from then on */

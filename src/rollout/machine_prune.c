@@ -62,6 +62,7 @@ void machine_fold_prune_intended(struct roll_machine *machine, struct job *job,
     g_free(job->deleting_version);
     job->deleting = g_strdup(intent->resource);
     job->deleting_version = g_strdup(intent->api_version);
+    job->deleting_boot_ms = 0;
     job->step = MACHINE_STEP_DELETE;
     job->intended = true;
     machine_occupy(machine, job);
@@ -281,23 +282,32 @@ void machine_delete_replied(struct roll_machine *machine, struct job *job,
     }
 }
 
+/* What ARM never gets done keeps no rollout open. */
+static void still_deleting(struct roll_machine *machine, struct job *job)
+{
+    if (job->deleting_boot_ms == 0)
+        job->deleting_boot_ms = machine->boot_ms;
+    if (machine->boot_ms - job->deleting_boot_ms >= MACHINE_DELETING_MS)
+        machine_conclude(machine, job, "failed", "StillDeleting",
+                         "it is still being deleted after an hour");
+    else if (machine->mode == ROLL_MACHINE_SETTLE)
+        machine_leave(machine, job);
+    else
+        machine_due(machine, job, machine->boot_ms + MACHINE_LOOK_MS);
+}
+
 /* A request may still be on its way: that it is there is believed only if that was over when the
  * question was asked. */
 static void still_there(struct roll_machine *machine, struct job *job,
                         const struct roll_observation *reply)
 {
-    bool settling = machine->mode == ROLL_MACHINE_SETTLE;
-
     machine_no_trouble(job);
     if (g_ascii_strcasecmp(reply->state ? reply->state : "", "Deleting") == 0) {
-        if (settling)
-            machine_leave(machine, job);
-        else
-            machine_due(machine, job, machine->boot_ms + MACHINE_LOOK_MS);
+        still_deleting(machine, job);
     } else if (job->asked_boot_ms >= job->believe_boot_ms) {
         machine_conclude(machine, job, job->lost > MACHINE_LOST_MAX ? "failed" : "absent",
                          "NeverArrived", "it is still there");
-    } else if (settling && ++job->looks >= MACHINE_SETTLE_LOOKS) {
+    } else if (machine->mode == ROLL_MACHINE_SETTLE && ++job->looks >= MACHINE_SETTLE_LOOKS) {
         machine_leave(machine, job);
     } else {
         machine_due(

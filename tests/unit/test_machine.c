@@ -1805,6 +1805,50 @@ END_TEST
  * --------------------------------------------------------------------------------------------------------------------------
  */
 
+/* A back that deletes what is left over: its one target has its goal, and one leftover is sorted
+ * out. */
+static void start_prune(struct world *world)
+{
+    static struct roll_rollout_requested request; /* borrowed by the machine */
+    struct roll_leftover *leftover = g_new0(struct roll_leftover, 1);
+    GPtrArray *leftovers = g_ptr_array_new_with_free_func((GDestroyNotify)roll_leftover_free);
+
+    leftover->id = g_strdup("/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/x/y");
+    leftover->api_version = g_strdup("2023-01-01");
+    g_ptr_array_add(leftovers, leftover);
+    request = request_of("rollback", 0);
+    world_init(world, order_new("weu"));
+    world->order->prune = g_new0(char *, 1); /* deletes only what is safe on its own */
+    world->machine = machine_new(world, "d1", ROLL_MACHINE_DRIVE);
+    roll_machine_request(world->machine, &request, world->order, NULL);
+    pump(world);
+    deploy(world, "weu");
+    struct roll_action asked = take_asked(world, ROLL_ACTION_LEFTOVERS, "weu");
+    observe(world, (struct roll_observation){
+                       .id = asked.id, .kind = ROLL_SAW_LEFTOVERS, .leftovers = leftovers});
+    pump(world);
+}
+
+START_TEST(test_machine__a_leftover_that_stays_in_deleting_keeps_no_rollout_open)
+{
+    struct world world;
+    int looks = 0;
+
+    start_prune(&world);
+    reply(&world, ROLL_ACTION_DELETE, "weu", (struct roll_observation){.outcome = ROLL_ARM_LOST});
+    while (world.done.end == ROLL_END_NONE && looks++ < 5000) {
+        reply(&world, ROLL_ACTION_SEEK, "weu", OK(.state = "Deleting"));
+        pass(&world, 2000);
+    }
+    ck_assert_int_eq(world.done.end, ROLL_END_SUCCEEDED);
+    ck_assert_int_eq(looks, 1801); /* an hour of them */
+    const struct roll_event *last = g_ptr_array_index(world.events, world.events->len - 2);
+    ck_assert_int_eq(last->kind, ROLL_EVENT_prune_ended);
+    ck_assert_str_eq(roll_event_body(last, prune_ended)->outcome, "failed");
+    world_clear(&world);
+}
+END_TEST
+
 static struct roll_choice *choice_new(void)
 {
     struct roll_choice *choice = g_new0(struct roll_choice, 1);
@@ -2017,6 +2061,7 @@ int main(void)
     tcase_add_test(tests, test_machine__a_back_looks_at_alerts_once);
     tcase_add_test(tests, test_machine__health_that_is_only_reported_fails_nothing);
     tcase_add_test(tests, test_machine__a_cancelled_wait_sleeps_while_another_settles_it);
+    tcase_add_test(tests, test_machine__a_leftover_that_stays_in_deleting_keeps_no_rollout_open);
     tcase_add_test(tests, test_machine__another_driver_fences);
     tcase_add_test(tests, test_machine__a_claim_is_judged_by_the_clock_that_all_share);
     tcase_add_test(tests, test_machine__a_claim_that_has_just_lapsed_by_the_shared_clock_stands);
