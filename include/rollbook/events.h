@@ -208,6 +208,7 @@
     F(text, release, "release", OPTIONAL)                                                          \
     F(object, order, "order", OPTIONAL)                                                            \
     F(json, targets, "targets", OPTIONAL)                                                          \
+    F(objects, parts, "parts", OPTIONAL)      /* parameters that the order names */                \
     F(flag, recovered, "recovered", OPTIONAL) /* from the tags of a lost ledger's deployments */
 
 #define ROLL_FIELDS_prune_intended(F)                                                              \

@@ -108,6 +108,23 @@ struct roll_error *roll_order_read(const char *text, size_t size, struct roll_or
 struct roll_error *roll_order_load(struct roll_ledger *ledger, const char *digest, struct roll_order **ret_order)
     ROLL_CHECKED;
 
+/* ---- adopting ------------------------------------------------------------------------------- */
+
+/* What ARM's history has of one deployment (module watch), as objects of the ledger. */
+struct roll_evidence {
+    const char *target;                               /* of the plan */
+    const char *template_digest, *parameters_digest;  /* {name: {"value"|"reference"}}, without what ARM does not tell */
+};
+/* A release as if it had been made then, and the order of a rollout of kind adopted. What ARM does not tell (values of secure
+ * parameters) is taken from today's plan, where the target has a reference for it. All pieces have the same template. ROLL_E_REFUSED
+ * names what is missing for a redeploy, and how to map it. Nothing is written; what is to be recorded is in the release. */
+struct roll_error *roll_release_adopt(const struct roll_plan *plan, const struct roll_plan_environment *environment, struct roll_ledger *ledger,
+                                      const char *version, const char *deployment, const struct roll_evidence *pieces, size_t count,
+                                      struct roll_release **ret_release, struct roll_order **ret_order) ROLL_CHECKED;
+/* What stands in the way of deploying a template with these parameters again: [{"what","why","how"}]; target: of the plan, or NULL: a
+ * name that the plan does not have. tmpl NULL: ARM has no template. New reference. */
+json_t *roll_release_lacks(const struct roll_template *tmpl, const struct roll_plan_target *target, const json_t *parameters);
+
 /* ---- choosing ------------------------------------------------------------------------------- */
 
 struct roll_choice_options {

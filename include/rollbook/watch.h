@@ -112,4 +112,36 @@ struct roll_drift_due {
 /* A baseline after each rollout; then a look a day; nothing where the plan says `"drift": false`. From the ledger alone. */
 struct roll_error *roll_drift_is_due(const struct roll_drift_options *options, int64_t now_ms, struct roll_drift_due *ret_due) ROLL_CHECKED;
 
+/* ---- adoption -------------------------------------------------------------------------------- */
+
+struct roll_adopt_options {
+    struct roll_ledger *ledger;
+    struct roll_loop *loop;
+    struct roll_links *links;
+    const struct roll_actor *actor;
+    const struct roll_plan *plan;
+    const struct roll_plan_environment *environment;
+    const char *const *targets; /* or NULL: all */
+    int64_t since_ms;           /* what ended before is left out; 0: nothing */
+    bool dry_run;               /* nothing is recorded */
+    const char *accept;         /* the name of a deployment that counts from now on, or NULL */
+    const char *reason;         /* or NULL */
+};
+
+/* ARM's history of the targets (at most 800 entries each) into the ledger, as evidence (deployment.adopted): what is there already is
+ * left, so that it can run again. Nested deployments and those of Azure Policy are only listed. Deployments that carry the tags of
+ * this environment, made by a ledger that this one does not know, become rollouts of kind adopted, with releases of their own
+ * (recovered). An accepted one does too; it is what the target has unless something was put there later.
+ *
+ *   {"service","environment","checkedAt","dryRun": BOOL,"recorded": NUMBER,"targets":[{"name","found": NUMBER,"error"?}],
+ *    "deployments":[{"name","target","at","state","class": own | known | running | nested | policy | evidence | recovered,"series": the
+ *      name without what counts up,"release"?: of the tag,"accepted"?: number of its rollout,"by"?: as of a difference of roll_drift,
+ *      "correlationId"?,"lacks"?:[{"what","why","how"}]: why it cannot be deployed again}], newest first for each target,
+ *    "recovered":[{"name","release","rollout","targets","live"} or {"name","release","error"}],
+ *    "accepted"?:{"name","release","rollout": NUMBER,"targets":[…],"live":[…]: where it is what the target has}}
+ *
+ * ROLL_E_NOT_FOUND: there is no deployment of that name; ROLL_E_NOTHING: it was accepted before; ROLL_E_REFUSED says what is missing
+ * to deploy it again, and how to map it. New reference. */
+struct roll_error *roll_adopt(const struct roll_adopt_options *options, json_t **ret_report) ROLL_CHECKED;
+
 #endif

@@ -16,6 +16,7 @@
     C(diff) \
     C(ready) \
     C(drift) \
+    C(adopt) \
     C(report) \
     C(audit) \
     C(runbook) \

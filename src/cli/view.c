@@ -243,6 +243,23 @@ static struct roll_error *add_stack(struct roll_app *app, const struct targets *
     return NULL;
 }
 
+/* What was adopted had a name, a correlation id and an author of its own. */
+static struct roll_error *add_adopted(struct roll_app *app, const struct targets *targets,
+                                      const struct roll_order_target *target, json_t *view)
+{
+    const char *digest = g_hash_table_lookup(targets->results, target->name);
+    roll_auto(json) json_t *details = NULL;
+
+    if (digest && roll_ledger_has_object(app->ledger, digest))
+        ROLL_TRY(roll_ledger_object_json(app->ledger, digest, &details));
+    json_object_set_new(view, "deployment", text_or_null(roll_json_get_string(details, "name")));
+    json_object_set_new(view, "correlationId",
+                        text_or_null(roll_json_get_string(details, "correlationId")));
+    if (json_object_get(details, "by"))
+        json_object_set(view, "by", json_object_get(details, "by"));
+    return NULL;
+}
+
 /* Leftovers are told from what the steps of the ledger put; only a rollback leaves any. */
 static struct roll_error *add_order(struct roll_app *app, struct targets *targets, json_t *list)
 {
@@ -265,6 +282,8 @@ static struct roll_error *add_order(struct roll_app *app, struct targets *target
         set_name(rollout, target, view);
         set_action(target, view);
         ROLL_TRY(add_stack(app, targets, target, view));
+        if (strcmp(order->kind, "adopted") == 0)
+            ROLL_TRY(add_adopted(app, targets, target, view));
         if (json_object_get(targets->pruned, target->name))
             json_object_set(view, "pruned", json_object_get(targets->pruned, target->name));
         if (order->parts && i == 0) {

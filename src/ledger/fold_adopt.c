@@ -61,6 +61,7 @@ static struct roll_error *add_rollout(struct roll_fold *fold, const struct roll_
     roll_sql_bind_text(stmt, ":lane", "release");
     roll_sql_bind_text(stmt, ":kind", "adopted");
     roll_sql_bind_text(stmt, ":release", body->release);
+    roll_sql_bind_text(stmt, ":from", NULL);
     roll_sql_bind_text(stmt, ":reason", body->reason);
     roll_sql_bind_text(stmt, ":order", body->order);
     roll_sql_bind_text(stmt, ":proved", event->actor.proved);
@@ -110,6 +111,7 @@ static struct roll_error *hold(struct roll_fold *fold, const struct roll_event *
     if (!json_is_true(json_object_get(entry, "live")) || target->dirty || target->since >= at)
         return NULL;
     ROLL_TRY(roll_fold_environment(fold, &environment));
+    fold_set_text(&environment->last_good, release);
     if (target->release)
         roll_fold_hold(environment, target->release, -1);
     fold_set_text(&target->release, release);
@@ -149,8 +151,6 @@ struct roll_error *roll_fold_adoption_accepted(struct roll_fold *fold,
         return NULL;
     ROLL_TRY(add_rollout(fold, event, body, &span));
     ROLL_TRY(roll_fold_environment(fold, &environment));
-    if (!environment->last_good)
-        fold_set_text(&environment->last_good, body->release);
     if (environment->last_rollout == 0)
         environment->last_rollout = event->seq;
     environment->changed = true;

@@ -44,6 +44,38 @@ static bool is_known(struct roll_driver *driver, const char *seq, const char *he
     return known;
 }
 
+/* `roll adopt` has taken it over: what another ledger did then is known here. */
+struct adopted {
+    const char *name;
+    int64_t at;
+    bool found;
+};
+
+static struct roll_error *see_adopted(void *user, const struct roll_adopted_row *row)
+{
+    struct adopted *adopted = user;
+
+    if (row->at == adopted->at && strcmp(row->name, adopted->name) == 0)
+        adopted->found = true;
+    return NULL;
+}
+
+static bool is_adopted(struct roll_driver *driver, const json_t *deployment)
+{
+    const json_t *properties = roll_json_get_nocase(deployment, "properties");
+    const char *at = roll_json_get_string(properties, "timestamp");
+    struct adopted adopted = {.name = roll_json_get_string(deployment, "name")};
+    struct roll_error *err;
+
+    if (!adopted.name || !at)
+        return false;
+    err = roll_time_parse(at, &adopted.at);
+    if (!err)
+        err = roll_ledger_adopted(driver->options->ledger, driver->stream, see_adopted, &adopted);
+    roll_error_free(err);
+    return adopted.found;
+}
+
 static bool is_own(const struct roll_driver *driver, const char *seq)
 {
     struct roll_machine_view view = {0};
@@ -79,6 +111,8 @@ static char *judge(struct roll_driver *driver, const json_t *deployment, bool *r
     if (*ret_ours && is_own(driver, seq) && is_known(driver, seq, head))
         *ret_ours = false; /* what this very rollout has put decides nothing */
     if (!*ret_ours)
+        return NULL;
+    if (is_adopted(driver, deployment))
         return NULL;
     if (strcmp(ledger, roll_ledger_id(driver->options->ledger)) != 0)
         return g_strdup_printf("deployment '%s' was made by another ledger (%.8s)",

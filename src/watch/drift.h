@@ -34,7 +34,8 @@ struct watch_live {
         *target; /* as it was sent; the credential is today's. Borrowed from the orders below */
     int64_t rollout, since; /* that put it there, UTC ms */
     char request_hash[ROLL_HEX_SIZE];
-    int64_t attempt; /* of its deployment */
+    int64_t attempt;            /* of its deployment */
+    char result[ROLL_HEX_SIZE]; /* likewise: its digest, or "" */
 };
 struct watch_lives {
     GArray *lives;     /* struct watch_live */
@@ -83,5 +84,10 @@ json_t *watch_who(const json_t *event, const json_t *together);
 struct roll_error *watch_append(struct roll_ledger *ledger, const struct roll_actor *actor,
                                 const struct roll_draft *draft, const struct roll_object *objects,
                                 size_t n_objects) ROLL_CHECKED;
+/* Several of one stream, in one transaction. */
+struct roll_error *watch_append_all(struct roll_ledger *ledger, const struct roll_actor *actor,
+                                    const struct roll_draft *drafts, size_t n_drafts,
+                                    const struct roll_object *objects, size_t n_objects)
+    ROLL_CHECKED;
 
 #endif

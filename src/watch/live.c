@@ -70,8 +70,10 @@ static struct roll_error *take_attempt(void *user, const struct roll_step_row *r
 {
     struct watch_live *live = user;
 
-    if (row->step == 0 && strcmp(row->target, live->target->name) == 0)
+    if (row->step == 0 && strcmp(row->target, live->target->name) == 0) {
         live->attempt = row->attempt;
+        g_strlcpy(live->result, row->result ? row->result : "", sizeof live->result);
+    }
     return NULL;
 }
 

@@ -316,10 +316,26 @@ static struct roll_error *explain(struct search *search, json_t *difference)
     return NULL;
 }
 
+/* What was adopted has the correlation id that ARM told then. */
+static void know_adopted(const struct roll_drift_options *options, const struct watch_live *live,
+                         GHashTable *own)
+{
+    json_t *details = NULL;
+    const char *correlation;
+
+    if (*live->result)
+        roll_error_free(roll_ledger_object_json(options->ledger, live->result, &details));
+    correlation = roll_json_get_string(details, "correlationId");
+    if (correlation)
+        g_hash_table_add(own, g_strdup(correlation));
+    json_decref(details);
+}
+
 /* Of its deployment's attempts and of the actions behind it. */
 static void know_own(const struct roll_drift_options *options, const struct watch_live *live,
                      GHashTable *own)
 {
+    know_adopted(options, live, own);
     for (int64_t step = 0; step <= (int64_t)live->target->steps->len; step++)
         for (int64_t attempt = 1; attempt <= MAX(live->attempt, 1); attempt++) {
             char correlation[ROLL_UUID_SIZE];

@@ -1,0 +1,321 @@
+/* roll adopt ENV: what ARM still has of an environment, into the ledger. */
+#include "app.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "rollbook/time.h"
+#include "rollbook/watch.h"
+
+#define SHOWN 20 /* newest entries in the table; -o json has all */
+
+struct context {
+    GPtrArray *targets;
+    int64_t since;
+    const char *accept, *reason;
+    bool dry_run;
+};
+
+/* ---- telling ----------------------------------------------------------------------------------
+ */
+
+static const char *text_of(const json_t *object, const char *name)
+{
+    const char *text = roll_json_get_string(object, name);
+
+    return text ? text : "";
+}
+
+static bool is_class(const json_t *deployment, const char *word)
+{
+    return strcmp(text_of(deployment, "class"), word) == 0;
+}
+
+static void print_row(struct roll_table *table, const json_t *deployment)
+{
+    const json_t *by = json_object_get(deployment, "by");
+    const char *state = text_of(deployment, "state"), *who = roll_json_get_string(by, "who");
+    const char *tool = text_of(by, "tool");
+    bool unknown = strcmp(tool, "unknown") == 0;
+    bool whole = json_array_size(json_object_get(deployment, "lacks")) == 0;
+
+    roll_table_cell(table, ROLL_BOLD, text_of(deployment, "name"));
+    roll_table_cell(table, ROLL_PLAIN, text_of(deployment, "target"));
+    roll_table_cell(table, ROLL_PLAIN, text_of(deployment, "at"));
+    roll_table_cell(table, strcmp(state, "Succeeded") == 0 ? ROLL_GOOD : ROLL_BAD, state);
+    roll_table_cell_take(
+        table, ROLL_PLAIN,
+        who ? g_strdup_printf("%s%s%s", who, unknown ? "" : ", ", unknown ? "" : tool)
+            : g_strdup("-"));
+    roll_table_cell(table, whole ? ROLL_PLAIN : ROLL_WARN,
+                    is_class(deployment, "recovered") ? "recovered"
+                    : whole                           ? "evidence"
+                                                      : "evidence, not whole");
+    roll_table_row(table);
+}
+
+static size_t print_new(struct roll_app *app, const json_t *deployments)
+{
+    static const char *const headings[] = {"DEPLOYMENT", "TARGET", "ENDED", "STATE",
+                                           "BY",         "AS",     NULL};
+    roll_auto(table) struct roll_table *table = roll_table_new(headings);
+    size_t index, count = 0;
+    json_t *deployment;
+
+    json_array_foreach ((json_t *)(uintptr_t)deployments, index, deployment)
+        if ((is_class(deployment, "evidence") || is_class(deployment, "recovered")) &&
+            count++ < SHOWN)
+            print_row(table, deployment);
+    if (count > 0)
+        roll_table_print(table, &app->out);
+    if (count > SHOWN)
+        roll_say(app, "and %zu more (-o json has all)", count - SHOWN);
+    return count;
+}
+
+/* Series of what is only listed, with how many there are. */
+static void say_series(struct roll_app *app, const json_t *deployments, const char *class,
+                       const char *words)
+{
+    g_autoptr(GHashTable) counts = g_hash_table_new(g_str_hash, g_str_equal);
+    g_autoptr(GPtrArray) order = g_ptr_array_new();
+    g_autoptr(GString) text = g_string_new(NULL);
+    size_t index;
+    json_t *deployment;
+
+    json_array_foreach ((json_t *)(uintptr_t)deployments, index, deployment) {
+        const char *series = roll_json_get_string(deployment, "series");
+        if (!is_class(deployment, class) || !series)
+            continue;
+        if (!g_hash_table_contains(counts, series))
+            g_ptr_array_add(order, (gpointer)(uintptr_t)series);
+        g_hash_table_insert(
+            counts, (gpointer)(uintptr_t)series,
+            GINT_TO_POINTER(GPOINTER_TO_INT(g_hash_table_lookup(counts, series)) + 1));
+    }
+    for (guint i = 0; i < order->len && i < SHOWN; i++)
+        g_string_append_printf(text, "%s%s (%d)", i ? ", " : "", (const char *)order->pdata[i],
+                               GPOINTER_TO_INT(g_hash_table_lookup(counts, order->pdata[i])));
+    if (order->len > SHOWN)
+        g_string_append_printf(text, " and %u more", order->len - SHOWN);
+    if (order->len > 0)
+        roll_say(app, "%s: %s", words, text->str);
+}
+
+static size_t count_lack(const json_t *deployments, const char *what)
+{
+    size_t index, at, count = 0;
+    json_t *deployment, *lack;
+
+    json_array_foreach ((json_t *)(uintptr_t)deployments, index, deployment)
+        json_array_foreach (json_object_get(deployment, "lacks"), at, lack)
+            if (strcmp(text_of(lack, "what"), what) == 0)
+                count++;
+    return count;
+}
+
+/* Each obstacle once, with the newest entry that has it. */
+static void say_lacks(struct roll_app *app, const json_t *deployments)
+{
+    g_autoptr(GHashTable) said = g_hash_table_new(g_str_hash, g_str_equal);
+    size_t index, at;
+    json_t *deployment, *lack;
+
+    json_array_foreach ((json_t *)(uintptr_t)deployments, index, deployment) {
+        json_array_foreach (json_object_get(deployment, "lacks"), at, lack) {
+            const char *what = text_of(lack, "what");
+            if (!g_hash_table_add(said, (gpointer)(uintptr_t)what))
+                continue;
+            size_t others = count_lack(deployments, what) - 1;
+            g_autofree char *more =
+                others ? g_strdup_printf(" and %zu more", others) : g_strdup("");
+            roll_say(app, "'%s' on '%s'%s: not whole, %s", text_of(deployment, "name"),
+                     text_of(deployment, "target"), more, what);
+            roll_say(app, "  %s", text_of(lack, "why"));
+            roll_say(app, "  %s", text_of(lack, "how"));
+        }
+    }
+}
+
+static void say_targets(struct roll_app *app, const char *stream, const json_t *report)
+{
+    size_t index;
+    json_t *target;
+
+    json_array_foreach (json_object_get(report, "targets"), index, target) {
+        const char *error = roll_json_get_string(target, "error");
+        if (error)
+            roll_say(app, "%s %s: ARM's history cannot be read: %s", stream,
+                     text_of(target, "name"), error);
+        else
+            roll_say(app, "%s %s: %" JSON_INTEGER_FORMAT " in ARM's history", stream,
+                     text_of(target, "name"), json_integer_value(json_object_get(target, "found")));
+    }
+}
+
+/* A group that is not there yet has no history; anything else is a gap in what was found. */
+static bool has_gap(const json_t *report)
+{
+    size_t index;
+    json_t *target;
+
+    json_array_foreach (json_object_get(report, "targets"), index, target)
+        if (json_object_get(target, "error") &&
+            !g_str_has_prefix(text_of(target, "error"), "ResourceGroupNotFound"))
+            return true;
+    return false;
+}
+
+static char *join(const json_t *names)
+{
+    GString *text = g_string_new(NULL);
+    size_t index;
+    json_t *name;
+
+    json_array_foreach ((json_t *)(uintptr_t)names, index, name)
+        g_string_append_printf(text, "%s%s", index ? ", " : "", json_string_value(name));
+    return g_string_free(text, FALSE);
+}
+
+static void say_accepted(struct roll_app *app, const char *stream, const json_t *one)
+{
+    const char *error = roll_json_get_string(one, "error");
+    g_autofree char *live = join(json_object_get(one, "live"));
+    g_autofree char *targets = join(json_object_get(one, "targets"));
+
+    if (error)
+        roll_say(app, "not recovered: %s: %s", text_of(one, "name"), error);
+    else
+        roll_say(app, "%s is %s, %s#%" JSON_INTEGER_FORMAT " on %s%s%s", text_of(one, "name"),
+                 text_of(one, "release"), stream,
+                 json_integer_value(json_object_get(one, "rollout")), targets,
+                 *live ? "; live on " : "", live);
+}
+
+static void say(struct roll_app *app, const char *stream, const json_t *report)
+{
+    const json_t *deployments = json_object_get(report, "deployments");
+    const json_t *accepted = json_object_get(report, "accepted");
+    bool dry_run = json_is_true(json_object_get(report, "dryRun"));
+    const char *environment = strchr(stream, '/') + 1;
+    size_t index, count;
+    json_t *one;
+
+    say_targets(app, stream, report);
+    count = print_new(app, deployments);
+    say_series(app, deployments, "nested", "parts of others, left out");
+    say_series(app, deployments, "policy", "of Azure Policy, left out");
+    say_series(app, deployments, "running", "not ended yet");
+    say_lacks(app, deployments);
+    json_array_foreach (json_object_get(report, "recovered"), index, one)
+        say_accepted(app, stream, one);
+    if (accepted)
+        say_accepted(app, stream, accepted);
+    if (dry_run)
+        roll_say(app, "%zu would be recorded; nothing was (--dry-run)", count);
+    else
+        roll_say(app, "%zu recorded", count);
+    if (accepted || json_array_size(json_object_get(report, "recovered")) > 0)
+        roll_say(app, "next: roll status %s, roll back %s --dry-run", environment, environment);
+    else if (count > 0 && !dry_run)
+        roll_say(app, "next: roll adopt %s --accept DEPLOYMENT  lets it be gone back to",
+                 environment);
+}
+
+/* ---- adopting ---------------------------------------------------------------------------------
+ */
+
+static struct roll_error *check_targets(const struct roll_plan_environment *environment,
+                                        const struct context *context)
+{
+    for (guint i = 0; context->targets && i < context->targets->len; i++) {
+        const char *name = context->targets->pdata[i];
+        if (name && !roll_plan_target_find(environment, name))
+            return roll_error_new(ROLL_E_NOT_FOUND, "'%s' has no target '%s'", environment->name,
+                                  name);
+    }
+    return NULL;
+}
+
+static struct roll_error *adopt(struct roll_app *app, const struct context *context,
+                                const struct roll_plan *plan,
+                                const struct roll_plan_environment *environment,
+                                json_t **ret_report)
+{
+    roll_auto(loop) struct roll_loop *loop = NULL;
+    roll_auto(links) struct roll_links *links = NULL;
+
+    ROLL_TRY(check_targets(environment, context));
+    if (context->accept && context->dry_run)
+        return roll_error_new(ROLL_E_USAGE, "'--accept' records: it does not go with '--dry-run'");
+    ROLL_TRY(roll_app_write_ledger(app));
+    if (context->accept)
+        ROLL_TRY(
+            roll_app_need_role(app, plan, environment, ROLL_LANE_RELEASE, "'roll adopt --accept'"));
+    ROLL_TRY(roll_loop_new(&loop));
+    links = roll_links_new(loop, roll_app_sandbox, app);
+    const struct roll_adopt_options options = {
+        .ledger = app->ledger,
+        .loop = loop,
+        .links = links,
+        .actor = &app->actor,
+        .plan = plan,
+        .environment = environment,
+        .targets = context->targets ? (const char *const *)context->targets->pdata : NULL,
+        .since_ms = context->since,
+        .dry_run = context->dry_run,
+        .accept = context->accept,
+        .reason = context->reason};
+    return roll_adopt(&options, ret_report);
+}
+
+static struct roll_error *run(struct roll_app *app, void *user, char **arguments)
+{
+    roll_auto(plan) struct roll_plan *plan = NULL;
+    const struct roll_plan_environment *environment = NULL;
+    roll_auto(json) json_t *report = NULL;
+
+    ROLL_TRY(roll_workspace_environment(app->workspace, arguments[0], &plan, &environment));
+    ROLL_TRY(adopt(app, user, plan, environment, &report));
+    if (has_gap(report))
+        app->exit_status = 1;
+    if (app->json) {
+        roll_report_json(&app->out, report);
+        return NULL;
+    }
+    g_autofree char *stream = roll_stream_of(plan, environment);
+    say(app, stream, report);
+    return NULL;
+}
+
+static const struct roll_option options[] = {
+    {"since", 0, ROLL_TIME, offsetof(struct context, since), "TIME",
+     "leave out what ended before then"},
+    {"accept", 0, ROLL_TEXT, offsetof(struct context, accept), "DEPLOYMENT",
+     "it was good: it becomes a release that can be gone back to"},
+    {"reason", 'r', ROLL_TEXT, offsetof(struct context, reason), "TEXT", "why; recorded"},
+    {"target", 't', ROLL_TEXTS, offsetof(struct context, targets), "NAME",
+     "only this target; may be repeated"},
+    {"dry-run", 0, ROLL_FLAG, offsetof(struct context, dry_run), NULL,
+     "show what would be recorded; record nothing"},
+    {NULL},
+};
+
+const struct roll_command roll_cmd_adopt = {
+    .name = "adopt",
+    .arguments = "ENV",
+    .summary = "take ARM's history of an environment into the ledger",
+    .details =
+        "Reads what ARM still has of each target (at most 800 deployments): template, parameters, "
+        "outputs,\nwho and when. It is evidence: nothing goes back to it until '--accept' says "
+        "that "
+        "it was good.\nDeployments of this environment by a ledger that was lost are recovered "
+        "from "
+        "their tags.\nChanges nothing in Azure, and may run again.",
+    .options = options,
+    .context_size = sizeof(struct context),
+    .min_arguments = 1,
+    .max_arguments = 1,
+    .needs = ROLL_NEEDS_WORKSPACE,
+    .run = run,
+};
