@@ -78,6 +78,8 @@ static struct roll_error *see_rollout(void *user, const struct roll_rollout_row 
 {
     struct search *search = user;
 
+    if (strcmp(row->kind, "adopted") == 0) /* history is no news */
+        return NULL;
     if (row->ended_at && word_of_end(row) != ROLL_NOTICE_WORDS)
         add(search, row, word_of_end(row), row->ended_at);
     if (!row->ended_at && strcmp(row->state, "waiting") == 0)
