@@ -84,6 +84,7 @@ struct roll_http_request {
     int64_t deadline_ms;          /* of all attempts together, from now; 0: 60 s */
     bool no_proxy;
     int64_t leave_by_boot_ms;     /* not sent after this moment, then UNSENT; 0: at any time */
+    void (*drop)(void *user);     /* called instead of fn when the loop ends first; not after a cancel; or NULL */
 };
 
 struct roll_http_reply {

@@ -27,8 +27,10 @@ struct lookup {
     bool asked_token;
 };
 
-static void lookup_free(struct lookup *lookup)
+static void lookup_free(void *user)
 {
+    struct lookup *lookup = user;
+
     g_free(lookup->base);
     g_free(lookup->host);
     g_free(lookup->repository);
@@ -110,6 +112,7 @@ static void ask_manifest(struct lookup *lookup, const char *method, roll_http_fn
         .bearer = lookup->bearer,
         .retry = ROLL_HTTP_RETRY_READ,
         .deadline_ms = REGISTRY_DEADLINE_MS,
+        .drop = lookup_free,
     };
 
     roll_http_send(lookup->loop, &request, fn, lookup);
@@ -200,6 +203,7 @@ static void post(struct lookup *lookup, const char *path, GString *form, roll_ht
         .body_size = form->len,
         .retry = ROLL_HTTP_RETRY_READ,
         .deadline_ms = REGISTRY_DEADLINE_MS,
+        .drop = lookup_free,
     };
 
     roll_http_send(lookup->loop, &request, fn, lookup);

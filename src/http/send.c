@@ -79,6 +79,7 @@ struct roll_http_call *roll_http_send(struct roll_loop *loop,
     call->loop = loop;
     call->fn = fn;
     call->user = user;
+    call->drop = request->drop;
     call->method = g_strdup(request->method);
     call->url = g_strdup(request->url);
     call->named = g_strdup(request->named);

@@ -49,6 +49,8 @@ static void drop_call(gpointer data)
         curl_multi_remove_handle(call->loop->transfers->multi, call->slot->easy);
         slot_free(call->slot);
     }
+    if (call->drop)
+        call->drop(call->user);
     call_free(call);
 }
 

@@ -20,6 +20,7 @@ struct slot {
 struct roll_http_call {
     struct roll_loop *loop;
     roll_http_fn fn;
+    void (*drop)(void *user); /* or NULL */
     void *user;
 
     /* the request */
