@@ -199,5 +199,8 @@ int main(int argc, char **argv)
         options.seed = g_random_int_range(1, 1000000);
     if (!options.program)
         options.program = g_build_filename(folder, "roll-faulty", NULL);
-    return run(&options);
+    int status = run(&options);
+
+    g_free(options.program);
+    return status;
 }

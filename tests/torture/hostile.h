@@ -36,6 +36,7 @@ struct faces {
 };
 /* Made once; the authority to trust is written to ca_file. */
 void faces_make(struct faces *faces, const char *ca_file);
+void faces_clear(struct faces *faces);
 /* A server's context with that face; max_version 0: any. */
 SSL_CTX *faces_context(const struct faces *faces, enum face face, int max_version);
 

@@ -233,5 +233,7 @@ int main(int argc, char **argv)
     g_unlink(ca);
     g_unlink(config);
     g_rmdir(options.folder);
+    faces_clear(&options.faces);
+    g_free(options.folder);
     return failed == 0 && count > 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -81,6 +81,13 @@ void faces_make(struct faces *faces, const char *ca_file)
     EVP_PKEY_free(other_key);
 }
 
+void faces_clear(struct faces *faces)
+{
+    for (int i = 0; i < FACES; i++)
+        X509_free(faces->certificate[i]);
+    EVP_PKEY_free(faces->key);
+}
+
 SSL_CTX *faces_context(const struct faces *faces, enum face face, int max_version)
 {
     SSL_CTX *context = SSL_CTX_new(TLS_server_method());

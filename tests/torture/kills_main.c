@@ -228,5 +228,8 @@ int main(int argc, char **argv)
         options.kills = options.thorough ? 1000 : 60;
     if (!options.program)
         options.program = g_build_filename(folder, "roll-faulty", NULL);
-    return run(&options);
+    int status = run(&options);
+
+    g_free(options.program);
+    return status;
 }
