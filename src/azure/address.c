@@ -24,8 +24,10 @@ struct address {
     struct roll_secret *token;
 };
 
-static void address_free(struct address *address)
+static void address_free(void *user)
 {
+    struct address *address = user;
+
     roll_wipe(address->url, strlen(address->url));
     g_free(address->url);
     g_free(address->named);
@@ -35,22 +37,11 @@ static void address_free(struct address *address)
 
 /* ---- ends ---- */
 
-static void end(struct address *address, const struct roll_arm_reply *reply)
-{
-    address->fn(address->user, reply);
-    address_free(address);
-}
-
 static void end_with(struct address *address, enum roll_arm_outcome outcome, int status,
                      const char *code, const char *message)
 {
-    struct roll_arm_reply reply = {.outcome = outcome,
-                                   .status = status,
-                                   .code = code,
-                                   .message = message,
-                                   .retry_after_ms = -1};
-
-    end(address, &reply);
+    arm_say(address->fn, address->user, outcome, status, code, message);
+    address_free(address);
 }
 
 static void set_header(json_t *body, const char *member, const struct roll_http_reply *reply,
@@ -72,7 +63,8 @@ static void end_with_headers(struct address *address, const struct roll_http_rep
     set_header(body, "md5", reply, "content-md5");
     set_header(body, "versionId", reply, "x-ms-version-id");
     set_header(body, "length", reply, "content-length");
-    end(address, &told);
+    address->fn(address->user, &told);
+    address_free(address);
 }
 
 static void on_reply(void *user, const struct roll_http_reply *reply)
@@ -112,6 +104,7 @@ static void send_head(struct address *address)
         .bearer = address->token,
         .retry = ROLL_HTTP_RETRY_READ,
         .deadline_ms = ADDRESS_DEADLINE_MS,
+        .drop = address_free,
     };
 
     roll_http_send(address->loop, &request, on_reply, address);

@@ -132,6 +132,10 @@ typedef void (*arm_done_fn)(struct arm_answer *answer, bool polled, roll_arm_fn 
 void arm_wait(struct roll_arm *arm, const struct arm_request *request, int64_t until_ms,
               const char *subscription, arm_done_fn done, roll_arm_fn fn, void *user);
 
+/* Answers without a body: an outcome and its words. */
+void arm_say(roll_arm_fn fn, void *user, enum roll_arm_outcome outcome, int status,
+             const char *code, const char *message);
+
 /* As a roll_arm_fn wants it: what was polled to an end without success is REFUSED, with what (“the
  * action”) in its message where ARM gives none. */
 void arm_settled(struct arm_answer *answer, bool polled, const char *what, roll_arm_fn fn,

@@ -28,8 +28,10 @@ struct roll_key_vault_call {
     struct roll_secret *token;
 };
 
-static void call_free(struct roll_key_vault_call *call)
+static void call_free(void *user)
 {
+    struct roll_key_vault_call *call = user;
+
     g_free(call->vault);
     g_free(call->secret);
     g_free(call->host);
@@ -52,22 +54,11 @@ void roll_key_vault_cancel(struct roll_key_vault_call *call)
 
 /* ---- ends ---- */
 
-static void end(struct roll_key_vault_call *call, const struct roll_arm_reply *reply)
-{
-    call->fn(call->user, reply);
-    call_free(call);
-}
-
 static void end_with(struct roll_key_vault_call *call, enum roll_arm_outcome outcome, int status,
                      const char *code, const char *message)
 {
-    struct roll_arm_reply reply = {.outcome = outcome,
-                                   .status = status,
-                                   .code = code,
-                                   .message = message,
-                                   .retry_after_ms = -1};
-
-    end(call, &reply);
+    arm_say(call->fn, call->user, outcome, status, code, message);
+    call_free(call);
 }
 
 static void end_with_failure(struct roll_key_vault_call *call, const struct roll_http_reply *reply)
@@ -153,7 +144,8 @@ static void end_with_versions(struct roll_key_vault_call *call)
                                         .code = "SecretNotFound",
                                         .message = "the vault has no such secret",
                                         .retry_after_ms = -1};
-    end(call, &reply);
+    call->fn(call->user, &reply);
+    call_free(call);
 }
 
 static void on_page(void *user, const struct roll_http_reply *reply);
@@ -173,6 +165,7 @@ static void ask_page(struct roll_key_vault_call *call, const char *url)
         .retry = ROLL_HTTP_RETRY_READ,
         .timeout_ms = call->timeout_ms,
         .deadline_ms = call->timeout_ms,
+        .drop = call_free,
     };
 
     call->pages++;

@@ -42,22 +42,11 @@ static void lookup_free(void *user)
 
 /* ---- ends ---- */
 
-static void end(struct lookup *lookup, const struct roll_arm_reply *reply)
-{
-    lookup->fn(lookup->user, reply);
-    lookup_free(lookup);
-}
-
 static void end_with(struct lookup *lookup, enum roll_arm_outcome outcome, int status,
                      const char *code, const char *message)
 {
-    struct roll_arm_reply reply = {.outcome = outcome,
-                                   .status = status,
-                                   .code = code,
-                                   .message = message,
-                                   .retry_after_ms = -1};
-
-    end(lookup, &reply);
+    arm_say(lookup->fn, lookup->user, outcome, status, code, message);
+    lookup_free(lookup);
 }
 
 static void end_with_digest(struct lookup *lookup, const char *digest)
@@ -66,7 +55,8 @@ static void end_with_digest(struct lookup *lookup, const char *digest)
     struct roll_arm_reply reply = {
         .outcome = ROLL_ARM_OK, .status = 200, .body = body, .retry_after_ms = -1};
 
-    end(lookup, &reply);
+    lookup->fn(lookup->user, &reply);
+    lookup_free(lookup);
 }
 
 static void end_with_failure(struct lookup *lookup, const struct roll_http_reply *reply)
@@ -273,7 +263,8 @@ static void ask_anonymously(struct lookup *lookup, const struct roll_http_reply 
     struct roll_http_request request = {.method = "GET",
                                         .url = url->str,
                                         .retry = ROLL_HTTP_RETRY_READ,
-                                        .deadline_ms = REGISTRY_DEADLINE_MS};
+                                        .deadline_ms = REGISTRY_DEADLINE_MS,
+                                        .drop = lookup_free};
     roll_http_send(lookup->loop, &request, on_registry_token, lookup);
 }
 

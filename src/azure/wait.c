@@ -139,6 +139,18 @@ void arm_wait(struct roll_arm *arm, const struct arm_request *request, int64_t u
     arm_send(arm, request, on_first, waiting, waiting_free);
 }
 
+void arm_say(roll_arm_fn fn, void *user, enum roll_arm_outcome outcome, int status,
+             const char *code, const char *message)
+{
+    const struct roll_arm_reply reply = {.outcome = outcome,
+                                         .status = status,
+                                         .code = code,
+                                         .message = message,
+                                         .retry_after_ms = -1};
+
+    fn(user, &reply);
+}
+
 void arm_settled(struct arm_answer *answer, bool polled, const char *what, roll_arm_fn fn,
                  void *user)
 {

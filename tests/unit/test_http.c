@@ -834,21 +834,31 @@ START_TEST(test_http__cancelled_requests_never_call_back)
 }
 END_TEST
 
+static void count(void *user)
+{
+    ++*(int *)user;
+}
+
+/* Running and queued ones; whoever cancels one frees what is theirs. */
 START_TEST(test_http__a_freed_loop_forgets_what_is_under_way)
 {
     struct scripted_server *server =
         scripted_server_start("expect GET /x times any\nreply 200\n  fault silent\n", 0);
     roll_auto(loop) struct roll_loop *loop = new_loop();
     g_autofree char *url = url_of(server, "/x");
-    struct roll_http_request request = {.method = "GET", .url = url};
+    struct roll_http_request request = {.method = "GET", .url = url, .drop = count};
+    int dropped = 0;
     struct order order = {.loop = loop, .seen = g_string_new(NULL)};
 
     for (int i = 0; i < 70; i++)
-        roll_http_send(loop, &request, not_called, NULL);
+        roll_http_send(loop, &request, not_called, &dropped);
+    roll_http_cancel(loop, roll_http_send(loop, &request, not_called, &dropped));
     roll_loop_timer(loop, roll_boot_ms() + 20, see_stop, &order);
     run(loop);
     g_string_free(order.seen, TRUE);
+    ck_assert_int_eq(dropped, 0);
     g_clear_pointer(&loop, roll_loop_free);
+    ck_assert_int_eq(dropped, 70);
     stop(server);
 }
 END_TEST
