@@ -319,6 +319,31 @@ static void say_end(struct roll_act *act, const struct roll_outcome *outcome, co
                  end_word(outcome->back_end));
 }
 
+/* With --quiet only what went wrong is said, where errors are said. */
+static void say_end_quietly(struct roll_act *act, const struct roll_outcome *outcome,
+                            const json_t *view)
+{
+    struct roll_app *app = act->app;
+    const struct roll_screen out = app->out;
+
+    switch (outcome->end) {
+    case ROLL_END_SUCCEEDED:
+    case ROLL_END_WAITING:
+    case ROLL_END_DETACHED:
+    case ROLL_END_SETTLED:
+    case ROLL_END_CANCELLED:
+    case ROLL_END_ENDED:
+        return;
+    default:
+        break;
+    }
+    app->out = app->err;
+    app->globals.quiet = false;
+    say_end(act, outcome, view);
+    app->globals.quiet = true;
+    app->out = out;
+}
+
 static struct roll_error *say_all(struct roll_act *act, const struct roll_outcome *outcome)
 {
     struct roll_app *app = act->app;
@@ -331,6 +356,10 @@ static struct roll_error *say_all(struct roll_act *act, const struct roll_outcom
     ROLL_TRY(roll_view_rollout_find(app, act->stream, outcome->rollout, &view));
     if (app->json) {
         say_document(act, view);
+        return NULL;
+    }
+    if (app->globals.quiet) {
+        say_end_quietly(act, outcome, view);
         return NULL;
     }
     say_end(act, outcome, view);

@@ -7,31 +7,10 @@
 #include "rollbook/time.h"
 
 struct context {
-    const char *html, *incident, *since;
+    const char *html, *incident;
+    int64_t since;
     bool markdown;
 };
-
-/* A time, or how long ago. */
-static struct roll_error *parse_since(const char *text, int64_t *ret_since)
-{
-    int64_t ago = 0;
-    struct roll_error *err = roll_time_parse(text, ret_since);
-
-    if (!err)
-        return NULL;
-    roll_error_free(err);
-    err = roll_duration_parse(text, &ago);
-    if (err) {
-        roll_error_free(err);
-        return roll_error_new(
-            ROLL_E_USAGE,
-            "'--since %s' is neither a time (2026-01-31T12:00:00Z) nor a duration "
-            "(7d)",
-            text);
-    }
-    *ret_since = roll_now_ms() - ago;
-    return NULL;
-}
 
 static struct roll_error *write_page(struct roll_app *app, const char *path, json_t *facts)
 {
@@ -66,13 +45,11 @@ static struct roll_error *run(struct roll_app *app, void *user, char **arguments
 {
     const struct context *context = user;
     g_autofree char *stream = NULL;
-    struct roll_facts_options options = {.environment = arguments[0]};
+    struct roll_facts_options options = {.environment = arguments[0], .since = context->since};
     roll_auto(json) json_t *facts = NULL;
 
     if (context->html && (context->markdown || app->json))
         return roll_error_new(ROLL_E_USAGE, "'--html' is one of three forms: html, markdown, json");
-    if (context->since)
-        ROLL_TRY(parse_since(context->since, &options.since));
     if (context->incident) {
         ROLL_TRY(roll_rollout_argument(app, context->incident, &stream, &options.incident));
         if (!app->ledger)
@@ -89,8 +66,8 @@ static const struct roll_option options[] = {
     {"markdown", 0, ROLL_FLAG, offsetof(struct context, markdown), NULL, "as Markdown (default)"},
     {"incident", 0, ROLL_TEXT, offsetof(struct context, incident), "ROLLOUT",
      "one story in order of time, for a post-mortem"},
-    {"since", 0, ROLL_TEXT, offsetof(struct context, since), "TIME",
-     "only rollouts since then: a time, or how long ago (7d)"},
+    {"since", 0, ROLL_TIME, offsetof(struct context, since), "TIME",
+     "only rollouts since then: a time, a day, or how long ago (7d)"},
     {NULL},
 };
 

@@ -96,6 +96,20 @@ static struct roll_error *parse_number(const struct roll_option *option, const c
     return NULL;
 }
 
+/* A time, a day (its first instant, UTC), or how long ago. */
+static bool parse_time(const char *value, int64_t *ret_ms)
+{
+    g_autofree char *day = g_strconcat(value, "T00:00:00Z", NULL);
+    int64_t ago_ms = 0;
+    roll_auto(error) struct roll_error *time = roll_time_parse(value, ret_ms);
+    roll_auto(error) struct roll_error *midnight = time ? roll_time_parse(day, ret_ms) : NULL;
+    roll_auto(error) struct roll_error *ago = midnight ? roll_duration_parse(value, &ago_ms) : NULL;
+
+    if (midnight && !ago)
+        *ret_ms = roll_now_ms() - ago_ms;
+    return !ago;
+}
+
 static struct roll_error *store(const struct match *match, const char *value)
 {
     char *at = (char *)match->base + match->option->offset;
@@ -128,16 +142,14 @@ static struct roll_error *store(const struct match *match, const char *value)
                          option->name, value)
                    : NULL;
     }
-    case ROLL_TIME: {
-        struct roll_error *err = roll_time_parse(value, (int64_t *)at);
-        if (err)
-            roll_error_free(err);
-        return err ? roll_error_new(
-                         ROLL_E_USAGE,
-                         "option '--%s' takes a time such as 2026-11-21T09:30:00Z, not '%s'",
-                         option->name, value)
-                   : NULL;
-    }
+    case ROLL_TIME:
+        if (parse_time(value, (int64_t *)at))
+            return NULL;
+        return roll_error_new(
+            ROLL_E_USAGE,
+            "option '--%s' takes a time (2026-11-21T09:30:00Z), a day (2026-11-21) "
+            "or how long ago (7d), not '%s'",
+            option->name, value);
     }
     return NULL;
 }
