@@ -53,6 +53,8 @@ char *roll_report_actor(const char *proved, const char *claimed);
 
 /* What an event says, in one sentence. Not made safe: it is for JSON, the page and Markdown. Owned. */
 char *roll_report_sentence(const struct roll_event *event);
+/* The same of the event's kind (its name) and body. Owned. */
+char *roll_report_sentence_of(const char *kind, const json_t *body);
 
 /* ---- the page ------------------------------------------------------------------------------- */
 

@@ -27,6 +27,7 @@ struct roll_audit_options {
  *      "debts":[{"debt","state": open | overdue | closed,"owner","due","closedAt","closedBy"}], "reviews":[{"by","at","reason"}],
  *      "governance":{"plan"?,"approvers"?,"revoked"?: digests,"committed": true, false, or null: no lanes, or the plan is gone},
  *      "exceptions":[{"kind","what"?}]}],
+ *    "decisions":[{"stream","seq","at","kind": of the event,"hash","body","actor"}: marks, holds, floors, adoptions, redactions],
  *    "events":{KIND: number in this time, …, "all"}, "heads":[{"stream","seq","hash"}],
  *    "controls":[{"id","title","note"?,"evidence":[{"fact","count"}],
  *                 "exceptions":[{"kind","text","count","rollouts":[names]}]}]}

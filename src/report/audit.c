@@ -115,6 +115,38 @@ static void append_rollouts(GString *out, const json_t *rollouts)
     g_string_append(out, "\n");
 }
 
+/* ---- decisions ------------------------------------------------------------------------------ */
+
+static void append_decision(GString *out, const json_t *decision)
+{
+    const json_t *actor = json_object_get(decision, "actor");
+    g_autofree char *by = roll_report_actor(roll_json_get_string(actor, "proved"),
+                                            roll_json_get_string(actor, "claimed"));
+    g_autofree char *text = roll_report_sentence_of(roll_json_get_string(decision, "kind"),
+                                                    json_object_get(decision, "body"));
+
+    g_string_append(out, "|");
+    markdown_time(out, roll_json_get_string(decision, "at"));
+    markdown_cell(out, roll_json_get_string(decision, "stream"));
+    markdown_cell(out, text);
+    markdown_cell(out, by);
+    g_string_append(out, "\n");
+}
+
+static void append_decisions(GString *out, const json_t *decisions)
+{
+    size_t index;
+    json_t *decision;
+
+    if (json_array_size(decisions) == 0)
+        return;
+    g_string_append(out, "## Decisions beside rollouts\n\n"
+                         "| when (UTC) | where | what | by |\n|---|---|---|---|\n");
+    json_array_foreach (decisions, index, decision)
+        append_decision(out, decision);
+    g_string_append(out, "\n");
+}
+
 /* ---- all together --------------------------------------------------------------------------- */
 
 static void append_head(GString *out, const json_t *facts)
@@ -157,6 +189,7 @@ GString *roll_report_audit_markdown(const json_t *facts)
     json_array_foreach (json_object_get(facts, "controls"), index, control)
         append_control(out, control);
     append_rollouts(out, json_object_get(facts, "rollouts"));
+    append_decisions(out, json_object_get(facts, "decisions"));
     append_heads(out, json_object_get(facts, "heads"));
     return out;
 }

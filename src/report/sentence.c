@@ -98,15 +98,11 @@ static const char *pattern_of(enum roll_event_kind kind)
     return NULL;
 }
 
-char *roll_report_sentence(const struct roll_event *event)
+char *roll_report_sentence_of(const char *kind, const json_t *body)
 {
-    const char *at = pattern_of(event->kind);
-    roll_auto(json) json_t *body = NULL;
+    const char *at = pattern_of(roll_event_kind_find(kind));
     GString *out = g_string_new(NULL);
-    struct roll_error *err =
-        roll_json_parse(event->body_text, strlen(event->body_text), ROLL_JSON_STRICT, &body);
 
-    roll_error_free(err); /* it was read from the ledger: a body that cannot be read says nothing */
     while (at && *at) {
         const char *open = strchr(at, '['), *close = open ? strchr(open, ']') : NULL;
         fill_optional(out, body, at, close ? (size_t)(open - at) : strlen(at));
@@ -115,6 +111,16 @@ char *roll_report_sentence(const struct roll_event *event)
         at = close ? close + 1 : NULL;
     }
     if (out->len == 0)
-        g_string_append(out, event->kind_name);
+        g_string_append(out, kind);
     return g_string_free(out, FALSE);
+}
+
+char *roll_report_sentence(const struct roll_event *event)
+{
+    roll_auto(json) json_t *body = NULL;
+    struct roll_error *err =
+        roll_json_parse(event->body_text, strlen(event->body_text), ROLL_JSON_STRICT, &body);
+
+    roll_error_free(err); /* it was read from the ledger: a body that cannot be read says nothing */
+    return roll_report_sentence_of(event->kind_name, body);
 }

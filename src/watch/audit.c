@@ -195,6 +195,7 @@ static json_t *begin_facts(const struct audit *audit, json_t *rollouts, json_t *
                         json_string(audit->ledger ? roll_ledger_id(audit->ledger) : ""));
     json_object_set(facts, "rollouts", rollouts);
     json_object_set_new(facts, "events", audit->events);
+    json_object_set_new(facts, "decisions", audit->decisions);
     json_object_set_new(facts, "heads", heads);
     return facts;
 }
@@ -210,7 +211,8 @@ struct roll_error *roll_audit(struct roll_ledger *ledger, const struct roll_audi
     g_autoptr(GHashTable) views = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     g_autoptr(GHashTable) releases = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     g_autoptr(GHashTable) plans = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, drop_json);
-    struct audit audit = {ledger, options, views, releases, plans, json_pack("{s:i}", "all", 0)};
+    struct audit audit = {
+        ledger, options, views, releases, plans, json_pack("{s:i}", "all", 0), json_array()};
     json_t *heads = json_array();
     roll_auto(json) json_t *facts = begin_facts(&audit, rollouts, heads);
 

@@ -12,11 +12,14 @@ struct audit {
     GHashTable *views;    /* "STREAM#NUMBER" -> view, borrowed from the list */
     GHashTable *releases; /* "SERVICE@VERSION" -> digest of the manifest, owned */
     GHashTable *plans;    /* digest -> plan, a reference; JSON null: it is gone */
-    json_t *events;       /* kind -> number; borrowed from the facts */
+    json_t *events;       /* kind -> number; borrowed from the facts, as decisions */
+    json_t *decisions;
 };
 
 /* Adds what the events of a stream say of the rollouts in views. */
 struct roll_error *audit_read_stream(struct audit *audit, const char *stream) ROLL_CHECKED;
+/* Adds the event to decisions if it is one. */
+void audit_take_decision(struct audit *audit, const struct roll_event *event);
 /* The member "approvals"."state" of a view, when all events were read. */
 const char *audit_approval_state(const json_t *view);
 /* A governing plan by its digest; NULL when it is gone or was never recorded. Borrowed. */

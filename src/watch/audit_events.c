@@ -226,6 +226,7 @@ static void count_event(struct audit *audit, const struct roll_event *event)
     count(audit->events, event->kind_name);
     if (drift && drift->differences > 0)
         count(audit->events, "drift.found");
+    audit_take_decision(audit, event);
 }
 
 static struct roll_error *take_event(void *user, const struct roll_event *event)
