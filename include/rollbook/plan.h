@@ -90,7 +90,7 @@ struct roll_plan_environment {
     int64_t after_bake_ms;
     GPtrArray *targets;      /* struct roll_plan_target *, in the plan's order; inline or from {"file": …} */
     GHashTable *target_index; /* name to struct roll_plan_target *, of targets */
-    GPtrArray *rings;        /* GStrv each: names of targets; what no ring names comes last, as one ring */
+    int rings;               /* how many; what no ring takes comes last, as one ring */
     int64_t bake_ms, hotfix_bake_ms;
     int max_parallel;        /* default 50 */
     int max_failures;        /* default 0 */

@@ -3,6 +3,8 @@
 #include <string.h>
 
 #include "plan/internal.h"
+
+#define MAX_DESCRIBED 100 /* each looks at every target */
 #include "rollbook/time.h"
 
 struct environment_check {
@@ -131,6 +133,44 @@ static void check_targets(const struct environment_check *check, const char *env
 
 /* ---- rings ---------------------------------------------------------------------------------- */
 
+static size_t count_described(json_t *rings)
+{
+    size_t ring, count = 0;
+    json_t *value;
+
+    json_array_foreach (rings, ring, value)
+        count += json_is_object(value);
+    return count;
+}
+
+/* A ring that says what its targets are like, and is empty, says something else than was meant: a
+ * word was mistyped, or the rings before it took all. Its targets would go with the last ring. */
+static void check_taken(const struct environment_check *check, json_t *rings, json_t *targets)
+{
+    g_autofree char *base = roll_pointer(check->base, "rings", NULL);
+    size_t ring;
+    json_t *value;
+
+    if (count_described(rings) > MAX_DESCRIBED) {
+        roll_findings_add(check->findings, base, "more than %d rings by labels or percent",
+                          MAX_DESCRIBED);
+        return;
+    }
+    g_autoptr(GArray) numbers = roll_plan_deal(rings, targets);
+    g_autofree guint *counts = g_new0(guint, json_array_size(rings) + 1);
+    for (guint i = 0; i < numbers->len; i++)
+        counts[g_array_index(numbers, int, i)]++;
+    json_array_foreach (rings, ring, value) {
+        if (!json_is_object(value) || counts[ring])
+            continue;
+        g_autofree char *pointer = roll_pointer_index(base, ring);
+        roll_findings_add(check->findings, pointer,
+                          json_object_get(value, "labels")
+                              ? "no target that is not in a ring already has these labels"
+                              : "all targets are in a ring already");
+    }
+}
+
 static void check_rings(const struct environment_check *check, const char *environment)
 {
     json_t *targets = roll_draft_targets(check->draft, environment, NULL, NULL);
@@ -138,16 +178,16 @@ static void check_rings(const struct environment_check *check, const char *envir
         return; /* that they are missing is said elsewhere */
     g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
     size_t ring, at;
-    json_t *names, *name;
-    json_array_foreach (json_object_get(check->environment, "rings"), ring, names) {
+    json_t *names, *name, *rings = json_object_get(check->environment, "rings");
+    json_array_foreach (rings, ring, names) {
         json_array_foreach (names, at, name) {
             const char *text = json_string_value(name);
             bool known = text && json_object_get(targets, text);
             bool first = text && g_hash_table_add(seen, (gpointer)(uintptr_t)text);
             if (!text || (known && first))
                 continue;
-            g_autofree char *rings = roll_pointer(check->base, "rings", NULL);
-            g_autofree char *pointer = g_strdup_printf("%s/%zu/%zu", rings, ring, at);
+            g_autofree char *base = roll_pointer(check->base, "rings", NULL);
+            g_autofree char *pointer = g_strdup_printf("%s/%zu/%zu", base, ring, at);
             if (!known)
                 roll_findings_add(check->findings, pointer, "target '%s' is not among 'targets'",
                                   text);
@@ -156,6 +196,7 @@ static void check_rings(const struct environment_check *check, const char *envir
                                   text);
         }
     }
+    check_taken(check, rings, targets);
 }
 
 /* ---- lanes ---------------------------------------------------------------------------------- */

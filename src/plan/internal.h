@@ -92,6 +92,10 @@ void roll_plan_check(const struct roll_draft *draft);
 void roll_plan_check_environment(const struct roll_draft *draft, const char *name,
                                  json_t *environment);
 
+/* rings.c: the ring of each target, in the order of `targets` (an object), from 0; what no ring takes has the number of rings.
+ * GArray of int, owned. Whatever is not as the schema says is passed by. */
+GArray *roll_plan_deal(json_t *rings, json_t *targets);
+
 /* Is every {name} of pattern one of allowed (NULL-terminated)? Adds a finding otherwise. NULL
  * pattern: nothing. */
 void roll_plan_check_pattern(struct roll_findings *findings, const char *pointer,

@@ -97,48 +97,27 @@ static void load_targets(struct roll_plan_environment *environment, json_t *valu
 
 /* ---- rings ---------------------------------------------------------------------------------- */
 
-static void free_texts(void *texts)
+static void load_rings(struct roll_plan_environment *environment, json_t *rings, json_t *values)
 {
-    g_strfreev(texts);
-}
+    g_autoptr(GArray) numbers = roll_plan_deal(rings, values);
 
-static void load_rings(struct roll_plan_environment *environment, json_t *rings)
-{
-    environment->rings = g_ptr_array_new_with_free_func(free_texts);
+    environment->rings = (int)json_array_size(rings);
     for (guint at = 0; at < environment->targets->len; at++) {
         struct roll_plan_target *target = environment->targets->pdata[at];
-        target->ring = (int)json_array_size(rings); /* until a ring names it */
-    }
-    size_t ring, at;
-    json_t *names, *name;
-    json_array_foreach (rings, ring, names) {
-        GPtrArray *texts = g_ptr_array_new();
-        json_array_foreach (names, at, name) {
-            const char *text = json_string_value(name);
-            struct roll_plan_target *target = g_hash_table_lookup(environment->target_index, text);
-            target->ring = (int)ring;
-            g_ptr_array_add(texts, g_strdup(text));
-        }
-        g_ptr_array_add(texts, NULL);
-        g_ptr_array_add(environment->rings, g_ptr_array_free(texts, FALSE));
+        target->ring = g_array_index(numbers, int, at);
+        environment->rings = MAX(environment->rings, target->ring + 1);
     }
 }
 
 int roll_plan_ring(const struct roll_plan_environment *environment, const char *target)
 {
     const struct roll_plan_target *found = roll_plan_target_find(environment, target);
-    return found ? found->ring : roll_plan_ring_count(environment) - 1;
+    return found ? found->ring : environment->rings - 1;
 }
 
 int roll_plan_ring_count(const struct roll_plan_environment *environment)
 {
-    int count = (int)environment->rings->len;
-    for (guint at = 0; at < environment->targets->len; at++) {
-        const struct roll_plan_target *target = environment->targets->pdata[at];
-        if (target->ring == count)
-            return count + 1;
-    }
-    return count;
+    return environment->rings;
 }
 
 const struct roll_plan_target *
@@ -257,8 +236,9 @@ struct roll_plan_environment *roll_plan_load_environment(const struct roll_draft
     environment->subscription = roll_plan_text_of(value, "subscription", NULL);
     environment->credential = roll_plan_text_of(value, "credential", NULL);
     load_order(environment, value);
-    load_targets(environment, roll_draft_targets(draft, name, NULL, NULL), value);
-    load_rings(environment, json_object_get(value, "rings"));
+    json_t *targets = roll_draft_targets(draft, name, NULL, NULL);
+    load_targets(environment, targets, value);
+    load_rings(environment, json_object_get(value, "rings"), targets);
     environment->steps = load_steps(json_object_get(value, "steps"));
     environment->health = load_health(json_object_get(value, "health"));
     environment->keep = roll_plan_texts_of(value, "keep");
@@ -284,7 +264,6 @@ void roll_plan_environment_free(struct roll_plan_environment *environment)
     g_free(environment->after);
     g_hash_table_unref(environment->target_index);
     g_ptr_array_unref(environment->targets);
-    g_ptr_array_unref(environment->rings);
     g_ptr_array_unref(environment->steps);
     g_ptr_array_unref(environment->health);
     g_strfreev(environment->keep);
