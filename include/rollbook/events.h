@@ -72,7 +72,9 @@
     F(number, not_before, "notBefore", OPTIONAL)                                                   \
     F(number, expires, "expires", OPTIONAL)                                                        \
     F(number, resume_within, "resumeWithin", OPTIONAL)                                             \
-    F(objects, parts, "parts", OPTIONAL) /* parameters that this rollout made new: sticky values */
+    F(objects, parts, "parts", OPTIONAL) /* parameters that this rollout made new: sticky values */ \
+    F(json, with, "with", OPTIONAL)       /* what goes back before it, and how: rollout.h, "parts" */ \
+    F(text, part_of, "partOf", OPTIONAL)  /* the rollout that this one is a part of, "network/prod#17" */
 
 /* Who drives, until when (UTC ms). A renewal is another one by the same driver. */
 #define ROLL_FIELDS_rollout_claimed(F)                                                             \

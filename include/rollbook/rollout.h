@@ -333,6 +333,7 @@ struct roll_lacks {
     bool approval;     /* somebody has to sign it */
     bool hold;         /* somebody has to end a hold */
     bool dead;         /* its release was marked bad, or is below a floor: it never starts */
+    guint parts;       /* so many of the texts are parts that have to go back first */
     int64_t expires_at; /* when it ends by itself if it has not started, UTC ms; 0: never */
     int64_t starts_at; /* when its time has come and a window is open, UTC ms; 0: they are not in the way, ROLL_NEVER: none opens */
 };
@@ -340,6 +341,12 @@ struct roll_lacks {
 struct roll_error *roll_rollout_lacks(struct roll_ledger *ledger, const char *workspace, const char *stream, int64_t rollout,
                                       struct roll_lacks *ret_lacks) ROLL_CHECKED;
 void roll_lacks_clear(struct roll_lacks *lacks);
+/* Parts: a rollback with its dependents is one rollout that names in its request what goes back before it, in order
+ * (rollout.requested "with": {"parts": [SERVICE/ENVIRONMENT], …how}), and waits until each has. A part is done when a rollout
+ * that says that it belongs to it ("partOf") succeeded, or another rollback or hotfix that was asked for there since.
+ * *ret_parts: [{"environment", "rollout"?, "state"?, "done": bool, "apart"?: true, of one that does not belong to it}]; a new
+ * reference, NULL: it has none. */
+struct roll_error *roll_rollout_parts(struct roll_ledger *ledger, const char *stream, int64_t rollout, json_t **ret_parts) ROLL_CHECKED;
 /* The windows and freezes that count for it now (roll_policy_timing): today's plan's in workspace, else those recorded. A new
  * reference; {} or NULL: none. */
 struct roll_error *roll_rollout_timing(struct roll_ledger *ledger, const char *workspace, const char *stream, int64_t rollout,

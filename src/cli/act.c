@@ -89,6 +89,19 @@ static void prefetch(const struct roll_act *act)
         roll_links_prefetch(act->links, &target);
 }
 
+/* The parts of one rollout share connections, tokens and the signals. */
+static struct roll_error *open_loop(struct roll_act *act)
+{
+    if (act->whole) {
+        act->loop = act->whole->loop;
+        act->links = act->whole->links;
+        return NULL;
+    }
+    ROLL_TRY(roll_loop_new(&act->loop));
+    act->links = roll_links_new(act->loop, roll_app_sandbox, act->app);
+    return NULL;
+}
+
 struct roll_error *roll_act_open(struct roll_act *act, const char *environment)
 {
     ROLL_TRY(roll_workspace_environment(act->app->workspace, environment, &act->plan,
@@ -98,8 +111,7 @@ struct roll_error *roll_act_open(struct roll_act *act, const char *environment)
                                          (const char *const *)act->options->overrides->pdata));
     act->stream = roll_stream_of(act->plan, act->environment);
     act->name = roll_name_to_type(act->app->workspace, act->plan->service, act->environment->name);
-    ROLL_TRY(roll_loop_new(&act->loop));
-    act->links = roll_links_new(act->loop, roll_app_sandbox, act->app);
+    ROLL_TRY(open_loop(act));
     prefetch(act);
     ROLL_TRY(open_ledger(act));
     return act->options->dry_run ? NULL : settle(act);
@@ -111,6 +123,8 @@ void roll_act_clear(struct roll_act *act)
     roll_plan_free(act->plan);
     g_free(act->stream);
     g_free(act->name);
+    if (act->whole)
+        return;
     roll_links_free(act->links);
     roll_loop_free(act->loop);
 }
@@ -142,7 +156,7 @@ struct roll_driver_options roll_act_driver(const struct roll_act *act,
         .listener = progress ? roll_progress_listener(progress) : NULL,
         .timeout_ms = act->options->timeout_ms,
         .no_wait = act->options->no_wait,
-        .wait = act->options->wait,
+        .wait = act->options->wait && !act->with, /* its parts are this process's to do */
         .workspace = act->app->workspace->root,
         .take = act->options->take,
         .look = true,
@@ -171,6 +185,19 @@ static struct roll_error *drive(struct roll_act *act, struct roll_choice *choice
     return err;
 }
 
+/* The whole and its parts name each other, so that whoever goes on with one finds the others. */
+static void enter_parts(const struct roll_act *act, struct roll_rollout_requested *request)
+{
+    if (act->part_of)
+        request->part_of = g_strdup(act->part_of);
+    if (!act->with)
+        return;
+    request->with = json_incref(act->with);
+    if (!request->gates)
+        request->gates = json_object();
+    json_object_set_new(request->gates, "wait", json_true());
+}
+
 /* *ret_moved: another writer was faster between the decision and the first append. */
 static struct roll_error *try_once(struct roll_act *act, struct roll_outcome *outcome,
                                    bool *ret_moved)
@@ -180,7 +207,6 @@ static struct roll_error *try_once(struct roll_act *act, struct roll_outcome *ou
     struct roll_error *err;
 
     ROLL_TRY(act->choose(act, &choice));
-    choice->order->parts = g_strdupv(act->parts);
     if (!act->options->dry_run) /* which asks nobody, not even for a token */
         ROLL_TRY(roll_act_govern(act, choice));
     line = roll_act_sentence(act, choice);
@@ -191,6 +217,7 @@ static struct roll_error *try_once(struct roll_act *act, struct roll_outcome *ou
     if (!act->options->yes)
         ROLL_TRY(roll_act_say_prune(act, choice));
     ROLL_TRY(roll_confirm(act->app, "Go on?", act->options->yes));
+    enter_parts(act, &choice->request);
     g_free(choice->request.reason);
     choice->request.reason = g_strdup(act->options->reason ? act->options->reason : act->reason);
     bool aside = roll_ledger_is_aside(act->app->ledger);
@@ -270,5 +297,9 @@ struct roll_error *roll_act_run(struct roll_act *act)
     }
     if (err || act->options->dry_run)
         return err;
+    if (act->with && outcome.end == ROLL_END_WAITING) {
+        act->requested = outcome.rollout;
+        return NULL;
+    }
     return roll_act_finish(act, &outcome);
 }

@@ -66,7 +66,10 @@ struct roll_act {
     struct roll_loop *loop;
     struct roll_links *links;
     json_t *documents; /* -o json: where the document goes, instead of stdout; borrowed, or NULL */
-    char **parts; /* of --with-dependents: rollouts that belong to this one; borrowed, or NULL */
+    json_t *with; /* --with-dependents: what goes back first, rollout.requested's; then it is only asked for; borrowed, or NULL */
+    const char *part_of; /* the rollout that it is a part of; borrowed, or NULL */
+    struct roll_act *whole; /* that one's command: it goes on by itself, and its loop and links are used; borrowed, or NULL */
+    int64_t requested;   /* set by roll_act_run where `with` is: its number, if it waits now */
     const char *reason; /* where the person gives none: that of what is sent again */
     void *user;
     struct roll_error *(*choose)(struct roll_act *act, struct roll_choice **ret_choice);
@@ -124,20 +127,23 @@ void roll_act_leave_deleted(json_t *changes, const json_t *leftovers);
 /* act_alike.c: the offline difference of many targets, each kind of difference once; holds no more than one of each. */
 struct roll_error *roll_act_say_alike(struct roll_act *act, const struct roll_choice *choice,
                                       const json_t *leftovers) ROLL_CHECKED;
-/* act_with.c: an environment and all that need it, one after the other. look: what would hinder it (ROLL_E_NOTHING: it is
- * left out); run: one part, in which no question is asked. */
+/* act_with.c: a rollback with all that need it is one rollout, asked for first, that names its parts, waits for them and goes last.
+ * How each part goes back: */
 struct roll_act_with {
-    struct roll_app *app;
+    struct roll_act *act; /* opened, of what was asked for */
     const struct roll_act_options *options;
-    const char *verb;
-    bool dependents_first;
-    void *user;
-    struct roll_error *(*look)(void *user, const char *name);
-    struct roll_error *(*run)(void *user, const char *name, char **parts, json_t *documents);
-    char *(*options_of)(void *user, const char *name); /* as they are typed, each after a blank; owned */
+    struct roll_choice_options choice; /* release and steps are for what was asked for alone */
+    bool anyway;
 };
-struct roll_error *roll_act_with_dependents(const struct roll_act_with *spec,
-                                            const char *name) ROLL_CHECKED;
+struct roll_error *roll_act_with_dependents(const struct roll_act_with *with) ROLL_CHECKED;
+/* Those parts of an open rollout (of act) that have not gone back yet. *ret_stopped: one did not; it was said, and the exit
+ * status is set. Nothing when it has no parts. */
+struct roll_error *roll_act_run_parts(struct roll_act *act, int64_t rollout, bool *ret_stopped) ROLL_CHECKED;
+/* The parts of an ended one that never went back, as `with` of its successor; NULL: none. New reference. */
+struct roll_error *roll_act_parts_left(struct roll_act *act, int64_t rollout, json_t **ret_with) ROLL_CHECKED;
+/* roll_choose_back; a goal that is known to be dead is no goal, unless anyway. */
+struct roll_error *roll_act_choose_back(struct roll_act *act, bool anyway,
+                                        struct roll_choice **ret_choice) ROLL_CHECKED;
 /* act_prune.c: where leftovers are deleted (else nothing): {target: [{"id","release","delete","reason"?}]}, with --what-if as ARM
  * knows them; the same said; what became of them in a rollout's view; and whether a rollout was asked to delete them. */
 struct roll_error *roll_act_leftovers(struct roll_act *act, const struct roll_choice *choice,

@@ -43,6 +43,29 @@ static bool was_not_deleted(const json_t *view)
     return false;
 }
 
+static struct roll_error *see_open(void *user, const struct roll_environment_row *row)
+{
+    *(int64_t *)user = row->open_rollout;
+    return NULL;
+}
+
+/* Of a part that was resumed by itself: what it belongs to goes on with the others. */
+static struct roll_error *advise_whole(struct roll_act *act, const json_t *view,
+                                       struct advice *advice)
+{
+    const char *whole = roll_json_get_string(view, "partOf");
+    const char *hash = whole ? strchr(whole, '#') : NULL;
+    g_autofree char *stream = hash ? g_strndup(whole, (gsize)(hash - whole)) : NULL;
+    int64_t open = 0;
+
+    if (!hash || act->whole)
+        return NULL;
+    ROLL_TRY(roll_ledger_environments(act->app->ledger, stream, see_open, &open));
+    if (open == g_ascii_strtoll(hash + 1, NULL, 10))
+        advise(advice, "goes on with what waits for it", "roll resume %s", whole);
+    return NULL;
+}
+
 static struct roll_error *advise_success(struct roll_act *act, const json_t *view,
                                          struct advice *advice)
 {
@@ -55,6 +78,7 @@ static struct roll_error *advise_success(struct roll_act *act, const json_t *vie
         roll_say(act->app,
                  "a hold keeps schedules away from %s until roll out, roll forward or roll unhold",
                  name);
+        ROLL_TRY(advise_whole(act, view, advice));
         advise(advice, "undoes this", "roll forward %s --reason TEXT", name);
         if (was_not_deleted(view) && roll_json_get_string(view, "version"))
             advise(advice, "tries again to delete what could not be",
@@ -223,7 +247,9 @@ static struct roll_error *advise_waiting(struct roll_act *act, const struct roll
                outcome->rollout);
     if (!err && lacks.hold)
         advise(advice, "ends the hold", "roll unhold %s", name);
-    if (!err && !lacks.dead)
+    if (!err && lacks.parts && lacks.texts->len == lacks.parts)
+        advise(advice, "goes on with its parts", "roll resume %s#%" PRId64, name, outcome->rollout);
+    else if (!err && !lacks.dead)
         advise_start(act, outcome, &lacks, advice);
     if (!err)
         advise(advice, "drops it", "roll cancel %s#%" PRId64, name, outcome->rollout);

@@ -36,10 +36,38 @@ static void known_rollout_clear(struct known_rollout *known)
     g_free(known->reason);
 }
 
+static struct roll_error *ask_to_resume(struct roll_act *act, const struct known_rollout *known,
+                                        int64_t rollout)
+{
+    roll_say(act->app,
+             "resume %s#%" PRId64 ", %s to %s: what was intended is looked at, what is missing is "
+             "sent",
+             act->stream, rollout, known->kind,
+             known->release ? known->release : "each target's own release");
+    return roll_confirm(act->app, "Go on?", act->options->yes);
+}
+
+/* With its parts a rollout has several documents: they are one array. */
+static struct roll_error *resume_with_parts(struct roll_act *act, int64_t rollout)
+{
+    roll_auto(json) json_t *documents = json_array();
+    struct roll_error *err;
+
+    act->documents = documents;
+    act->requested = rollout; /* it was asked already */
+    err = roll_act_resume(act, rollout);
+    act->documents = NULL;
+    if (json_array_size(documents) > 0)
+        roll_report_json(&act->app->out, documents);
+    return err;
+}
+
 static struct roll_error *resume_open(struct roll_act *act, const struct known_rollout *known,
                                       int64_t rollout)
 {
     struct roll_outcome outcome = {0};
+    roll_auto(json) json_t *left = NULL;
+    bool stopped = false;
 
     if (act->options->targets || act->options->ring)
         return roll_error_new(ROLL_E_USAGE,
@@ -50,12 +78,16 @@ static struct roll_error *resume_open(struct roll_act *act, const struct known_r
                               "an open rollout was decided already; 'roll show "
                               "%s#%" PRId64 "' shows it",
                               act->name, rollout);
-    roll_say(act->app,
-             "resume %s#%" PRId64 ", %s to %s: what was intended is looked at, what is missing is "
-             "sent",
-             act->stream, rollout, known->kind,
-             known->release ? known->release : "each target's own release");
-    ROLL_TRY(roll_confirm(act->app, "Go on?", act->options->yes));
+    if (act->requested != rollout)
+        ROLL_TRY(ask_to_resume(act, known, rollout));
+    if (act->app->json && !act->documents) {
+        ROLL_TRY(roll_act_parts_left(act, rollout, &left));
+        if (left)
+            return resume_with_parts(act, rollout);
+    }
+    ROLL_TRY(roll_act_run_parts(act, rollout, &stopped));
+    if (stopped)
+        return NULL;
     roll_auto(progress) struct roll_progress *progress =
         roll_progress_new(roll_act_progress_screen(act->app), act->stream, act->app->globals.quiet);
     struct roll_driver_options options = roll_act_driver(act, progress);
@@ -112,16 +144,12 @@ static bool is_asked_again(const struct roll_act *act, const char *word)
 }
 
 /* What was passed by then, with the reason of then, is passed by again. */
-static struct roll_error *add_recorded_overrides(struct roll_act *act, int64_t rollout,
-                                                 GPtrArray *words)
+static void add_recorded_overrides(struct roll_act *act,
+                                   const struct roll_rollout_requested *request, GPtrArray *words)
 {
-    roll_auto(event) struct roll_event *event = NULL;
-    const struct roll_rollout_requested *request;
     size_t index;
     json_t *override;
 
-    ROLL_TRY(roll_ledger_event(act->app->ledger, act->stream, rollout, &event));
-    request = roll_event_body(event, rollout_requested);
     json_array_foreach (request ? request->overrides : NULL, index, override) {
         const char *kind = roll_json_get_string(override, "kind");
         const char *name = roll_json_get_string(override, "name");
@@ -129,20 +157,27 @@ static struct roll_error *add_recorded_overrides(struct roll_act *act, int64_t r
         if (kind && is_asked_again(act, word))
             g_ptr_array_add(words, g_steal_pointer(&word));
     }
-    return NULL;
 }
 
 static struct roll_error *run_again(struct roll_act *act, const struct known_rollout *known,
                                     int64_t rollout)
 {
     g_autoptr(GPtrArray) words = g_ptr_array_new_with_free_func(g_free);
+    roll_auto(event) struct roll_event *event = NULL;
+    roll_auto(json) json_t *with = NULL;
+    const struct roll_rollout_requested *request;
     const struct roll_act_options *typed = act->options;
     struct roll_act_options options = *typed;
     struct roll_error *err;
 
     for (guint i = 0; typed->overrides && typed->overrides->pdata[i]; i++)
         g_ptr_array_add(words, g_strdup(typed->overrides->pdata[i]));
-    ROLL_TRY(add_recorded_overrides(act, rollout, words));
+    ROLL_TRY(roll_ledger_event(act->app->ledger, act->stream, rollout, &event));
+    request = roll_event_body(event, rollout_requested);
+    add_recorded_overrides(act, request, words);
+    act->part_of = request ? request->part_of : NULL;
+    ROLL_TRY(roll_act_parts_left(act, rollout, &with));
+    act->with = with;
     g_ptr_array_add(words, NULL);
     options.overrides = words->len > 1 ? words : NULL;
     if (!options.reason)
@@ -150,6 +185,10 @@ static struct roll_error *run_again(struct roll_act *act, const struct known_rol
     act->options = &options;
     err = roll_act_run(act);
     act->options = typed;
+    act->part_of = NULL;
+    act->with = NULL;
+    if (!err && act->requested) /* its parts are this process's to do */
+        err = roll_act_resume(act, act->requested);
     return err;
 }
 

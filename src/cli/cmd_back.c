@@ -17,14 +17,8 @@ struct context {
 static struct roll_error *choose(struct roll_act *act, struct roll_choice **ret_choice)
 {
     const struct context *context = act->user;
-    roll_auto(choice) struct roll_choice *choice = NULL;
 
-    ROLL_TRY(
-        roll_choose_back(act->plan, act->environment, act->app->ledger, &act->choice, &choice));
-    if (!context->anyway)
-        ROLL_TRY(roll_ready_bar(act, choice));
-    *ret_choice = g_steal_pointer(&choice);
-    return NULL;
+    return roll_act_choose_back(act, context->anyway, ret_choice);
 }
 
 static struct roll_error *check(const struct context *context)
@@ -34,6 +28,13 @@ static struct roll_error *check(const struct context *context)
     if (context->prune && context->act.no_wait)
         return roll_error_new(ROLL_E_USAGE, "--prune has to wait for the end; it does not go with "
                                             "--no-wait");
+    if (context->with_dependents && (context->act.targets || context->act.ring))
+        return roll_error_new(ROLL_E_USAGE,
+                              "'--with-dependents' does not go with '--target' and '--ring'");
+    if (context->with_dependents && context->act.no_wait)
+        return roll_error_new(ROLL_E_USAGE,
+                              "'--with-dependents' does not go with '--no-wait': each part waits "
+                              "for the one before it");
     if (ways > 1)
         return roll_error_new(ROLL_E_USAGE, "--to, --at and --steps exclude each other");
     return NULL;
@@ -85,6 +86,11 @@ static struct roll_error *resume_back(struct roll_act *act, const struct context
                  "note     the back under way was asked for without --prune: it deletes nothing; "
                  "afterwards 'roll back %s --to VERSION --prune' does",
                  act->name);
+    if (context->no_sticky || context->include_new || context->recreate_groups)
+        roll_say(act->app,
+                 "note     the back under way goes on as it was asked for; 'roll cancel %s' first "
+                 "to ask for it in another way",
+                 act->name);
     return roll_act_resume(act, back);
 }
 
@@ -104,19 +110,14 @@ static void say_needed(struct roll_act *act)
              act->stream, text);
 }
 
-static struct roll_error *run_back(struct roll_act *act, const struct context *context,
-                                   const char *environment)
+static struct roll_error *choice_of(const struct context *context, const struct roll_plan *plan,
+                                    struct roll_choice_options *ret_choice)
 {
     const char *version = NULL;
-    int64_t back = 0;
 
-    ROLL_TRY(roll_act_open(act, environment));
-    ROLL_TRY(find_back(act, &back));
-    if (back && !context->to && !context->at && !context->steps && !context->act.dry_run)
-        return resume_back(act, context, back);
     if (context->to)
-        ROLL_TRY(roll_version_argument(context->to, act->plan->service, &version));
-    act->choice = (struct roll_choice_options){
+        ROLL_TRY(roll_version_argument(context->to, plan->service, &version));
+    *ret_choice = (struct roll_choice_options){
         .release = version,
         .at = context->at,
         .steps = context->steps,
@@ -126,153 +127,25 @@ static struct roll_error *run_back(struct roll_act *act, const struct context *c
         .recreate_groups = context->recreate_groups,
         .prune = context->prune,
     };
-    if (!context->with_dependents)
-        say_needed(act);
-    return roll_act_run(act);
+    return NULL;
 }
 
-/* ---- with dependents ------------------------------------------------------------------------- */
-
-struct with_dependents {
-    struct roll_app *app;
-    const struct context *context;
-    char *name; /* that was asked for */
-};
-
-/* --to is for what was asked for; the others go back to their own last good release, or to what was
- * live at the time of --at. */
-static struct context context_of(const struct with_dependents *with, const char *name)
-{
-    struct context part = *with->context;
-
-    if (strcmp(name, with->name) != 0) {
-        part.to = NULL;
-        part.steps = 0;
-    }
-    part.act.yes = true;
-    return part;
-}
-
-static struct roll_error *look_at_part(void *user, const char *name)
-{
-    const struct with_dependents *with = user;
-    struct context context = context_of(with, name);
-    struct roll_act act = {.app = with->app,
-                           .options = &context.act,
-                           .lane = ROLL_LANE_ROLLBACK,
-                           .verb = "back",
-                           .user = &context,
-                           .choose = choose};
-    roll_auto(choice) struct roll_choice *choice = NULL;
-    const char *version = NULL;
-    struct roll_error *err = roll_act_open(&act, name);
-
-    if (!err && context.to)
-        err = roll_version_argument(context.to, act.plan->service, &version);
-    act.choice = (struct roll_choice_options){.release = version,
-                                              .at = context.at,
-                                              .steps = context.steps,
-                                              .ring = -1,
-                                              .prune = context.prune};
-    if (!err)
-        err = choose(&act, &choice);
-    roll_act_clear(&act);
-    return err;
-}
-
-static void add_flag(GString *line, bool given, const char *flag)
-{
-    if (given)
-        g_string_append_printf(line, " %s", flag);
-}
-
-static void add_text(GString *line, const char *flag, const char *text)
-{
-    g_autofree char *quoted = text ? g_shell_quote(text) : NULL;
-
-    if (quoted)
-        g_string_append_printf(line, " %s %s", flag, quoted);
-}
-
-static void add_ways(GString *line, const struct context *context)
-{
-    char time[ROLL_TIME_SIZE];
-
-    if (context->at) {
-        roll_time_format(context->at, time);
-        g_string_append_printf(line, " --at %s", time);
-    }
-    if (context->steps)
-        g_string_append_printf(line, " --steps %d", context->steps);
-    if (context->to)
-        g_string_append_printf(line, " --to %s", context->to);
-}
-
-/* What was typed, for the part that is left. */
-static char *options_of_part(void *user, const char *name)
-{
-    const struct with_dependents *with = user;
-    const struct context context = context_of(with, name);
-    GString *line = g_string_new(NULL);
-
-    add_ways(line, &context);
-    add_flag(line, context.prune, "--prune");
-    add_flag(line, context.no_sticky, "--no-sticky");
-    add_flag(line, context.include_new, "--include-new");
-    add_flag(line, context.recreate_groups, "--recreate-groups");
-    add_flag(line, context.anyway, "--anyway");
-    add_flag(line, context.act.wait_for_access, "--wait-for-access");
-    for (guint i = 0; context.act.overrides && i < context.act.overrides->len; i++)
-        add_text(line, "--override", context.act.overrides->pdata[i]);
-    add_text(line, "--reason", context.act.reason);
-    return g_string_free(line, FALSE);
-}
-
-static struct roll_error *run_part(void *user, const char *name, char **parts, json_t *documents)
-{
-    const struct with_dependents *with = user;
-    struct context context = context_of(with, name);
-    g_autofree char *reason = context.act.reason
-                                  ? g_strdup_printf("%s (with %s)", context.act.reason, with->name)
-                                  : g_strdup_printf("with %s", with->name);
-    struct roll_act act = {.app = with->app,
-                           .options = &context.act,
-                           .lane = ROLL_LANE_ROLLBACK,
-                           .verb = "back",
-                           .parts = parts,
-                           .documents = documents,
-                           .user = &context,
-                           .choose = choose};
-    struct roll_error *err;
-
-    if (strcmp(name, with->name) != 0)
-        context.act.reason = reason;
-    err = run_back(&act, &context, name);
-    roll_act_clear(&act);
-    return err;
-}
-
-static struct roll_error *run_with(struct roll_app *app, const struct context *context,
+static struct roll_error *run_back(struct roll_act *act, const struct context *context,
                                    const char *environment)
 {
-    roll_auto(plan) struct roll_plan *plan = NULL;
-    const struct roll_plan_environment *found = NULL;
-    struct with_dependents with = {.app = app, .context = context};
-    const struct roll_act_with spec = {.app = app,
-                                       .options = &context->act,
-                                       .verb = "back",
-                                       .dependents_first = true,
-                                       .user = &with,
-                                       .look = look_at_part,
-                                       .run = run_part,
-                                       .options_of = options_of_part};
-    struct roll_error *err;
+    int64_t back = 0;
 
-    ROLL_TRY(roll_workspace_environment(app->workspace, environment, &plan, &found));
-    with.name = roll_stream_of(plan, found);
-    err = roll_act_with_dependents(&spec, with.name);
-    g_free(with.name);
-    return err;
+    ROLL_TRY(roll_act_open(act, environment));
+    ROLL_TRY(find_back(act, &back));
+    if (back && !context->to && !context->at && !context->steps && !context->act.dry_run)
+        return resume_back(act, context, back);
+    ROLL_TRY(choice_of(context, act->plan, &act->choice));
+    if (!context->with_dependents) {
+        say_needed(act);
+        return roll_act_run(act);
+    }
+    const struct roll_act_with with = {act, &context->act, act->choice, context->anyway};
+    return roll_act_with_dependents(&with);
 }
 
 static struct roll_error *run(struct roll_app *app, void *user, char **arguments)
@@ -286,9 +159,7 @@ static struct roll_error *run(struct roll_app *app, void *user, char **arguments
                            .choose = choose};
     struct roll_error *err = check(context);
 
-    if (!err && context->with_dependents)
-        err = run_with(app, context, arguments[0]);
-    else if (!err)
+    if (!err)
         err = run_back(&act, context, arguments[0]);
     roll_act_clear(&act);
     return err;

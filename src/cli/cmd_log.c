@@ -50,7 +50,12 @@ static void print_row(struct roll_table *table, const json_t *view)
     roll_table_cell_take(
         table, ROLL_DIM,
         roll_report_actor(roll_json_get_string(by, "proved"), roll_json_get_string(by, "claimed")));
-    if (reason || !cause)
+    if (json_object_get(view, "parts")) {
+        g_autofree char *parts = roll_view_parts_text(view);
+        roll_table_cell_take(
+            table, ROLL_DIM,
+            g_strdup_printf("%s%swith %s", reason ? reason : "", reason ? "; " : "", parts));
+    } else if (reason || !cause)
         roll_table_cell(table, ROLL_DIM, reason ? reason : "");
     else
         roll_table_cell_take(table, ROLL_DIM, g_strdup_printf("because %s failed", cause));
@@ -74,6 +79,22 @@ static void print(struct roll_app *app, const json_t *views)
     roll_table_print(table, &app->out);
 }
 
+/* Only a rollback has parts, or is one. */
+static struct roll_error *add_parts(struct roll_app *app, json_t *views)
+{
+    size_t index;
+    json_t *view;
+
+    json_array_foreach (views, index, view) {
+        const char *rollout = roll_json_get_string(view, "rollout");
+        const char *hash = strchr(rollout, '#');
+        g_autofree char *stream = g_strndup(rollout, (gsize)(hash - rollout));
+        if (strcmp(roll_json_get_string(view, "kind"), "back") == 0)
+            ROLL_TRY(roll_view_add_parts(app, stream, g_ascii_strtoll(hash + 1, NULL, 10), view));
+    }
+    return NULL;
+}
+
 static struct roll_error *run(struct roll_app *app, void *user, char **arguments)
 {
     struct context *context = user;
@@ -94,6 +115,7 @@ static struct roll_error *run(struct roll_app *app, void *user, char **arguments
         ROLL_TRY(roll_view_rollouts(app, &query, app->json, &views));
     else
         views = json_array();
+    ROLL_TRY(add_parts(app, views));
     if (app->json)
         roll_report_json(&app->out, views);
     else

@@ -58,9 +58,10 @@ static void print_rollout(struct roll_app *app, const json_t *view)
     field(table, "because", roll_json_get_string(view, "endReason"));
     field(table, "reason", roll_json_get_string(view, "reason"));
     if (json_object_get(view, "parts")) {
-        g_autofree char *parts = roll_view_join(json_object_get(view, "parts"), ", ");
+        g_autofree char *parts = roll_view_parts_text(view);
         field(table, "parts", parts);
     }
+    field(table, "part of", roll_json_get_string(view, "partOf"));
     field(table, "proved", roll_json_get_string(actor, "proved"));
     field(table, "claimed", roll_json_get_string(actor, "claimed"));
     field(table, "started", roll_json_get_string(view, "startedAt"));

@@ -110,6 +110,8 @@ static char *next_of_waiting(const struct roll_lacks *lacks, const char *environ
         return g_strdup_printf("roll approve %s#%" PRId64, environment, rollout);
     if (lacks->hold)
         return g_strdup_printf("roll unhold %s", environment);
+    if (lacks->parts)
+        return g_strdup_printf("roll resume %s#%" PRId64, environment, rollout);
     if (lacks->starts_at && lacks->starts_at != ROLL_NEVER) {
         g_autofree char *time = roll_report_time(lacks->starts_at);
         return g_strdup_printf("roll run   starts it, from %s on", time);
@@ -495,8 +497,10 @@ static struct roll_error *see_debt(void *user, const struct roll_debt_row *row)
                           json_pack("{s:I,s:s,s:s?,s:s,s:b}", "rollout", (json_int_t)row->rollout,
                                     "debt", row->debt, "owner", row->owner, "due", due, "overdue",
                                     overdue));
-    g_autofree char *name =
-        g_strdup_printf("%s#%" PRId64, strchr(row->stream, '/') + 1, row->rollout);
+    g_autofree char *service = g_strndup(row->stream, strcspn(row->stream, "/"));
+    g_autofree char *typed =
+        roll_name_to_type(owing->status->app->workspace, service, strchr(row->stream, '/') + 1);
+    g_autofree char *name = g_strdup_printf("%s#%" PRId64, typed, row->rollout);
     g_autofree char *next = roll_debt_next(name, row->debt);
     g_ptr_array_add(owing->status->hints,
                     g_strdup_printf("owes %s of %s#%" PRId64 " (%s), %s %s; next: %s", row->debt,

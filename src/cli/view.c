@@ -286,12 +286,8 @@ static struct roll_error *add_order(struct roll_app *app, struct targets *target
             ROLL_TRY(add_adopted(app, targets, target, view));
         if (json_object_get(targets->pruned, target->name))
             json_object_set(view, "pruned", json_object_get(targets->pruned, target->name));
-        if (order->parts && i == 0) {
-            json_t *parts = json_array();
-            for (char **part = order->parts; *part; part++)
-                json_array_append_new(parts, json_string(*part));
-            json_object_set_new(rollout->view, "parts", parts);
-        }
+        if (order->parts && i == 0)
+            json_object_set_new(rollout->view, "parts", roll_view_old_parts(order->parts));
         if (leftovers) {
             ROLL_TRY(roll_leftovers_of(leftovers, target, &left));
             json_object_set_new(view, "leftovers", left);
@@ -388,6 +384,7 @@ struct roll_error *roll_view_rollout_find(struct roll_app *app, const char *stre
     if (json_array_size(list) == 0)
         return roll_error_new(ROLL_E_NOT_FOUND, "there is no rollout '%s#%" PRId64 "'", stream,
                               number);
+    ROLL_TRY(roll_view_add_parts(app, stream, number, json_array_get(list, 0)));
     *ret_view = json_incref(json_array_get(list, 0));
     return NULL;
 }

@@ -14,6 +14,14 @@ struct roll_error *roll_view_rollouts(struct roll_app *app, const struct roll_ro
 struct roll_error *roll_view_rollout_find(struct roll_app *app, const char *stream, int64_t number,
                                           json_t **ret_view) ROLL_CHECKED;
 
+/* view_parts.c: adds "partOf"?: the rollout that it is a part of, and "parts"?: what went back before it (as
+ * roll_rollout_parts). The parts of one that names rollouts in its order, as those made before did; new reference. "app/prod#15
+ * succeeded, dns/prod not begun"; owned. */
+struct roll_error *roll_view_add_parts(struct roll_app *app, const char *stream, int64_t number,
+                                       json_t *view) ROLL_CHECKED;
+json_t *roll_view_old_parts(char *const *names);
+char *roll_view_parts_text(const json_t *view);
+
 /* causes.c: why a target failed, with its correlation id and what to do; says nothing of one that
  * did not fail. */
 void roll_view_say_failure(struct roll_app *app, const json_t *target, const char *indent);

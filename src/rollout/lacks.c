@@ -21,6 +21,7 @@ struct lacks {
     GPtrArray *texts; /* owned texts */
     int64_t again_ms, expires_at;
     bool approval, hold, dead; /* as in struct roll_lacks */
+    guint parts;
 };
 
 static void add(struct lacks *lacks, char *text_take)
@@ -138,12 +139,34 @@ static struct roll_error *check_targets(struct lacks *lacks, const struct roll_o
     return NULL;
 }
 
+/* What needs it goes back before it. */
+static struct roll_error *check_parts(struct lacks *lacks)
+{
+    roll_auto(json) json_t *parts = NULL;
+    size_t index;
+    json_t *part;
+
+    if (lacks->body->with)
+        ROLL_TRY(roll_rollout_parts(lacks->ledger, lacks->stream, lacks->request->seq, &parts));
+    json_array_foreach (parts, index, part) {
+        const char *rollout = roll_json_get_string(part, "rollout");
+        if (json_is_true(json_object_get(part, "done")))
+            continue;
+        add(lacks, g_strdup_printf("its part %s (%s)",
+                                   rollout ? rollout : roll_json_get_string(part, "environment"),
+                                   rollout ? roll_json_get_string(part, "state") : "not begun"));
+        lacks->parts++;
+    }
+    return NULL;
+}
+
 static struct roll_error *check(struct lacks *lacks, const struct roll_order *order)
 {
     ROLL_TRY(check_approvals(lacks));
     ROLL_TRY(roll_ledger_environments(lacks->ledger, lacks->stream, see_hold, lacks));
     ROLL_TRY(check_timing(lacks));
-    return check_targets(lacks, order);
+    ROLL_TRY(check_targets(lacks, order));
+    return check_parts(lacks);
 }
 
 static struct roll_error *find(struct lacks *lacks, int64_t rollout,
@@ -288,6 +311,7 @@ struct roll_error *roll_rollout_lacks(struct roll_ledger *ledger, const char *wo
                                      .approval = lacks.approval,
                                      .hold = lacks.hold,
                                      .dead = lacks.dead,
+                                     .parts = lacks.parts,
                                      .expires_at = lacks.expires_at,
                                      .starts_at = starts_at};
     json_decref(lacks.timing);

@@ -1,0 +1,98 @@
+/* A rollback with its dependents: what became of the parts that go back before it. Told from the
+ * streams of the parts, so that whoever goes on knows it, whatever was typed in between. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "rollbook/json.h"
+#include "rollbook/ledger.h"
+#include "rollbook/rollout.h"
+
+/* Rollouts of a part's environment that are looked at, the newest first. */
+enum { MAX_ROWS = 50 };
+
+struct candidate {
+    int64_t number, at;
+    char *state;
+    bool release; /* of that lane */
+};
+
+static void candidate_free(void *data)
+{
+    struct candidate *candidate = data;
+
+    g_free(candidate->state);
+    g_free(candidate);
+}
+
+/* Events are read when the rows are: queries do not nest. */
+static struct roll_error *take(void *user, const struct roll_rollout_row *row)
+{
+    struct candidate *candidate = g_new(struct candidate, 1);
+
+    *candidate = (struct candidate){row->number, row->requested_at, g_strdup(row->state),
+                                    strcmp(row->lane, "release") == 0};
+    g_ptr_array_add(user, candidate);
+    return NULL;
+}
+
+static void enter(json_t *part, const char *stream, const struct candidate *candidate, bool ours)
+{
+    json_object_set_new(part, "rollout", json_sprintf("%s#%" PRId64, stream, candidate->number));
+    json_object_set_new(part, "state", json_string(candidate->state));
+    json_object_set_new(part, "done", json_boolean(strcmp(candidate->state, "succeeded") == 0));
+    if (!ours)
+        json_object_set_new(part, "apart", json_true());
+}
+
+/* The newest that belongs to it; a later rollback or hotfix that succeeded has seen to it too, an
+ * ordinary release has not. */
+static struct roll_error *find(struct roll_ledger *ledger, const char *stream, const char *whole,
+                               int64_t since, json_t *part)
+{
+    g_autoptr(GPtrArray) rows = g_ptr_array_new_with_free_func(candidate_free);
+    const struct roll_rollout_query query = {.stream = stream, .limit = MAX_ROWS};
+
+    ROLL_TRY(roll_ledger_rollouts(ledger, &query, take, rows));
+    for (guint i = 0; i < rows->len; i++) {
+        const struct candidate *candidate = g_ptr_array_index(rows, i);
+        roll_auto(event) struct roll_event *event = NULL;
+        const struct roll_rollout_requested *body;
+
+        ROLL_TRY(roll_ledger_event(ledger, stream, candidate->number, &event));
+        body = roll_event_body(event, rollout_requested);
+        if (!body) /* adopted */
+            continue;
+        bool ours = g_strcmp0(body->part_of, whole) == 0;
+        if (ours || (candidate->at >= since && !candidate->release && !body->part_of &&
+                     strcmp(candidate->state, "succeeded") == 0)) {
+            enter(part, stream, candidate, ours);
+            return NULL;
+        }
+    }
+    return NULL;
+}
+
+struct roll_error *roll_rollout_parts(struct roll_ledger *ledger, const char *stream,
+                                      int64_t rollout, json_t **ret_parts)
+{
+    g_autofree char *whole = g_strdup_printf("%s#%" PRId64, stream, rollout);
+    roll_auto(event) struct roll_event *event = NULL;
+    roll_auto(json) json_t *parts = json_array();
+    const struct roll_rollout_requested *body;
+    size_t index;
+    json_t *name;
+
+    ROLL_TRY(roll_ledger_event(ledger, stream, rollout, &event));
+    body = roll_event_body(event, rollout_requested);
+    if (!body || !body->with)
+        return NULL;
+    json_array_foreach (json_object_get(body->with, "parts"), index, name) {
+        const char *text = json_string_value(name);
+        json_t *part = json_pack("{s:s,s:b}", "environment", text ? text : "", "done", 0);
+        json_array_append_new(parts, part);
+        if (text)
+            ROLL_TRY(find(ledger, text, whole, event->at, part));
+    }
+    *ret_parts = g_steal_pointer(&parts);
+    return NULL;
+}
