@@ -35,6 +35,20 @@ void roll_run_note_error(struct roll_run_pass *pass, const char *did, const char
     roll_error_free(err_take);
 }
 
+struct roll_error *roll_run_quietly(struct roll_act *act,
+                                    struct roll_error *(*run)(struct roll_act *act))
+{
+    struct roll_app *app = act->app;
+    bool json = app->json, quiet = app->globals.quiet;
+
+    app->json = false;
+    app->globals.quiet = quiet || json;
+    struct roll_error *err = run(act);
+    app->json = json;
+    app->globals.quiet = quiet;
+    return err;
+}
+
 /* ---- passing a slot by ---------------------------------------------------------------------- */
 
 struct roll_error *roll_run_pass_by(struct roll_run_pass *pass, const char *stream,
