@@ -64,6 +64,31 @@ static struct roll_error *find_stops(const struct view *view,
     return NULL;
 }
 
+/* Why it could not go there as things are: it lacks a hotfix, is older than what is live, … */
+static struct roll_error *find_refusal(const struct view *view,
+                                       const struct roll_plan_environment *environment,
+                                       const char *version, json_t *stops)
+{
+    const struct roll_choice_options options = {.release = version, .ring = -1};
+    roll_auto(choice) struct roll_choice *choice = NULL;
+    struct roll_run_view now = {0};
+
+    ROLL_TRY(roll_run_look(view->app, view->plan, environment, roll_now_ms(), &now));
+    bool held = now.held; /* told by itself, and nothing else would be looked at */
+    roll_run_view_clear(&now);
+    if (held)
+        return NULL;
+    struct roll_error *err =
+        roll_choose_out(view->plan, environment, view->app->ledger, view->git, &options, &choice);
+
+    if (roll_error_code(err) == ROLL_E_REFUSED)
+        stop(stops, g_strdup(err->message));
+    else if (roll_error_code(err) != ROLL_E_NOTHING && roll_error_code(err) != ROLL_E_CONFLICT)
+        return err;
+    roll_error_free(err);
+    return NULL;
+}
+
 static struct roll_error *find_release(const struct view *view,
                                        const struct roll_plan_environment *environment,
                                        const struct roll_plan_schedule *schedule, json_t *stops,
@@ -77,13 +102,16 @@ static struct roll_error *find_release(const struct view *view,
     }
     err = roll_run_release(view->plan, environment, schedule, view->app->ledger, view->git,
                            ret_version);
-    if (roll_error_code(err) != ROLL_E_REFUSED && roll_error_code(err) != ROLL_E_NOT_FOUND)
-        return err;
-    if (err)
+    if (roll_error_code(err) == ROLL_E_REFUSED || roll_error_code(err) == ROLL_E_NOT_FOUND) {
         stop(stops, g_strdup(err->message));
-    else if (!*ret_version)
-        *ret_version = g_strdup("HEAD");
-    roll_error_free(err);
+        roll_error_free(err);
+        return NULL;
+    }
+    if (err)
+        return err;
+    if (*ret_version)
+        return find_refusal(view, environment, *ret_version, stops);
+    *ret_version = g_strdup("HEAD");
     return NULL;
 }
 

@@ -8,9 +8,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "rollbook/calendar.h"
 #include "rollbook/fault.h"
-#include "rollbook/git.h"
 #include "rollbook/time.h"
 
 enum { STEPS_MAX = 10 }; /* of one schedule in one pass */
