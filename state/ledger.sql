@@ -677,6 +677,13 @@ ON CONFLICT DO NOTHING
 -- name: adopted_accept
 UPDATE adopted SET release = :release, accepted = :accepted WHERE stream = :stream AND seq = :seq
 
+-- name: adopted_accepted
+SELECT accepted FROM adopted WHERE stream = :stream AND seq = :seq
+
+-- name: adopted_find
+SELECT a.seq, a.accepted FROM streams s JOIN adopted a ON a.stream = s.id
+WHERE s.name = :stream AND a.target = :target AND a.name = :name AND a.at = :at
+
 -- name: adopted_list
 SELECT a.target, a.name, a.at, a.seq, a.release, a.accepted FROM streams s JOIN adopted a ON a.stream = s.id
 WHERE s.name = :stream ORDER BY a.target, a.name, a.at

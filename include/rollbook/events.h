@@ -203,7 +203,9 @@
     F(object, template, "template", OPTIONAL)                                                      \
     F(object, parameters, "parameters", OPTIONAL)
 /* Evidence that counts from now on as a rollout of kind adopted, whose number is this event's: release succeeded on targets,
- * {TARGET: {"adopted": SEQ, "at", "durationMs", "resources", "result"?: details, "live"?: true}}; live: it is what the target has. */
+ * {TARGET: {"adopted": SEQ, "at", "durationMs", "resources", "result"?: details, "live"?: true, "failed"?: true, "floor"?}}; live: it is
+ * what the target has, where it failed: nobody knows what that is. What does not fit into one event goes on in the next one of the same
+ * append (after). Of a lost ledger's rollout the rest says what its tags do; without them: lane release, it succeeded. */
 #define ROLL_FIELDS_adoption_accepted(F)                                                           \
     F(text, name, "name", REQUIRED)                                                                \
     F(text, reason, "reason", OPTIONAL)                                                            \
@@ -211,7 +213,18 @@
     F(object, order, "order", OPTIONAL)                                                            \
     F(json, targets, "targets", OPTIONAL)                                                          \
     F(objects, parts, "parts", OPTIONAL)      /* parameters that the order names */                \
-    F(flag, recovered, "recovered", OPTIONAL) /* from the tags of a lost ledger's deployments */
+    F(flag, recovered, "recovered", OPTIONAL) /* from the tags of a lost ledger's deployments */   \
+    F(text, lane, "lane", OPTIONAL)                                                                \
+    F(text, from, "from", OPTIONAL)            /* version that was live */                         \
+    F(text, failed, "failed", OPTIONAL)        /* it did not succeed as a whole: why */            \
+    F(texts, bad, "bad", OPTIONAL)             /* versions that this back left */                  \
+    F(texts, lifts, "lifts", OPTIONAL)         /* versions whose mark here this forward lifts */   \
+    F(flag, partial, "partial", OPTIONAL)                                                          \
+    F(flag, hold, "hold", OPTIONAL)            /* nothing ended this back's hold */                \
+    F(number, count, "count", OPTIONAL)        /* targets of all its events, where there are several */ \
+    F(number, from_at, "fromAt", OPTIONAL)     /* likewise: when the first one began, UTC ms */    \
+    F(number, to_at, "toAt", OPTIONAL)         /* likewise: when the last one ended */             \
+    F(number, after, "after", OPTIONAL)        /* goes on with the rollout of the event so many before it */
 
 #define ROLL_FIELDS_prune_intended(F)                                                              \
     F(number, rollout, "rollout", REQUIRED)                                                        \

@@ -153,12 +153,15 @@ struct roll_error *roll_ledger_successes(struct roll_ledger *ledger, const char 
 /* Versions that are bad here: env marks (a back's) and service marks. *ret_where: "here", "service" or NULL. */
 struct roll_error *roll_ledger_bad(struct roll_ledger *ledger, const char *stream, const char *version, const char **ret_where) ROLL_CHECKED;
 
+/* Did a rollout in this state (NULL: none) succeed as a whole, also by what a lost ledger's tags say (recovered)? */
+bool roll_state_is_good(const char *state);
+
 struct roll_rollout_row {
     const char *stream;
     int64_t number;               /* sequence number of rollout.requested */
     const char *hash;             /* of that event */
     const char *lane, *kind, *release, *from, *reason, *order; /* release, from, reason or NULL */
-    const char *state;            /* requested, waiting, running, verifying, succeeded, failed, … */
+    const char *state;            /* requested, waiting, running, verifying, succeeded, recovered, failed, … */
     const char *end_reason;       /* or NULL */
     const char *proved, *claimed; /* actor; or NULL */
     int64_t requested_at, ended_at; /* 0: not ended */
@@ -260,6 +263,8 @@ struct roll_adopted_row {
     int64_t accepted;          /* number of its rollout of kind adopted, 0 */
 };
 typedef struct roll_error *(*roll_adopted_fn)(void *user, const struct roll_adopted_row *row);
+/* By target, name and time: sets seq and accepted of the row with its target, name and at; 0: there is none. */
+struct roll_error *roll_ledger_adopted_find(struct roll_ledger *ledger, const char *stream, struct roll_adopted_row *row) ROLL_CHECKED;
 /* By target, name and time. */
 struct roll_error *roll_ledger_adopted(struct roll_ledger *ledger, const char *stream, roll_adopted_fn fn, void *user) ROLL_CHECKED;
 

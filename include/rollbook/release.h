@@ -114,6 +114,8 @@ struct roll_error *roll_order_load(struct roll_ledger *ledger, const char *diges
 struct roll_evidence {
     const char *target;                               /* of the plan */
     const char *template_digest, *parameters_digest;  /* {name: {"value"|"reference"}}, without what ARM does not tell */
+    const char *location;                             /* of the deployment, at other scopes than a group's; or NULL */
+    int64_t data_version, data_floor;                 /* what its tags say of its release's data; 0 */
 };
 /* A release as if it had been made then, and the order of a rollout of kind adopted. What ARM does not tell (values of secure
  * parameters) is taken from today's plan, where the target has a reference for it. All pieces have the same template. ROLL_E_REFUSED

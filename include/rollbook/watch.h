@@ -125,21 +125,30 @@ struct roll_adopt_options {
     const char *const *targets; /* or NULL: all */
     int64_t since_ms;           /* what ended before is left out; 0: nothing */
     bool dry_run;               /* nothing is recorded */
+    bool recover;               /* rollouts of a lost ledger count also beside this one's own */
+    struct roll_error *(*may_recover)(void *user); /* asked before they count: ROLL_E_REFUSED says why not; or NULL */
+    void *may_user;
     const char *accept;         /* the name of a deployment that counts from now on, or NULL */
     const char *reason;         /* or NULL */
 };
 
 /* ARM's history of the targets (at most 800 entries each) into the ledger, as evidence (deployment.adopted): what is there already is
- * left, so that it can run again. Nested deployments and those of Azure Policy are only listed. Deployments that carry the tags of
- * this environment, made by a ledger that this one does not know, become rollouts of kind adopted, with releases of their own
- * (recovered). An accepted one does too; it is what the target has unless something was put there later.
+ * left, so that it can run again, also at the same time. Parts of others, those of Azure Policy and those of other environments are only
+ * listed. Deployments of this environment by a ledger that this one does not know (their names and correlation ids follow from their
+ * tags) become rollouts of kind adopted, with releases of their own, once all targets have been read: state recovered where the tags let
+ * conclude that they succeeded, else failed. An accepted one becomes one too; it is what the target has unless something was put there
+ * later.
  *
  *   {"service","environment","checkedAt","dryRun": BOOL,"recorded": NUMBER,"targets":[{"name","found": NUMBER,"error"?}],
- *    "deployments":[{"name","target","at","state","class": own | known | running | nested | policy | evidence | recovered,"series": the
- *      name without what counts up,"release"?: of the tag,"accepted"?: number of its rollout,"by"?: as of a difference of roll_drift,
- *      "correlationId"?,"lacks"?:[{"what","why","how"}]: why it cannot be deployed again}], newest first for each target,
- *    "recovered":[{"name","release","rollout","targets","live"} or {"name","release","error"}],
- *    "accepted"?:{"name","release","rollout": NUMBER,"targets":[…],"live":[…]: where it is what the target has}}
+ *    "deployments":[{"name","target","at","state"?,"class": own | known | running | nested | policy | own-other | evidence | recovered,
+ *      "series": the name without what counts up,"release"?: of the tag,"forged"?: true: it has tags of this environment that do not fit,
+ *      "accepted"?: number of its rollout,"by"?: as of a difference of roll_drift,"correlationId"?,
+ *      "lacks"?:[{"what","why","how"}]: why it cannot be deployed again}], newest first for each place,
+ *    "recovered":[{"name","release","rollout","targets","live","failed"?: why,"kind"?} or {"name","release"?,"error"}],
+ *    "recovery"?: there are such: {"rollouts": NUMBER,"waits": why they do not count,"refused": BOOL or
+ *      "notTold":[{"what","how"}]: what tags do not say},
+ *    "accepted"?:{"name","release","rollout": NUMBER,"targets":[…],"live":[…]: where it is what the target has,
+ *      "left"?:[{"target","why"}],"note"?: all of it counted before}}
  *
  * ROLL_E_NOT_FOUND: there is no deployment of that name; ROLL_E_NOTHING: it was accepted before; ROLL_E_REFUSED says what is missing
  * to deploy it again, and how to map it. New reference. */

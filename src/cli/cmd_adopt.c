@@ -13,7 +13,7 @@ struct context {
     GPtrArray *targets;
     int64_t since;
     const char *accept, *reason;
-    bool dry_run;
+    bool dry_run, recover;
 };
 
 /* ---- telling ----------------------------------------------------------------------------------
@@ -49,8 +49,10 @@ static void print_row(struct roll_table *table, const json_t *deployment)
             : g_strdup("-"));
     roll_table_cell(table, whole ? ROLL_PLAIN : ROLL_WARN,
                     is_class(deployment, "recovered") ? "recovered"
-                    : whole                           ? "evidence"
-                                                      : "evidence, not whole");
+                    : json_is_true(json_object_get(deployment, "forged"))
+                        ? "evidence, tags do not fit"
+                    : whole ? "evidence"
+                            : "evidence, not whole");
     roll_table_row(table);
 }
 
@@ -182,14 +184,40 @@ static void say_accepted(struct roll_app *app, const char *stream, const json_t 
     const char *error = roll_json_get_string(one, "error");
     g_autofree char *live = join(json_object_get(one, "live"));
     g_autofree char *targets = join(json_object_get(one, "targets"));
+    size_t index;
+    json_t *left;
 
-    if (error)
+    if (error) {
         roll_say(app, "not recovered: %s: %s", text_of(one, "name"), error);
-    else
-        roll_say(app, "%s is %s, %s#%" JSON_INTEGER_FORMAT " on %s%s%s", text_of(one, "name"),
-                 text_of(one, "release"), stream,
-                 json_integer_value(json_object_get(one, "rollout")), targets,
-                 *live ? "; live on " : "", live);
+        return;
+    }
+    if (json_object_get(one, "note")) {
+        roll_say(app, "%s", text_of(one, "note"));
+        return;
+    }
+    roll_say(app, "%s is %s, %s#%" JSON_INTEGER_FORMAT " on %s%s%s", text_of(one, "name"),
+             text_of(one, "release"), stream, json_integer_value(json_object_get(one, "rollout")),
+             targets, *live ? "; live on " : "", live);
+    if (json_object_get(one, "failed"))
+        roll_say(app, "  it did not succeed: %s", text_of(one, "failed"));
+    json_array_foreach (json_object_get(one, "left"), index, left)
+        roll_say(app, "  left out: '%s': %s", text_of(left, "target"), text_of(left, "why"));
+}
+
+/* Rollouts of a ledger that is not here: why they do not count, or what no tag says of them. */
+static void say_recovery(struct roll_app *app, const json_t *recovery)
+{
+    size_t index;
+    json_t *row;
+
+    if (json_object_get(recovery, "waits"))
+        roll_say(app, "%" JSON_INTEGER_FORMAT " rollouts of another ledger do not count: %s",
+                 json_integer_value(json_object_get(recovery, "rollouts")),
+                 text_of(recovery, "waits"));
+    if (json_object_get(recovery, "notTold"))
+        roll_say(app, "tags do not tell, and it is to be set again:");
+    json_array_foreach (json_object_get(recovery, "notTold"), index, row)
+        roll_say(app, "  %s: %s", text_of(row, "what"), text_of(row, "how"));
 }
 
 static void say(struct roll_app *app, const char *stream, const json_t *report)
@@ -205,10 +233,12 @@ static void say(struct roll_app *app, const char *stream, const json_t *report)
     count = print_new(app, deployments);
     say_series(app, deployments, "nested", "parts of others, left out");
     say_series(app, deployments, "policy", "of Azure Policy, left out");
+    say_series(app, deployments, "own-other", "of other environments, left out");
     say_series(app, deployments, "running", "not ended yet");
     say_lacks(app, deployments);
     json_array_foreach (json_object_get(report, "recovered"), index, one)
         say_accepted(app, stream, one);
+    say_recovery(app, json_object_get(report, "recovery"));
     if (accepted)
         say_accepted(app, stream, accepted);
     if (dry_run)
@@ -237,6 +267,20 @@ static struct roll_error *check_targets(const struct roll_plan_environment *envi
     return NULL;
 }
 
+struct asker {
+    struct roll_app *app;
+    const struct roll_plan *plan;
+    const struct roll_plan_environment *environment;
+};
+
+static struct roll_error *may_recover(void *user)
+{
+    const struct asker *asker = user;
+
+    return roll_app_need_role(asker->app, asker->plan, asker->environment, ROLL_LANE_RELEASE,
+                              "'roll adopt', which makes a lost ledger's rollouts count,");
+}
+
 static struct roll_error *adopt(struct roll_app *app, const struct context *context,
                                 const struct roll_plan *plan,
                                 const struct roll_plan_environment *environment,
@@ -252,6 +296,7 @@ static struct roll_error *adopt(struct roll_app *app, const struct context *cont
     if (context->accept)
         ROLL_TRY(
             roll_app_need_role(app, plan, environment, ROLL_LANE_RELEASE, "'roll adopt --accept'"));
+    struct asker asker = {app, plan, environment};
     ROLL_TRY(roll_loop_new(&loop));
     links = roll_links_new(loop, roll_app_sandbox, app);
     const struct roll_adopt_options options = {
@@ -264,6 +309,9 @@ static struct roll_error *adopt(struct roll_app *app, const struct context *cont
         .targets = context->targets ? (const char *const *)context->targets->pdata : NULL,
         .since_ms = context->since,
         .dry_run = context->dry_run,
+        .recover = context->recover,
+        .may_recover = may_recover,
+        .may_user = &asker,
         .accept = context->accept,
         .reason = context->reason};
     return roll_adopt(&options, ret_report);
@@ -279,6 +327,8 @@ static struct roll_error *run(struct roll_app *app, void *user, char **arguments
     ROLL_TRY(adopt(app, user, plan, environment, &report));
     if (has_gap(report))
         app->exit_status = 1;
+    if (json_is_true(json_object_get(json_object_get(report, "recovery"), "refused")))
+        app->exit_status = roll_code_exit(ROLL_E_REFUSED);
     if (app->json) {
         roll_report_json(&app->out, report);
         return NULL;
@@ -296,6 +346,8 @@ static const struct roll_option options[] = {
     {"reason", 'r', ROLL_TEXT, offsetof(struct context, reason), "TEXT", "why; recorded"},
     {"target", 't', ROLL_TEXTS, offsetof(struct context, targets), "NAME",
      "only this target; may be repeated"},
+    {"recover", 0, ROLL_FLAG, offsetof(struct context, recover), NULL,
+     "rollouts of a lost ledger count also beside this one's own"},
     {"dry-run", 0, ROLL_FLAG, offsetof(struct context, dry_run), NULL,
      "show what would be recorded; record nothing"},
     {NULL},

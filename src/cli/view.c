@@ -25,7 +25,7 @@ static json_t *time_or_null(int64_t unix_ms)
 
 enum roll_paint roll_view_state_paint(const char *state)
 {
-    if (g_strcmp0(state, "succeeded") == 0)
+    if (roll_state_is_good(state))
         return ROLL_GOOD;
     if (g_strcmp0(state, "failed") == 0)
         return ROLL_BAD;

@@ -12,7 +12,7 @@
 
 /* Raised whenever a rule below changes its result: streams that were folded by another version are
  * folded again when they are needed. */
-#define ROLL_PROJECTION_VERSION 9
+#define ROLL_PROJECTION_VERSION 10
 
 struct fold_environment {
     bool loaded, changed;
@@ -168,6 +168,13 @@ void roll_fold_live(struct fold_environment *environment, int64_t rollout, int64
 /* fold_rollout.c: the environment's success. */
 struct roll_error *roll_fold_success_add(struct roll_fold *fold, int64_t seq, int64_t at,
                                          int64_t rollout, const char *release) ROLL_CHECKED;
+struct roll_error *roll_fold_bad_add(struct roll_fold *fold, const char *version, int64_t rollout)
+    ROLL_CHECKED;
+struct roll_error *roll_fold_bad_lift(struct roll_fold *fold, const char *version) ROLL_CHECKED;
+/* From now on nobody knows what the target holds, until rollout (or a later one) succeeded there.
+ */
+struct roll_error *roll_fold_make_dirty(struct roll_fold *fold, struct fold_target *target,
+                                        int64_t rollout) ROLL_CHECKED;
 /* fold_debts.c: called by the rules of rollouts. sent: it had intended something. */
 struct roll_error *roll_fold_debts_requested(struct roll_fold *fold, const struct roll_event *event)
     ROLL_CHECKED;

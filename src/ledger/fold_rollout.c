@@ -33,7 +33,7 @@ static struct roll_error *add_rollout(struct roll_fold *fold, const struct roll_
     return roll_sql_run(stmt);
 }
 
-static struct roll_error *mark_bad(struct roll_fold *fold, const char *version, int64_t rollout)
+struct roll_error *roll_fold_bad_add(struct roll_fold *fold, const char *version, int64_t rollout)
 {
     struct roll_sql_stmt *stmt;
 
@@ -44,7 +44,7 @@ static struct roll_error *mark_bad(struct roll_fold *fold, const char *version, 
     return roll_sql_run(stmt);
 }
 
-static struct roll_error *lift_bad(struct roll_fold *fold, const char *version)
+struct roll_error *roll_fold_bad_lift(struct roll_fold *fold, const char *version)
 {
     struct roll_sql_stmt *stmt;
 
@@ -117,9 +117,9 @@ struct roll_error *roll_fold_rollout_requested(struct roll_fold *fold,
     environment->changed = true;
     ROLL_TRY(change_hold(fold, environment, event, body));
     for (char **version = event->beside_at ? NULL : body->lifts; version && *version; version++)
-        ROLL_TRY(lift_bad(fold, *version));
+        ROLL_TRY(roll_fold_bad_lift(fold, *version));
     for (char **version = body->bad; version && *version; version++)
-        ROLL_TRY(mark_bad(fold, *version, event->seq));
+        ROLL_TRY(roll_fold_bad_add(fold, *version, event->seq));
     return roll_fold_debts_requested(fold, event);
 }
 

@@ -27,8 +27,8 @@ void roll_fold_live(struct fold_environment *environment, int64_t rollout, int64
 
 /* The first intent of a rollout: from now on nobody knows what the target holds, until the rollout
  * has succeeded there. */
-static struct roll_error *make_dirty(struct roll_fold *fold, struct fold_target *target,
-                                     int64_t rollout)
+struct roll_error *roll_fold_make_dirty(struct roll_fold *fold, struct fold_target *target,
+                                        int64_t rollout)
 {
     struct fold_environment *environment;
 
@@ -186,7 +186,7 @@ struct roll_error *roll_fold_step_intended(struct roll_fold *fold, const struct 
     ROLL_TRY(is_overtaken(fold, event, target, body->target, &overtaken));
     if (overtaken)
         return start_rollout(fold, body->rollout);
-    ROLL_TRY(make_dirty(fold, target, body->rollout));
+    ROLL_TRY(roll_fold_make_dirty(fold, target, body->rollout));
     fold_set_text(&target->going, body->release);
     return start_rollout(fold, body->rollout);
 }
@@ -324,7 +324,7 @@ static struct roll_error *take_back(struct roll_fold *fold, const struct roll_st
 
     if (target->dirty && target->dirty_rollout == body->rollout)
         return NULL;
-    ROLL_TRY(make_dirty(fold, target, body->rollout));
+    ROLL_TRY(roll_fold_make_dirty(fold, target, body->rollout));
     ROLL_TRY(roll_fold_step(fold, body->rollout, body->target, body->step, &step));
     fold_set_text(&target->going, step->release);
     return NULL;

@@ -345,6 +345,11 @@ struct roll_error *roll_ledger_steps(struct roll_ledger *ledger, const char *str
     return each_row(stmt, &call, &any);
 }
 
+bool roll_state_is_good(const char *state)
+{
+    return g_strcmp0(state, "succeeded") == 0 || g_strcmp0(state, "recovered") == 0;
+}
+
 struct roll_error *roll_ledger_steps_of(struct roll_ledger *ledger, const char *stream,
                                         int64_t rollout, const char *target, roll_step_fn fn,
                                         void *user)

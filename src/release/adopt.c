@@ -72,16 +72,16 @@ static void add_links(json_t *lacks, const json_t *value, int depth)
     const json_t *link = roll_json_get_nocase(value, "templateLink");
     const char *uri = roll_json_get_string(link, "uri");
     const char *path = roll_json_get_string(link, "relativePath");
+    const char *spec = roll_json_get_string(link, "id");
+    const char *where = uri ? uri : path ? path : spec;
     const char *name;
     json_t *member;
     size_t index;
 
     if (depth > ROLL_JSON_MAX_DEPTH)
         return;
-    if (uri || path)
-        add_lack(lacks,
-                 g_strdup_printf("linked template '%.*s'", (int)strcspn(uri ? uri : path, "?"),
-                                 uri ? uri : path),
+    if (where)
+        add_lack(lacks, g_strdup_printf("linked template '%.*s'", (int)strcspn(where, "?"), where),
                  "its content is not in ARM's history, and may have changed since",
                  g_strdup("put it beside the template, link it by relativePath and release that: "
                           "roll release, roll out"));
@@ -89,6 +89,33 @@ static void add_links(json_t *lacks, const json_t *value, int depth)
         add_links(lacks, member, depth + 1);
     json_array_foreach ((json_t *)(uintptr_t)value, index, member)
         add_links(lacks, member, depth + 1);
+}
+
+/* The rules of a release (source.c): what another name or another hour would change. */
+static void add_facts(json_t *lacks, const struct roll_template *tmpl,
+                      const struct roll_plan_target *target, const json_t *parameters)
+{
+    struct roll_template_facts facts = {0};
+    roll_auto(error) struct roll_error *err = roll_template_facts(tmpl, &facts);
+
+    if (!err && facts.name_leaks && target && !target->deployment_name)
+        add_lack(lacks, g_strdup("deployment().name"),
+                 "it reaches more than nested deployments' names, so that a redeploy would differ",
+                 g_strdup_printf("give target '%s' in the plan: \"deploymentName\"", target->name));
+    if (!err && facts.secure_default)
+        add_lack(
+            lacks, g_strdup_printf("secure parameter '%s'", facts.secure_default),
+            "it has a default in the template: a secret that everybody can read",
+            g_strdup("release it from git with a Key Vault reference: roll release, roll out"));
+    roll_template_facts_clear(&facts);
+    for (size_t i = 0; i < roll_template_parameter_count(tmpl); i++) {
+        const struct roll_template_parameter *declared = roll_template_parameter_at(tmpl, i);
+        if (declared->default_volatile && !declared->secure &&
+            !entry_of(target, parameters, declared))
+            add_lack(lacks, g_strdup_printf("parameter '%s'", declared->name),
+                     "its default is another one each time, and ARM does not tell its value",
+                     g_strdup("release it from git: roll release --ref COMMIT, then roll out"));
+    }
 }
 
 json_t *roll_release_lacks(const struct roll_template *tmpl, const struct roll_plan_target *target,
@@ -108,6 +135,7 @@ json_t *roll_release_lacks(const struct roll_template *tmpl, const struct roll_p
             (declared->secure || !declared->has_default))
             add_parameter(lacks, target, declared);
     }
+    add_facts(lacks, tmpl, target, parameters);
     add_links(lacks, roll_template_value(tmpl), 0);
     return lacks;
 }
@@ -141,6 +169,7 @@ struct adopting {
     struct roll_template *tmpl;
     GPtrArray *blobs;
     json_t *targets, *artifacts; /* parts of the manifest */
+    int64_t data_version, data_floor;
 };
 
 static json_t *secrets_of(json_t *parameters)
@@ -194,6 +223,21 @@ static struct roll_error *expand(const struct adopting *adopting,
                            "while expanding '%s' for '%s'", adopting->deployment, target->name);
 }
 
+/* ARM keeps where a subscription's deployment lies, and takes the same name nowhere else. */
+static struct roll_error *check_location(const struct adopting *adopting,
+                                         const struct roll_plan_target *target,
+                                         const char *location)
+{
+    if (target->scope == ROLL_SCOPE_GROUP || !location ||
+        g_ascii_strcasecmp(location, target->location ? target->location : "") == 0)
+        return NULL;
+    return roll_error_new(ROLL_E_REFUSED,
+                          "'%s' on '%s' was deployed with location '%s', the plan says '%s': give "
+                          "the target \"location\": \"%s\"",
+                          adopting->deployment, target->name, location,
+                          target->location ? target->location : "nothing", location);
+}
+
 static struct roll_error *add_target(struct adopting *adopting, const struct roll_evidence *piece)
 {
     const struct roll_plan_target *target =
@@ -207,6 +251,9 @@ static struct roll_error *add_target(struct adopting *adopting, const struct rol
     if (piece->parameters_digest)
         ROLL_TRY(roll_ledger_object_json(adopting->ledger, piece->parameters_digest, &recorded));
     ROLL_TRY(check_whole(adopting->tmpl, target, adopting->deployment, recorded));
+    ROLL_TRY(check_location(adopting, target, piece->location));
+    adopting->data_version = MAX(adopting->data_version, piece->data_version);
+    adopting->data_floor = MAX(adopting->data_floor, piece->data_floor);
     parameters = effective(adopting->tmpl, target, recorded);
     ROLL_TRY(expand(adopting, target, parameters));
     find_artifacts(adopting, parameters);
@@ -227,11 +274,16 @@ static json_t *manifest_of(const struct adopting *adopting, const char *template
     char hash[21];
 
     roll_template_hash(adopting->tmpl, hash);
-    return json_pack("{s:s,s:s,s:s,s:s,s:s,s:[],s:[],s:O,s:o,s:{s:{s:O}}}", "service",
-                     adopting->plan->service, "version", adopting->version, "adopted",
-                     adopting->deployment, "template", template_digest, "templateHash", hash,
-                     "changes", "linked", "artifacts", adopting->artifacts, "sticky", sticky,
-                     "environments", adopting->environment->name, "targets", adopting->targets);
+    json_t *manifest = json_pack(
+        "{s:s,s:s,s:s,s:s,s:s,s:[],s:[],s:O,s:o,s:{s:{s:O}}}", "service", adopting->plan->service,
+        "version", adopting->version, "adopted", adopting->deployment, "template", template_digest,
+        "templateHash", hash, "changes", "linked", "artifacts", adopting->artifacts, "sticky",
+        sticky, "environments", adopting->environment->name, "targets", adopting->targets);
+    if (adopting->data_version || adopting->data_floor)
+        json_object_set_new(manifest, "data",
+                            json_pack("{s:I,s:I}", "version", (json_int_t)adopting->data_version,
+                                      "floor", (json_int_t)adopting->data_floor));
+    return manifest;
 }
 
 /* ---- release and order ----------------------------------------------------------------------- */

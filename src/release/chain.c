@@ -36,7 +36,7 @@ bool release_chain_marked(const struct release_chain *chain, const char *version
 static bool goes_on(const struct release_chain *chain, const struct release_rollout *back,
                     const struct roll_order *order)
 {
-    if (!chain->backs->len || strcmp(back->state, "succeeded") != 0)
+    if (!chain->backs->len || !roll_state_is_good(back->state))
         return true;
     for (guint i = 0; i < order->targets->len; i++) {
         const struct roll_order_target *target = g_ptr_array_index(order->targets, i);

@@ -285,7 +285,7 @@ static struct roll_error *choose(struct back *back, struct roll_choice **ret_cho
     ROLL_TRY(release_history_last_sent(chooser->history, &back->last));
     if (!back->last)
         return no_goal(chooser);
-    back->failed = strcmp(back->last->state, "succeeded") != 0;
+    back->failed = !roll_state_is_good(back->last->state);
     ROLL_TRY(choose_goals(back));
     ROLL_TRY(leave_behind(back));
     chooser->choice->request.hold = true;

@@ -24,6 +24,9 @@ bool roll_put_may_leave(struct roll_put *put);
 void roll_put_reply(struct roll_put *put, const struct roll_arm_reply *reply);
 void roll_put_free(struct roll_put *put);
 
+/* tags.c: what the deployment or stack says of itself. New reference. */
+json_t *roll_send_tags(const struct roll_send *send, const char *request_hash);
+
 struct roll_arm_scope roll_send_scope(const struct roll_order_target *target);
 /* Answers the send that user is. */
 void roll_send_answered(void *user, const struct roll_arm_reply *reply);

@@ -36,17 +36,6 @@ void roll_send_seen(void *user, const struct roll_arm_reply *reply)
     roll_send_reply(send, reply, result);
 }
 
-/* Every deployment says whose it is: a ledger that lost its memory, or another one, can see it. */
-static json_t *make_tags(const struct roll_send *send, const char *request_hash)
-{
-    g_autofree char *seq = g_strdup_printf("%" PRId64, send->rollout);
-
-    return json_pack("{s:s,s:s,s:s,s:s,s:s}", "roll-ledger",
-                     roll_ledger_id(send->driver->options->ledger), "roll-stream",
-                     send->driver->stream, "roll-seq", seq, "roll-release", send->target->release,
-                     "roll-head", request_hash);
-}
-
 void roll_put_free(struct roll_put *put)
 {
     if (put->template_text)
@@ -128,7 +117,7 @@ void roll_put_begin(struct roll_send *send, const struct roll_action *action,
         roll_send_refuse(send, "LedgerObjectMissing", err);
         return;
     }
-    put->tags = make_tags(send, action->request_hash);
+    put->tags = roll_send_tags(send, action->request_hash);
     if (target->create_group && target->scope == ROLL_SCOPE_GROUP)
         roll_arm_group_get(send->arm, target->subscription, target->resource_group, group_seen,
                            put);

@@ -5,69 +5,20 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "rollbook/fault.h"
 #include "rollbook/time.h"
 
-/* ---- what the ledger has --------------------------------------------------------------------- */
-
-static void found_free(void *data)
-{
-    struct watch_found *found = data;
-
-    g_free(found->target);
-    g_free(found->name);
-    g_free(found->state);
-    g_free(found->release);
-    g_free(found->template_digest);
-    g_free(found->parameters_digest);
-    g_free(found->details_digest);
-    json_decref(found->details);
-    g_free(found);
-}
-
-static struct roll_error *see_row(void *user, const struct roll_adopted_row *row)
-{
-    struct watch_found *found = g_new0(struct watch_found, 1);
-
-    found->target = g_strdup(row->target);
-    found->name = g_strdup(row->name);
-    found->at = row->at;
-    found->seq = row->seq;
-    found->accepted = row->accepted;
-    g_ptr_array_add(user, found);
-    return NULL;
-}
-
-static struct roll_error *load(struct roll_ledger *ledger, const char *stream,
-                               struct watch_found *found)
-{
-    roll_auto(event) struct roll_event *event = NULL;
-    const struct roll_deployment_adopted *body;
-
-    ROLL_TRY(roll_ledger_event(ledger, stream, found->seq, &event));
-    body = roll_event_body(event, deployment_adopted);
-    if (!body)
-        return NULL;
-    found->state = g_strdup(body->state);
-    found->release = g_strdup(body->release);
-    found->template_digest = g_strdup(body->template);
-    found->parameters_digest = g_strdup(body->parameters);
-    found->details_digest = g_strdup(body->details);
-    return body->details ? roll_ledger_object_json(ledger, body->details, &found->details) : NULL;
-}
-
-struct roll_error *watch_found_read(const struct roll_adopt_options *options, const char *stream,
-                                    GPtrArray **ret_found)
-{
-    g_autoptr(GPtrArray) all = g_ptr_array_new_with_free_func(found_free);
-
-    ROLL_TRY(roll_ledger_adopted(options->ledger, stream, see_row, all));
-    for (guint i = 0; i < all->len; i++)
-        ROLL_TRY(load(options->ledger, stream, all->pdata[i]));
-    *ret_found = g_steal_pointer(&all);
-    return NULL;
-}
+#define EVENT_TARGETS 100 /* an event takes 64 KiB */
 
 /* ---- the release ----------------------------------------------------------------------------- */
+
+static int64_t tagged_number(const struct watch_found *found, const char *name)
+{
+    const json_t *tags = json_object_get(found->details, "tags");
+    const char *text = json_string_value(roll_json_get_nocase(tags, name));
+
+    return text ? MAX(g_ascii_strtoll(text, NULL, 10), 0) : 0;
+}
 
 static struct roll_error *make(const struct watch_acceptance *acceptance, const char *version,
                                struct roll_release **ret_release, struct roll_order **ret_order)
@@ -78,12 +29,25 @@ static struct roll_error *make(const struct watch_acceptance *acceptance, const 
 
     for (guint i = 0; i < acceptance->pieces->len; i++) {
         const struct watch_found *found = acceptance->pieces->pdata[i];
-        pieces[i] =
-            (struct roll_evidence){found->target, found->template_digest, found->parameters_digest};
+        pieces[i] = (struct roll_evidence){
+            .target = found->target,
+            .template_digest = found->template_digest,
+            .parameters_digest = found->parameters_digest,
+            .location = json_string_value(json_object_get(found->details, "location")),
+            .data_version = acceptance->lost ? tagged_number(found, "roll-data") : 0,
+            .data_floor = acceptance->lost ? tagged_number(found, "roll-floor") : 0};
     }
     return roll_release_adopt(options->plan, options->environment, options->ledger, version,
                               acceptance->name, pieces, acceptance->pieces->len, ret_release,
                               ret_order);
+}
+
+struct roll_error *watch_accept_check(const struct watch_acceptance *acceptance)
+{
+    roll_auto(release) struct roll_release *release = NULL;
+    roll_auto(order) struct roll_order *order = NULL;
+
+    return make(acceptance, acceptance->name, &release, &order);
 }
 
 static struct roll_error *take_manifest(void *user, const struct roll_release_row *row)
@@ -136,87 +100,87 @@ struct roll_error *watch_accept_release(struct watch_acceptance *acceptance, con
         ROLL_TRY(make(acceptance, other, &release, &order));
     }
     ROLL_TRY(roll_release_record(acceptance->options->ledger, acceptance->options->actor, release));
+    g_free(acceptance->version);
     acceptance->version = g_strdup(release->version);
     g_strlcpy(acceptance->manifest, release->digest, sizeof acceptance->manifest);
     return NULL;
 }
 
-/* ---- what the target has --------------------------------------------------------------------- */
+/* ---- targets --------------------------------------------------------------------------------- */
 
-static bool share(const json_t *a, const json_t *b)
+static json_t *target_of(const struct watch_acceptance *acceptance, const struct watch_found *piece)
 {
-    size_t i, j;
-    json_t *left, *right;
+    int64_t floor = acceptance->lost ? tagged_number(piece, "roll-floor") : 0;
+    json_t *entry = json_pack(
+        "{s:I,s:I,s:I,s:I,s:s*}", "adopted", (json_int_t)piece->seq, "at", (json_int_t)piece->at,
+        "durationMs", (json_int_t)watch_found_duration(piece), "resources",
+        (json_int_t)json_array_size(json_object_get(piece->details, "outputResources")), "result",
+        piece->details_digest);
 
-    if (json_array_size(a) == 0 || json_array_size(b) == 0)
-        return true; /* what it put is not known */
-    json_array_foreach ((json_t *)(uintptr_t)a, i, left)
-        json_array_foreach ((json_t *)(uintptr_t)b, j, right)
-            if (g_ascii_strcasecmp(json_string_value(left) ? json_string_value(left) : "",
-                                   json_string_value(right) ? json_string_value(right) : "") == 0)
-                return true;
-    return false;
+    if (watch_traces_is_live(acceptance->traces, piece))
+        json_object_set_new(entry, "live", json_true());
+    if (!watch_found_succeeded(piece))
+        json_object_set_new(entry, "failed", json_true());
+    if (floor)
+        json_object_set_new(entry, "floor", json_integer(floor));
+    return entry;
 }
 
-/* Nothing that was found later put any of the same resources. What this ledger rolled out later is
- * seen when it is folded. */
-static bool is_live(const struct watch_acceptance *acceptance, const struct watch_found *piece)
+/* ---- the events ------------------------------------------------------------------------------ */
+
+/* One event, with what it points to. */
+struct part {
+    json_t *targets;
+    GHashTable *digests; /* of parameters; borrowed from the order */
+    char **parts;
+};
+
+static void part_free(void *data)
 {
-    for (guint i = 0; i < acceptance->found->len; i++) {
-        const struct watch_found *other = acceptance->found->pdata[i];
-        if (other->at > piece->at && strcmp(other->target, piece->target) == 0 &&
-            share(json_object_get(other->details, "outputResources"),
-                  json_object_get(piece->details, "outputResources")))
-            return false;
-    }
-    return true;
+    struct part *part = data;
+
+    json_decref(part->targets);
+    g_hash_table_unref(part->digests);
+    g_free(part->parts);
+    g_free(part);
 }
 
-/* ---- the event ------------------------------------------------------------------------------- */
-
-static json_t *targets_of(const struct watch_acceptance *acceptance, json_t *names, json_t *live)
+static struct part *part_new(void)
 {
-    json_t *targets = json_object();
+    struct part *part = g_new0(struct part, 1);
 
-    for (guint i = 0; i < acceptance->pieces->len; i++) {
-        const struct watch_found *piece = acceptance->pieces->pdata[i];
-        json_t *entry = json_pack(
-            "{s:I,s:I,s:I,s:I,s:s*}", "adopted", (json_int_t)piece->seq, "at",
-            (json_int_t)piece->at, "durationMs",
-            json_integer_value(json_object_get(piece->details, "durationMs")), "resources",
-            (json_int_t)json_array_size(json_object_get(piece->details, "outputResources")),
-            "result", piece->details_digest);
-        json_array_append_new(names, json_string(piece->target));
-        if (is_live(acceptance, piece)) {
-            json_object_set_new(entry, "live", json_true());
-            json_array_append_new(live, json_string(piece->target));
-        }
-        json_object_set_new(targets, piece->target, entry);
-    }
-    return targets;
+    part->targets = json_object();
+    part->digests = g_hash_table_new(g_str_hash, g_str_equal);
+    return part;
 }
 
-static char **parts_of(const struct roll_order *order)
+static GPtrArray *parts_of(const struct watch_acceptance *acceptance,
+                           const struct roll_order *order)
 {
-    g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
-    GPtrArray *parts = g_ptr_array_new();
+    GPtrArray *parts = g_ptr_array_new_with_free_func(part_free);
+    g_autoptr(GHashTable) digests = g_hash_table_new(g_str_hash, g_str_equal);
+    struct part *part = NULL;
 
     for (guint i = 0; i < order->targets->len; i++) {
-        const struct roll_order_target *target = order->targets->pdata[i];
-        if (g_hash_table_add(seen, target->parameters_digest))
-            g_ptr_array_add(parts, g_strdup(target->parameters_digest));
+        struct roll_order_target *target = order->targets->pdata[i];
+        g_hash_table_insert(digests, target->name, target->parameters_digest);
     }
-    g_ptr_array_add(parts, NULL);
-    return (char **)g_ptr_array_free(parts, FALSE);
-}
-
-static struct roll_error *see_rollout(void *user, const struct roll_adopted_row *row)
-{
-    int64_t *pair = user; /* the row's number; its rollout */
-
-    if (row->seq == pair[0])
-        pair[1] = row->accepted;
-    return NULL;
+    for (guint i = 0; i < acceptance->pieces->len; i++) {
+        const struct watch_found *piece = acceptance->pieces->pdata[i];
+        char *digest = g_hash_table_lookup(digests, piece->target);
+        if (i % EVENT_TARGETS == 0) {
+            part = part_new();
+            g_ptr_array_add(parts, part);
+        }
+        json_object_set_new(part->targets, piece->target, target_of(acceptance, piece));
+        if (digest)
+            g_hash_table_add(part->digests, digest);
+    }
+    for (guint i = 0; i < parts->len; i++) {
+        part = parts->pdata[i];
+        part->parts = (char **)g_hash_table_get_keys_as_array(part->digests, NULL);
+    }
+    return parts;
 }
 
 static char *lent(const char *text)
@@ -224,13 +188,82 @@ static char *lent(const char *text)
     return (char *)(uintptr_t)text;
 }
 
-static struct roll_error *append(struct watch_acceptance *acceptance,
-                                 const struct roll_release *release, const struct roll_order *order,
-                                 json_t *targets)
+static void set_span(const struct watch_acceptance *acceptance, struct roll_adoption_accepted *body)
 {
-    const struct roll_adopt_options *options = acceptance->options;
+    body->count = acceptance->pieces->len;
+    body->from_at = INT64_MAX;
+    for (guint i = 0; i < acceptance->pieces->len; i++) {
+        const struct watch_found *piece = acceptance->pieces->pdata[i];
+        body->from_at = MIN(body->from_at, piece->at - watch_found_duration(piece));
+        body->to_at = MAX(body->to_at, piece->at);
+    }
+}
+
+static struct roll_adoption_accepted body_of(const struct watch_acceptance *acceptance,
+                                             const char *order, struct part *part, guint after,
+                                             bool several)
+{
+    const struct watch_lost *lost = acceptance->lost;
+    struct roll_adoption_accepted body = {.name = lent(acceptance->name),
+                                          .reason = lent(acceptance->reason),
+                                          .release = acceptance->version,
+                                          .order = lent(order),
+                                          .targets = part->targets,
+                                          .parts = part->parts,
+                                          .recovered = lost != NULL,
+                                          .after = after};
+
+    if (several)
+        set_span(acceptance, &body);
+    if (!lost)
+        return body;
+    body.lane = lent(lost->lane);
+    body.from = lent(lost->from);
+    body.failed = lost->failed;
+    body.partial = lost->partial || !lost->release;
+    if (acceptance->first && after == 0) {
+        body.bad = acceptance->bad;
+        body.lifts = acceptance->lifts;
+        body.hold = lost->hold;
+    }
+    return body;
+}
+
+static struct roll_error *look_again(const struct watch_acceptance *acceptance)
+{
+    for (guint i = 0; i < acceptance->pieces->len; i++) {
+        struct watch_found *piece = acceptance->pieces->pdata[i];
+        struct roll_adopted_row row = {
+            .target = piece->target, .name = piece->name, .at = piece->at};
+        ROLL_TRY(roll_ledger_adopted_find(acceptance->options->ledger, acceptance->stream, &row));
+        piece->accepted = row.accepted;
+    }
+    return NULL;
+}
+
+/* Somebody else may have accepted the same since it was read. */
+static struct roll_error *check_open(void *user)
+{
+    const struct watch_acceptance *acceptance = user;
+
+    ROLL_TRY(look_again(acceptance));
+    for (guint i = 0; i < acceptance->pieces->len; i++) {
+        const struct watch_found *piece = acceptance->pieces->pdata[i];
+        if (piece->accepted)
+            return roll_error_new(ROLL_E_NOTHING, "'%s' on '%s' counts already: %s#%" PRId64,
+                                  piece->name, piece->target, acceptance->stream, piece->accepted);
+    }
+    return NULL;
+}
+
+static struct roll_error *append(struct watch_acceptance *acceptance,
+                                 const struct roll_release *release, const struct roll_order *order)
+{
     g_autoptr(GArray) objects = g_array_new(FALSE, FALSE, sizeof(struct roll_object));
-    g_auto(GStrv) parts = parts_of(order);
+    g_autoptr(GPtrArray) parts = parts_of(acceptance, order);
+    g_autofree struct roll_adoption_accepted *bodies =
+        g_new0(struct roll_adoption_accepted, parts->len);
+    g_autofree struct roll_draft *drafts = g_new0(struct roll_draft, parts->len);
     g_autoptr(GString) text = NULL;
     char digest[ROLL_HEX_SIZE];
 
@@ -241,28 +274,28 @@ static struct roll_error *append(struct watch_acceptance *acceptance,
     for (guint i = 0; i < release->blobs->len; i++) {
         const struct roll_blob *blob = release->blobs->pdata[i];
         const struct roll_object object = {blob->data->str, blob->data->len};
-        if (g_strv_contains((const char *const *)parts, blob->digest))
+        bool named = false;
+        for (guint j = 0; !named && j < parts->len; j++)
+            named = g_hash_table_contains(((struct part *)parts->pdata[j])->digests, blob->digest);
+        if (named)
             g_array_append_val(objects, object);
     }
-    const struct roll_adoption_accepted body = {.name = lent(acceptance->name),
-                                                .reason = lent(acceptance->reason),
-                                                .release = acceptance->version,
-                                                .order = digest,
-                                                .targets = targets,
-                                                .parts = parts,
-                                                .recovered = acceptance->recovered};
-    const struct roll_draft draft = {acceptance->stream, ROLL_EVENT_adoption_accepted, &body};
-    return watch_append(options->ledger, options->actor, &draft,
-                        (const struct roll_object *)(void *)objects->data, objects->len);
+    for (guint i = 0; i < parts->len; i++) {
+        bodies[i] = body_of(acceptance, digest, parts->pdata[i], i, parts->len > 1);
+        drafts[i] =
+            (struct roll_draft){acceptance->stream, ROLL_EVENT_adoption_accepted, &bodies[i]};
+    }
+    (void)roll_fault("adoption-accept");
+    return watch_append_checked(acceptance->options->ledger, acceptance->options->actor, drafts,
+                                parts->len, (const struct roll_object *)(void *)objects->data,
+                                objects->len, check_open, acceptance);
 }
 
 struct roll_error *watch_accept(struct watch_acceptance *acceptance, json_t **ret_done)
 {
-    const struct watch_found *first = acceptance->pieces->pdata[0];
     roll_auto(release) struct roll_release *release = NULL;
     roll_auto(order) struct roll_order *order = NULL;
-    roll_auto(json) json_t *names = json_array(), *live = json_array(), *targets = NULL;
-    int64_t pair[2] = {first->seq, 0};
+    roll_auto(json) json_t *names = json_array(), *live = json_array();
 
     ROLL_TRY(make(acceptance, acceptance->version, &release, &order));
     for (guint i = 0; i < order->targets->len; i++) {
@@ -270,87 +303,17 @@ struct roll_error *watch_accept(struct watch_acceptance *acceptance, json_t **re
         g_free(target->manifest);
         target->manifest = g_strdup(acceptance->manifest);
     }
-    targets = targets_of(acceptance, names, live);
-    ROLL_TRY(append(acceptance, release, order, targets));
-    ROLL_TRY(
-        roll_ledger_adopted(acceptance->options->ledger, acceptance->stream, see_rollout, pair));
-    *ret_done =
-        json_pack("{s:s,s:s,s:I,s:O,s:O}", "name", acceptance->name, "release", acceptance->version,
-                  "rollout", (json_int_t)pair[1], "targets", names, "live", live);
-    return NULL;
-}
-
-/* ---- by name --------------------------------------------------------------------------------- */
-
-static bool is_wanted(const struct roll_adopt_options *options, const struct watch_found *found)
-{
-    return strcmp(found->name, options->accept) == 0 &&
-           (!options->targets || g_strv_contains(options->targets, found->target)) &&
-           roll_plan_target_find(options->environment, found->target);
-}
-
-/* The newest of each target; rows come by target and time. */
-static void pick(struct watch_acceptance *acceptance)
-{
-    for (guint i = 0; i < acceptance->found->len; i++) {
-        struct watch_found *found = acceptance->found->pdata[i];
-        GPtrArray *pieces = acceptance->pieces;
-        const struct watch_found *last = pieces->len ? pieces->pdata[pieces->len - 1] : NULL;
-        if (!is_wanted(acceptance->options, found))
-            continue;
-        if (last && strcmp(last->target, found->target) == 0)
-            pieces->pdata[pieces->len - 1] = found;
-        else
-            g_ptr_array_add(pieces, found);
-    }
-}
-
-static struct roll_error *check(const struct watch_acceptance *acceptance)
-{
-    const struct watch_found *first;
-
-    if (acceptance->pieces->len == 0)
-        return roll_error_new(ROLL_E_NOT_FOUND,
-                              "no deployment '%s' was found in ARM's history of "
-                              "'%s'",
-                              acceptance->name, acceptance->stream);
-    first = acceptance->pieces->pdata[0];
+    ROLL_TRY(append(acceptance, release, order));
+    ROLL_TRY(look_again(acceptance));
     for (guint i = 0; i < acceptance->pieces->len; i++) {
         const struct watch_found *piece = acceptance->pieces->pdata[i];
-        if (!piece->state || g_ascii_strcasecmp(piece->state, "Succeeded") != 0)
-            return roll_error_new(ROLL_E_REFUSED, "'%s' on '%s' did not succeed: it %s",
-                                  piece->name, piece->target,
-                                  piece->state ? piece->state : "has no state");
-        if (piece->accepted)
-            return roll_error_new(ROLL_E_NOTHING, "'%s' on '%s' counts already: %s#%" PRId64,
-                                  piece->name, piece->target, acceptance->stream, piece->accepted);
-        if (g_strcmp0(piece->template_digest, first->template_digest) != 0)
-            return roll_error_new(ROLL_E_REFUSED,
-                                  "'%s' has another template on '%s' than on '%s': accept each "
-                                  "with --target",
-                                  piece->name, piece->target, first->target);
+        json_array_append_new(names, json_string(piece->target));
+        if (watch_traces_is_live(acceptance->traces, piece) && watch_found_succeeded(piece))
+            json_array_append_new(live, json_string(piece->target));
     }
+    *ret_done = json_pack(
+        "{s:s,s:s,s:I,s:O,s:O}", "name", acceptance->name, "release", acceptance->version,
+        "rollout", (json_int_t)((const struct watch_found *)acceptance->pieces->pdata[0])->accepted,
+        "targets", names, "live", live);
     return NULL;
-}
-
-struct roll_error *watch_accept_name(const struct roll_adopt_options *options, const char *stream,
-                                     json_t **ret_done)
-{
-    g_autoptr(GPtrArray) found = NULL;
-    g_autoptr(GPtrArray) pieces = g_ptr_array_new();
-    struct watch_acceptance acceptance = {.options = options,
-                                          .stream = stream,
-                                          .name = options->accept,
-                                          .reason = options->reason,
-                                          .pieces = pieces};
-
-    ROLL_TRY(watch_found_read(options, stream, &found));
-    acceptance.found = found;
-    pick(&acceptance);
-    ROLL_TRY(check(&acceptance));
-    struct roll_error *err = watch_accept_release(&acceptance, options->accept);
-    if (!err)
-        err = watch_accept(&acceptance, ret_done);
-    g_free(acceptance.version);
-    return err;
 }

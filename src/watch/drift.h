@@ -84,10 +84,12 @@ json_t *watch_who(const json_t *event, const json_t *together);
 struct roll_error *watch_append(struct roll_ledger *ledger, const struct roll_actor *actor,
                                 const struct roll_draft *draft, const struct roll_object *objects,
                                 size_t n_objects) ROLL_CHECKED;
-/* Several of one stream, in one transaction. */
-struct roll_error *watch_append_all(struct roll_ledger *ledger, const struct roll_actor *actor,
-                                    const struct roll_draft *drafts, size_t n_drafts,
-                                    const struct roll_object *objects, size_t n_objects)
-    ROLL_CHECKED;
+/* Several of one stream, in one transaction. check (or NULL) is asked, each time, after the head
+ * was read that they follow: what it refuses is not appended, and its error handed on. */
+typedef struct roll_error *(*watch_check_fn)(void *user);
+struct roll_error *watch_append_checked(struct roll_ledger *ledger, const struct roll_actor *actor,
+                                        const struct roll_draft *drafts, size_t n_drafts,
+                                        const struct roll_object *objects, size_t n_objects,
+                                        watch_check_fn check, void *user) ROLL_CHECKED;
 
 #endif
