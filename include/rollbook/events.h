@@ -178,15 +178,18 @@
     F(number, rollout, "rollout", REQUIRED)                                                        \
     F(text, target, "target", REQUIRED)                                                            \
     F(object, result, "result", REQUIRED)                                                          \
-    F(number, differences, "differences", OPTIONAL)
-/* result: watch.h. finding tells one set of differences from the next (result says who made them too, which is known later). */
+    F(number, differences, "differences", OPTIONAL)                                                \
+    F(number, pending, "pending", OPTIONAL) /* more that the activity log may still explain */
+/* result: watch.h. differences: those that the rollout explains are none; fresh: of them, what the last look did not find. finding tells one set of differences from the next (result says who made them too, which is known later). */
 #define ROLL_FIELDS_drift_checked(F)                                                               \
     F(text, target, "target", REQUIRED)                                                            \
     F(number, differences, "differences", OPTIONAL)                                                \
     F(object, result, "result", OPTIONAL)                                                          \
     F(text, finding, "finding", OPTIONAL)                                                          \
     F(number, rollout, "rollout", OPTIONAL) /* that put there what is live */                      \
-    F(number, unevaluated, "unevaluated", OPTIONAL)
+    F(number, unevaluated, "unevaluated", OPTIONAL)                                                \
+    F(number, fresh, "fresh", OPTIONAL)                                                            \
+    F(number, unsure, "unsure", OPTIONAL) /* beside them: ARM may have said so just after the rollout */
 #define ROLL_FIELDS_readiness_checked(F)                                                           \
     F(text, release, "release", REQUIRED)                                                          \
     F(text, state, "state", REQUIRED) /* ready, degraded, dead */                                  \

@@ -24,7 +24,7 @@ enum roll_notice_word { /* `on` in the plan */
     ROLL_NOTICE_CANCELLED,
     ROLL_NOTICE_SUPERSEDED,
     ROLL_NOTICE_SUCCEEDED, /* any other kind */
-    ROLL_NOTICE_DRIFT,     /* a look found a target changed; once until it finds something else */
+    ROLL_NOTICE_DRIFT,     /* a look found differences that the one before did not; not that there are fewer */
     ROLL_NOTICE_NOT_READY, /* a release cannot be gone back to; likewise */
     ROLL_NOTICE_OWED,      /* a gate that was put off was not passed, each time; a debt became overdue */
     ROLL_NOTICE_WORDS
@@ -38,6 +38,7 @@ struct roll_notice {
     char *stream, *kind, *state; /* kind of a look: "look"; of what is owed: "debt" */
     char *subject;       /* of a look: the target, the release; the debt; else NULL */
     int64_t rollout, at; /* rollout: 0 for a look. at: when it happened, UTC ms */
+    int64_t event;       /* of a look: the number of the one that found it first */
     char *release, *from, *who, *reason, *why, *error, *next; /* or NULL. why: of its end; error: the first one; next: to type */
 };
 void roll_notice_free(struct roll_notice *notice);

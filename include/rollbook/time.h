@@ -17,6 +17,9 @@ int64_t roll_boot_ms(void); /* CLOCK_BOOTTIME */
 /* RFC 3339 UTC with milliseconds, `…:00.123Z`; without them when they are zero. */
 void roll_time_format(int64_t unix_ms, char ret_text[ROLL_TIME_SIZE]);
 
+/* As HTTP has dates: `Sun, 22 Nov 2026 07:18:55 GMT`, in no locale. Owned. */
+char *roll_time_http(int64_t unix_ms);
+
 /* RFC 3339 with Z or offset, up to nine fractional digits (truncated to ms). ROLL_E_INVALID. */
 struct roll_error *roll_time_parse(const char *text, int64_t *ret_unix_ms) ROLL_CHECKED;
 

@@ -89,21 +89,30 @@ struct roll_drift_options {
 /* ARM's what-if of what the ledger says is live, without what the baseline has. Records drift.checked for each target that ARM
  * answered for; changes nothing in Azure (a what-if needs the rights of a deployment all the same).
  *
- *   {"service","environment","checkedAt","drifted": BOOL,"unknown": some could not be asked,
- *    "targets":[{"name","release","rollout","state": clean | drifted | unknown,"error"?:{"code"?,"message"},
- *      "baseline":{"at","known": differences that it has too} or null: none was taken since that rollout,
- *      "differences":[{"resource","change": deleted | changed,"path"?,"is"?,"wanted"?: JSON as text, "(hidden)" where it may be a secret,
- *        "by"?:{"who"?,"tool": portal | Azure CLI | PowerShell | deployment | policy | application ID | unknown,"deployment"?,
- *               "client"?: through which that was made,"at","operation"?,"correlationId"?}}],
- *      "unevaluated":[{"resource","path"?,"reason"}],"logUnread"?: why nobody is named}],
- *    "leftOut":["TARGET: why"]}
+ *   {"service","environment","checkedAt","drifted": BOOL,"unknown": some could not be asked, or what they are is not known,
+ *    "targets":[{"name","release","rollout","state": clean | drifted | unsure | unknown,"error"?:{"code"?,"message"},
+ *      "baseline":{"at","known": differences that it has too,"pending": the activity log may still explain some} or null: none was taken
+ *        since that rollout,
+ *      "differences":[{"resource","change": deleted | added | changed,"path"?,"is"?,"wanted"?: JSON as text, "(hidden)" where it may be a
+ *        secret,"foundAt","cleanAt"?: looks that found it first, and did not find it,
+ *        "by"?: HAND: one act explains it,"candidates"?:[HAND]: one of these, newest first,
+ *        "why"?: nobody is named, or not surely,"open"?: true: later, or with other rights, the log may say more}],
+ *      "unsure":[likewise]: ARM said so just after the rollout, and whether somebody else made it the activity log could not tell,
+ *      "unevaluated":[{"resource","path"?,"reason"}],"logUnread"?: why the activity log could not be read}],
+ *    "leftOut":[{"target" | "targets": NUMBER,"why","unknown": nobody knows what they have}]}
+ *
+ * `roll drift -o json` adds "error":{"message"} where an environment was left out because a rollout is open.
+ *
+ * HAND: {"who"?,"tool": portal | Azure CLI | PowerShell | deployment | policy | application ID | unknown,"deployment"?,
+ *   "client"?: through which that was made,"policy"?: what one did to it on its way (modify, append),"at","operation"?,"correlationId"?}
  *
  * ROLL_E_CONFLICT while a rollout is open; ROLL_E_NOT_FOUND for an unknown target. New reference. */
 struct roll_error *roll_drift(const struct roll_drift_options *options, json_t **ret_report) ROLL_CHECKED;
 
-/* Takes the baselines that are missing: what the what-if says of a rollout that has just succeeded. What somebody changed since, by
- * the activity log, is no part of it. [{"name","release","rollout","differences"?,"changedSince"?,"unevaluated"?: numbers,"error"?}].
- * New reference. */
+/* Takes the baselines that are missing: what the what-if says of a rollout that has just succeeded. Only what the activity log, read
+ * whole and 20 minutes later, ascribes to nobody else is part of it; until then it is pending, and taken up by a later call (or roll_drift).
+ * [{"name","release","rollout","differences"?,"changedSince"?,"unevaluated"?,"unsure"?: numbers,"settledFrom"?: when the rest will be
+ * known,"error"?}]. New reference. */
 struct roll_error *roll_baseline(const struct roll_drift_options *options, json_t **ret_taken) ROLL_CHECKED;
 
 struct roll_drift_due {

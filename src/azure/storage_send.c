@@ -34,24 +34,10 @@ static char *address_of(const struct job *job)
     return g_string_free(url, FALSE);
 }
 
-/* RFC 1123, without the locale's names. */
-static char *http_date(void)
-{
-    static const char *const days[] = {"Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"};
-    static const char *const months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                                         "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-    g_autoptr(GDateTime) now = g_date_time_new_from_unix_utc(roll_now_ms() / 1000);
-
-    return g_strdup_printf(
-        "x-ms-date: %s, %02d %s %04d %02d:%02d:%02d GMT",
-        days[g_date_time_get_day_of_week(now) - 1], g_date_time_get_day_of_month(now),
-        months[g_date_time_get_month(now) - 1], g_date_time_get_year(now),
-        g_date_time_get_hour(now), g_date_time_get_minute(now), g_date_time_get_second(now));
-}
-
 static GPtrArray *headers_of(const struct job *job)
 {
     GPtrArray *headers = g_ptr_array_new_with_free_func(g_free);
+    g_autofree char *date = roll_time_http(roll_now_ms());
 
     if (job->checking)
         g_ptr_array_add(
@@ -59,7 +45,7 @@ static GPtrArray *headers_of(const struct job *job)
                                      job->position, job->position + (int64_t)job->body->len - 1));
     for (char **header = job->checking ? NULL : job->headers; header && *header; header++)
         g_ptr_array_add(headers, g_strdup(*header));
-    g_ptr_array_add(headers, http_date());
+    g_ptr_array_add(headers, g_strdup_printf("x-ms-date: %s", date));
     g_ptr_array_add(headers, g_strdup("x-ms-version: " ROLL_STORAGE_VERSION));
     return headers;
 }

@@ -102,6 +102,20 @@ static char *put_digits(char *at, int value, int digits, char after)
     return at + digits + 1;
 }
 
+char *roll_time_http(int64_t unix_ms)
+{
+    static const char *const days[] = {"Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"};
+    static const char *const months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                         "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+    g_autoptr(GDateTime) at = g_date_time_new_from_unix_utc(unix_ms / 1000);
+
+    return g_strdup_printf(
+        "%s, %02d %s %04d %02d:%02d:%02d GMT", days[g_date_time_get_day_of_week(at) - 1],
+        g_date_time_get_day_of_month(at), months[g_date_time_get_month(at) - 1],
+        g_date_time_get_year(at), g_date_time_get_hour(at), g_date_time_get_minute(at),
+        g_date_time_get_second(at));
+}
+
 void roll_time_format(int64_t unix_ms, char ret_text[ROLL_TIME_SIZE])
 {
     int64_t ms = CLAMP(unix_ms, FIRST_MS, LAST_MS) - FIRST_MS; /* from here on not negative */

@@ -102,29 +102,52 @@ static json_int_t number(const json_t *target, const char *name)
 static void note_baseline(struct pass *pass, const json_t *target)
 {
     json_int_t still = number(target, "differences"), since = number(target, "changedSince");
+    json_int_t unsure = number(target, "unsure");
+    const char *from = roll_json_get_string(target, "settledFrom");
     g_autofree char *later =
         since ? g_strdup_printf(", %" JSON_INTEGER_FORMAT " changed since", since) : g_strdup("");
+    g_autofree char *open =
+        unsure ? g_strdup_printf(", %" JSON_INTEGER_FORMAT " may be somebody's%s%s", unsure,
+                                 from ? ": the activity log tells from " : "", from ? from : "")
+               : g_strdup("");
 
     if (note_error(pass, "baseline", target) || !json_object_get(target, "differences"))
         return;
     note(pass, "baseline",
-         g_strdup_printf("%s at %s: %" JSON_INTEGER_FORMAT " propert%s still differ%s%s",
+         g_strdup_printf("%s at %s: %" JSON_INTEGER_FORMAT " propert%s still differ%s%s%s",
                          roll_json_get_string(target, "name"),
                          roll_json_get_string(target, "release"), still, still == 1 ? "y" : "ies",
-                         still == 1 ? "s" : "", later));
+                         still == 1 ? "s" : "", later, open));
 }
 
 static void note_drift(struct pass *pass, const json_t *target)
 {
     size_t count = json_array_size(json_object_get(target, "differences"));
+    size_t unsure = json_array_size(json_object_get(target, "unsure"));
+    const char *name = roll_json_get_string(target, "name");
 
     if (note_error(pass, "drift", target))
         return;
     note(pass, "drift",
-         count ? g_strdup_printf("%s: %zu difference%s; roll drift %s tells them",
-                                 roll_json_get_string(target, "name"), count, count == 1 ? "" : "s",
-                                 pass->stream)
-               : g_strdup_printf("%s: none", roll_json_get_string(target, "name")));
+         count ? g_strdup_printf("%s: %zu difference%s; roll drift %s tells them", name, count,
+                                 count == 1 ? "" : "s", pass->stream)
+         : unsure
+             ? g_strdup_printf("%s: not known, %zu may be somebody's; roll drift %s tells them",
+                               name, unsure, pass->stream)
+             : g_strdup_printf("%s: none", name));
+}
+
+/* What nobody knows of is no clean bill. */
+static void note_left(struct pass *pass, const json_t *left)
+{
+    const char *name = roll_json_get_string(left, "target");
+    json_int_t count = number(left, "targets");
+
+    if (json_is_true(json_object_get(left, "unknown")))
+        note(pass, "drift",
+             name ? g_strdup_printf("%s: %s", name, roll_json_get_string(left, "why"))
+                  : g_strdup_printf("%" JSON_INTEGER_FORMAT " targets: %s", count,
+                                    roll_json_get_string(left, "why")));
 }
 
 /* ---- looking ----------------------------------------------------------------------------------
@@ -146,6 +169,8 @@ static struct roll_error *look(struct pass *pass, const struct roll_drift_option
         ROLL_TRY(roll_drift(options, &report));
         json_array_foreach (json_object_get(report, "targets"), index, target)
             note_drift(pass, target);
+        json_array_foreach (json_object_get(report, "leftOut"), index, target)
+            note_left(pass, target);
     }
     return NULL;
 }

@@ -103,6 +103,7 @@ static void add_look(struct search *search, const struct roll_look_row *row,
     notice->state = g_strdup(row->summary);
     notice->subject = g_strdup(row->subject);
     notice->at = row->at;
+    notice->event = row->seq;
     g_ptr_array_add(search->notices, notice);
 }
 
@@ -161,14 +162,33 @@ static struct roll_error *asks_for_approval(struct roll_ledger *ledger,
     return NULL;
 }
 
+/* What is new of it: a look that finds less than the one before is no news. */
+static struct roll_error *count_fresh(struct roll_ledger *ledger, struct roll_notice *notice)
+{
+    roll_auto(event) struct roll_event *event = NULL;
+    const struct roll_drift_checked *body;
+
+    ROLL_TRY(roll_ledger_event(ledger, notice->stream, notice->event, &event));
+    body = event ? roll_event_body(event, drift_checked) : NULL;
+    if (!body || body->fresh == 0 || body->fresh == body->differences)
+        return NULL;
+    g_free(notice->state);
+    notice->state = g_strdup_printf("%" PRId64 " new difference%s, %" PRId64 " in all", body->fresh,
+                                    body->fresh == 1 ? "" : "s", body->differences);
+    return NULL;
+}
+
 struct roll_error *roll_notice_describe(struct roll_ledger *ledger, struct roll_notice *notice)
 {
     struct first_error first = {0};
     bool asks = false;
 
+    if (notice->word == ROLL_NOTICE_DRIFT)
+        ROLL_TRY(count_fresh(ledger, notice));
     if (!notice->rollout) {
         g_free(notice->next);
-        notice->next = g_strdup_printf("roll status %s", notice->stream);
+        notice->next = g_strdup_printf(
+            "roll %s %s", notice->word == ROLL_NOTICE_DRIFT ? "drift" : "status", notice->stream);
         return NULL;
     }
     if (notice->word == ROLL_NOTICE_OWED) {

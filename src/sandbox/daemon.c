@@ -196,6 +196,8 @@ static enum MHD_Result send_reply(struct exchange *exchange)
     struct MHD_Response *response = make_response(text, reply->truncate);
     if (!response)
         return MHD_NO;
+    g_autofree char *date = roll_time_http(roll_now_ms()); /* of the clock that stored times have */
+    MHD_add_response_header(response, "Date", date);
     if (size > 0)
         MHD_add_response_header(response, "Content-Type", "application/json; charset=utf-8");
     for (guint i = 0; i < reply->headers->len; i++) {

@@ -45,9 +45,8 @@ void sandbox_fault_retry_after(const struct sandbox_request *request, const char
     for (size_t i = 0; i < G_N_ELEMENTS(dates); i++) {
         if (g_ascii_strcasecmp(value, dates[i].word) != 0)
             continue;
-        g_autoptr(GDateTime) now = g_date_time_new_from_unix_utc(request->now_ms / 1000);
-        g_autoptr(GDateTime) date = g_date_time_add_days(now, dates[i].days);
-        g_autofree char *text = g_date_time_format(date, "%a, %d %b %Y %H:%M:%S GMT");
+        g_autofree char *text =
+            roll_time_http(request->now_ms + dates[i].days * INT64_C(24) * 3600 * 1000);
         sandbox_reply_header(reply, "Retry-After", "%s", text);
         return;
     }

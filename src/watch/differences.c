@@ -8,7 +8,7 @@
 #define DIFFERENCES_MAX 5000
 
 struct found {
-    const char *resource; /* borrowed */
+    struct watch_place place; /* borrowed */
     json_t *differences, *unevaluated;
 };
 
@@ -42,22 +42,30 @@ static void add_unevaluated(struct found *found, const char *path, const char *r
 {
     if (json_array_size(found->unevaluated) < DIFFERENCES_MAX)
         json_array_append_new(found->unevaluated,
-                              json_pack("{s:s,s:s*,s:s}", "resource", found->resource, "path", path,
-                                        "reason", reason));
+                              json_pack("{s:s,s:s*,s:s}", "resource", found->place.resource, "path",
+                                        path, "reason", reason));
 }
 
 /* ---- properties ------------------------------------------------------------------------------ */
 
+static char *text_of(const struct found *found, const char *path, const json_t *value)
+{
+    if (value && path && watch_place_is_secret(&found->place, path))
+        return g_strdup("\"" WATCH_HIDDEN "\"");
+    return watch_text_of(path, value);
+}
+
 static void add_difference(struct found *found, const char *change, const char *path,
                            const json_t *is, const json_t *wanted)
 {
-    g_autofree char *is_text = watch_text_of(path, is), *wanted_text = watch_text_of(path, wanted);
+    g_autofree char *is_text = text_of(found, path, is);
+    g_autofree char *wanted_text = text_of(found, path, wanted);
 
     if (json_array_size(found->differences) < DIFFERENCES_MAX)
         json_array_append_new(found->differences,
-                              json_pack("{s:s,s:s,s:s*,s:s*,s:s*}", "resource", found->resource,
-                                        "change", change, "path", path, "is", is_text, "wanted",
-                                        wanted_text));
+                              json_pack("{s:s,s:s,s:s*,s:s*,s:s*}", "resource",
+                                        found->place.resource, "change", change, "path", path, "is",
+                                        is_text, "wanted", wanted_text));
 }
 
 static void walk(struct found *found, const char *above, const json_t *deltas, int depth);
@@ -117,7 +125,7 @@ static void take_change(struct found *found, const json_t *change)
     else if (is_type(type, "Modify"))
         walk(found, "", json_object_get(change, "delta"), 0);
     else if (is_type(type, "Delete"))
-        add_difference(found, "changed", NULL, NULL, NULL);
+        add_difference(found, "added", NULL, NULL, NULL);
     else
         add_unevaluated(found, NULL, reason ? reason : "ARM does not say what would change");
 }
@@ -130,14 +138,15 @@ static void add_diagnostics(const json_t *what_if, struct found *found)
     json_array_foreach (json_object_get(what_if, "diagnostics"), index, diagnostic) {
         const char *message = roll_json_get_string(diagnostic, "message");
         const char *target = roll_json_get_string(diagnostic, "target");
-        found->resource = target ? target : "";
-        add_unevaluated(found, NULL, message ? message : "ARM gave no reason");
+        g_autofree char *kept = message ? roll_release_redact(message, strlen(message)) : NULL;
+        found->place = (struct watch_place){target ? target : "", NULL, NULL};
+        add_unevaluated(found, NULL, kept ? kept : "ARM gave no reason");
     }
 }
 
 /* ---- order ----------------------------------------------------------------------------------- */
 
-static char *key_of(const json_t *difference)
+char *watch_key_of(const json_t *difference)
 {
     static const char *const members[] = {"resource", "path", "change", "is", "wanted", NULL};
     GString *key = g_string_new(NULL);
@@ -153,7 +162,8 @@ static char *key_of(const json_t *difference)
 
 static int by_key(const void *a, const void *b)
 {
-    g_autofree char *left = key_of(*(json_t *const *)a), *right = key_of(*(json_t *const *)b);
+    g_autofree char *left = watch_key_of(*(json_t *const *)a),
+                    *right = watch_key_of(*(json_t *const *)b);
 
     return strcmp(left, right);
 }
@@ -172,20 +182,26 @@ static void sort(json_t *list)
         json_array_append_new(list, items[i]);
 }
 
+static struct watch_place place_of(const json_t *change)
+{
+    const char *id = roll_json_get_string(change, "resourceId");
+
+    return (struct watch_place){id ? id : "", json_object_get(change, "before"),
+                                json_object_get(change, "after")};
+}
+
 void watch_differences(const json_t *what_if, json_t *differences, json_t *unevaluated)
 {
-    struct found found = {NULL, differences, unevaluated};
+    struct found found = {{NULL, NULL, NULL}, differences, unevaluated};
     size_t index;
     json_t *change;
 
     json_array_foreach (json_object_get(what_if, "changes"), index, change) {
-        const char *id = roll_json_get_string(change, "resourceId");
-        found.resource = id ? id : "";
+        found.place = place_of(change);
         take_change(&found, change);
     }
     json_array_foreach (json_object_get(what_if, "potentialChanges"), index, change) {
-        const char *id = roll_json_get_string(change, "resourceId");
-        found.resource = id ? id : "";
+        found.place = place_of(change);
         add_unevaluated(&found, NULL, "whether it would be deployed depends on the deployment");
     }
     add_diagnostics(what_if, &found);
@@ -195,17 +211,26 @@ void watch_differences(const json_t *what_if, json_t *differences, json_t *uneva
 
 /* ---- comparing ------------------------------------------------------------------------------- */
 
+GHashTable *watch_keys_of(const json_t *list)
+{
+    GHashTable *keys = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    size_t index;
+    json_t *difference;
+
+    json_array_foreach ((json_t *)(uintptr_t)list, index, difference)
+        g_hash_table_add(keys, watch_key_of(difference));
+    return keys;
+}
+
 json_t *watch_subtract(const json_t *now, const json_t *known, size_t *ret_left)
 {
-    g_autoptr(GHashTable) keys = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    g_autoptr(GHashTable) keys = watch_keys_of(known);
     json_t *rest = json_array(), *difference;
     size_t index;
 
-    json_array_foreach ((json_t *)(uintptr_t)known, index, difference)
-        g_hash_table_add(keys, key_of(difference));
     *ret_left = 0;
     json_array_foreach ((json_t *)(uintptr_t)now, index, difference) {
-        g_autofree char *key = key_of(difference);
+        g_autofree char *key = watch_key_of(difference);
         if (g_hash_table_contains(keys, key))
             (*ret_left)++;
         else
@@ -222,7 +247,7 @@ void watch_finding(int64_t rollout, const json_t *differences, char ret_hex[ROLL
 
     g_string_printf(text, "%" PRId64 "\n", rollout);
     json_array_foreach ((json_t *)(uintptr_t)differences, index, difference) {
-        g_autofree char *key = key_of(difference);
+        g_autofree char *key = watch_key_of(difference);
         g_string_append(text, key);
     }
     roll_sha256_hex(text->str, text->len, ret_hex);

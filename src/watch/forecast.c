@@ -3,7 +3,11 @@
 
 #include <string.h>
 
+#include "rollbook/time.h"
+
 #define AT_ONCE 5
+#define CLOCK_MS (INT64_C(5) * 60 * 1000) /* how far clocks may be apart, where ARM says no date   \
+                                           */
 
 struct forecasts {
     const struct roll_drift_options *options;
@@ -30,6 +34,15 @@ static void refuse(struct watch_forecast *forecast, const char *code, const char
     forecast->why = g_strdup(why ? why : "no answer");
 }
 
+/* By ARM's clock, as the activity log has its times; our own may be minutes off. */
+static void note_times(struct watch_forecast *forecast, int64_t server_ms)
+{
+    int64_t took = roll_now_ms() - forecast->asked_ms;
+
+    forecast->answered_ms = server_ms ? server_ms : roll_now_ms() + CLOCK_MS;
+    forecast->asked_ms = server_ms ? server_ms - took : forecast->asked_ms - CLOCK_MS;
+}
+
 static void answered(void *user, const struct roll_arm_reply *reply)
 {
     struct call *call = user;
@@ -39,6 +52,7 @@ static void answered(void *user, const struct roll_arm_reply *reply)
         call->forecast->body = json_incref(reply->body);
     else
         refuse(call->forecast, reply->code, reply->message);
+    note_times(call->forecast, reply->server_date_ms);
     forecasts->under_way--;
     roll_loop_stop(forecasts->options->loop);
 }
@@ -71,6 +85,7 @@ static struct roll_error *ask(struct forecasts *forecasts, struct call *call,
         .template_text = template_text->str,
         .parameters_text = parameters_text->str,
     };
+    call->forecast->asked_ms = roll_now_ms();
     forecasts->under_way++;
     roll_arm_what_if(arm, &deployment, answered, call);
     return NULL;

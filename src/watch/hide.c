@@ -5,26 +5,6 @@
 
 #define TEXT_MAX 200 /* bytes of a value; what is longer is told by a digest */
 
-bool watch_name_is_secret(const char *name)
-{
-    static const char *const words[] = {"password",   "passwd",           "secret",    "token",
-                                        "credential", "connectionstring", "accesskey", "accountkey",
-                                        "primarykey", "secondarykey",     "sharedkey", "apikey",
-                                        "privatekey", "storagekey",       NULL};
-    /* Names of where a secret lies are none. */
-    static const char *const harmless[] = {"secretname", "secreturi", "secretversion", NULL};
-    g_autofree char *lower = g_ascii_strdown(name ? name : "", -1);
-    const char *last = strrchr(lower, '.') ? strrchr(lower, '.') + 1 : lower;
-
-    for (int i = 0; harmless[i]; i++)
-        if (strstr(last, harmless[i]))
-            return false;
-    for (int i = 0; words[i]; i++)
-        if (strstr(last, words[i]))
-            return true;
-    return false;
-}
-
 /* ---- what looks like one --------------------------------------------------------------------- */
 
 static void gather(const json_t *value, GString *texts)
@@ -60,20 +40,34 @@ bool watch_looks_secret(const json_t *value)
 
 /* ---- as text --------------------------------------------------------------------------------- */
 
+static json_t *without_secrets(const char *name, const json_t *value);
+
+/* In {"name":"API_KEY","value":…} the one says what the other is. */
+static json_t *object_without_secrets(const json_t *value)
+{
+    const char *pair = watch_pair_name(value), *inner;
+    bool hide = pair && watch_name_is_secret(pair);
+    json_t *copy = json_object(), *member;
+
+    json_object_foreach ((json_t *)(uintptr_t)value, inner, member) {
+        bool is_name = json_is_string(member) && json_string_value(member) == pair;
+        json_object_set_new(copy, inner,
+                            is_name                              ? json_incref(member)
+                            : hide && watch_is_pair_value(inner) ? json_string(WATCH_HIDDEN)
+                                                                 : without_secrets(inner, member));
+    }
+    return copy;
+}
+
 static json_t *without_secrets(const char *name, const json_t *value)
 {
-    const char *inner;
     json_t *member, *copy;
     size_t index;
 
     if (watch_name_is_secret(name))
-        return json_string("(hidden)");
-    if (json_is_object(value)) {
-        copy = json_object();
-        json_object_foreach ((json_t *)(uintptr_t)value, inner, member)
-            json_object_set_new(copy, inner, without_secrets(inner, member));
-        return copy;
-    }
+        return json_string(WATCH_HIDDEN);
+    if (json_is_object(value))
+        return object_without_secrets(value);
     if (!json_is_array(value))
         return json_incref((json_t *)(uintptr_t)value);
     copy = json_array();
@@ -102,7 +96,7 @@ char *watch_text_of(const char *name, const json_t *value)
     if (!value)
         return NULL;
     if (watch_looks_secret(value))
-        return g_strdup("(hidden)");
+        return g_strdup(WATCH_HIDDEN);
     kept = without_secrets(name, value);
     roll_json_write(kept, text);
     return shorten(text);

@@ -12,7 +12,7 @@ void watch_lives_free(struct watch_lives *lives)
         return;
     g_array_unref(lives->lives);
     g_ptr_array_unref(lives->orders);
-    g_ptr_array_unref(lives->left);
+    json_decref(lives->left);
     g_free(lives);
 }
 
@@ -72,6 +72,7 @@ static struct roll_error *take_attempt(void *user, const struct roll_step_row *r
 
     if (row->step == 0 && strcmp(row->target, live->target->name) == 0) {
         live->attempt = row->attempt;
+        live->began = live->began ? MIN(live->began, row->intended_at) : row->intended_at;
         g_strlcpy(live->result, row->result ? row->result : "", sizeof live->result);
     }
     return NULL;
@@ -132,15 +133,35 @@ static struct roll_error *add_live(struct reading *reading, const struct roll_pl
 
 /* ---- which ----------------------------------------------------------------------------------- */
 
-static void leave(struct reading *reading, const char *target, const char *why)
+static bool is_fleet(const struct roll_drift_options *options)
 {
-    g_ptr_array_add(reading->lives->left, g_strdup_printf("%s: %s", target, why));
+    return !options->targets && options->environment->targets->len > FLEET;
+}
+
+static void leave(struct reading *reading, const char *target, const struct held *held)
+{
+    json_array_append_new(
+        reading->lives->left,
+        json_pack("{s:s,s:s,s:b}", "target", target, "why",
+                  held->dirty
+                      ? "its last rollout did not succeed there, so nobody knows what it has"
+                      : "nothing was deployed there",
+                  "unknown", held->dirty));
+}
+
+/* Of a fleet they are counted: ten thousand lines tell nobody anything. */
+static void leave_many(struct reading *reading, guint count, const char *why, bool unknown)
+{
+    if (count > 0)
+        json_array_append_new(reading->lives->left,
+                              json_pack("{s:I,s:s,s:b}", "targets", (json_int_t)count, "why", why,
+                                        "unknown", unknown));
 }
 
 static struct roll_error *consider(struct reading *reading, const struct roll_plan_target *planned)
 {
     const struct roll_drift_options *options = reading->options;
-    bool fleet = !options->targets && options->environment->targets->len > FLEET;
+    bool fleet = is_fleet(options);
     gpointer ring = GINT_TO_POINTER(roll_plan_ring(options->environment, planned->name) + 1);
     struct held held = {0};
 
@@ -152,9 +173,7 @@ static struct roll_error *consider(struct reading *reading, const struct roll_pl
         roll_ledger_targets(options->ledger, reading->stream, planned->name, take_held, &held));
     if (!held.there) {
         if (!fleet)
-            leave(reading, planned->name,
-                  held.dirty ? "its last rollout did not succeed there, so nobody knows what it has"
-                             : "nothing was deployed there");
+            leave(reading, planned->name, &held);
         return NULL;
     }
     g_hash_table_add(reading->rings, ring);
@@ -163,6 +182,41 @@ static struct roll_error *consider(struct reading *reading, const struct roll_pl
     const struct watch_live live = {
         .name = planned->name, .rollout = held.rollout, .since = held.since};
     g_array_append_val(reading->lives->lives, live);
+    return NULL;
+}
+
+struct counts {
+    const struct roll_plan_environment *environment;
+    guint there, dirty;
+};
+
+static struct roll_error *count_held(void *user, const struct roll_target_row *row)
+{
+    struct counts *counts = user;
+
+    if (!roll_plan_target_find(counts->environment, row->target))
+        return NULL;
+    counts->dirty += row->dirty;
+    counts->there += !row->dirty && row->release != NULL;
+    return NULL;
+}
+
+/* One target of a ring stands for those like it, and for none whose rollout failed. */
+static struct roll_error *count_left(struct reading *reading)
+{
+    const struct roll_drift_options *options = reading->options;
+    guint looked = reading->lives->lives->len, all = options->environment->targets->len;
+    struct counts counts = {.environment = options->environment};
+
+    if (!is_fleet(options) || reading->bare)
+        return NULL;
+    ROLL_TRY(roll_ledger_targets(options->ledger, reading->stream, NULL, count_held, &counts));
+    leave_many(reading, counts.there - MIN(looked, counts.there),
+               "not looked at: one of each ring is asked", false);
+    leave_many(reading, counts.dirty,
+               "their last rollout did not succeed there, so nobody knows what they have", true);
+    leave_many(reading, all - MIN(all, counts.there + counts.dirty), "nothing was deployed there",
+               false);
     return NULL;
 }
 
@@ -189,10 +243,11 @@ struct roll_error *watch_lives_read(const struct roll_drift_options *options, bo
 
     lives->lives = g_array_new(FALSE, FALSE, sizeof(struct watch_live));
     lives->orders = g_ptr_array_new_with_free_func(free_order);
-    lives->left = g_ptr_array_new_with_free_func(g_free);
+    lives->left = json_array();
     ROLL_TRY(check_names(options));
     for (guint i = 0; i < targets->len; i++)
         ROLL_TRY(consider(&reading, g_ptr_array_index(targets, i)));
+    ROLL_TRY(count_left(&reading));
     *ret_lives = g_steal_pointer(&lives);
     return NULL;
 }

@@ -151,6 +151,14 @@ static void time_is(const char *text, int64_t wanted)
     ck_assert_msg(ms == wanted, "%s: %" G_GINT64_FORMAT, text, ms);
 }
 
+START_TEST(test_base__a_date_of_http_has_english_names)
+{
+    g_autofree char *text = roll_time_http(1795331935999);
+
+    ck_assert_str_eq(text, "Sun, 22 Nov 2026 07:18:55 GMT");
+}
+END_TEST
+
 START_TEST(test_time__rfc3339)
 {
     char text[ROLL_TIME_SIZE];
@@ -526,6 +534,7 @@ static TCase *plain_tests(void)
     tcase_add_test(tcase, test_digest__hex_and_uuid_are_recognised);
     tcase_add_test(tcase, test_digest__uuids_from_parts_are_stable_and_separate);
     tcase_add_test(tcase, test_time__rfc3339);
+    tcase_add_test(tcase, test_base__a_date_of_http_has_english_names);
     tcase_add_test(tcase, test_time__every_day_is_exact);
     tcase_add_test(tcase, test_time__what_is_no_time_is_refused);
     tcase_add_test(tcase, test_time__durations);
