@@ -8,7 +8,7 @@
 #define DIFFERENCES_MAX 5000
 
 struct found {
-    struct watch_place place; /* borrowed */
+    struct watch_shown place; /* borrowed */
     json_t *differences, *unevaluated;
 };
 
@@ -50,7 +50,7 @@ static void add_unevaluated(struct found *found, const char *path, const char *r
 
 static char *text_of(const struct found *found, const char *path, const json_t *value)
 {
-    if (value && path && watch_place_is_secret(&found->place, path))
+    if (value && path && watch_path_is_secret(&found->place, path))
         return g_strdup("\"" WATCH_HIDDEN "\"");
     return watch_text_of(path, value);
 }
@@ -139,7 +139,7 @@ static void add_diagnostics(const json_t *what_if, struct found *found)
         const char *message = roll_json_get_string(diagnostic, "message");
         const char *target = roll_json_get_string(diagnostic, "target");
         g_autofree char *kept = message ? roll_release_redact(message, strlen(message)) : NULL;
-        found->place = (struct watch_place){target ? target : "", NULL, NULL};
+        found->place = (struct watch_shown){target ? target : "", NULL, NULL};
         add_unevaluated(found, NULL, kept ? kept : "ARM gave no reason");
     }
 }
@@ -182,11 +182,11 @@ static void sort(json_t *list)
         json_array_append_new(list, items[i]);
 }
 
-static struct watch_place place_of(const json_t *change)
+static struct watch_shown place_of(const json_t *change)
 {
     const char *id = roll_json_get_string(change, "resourceId");
 
-    return (struct watch_place){id ? id : "", json_object_get(change, "before"),
+    return (struct watch_shown){id ? id : "", json_object_get(change, "before"),
                                 json_object_get(change, "after")};
 }
 

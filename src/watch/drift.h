@@ -17,11 +17,11 @@ const char *watch_pair_name(const json_t *object);
 /* Is it the member of such a pair that holds the value? */
 bool watch_is_pair_value(const char *member);
 /* A resource as a what-if shows it: what stands beside a value tells what it is. */
-struct watch_place {
+struct watch_shown {
     const char *resource;         /* its id */
     const json_t *before, *after; /* borrowed, or NULL */
 };
-bool watch_place_is_secret(const struct watch_place *place, const char *path);
+bool watch_path_is_secret(const struct watch_shown *place, const char *path);
 /* Does any string in the value look like a credential? */
 bool watch_looks_secret(const json_t *value);
 /* A value as one line for people and for comparing: JSON without what must not be kept, at most

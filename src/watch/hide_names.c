@@ -184,7 +184,7 @@ static bool is_index(const char *segment)
 }
 
 /* The value of an element whose name nobody knows may be anything. */
-static bool pair_is_secret(const struct watch_place *place, char **segments, int at)
+static bool pair_is_secret(const struct watch_shown *place, char **segments, int at)
 {
     const json_t *sides[] = {place->before, place->after};
     bool named = false;
@@ -214,7 +214,7 @@ static bool holds_secrets(const char *resource)
            (g_ascii_strcasecmp(parts[count - 2], "config") == 0 && says_secret(parts[count - 1]));
 }
 
-bool watch_place_is_secret(const struct watch_place *place, const char *path)
+bool watch_path_is_secret(const struct watch_shown *place, const char *path)
 {
     g_auto(GStrv) segments = segments_of(path);
     bool holder = holds_secrets(place->resource);
