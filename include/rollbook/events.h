@@ -206,8 +206,8 @@
     F(object, template, "template", OPTIONAL)                                                      \
     F(object, parameters, "parameters", OPTIONAL)
 /* Evidence that counts from now on as a rollout of kind adopted, whose number is this event's: release succeeded on targets,
- * {TARGET: {"adopted": SEQ, "at", "durationMs", "resources", "result"?: details, "live"?: true, "failed"?: true, "floor"?}}; live: it is
- * what the target has, where it failed: nobody knows what that is. What does not fit into one event goes on in the next one of the same
+ * {TARGET: {"adopted": SEQ, "at", "durationMs", "resources", "result"?: details, "live"?: true, "dirty"?: true, "failed"?: true,
+ * "floor"?}}; live: it is what the target has; dirty: since then nobody knows what the target has. What does not fit into one event goes on in the next one of the same
  * append (after). Of a lost ledger's rollout the rest says what its tags do; without them: lane release, it succeeded. */
 #define ROLL_FIELDS_adoption_accepted(F)                                                           \
     F(text, name, "name", REQUIRED)                                                                \

@@ -157,7 +157,7 @@ struct roll_adopt_options {
  *    "recovery"?: there are such: {"rollouts": NUMBER,"waits": why they do not count,"refused": BOOL or
  *      "notTold":[{"what","how"}]: what tags do not say},
  *    "accepted"?:{"name","release","rollout": NUMBER,"targets":[…],"live":[…]: where it is what the target has,
- *      "left"?:[{"target","why"}],"note"?: all of it counted before}}
+ *      "left"?:[{"target","why"}],"notes"?:[…],"note"?: all of it counted before}}
  *
  * ROLL_E_NOT_FOUND: there is no deployment of that name; ROLL_E_NOTHING: it was accepted before; ROLL_E_REFUSED says what is missing
  * to deploy it again, and how to map it. New reference. */

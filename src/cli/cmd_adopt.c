@@ -202,6 +202,8 @@ static void say_accepted(struct roll_app *app, const char *stream, const json_t 
         roll_say(app, "  it did not succeed: %s", text_of(one, "failed"));
     json_array_foreach (json_object_get(one, "left"), index, left)
         roll_say(app, "  left out: '%s': %s", text_of(left, "target"), text_of(left, "why"));
+    json_array_foreach (json_object_get(one, "notes"), index, left)
+        roll_say(app, "  %s", json_string_value(left));
 }
 
 /* Rollouts of a ledger that is not here: why they do not count, or what no tag says of them. */
@@ -210,9 +212,11 @@ static void say_recovery(struct roll_app *app, const json_t *recovery)
     size_t index;
     json_t *row;
 
+    json_int_t count = json_integer_value(json_object_get(recovery, "rollouts"));
+
     if (json_object_get(recovery, "waits"))
-        roll_say(app, "%" JSON_INTEGER_FORMAT " rollouts of another ledger do not count: %s",
-                 json_integer_value(json_object_get(recovery, "rollouts")),
+        roll_say(app, "%" JSON_INTEGER_FORMAT " rollout%s of another ledger %s not count: %s",
+                 count, count == 1 ? "" : "s", count == 1 ? "does" : "do",
                  text_of(recovery, "waits"));
     if (json_object_get(recovery, "notTold"))
         roll_say(app, "tags do not tell, and it is to be set again:");
@@ -225,6 +229,7 @@ static void say(struct roll_app *app, const char *stream, const json_t *report)
     const json_t *deployments = json_object_get(report, "deployments");
     const json_t *accepted = json_object_get(report, "accepted");
     bool dry_run = json_is_true(json_object_get(report, "dryRun"));
+    json_int_t recorded = json_integer_value(json_object_get(report, "recorded"));
     const char *environment = strchr(stream, '/') + 1;
     size_t index, count;
     json_t *one;
@@ -244,7 +249,7 @@ static void say(struct roll_app *app, const char *stream, const json_t *report)
     if (dry_run)
         roll_say(app, "%zu would be recorded; nothing was (--dry-run)", count);
     else
-        roll_say(app, "%zu recorded", count);
+        roll_say(app, "%" JSON_INTEGER_FORMAT " recorded", recorded);
     if (accepted || json_array_size(json_object_get(report, "recovered")) > 0)
         roll_say(app, "next: roll status %s, roll back %s --dry-run", environment, environment);
     else if (count > 0 && !dry_run)

@@ -147,6 +147,25 @@ static struct roll_error *add_step(const struct accepting *accepting, const char
     return NULL;
 }
 
+/* What made it dirty had ended before this began: then it is what this left. */
+static struct roll_error *overcome(const struct accepting *accepting, const char *name,
+                                   struct fold_target *target, const json_t *entry)
+{
+    struct fold_environment *environment;
+    struct fold_step *step;
+    int64_t began = number_of(entry, "at") - number_of(entry, "durationMs");
+
+    ROLL_TRY(roll_fold_step(accepting->fold, target->dirty_rollout, name, 0, &step));
+    if (!step->there || !step->outcome || step->ended_at >= began)
+        return NULL;
+    ROLL_TRY(roll_fold_environment(accepting->fold, &environment));
+    environment->dirty--;
+    environment->changed = true;
+    target->dirty = target->restorable = false;
+    target->dirty_rollout = 0;
+    return NULL;
+}
+
 /* What the target has: unless this ledger has put something there since. */
 static struct roll_error *hold(const struct accepting *accepting, const char *name,
                                const json_t *entry)
@@ -160,11 +179,14 @@ static struct roll_error *hold(const struct accepting *accepting, const char *na
     ROLL_TRY(roll_fold_target(fold, name, &target));
     target->floor = MAX(target->floor, number_of(entry, "floor"));
     target->changed = true;
-    if (!flag_of(entry, "live") || target->dirty || target->since >= at)
+    if (target->dirty && flag_of(entry, "live"))
+        ROLL_TRY(overcome(accepting, name, target, entry));
+    if (target->dirty || target->since >= at ||
+        (!flag_of(entry, "live") && !flag_of(entry, "dirty")))
         return NULL;
     target->accepted_rollout = accepting->number;
     fold_set_text(&target->accepted_release, release);
-    if (flag_of(entry, "failed"))
+    if (flag_of(entry, "dirty"))
         return roll_fold_make_dirty(fold, target, accepting->number);
     ROLL_TRY(roll_fold_environment(fold, &environment));
     fold_set_text(&environment->last_good, release);

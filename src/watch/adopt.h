@@ -164,7 +164,9 @@ struct watch_acceptance {
     char *version, manifest[ROLL_HEX_SIZE]; /* of the release; set by watch_accept_release */
     const struct watch_lost *lost;          /* or NULL: a person's word */
     bool first;                             /* of what is accepted of a lost rollout */
-    char **bad, **lifts;                    /* borrowed, or NULL */
+    GHashTable *newest;  /* struct watch_found *: where one of them is not live, nobody knows what
+                            is.  Borrowed, or NULL */
+    char **bad, **lifts; /* borrowed, or NULL */
 };
 /* Can its pieces be deployed again? ROLL_E_REFUSED says what is missing. */
 struct roll_error *watch_accept_check(const struct watch_acceptance *acceptance) ROLL_CHECKED;

@@ -108,6 +108,11 @@ struct roll_error *watch_accept_release(struct watch_acceptance *acceptance, con
 
 /* ---- targets --------------------------------------------------------------------------------- */
 
+static bool is_live(const struct watch_acceptance *acceptance, const struct watch_found *piece)
+{
+    return watch_found_succeeded(piece) && watch_traces_is_live(acceptance->traces, piece);
+}
+
 static json_t *target_of(const struct watch_acceptance *acceptance, const struct watch_found *piece)
 {
     int64_t floor = acceptance->lost ? tagged_number(piece, "roll-floor") : 0;
@@ -117,8 +122,10 @@ static json_t *target_of(const struct watch_acceptance *acceptance, const struct
         (json_int_t)json_array_size(json_object_get(piece->details, "outputResources")), "result",
         piece->details_digest);
 
-    if (watch_traces_is_live(acceptance->traces, piece))
+    if (is_live(acceptance, piece))
         json_object_set_new(entry, "live", json_true());
+    else if (acceptance->newest && g_hash_table_contains(acceptance->newest, piece))
+        json_object_set_new(entry, "dirty", json_true());
     if (!watch_found_succeeded(piece))
         json_object_set_new(entry, "failed", json_true());
     if (floor)
@@ -308,7 +315,7 @@ struct roll_error *watch_accept(struct watch_acceptance *acceptance, json_t **re
     for (guint i = 0; i < acceptance->pieces->len; i++) {
         const struct watch_found *piece = acceptance->pieces->pdata[i];
         json_array_append_new(names, json_string(piece->target));
-        if (watch_traces_is_live(acceptance->traces, piece) && watch_found_succeeded(piece))
+        if (is_live(acceptance, piece))
             json_array_append_new(live, json_string(piece->target));
     }
     *ret_done = json_pack(

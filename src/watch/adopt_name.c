@@ -130,6 +130,25 @@ static struct roll_error *check_alike(const GPtrArray *pieces)
     return NULL;
 }
 
+/* What a redeploy does otherwise. Deployments in mode Complete are never sent (DESIGN section 6).
+ */
+static json_t *notes_of(const GPtrArray *pieces)
+{
+    json_t *notes = json_array();
+
+    for (guint i = 0; i < pieces->len; i++) {
+        const struct watch_found *piece = pieces->pdata[i];
+        const char *mode = roll_json_get_string(piece->details, "mode");
+        if (g_strcmp0(mode, "Complete") != 0)
+            continue;
+        json_array_append_new(
+            notes, json_sprintf("'%s': it ran in mode Complete; going back to it deletes nothing, "
+                                "what it does not have is listed as left over",
+                                piece->target));
+    }
+    return notes;
+}
+
 static struct roll_error *accept(struct watch_acceptance *acceptance, const GPtrArray *found,
                                  json_t *left, json_t **ret_done)
 {
@@ -163,8 +182,11 @@ struct roll_error *watch_accept_name(const struct watch_adopting *adopting, json
                                           .traces = traces,
                                           .pieces = pieces};
     struct roll_error *err = accept(&acceptance, found, left, ret_done);
+    roll_auto(json) json_t *notes = notes_of(pieces);
     g_free(acceptance.version);
     if (!err && json_array_size(left) > 0)
         json_object_set(*ret_done, "left", left);
+    if (!err && json_array_size(notes) > 0)
+        json_object_set(*ret_done, "notes", notes);
     return err;
 }

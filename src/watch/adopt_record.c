@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "rollbook/fault.h"
 #include "rollbook/time.h"
 
 #define BATCH 50 /* entries in one append: one that is interrupted goes on where it was */
@@ -184,6 +185,7 @@ static struct roll_error *append_batch(struct batch *batch)
         g_ptr_array_add(facts, fact);
         g_array_append_val(drafts, draft);
     }
+    (void)roll_fault("adoption-record");
     return watch_append_checked(adopting->options->ledger, adopting->options->actor,
                                 (const struct roll_draft *)(void *)drafts->data, drafts->len,
                                 (const struct roll_object *)(void *)objects->data, objects->len,

@@ -11,7 +11,8 @@ struct recovering {
     GHashTable *by_release; /* release and template -> target -> struct watch_found * */
     GHashTable *releases;   /* the same -> struct known * */
     struct watch_traces *traces;
-    bool alone; /* this ledger rolled nothing out itself */
+    GHashTable *newest; /* struct watch_found *: the last of each target */
+    bool alone;         /* this ledger rolled nothing out itself */
     json_t *done;
 };
 
@@ -80,6 +81,29 @@ static gint by_target(gconstpointer a, gconstpointer b)
                              *right = *(const struct watch_found *const *)b;
 
     return strcmp(left->target, right->target);
+}
+
+/* What a lost ledger put there last: if it is not what the target has, nobody knows what is. */
+static GHashTable *newest_of(const GPtrArray *all)
+{
+    g_autoptr(GHashTable) by_target = g_hash_table_new(g_str_hash, g_str_equal);
+    GHashTable *newest = g_hash_table_new(NULL, NULL);
+    GHashTableIter iter;
+    gpointer piece;
+
+    for (guint i = 0; i < all->len; i++) {
+        const struct watch_lost *lost = all->pdata[i];
+        for (guint j = 0; j < lost->pieces->len; j++) {
+            struct watch_found *each = lost->pieces->pdata[j];
+            const struct watch_found *other = g_hash_table_lookup(by_target, each->target);
+            if (!other || each->at > other->at)
+                g_hash_table_replace(by_target, each->target, each);
+        }
+    }
+    g_hash_table_iter_init(&iter, by_target);
+    while (g_hash_table_iter_next(&iter, NULL, &piece))
+        g_hash_table_add(newest, piece);
+    return newest;
 }
 
 static GPtrArray *pieces_of(GHashTable *newest)
@@ -231,6 +255,7 @@ static struct roll_error *recover(struct recovering *recovering, struct watch_lo
                                               .name = lost->name,
                                               .reason = reason,
                                               .traces = recovering->traces,
+                                              .newest = recovering->newest,
                                               .pieces = pieces,
                                               .lost = lost,
                                               .first = first};
@@ -354,6 +379,7 @@ struct roll_error *watch_recover(const struct watch_adopting *adopting, json_t *
     g_autoptr(GHashTable) releases =
         g_hash_table_new_full(g_str_hash, g_str_equal, g_free, known_free);
     g_autoptr(GHashTable) by_release = NULL;
+    g_autoptr(GHashTable) newest = NULL;
     g_autoptr(GPtrArray) found = NULL;
     g_autoptr(GPtrArray) all = NULL;
     roll_auto(watch_traces) struct watch_traces *traces = NULL;
@@ -369,12 +395,14 @@ struct roll_error *watch_recover(const struct watch_adopting *adopting, json_t *
     if (!go)
         return NULL;
     by_release = gather_all(all);
+    newest = newest_of(all);
     traces = watch_traces_new(adopting->entries, found);
     struct recovering recovering = {.adopting = adopting,
                                     .all = all,
                                     .by_release = by_release,
                                     .releases = releases,
                                     .traces = traces,
+                                    .newest = newest,
                                     .alone = !own,
                                     .done = json_object_get(report, "recovered")};
     return recover_all(&recovering);

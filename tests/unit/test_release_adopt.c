@@ -71,6 +71,31 @@ START_TEST(test_adopt__what_is_linked_by_address_may_have_changed)
 }
 END_TEST
 
+START_TEST(test_adopt__a_template_spec_is_linked_too)
+{
+    lacks(HEAD "\"resources\":[{\"type\":\"Microsoft.Resources/deployments\",\"apiVersion\":"
+               "\"2022-09-01\",\"name\":\"n\",\"properties\":{\"mode\":\"Incremental\","
+               "\"templateLink\":{\"id\":\"/specs/s/versions/1\"}}}]}",
+          "{}", "{}", "linked template '/specs/s/versions/1';");
+}
+END_TEST
+
+/* The rules of a release: another name, another hour, a secret for everybody. */
+START_TEST(test_adopt__the_rules_of_a_release_hold)
+{
+    lacks(HEAD "\"resources\":[{\"type\":\"Microsoft.Web/sites\",\"apiVersion\":\"2022-09-01\","
+               "\"name\":\"[deployment().name]\",\"location\":\"x\"}]}",
+          "{}", "{}", "deployment().name;");
+    lacks(PARAMETERS("\"at\":{\"type\":\"string\",\"defaultValue\":\"[utcNow()]\"}"), "{}", "{}",
+          "parameter 'at';");
+    lacks(PARAMETERS("\"at\":{\"type\":\"string\",\"defaultValue\":\"[utcNow()]\"}"),
+          "{\"at\":{\"value\":\"then\"}}", "{}", "");
+    lacks(PARAMETERS("\"key\":{\"type\":\"secureString\",\"defaultValue\":\"geheim\"}"),
+          "{\"key\":{\"reference\":{\"keyVault\":{\"id\":\"/v\"},\"secretName\":\"s\"}}}", "{}",
+          "secure parameter 'key';");
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("release: adopt");
@@ -80,6 +105,8 @@ int main(void)
     tcase_add_test(tcase, test_adopt__values_are_needed_where_there_is_no_default);
     tcase_add_test(tcase, test_adopt__secure_values_come_from_the_plans_references_alone);
     tcase_add_test(tcase, test_adopt__what_is_linked_by_address_may_have_changed);
+    tcase_add_test(tcase, test_adopt__a_template_spec_is_linked_too);
+    tcase_add_test(tcase, test_adopt__the_rules_of_a_release_hold);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);
 }
