@@ -26,6 +26,7 @@ struct roll_audit_options {
  *      "overrides":[{"kind","name"?,"reason"?}],
  *      "debts":[{"debt","state": open | overdue | closed,"owner","due","closedAt","closedBy"}], "reviews":[{"by","at","reason"}],
  *      "governance":{"plan"?,"approvers"?,"revoked"?: digests,"committed": true, false, or null: no lanes, or the plan is gone},
+ *      "partOf"?, "parts"?: as roll_rollout_parts, "pruned"?:[{"target","resource","outcome","message"?}] where it has no targets,
  *      "exceptions":[{"kind","what"?}]}],
  *    "decisions":[{"stream","seq","at","kind": of the event,"hash","body","actor"}: marks, holds, floors, adoptions, redactions],
  *    "events":{KIND: number in this time, …, "all"}, "heads":[{"stream","seq","hash"}],

@@ -19,7 +19,9 @@ function(roll_embed_files target)
   foreach(pair
       "plans/plan.schema.json=plan_schema_json"
       "plans/ledger.schema.json=ledger_schema_json"
-      "src/report/page.html=page_html")
+      "src/report/page.html=page_html"
+      "src/report/page.css=page_css"
+      "src/report/page.js=page_js")
     string(REGEX MATCH "^(.*)=(.*)$" _ ${pair})
     set(in ${CMAKE_SOURCE_DIR}/${CMAKE_MATCH_1})
     set(name ${CMAKE_MATCH_2})

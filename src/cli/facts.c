@@ -33,18 +33,23 @@ static int64_t usual_ms(const json_t *rollouts, const char *kind)
     return usual.count < 3 ? 0 : usual.median_ms;
 }
 
+void facts_add_duration(json_t *view)
+{
+    int64_t ended = facts_time(view, "finishedAt");
+
+    if (ended)
+        json_object_set_new(view, "durationMs",
+                            json_integer(ended - facts_time(view, "startedAt")));
+}
+
 static void add_durations(json_t *rollouts)
 {
     static const char *const kinds[] = {"out", "hotfix", "back", "forward"};
     size_t index;
     json_t *view;
 
-    json_array_foreach (rollouts, index, view) {
-        int64_t ended = facts_time(view, "finishedAt");
-        if (ended)
-            json_object_set_new(view, "durationMs",
-                                json_integer(ended - facts_time(view, "startedAt")));
-    }
+    json_array_foreach (rollouts, index, view)
+        facts_add_duration(view);
     for (size_t i = 0; i < G_N_ELEMENTS(kinds); i++) {
         int64_t usual = usual_ms(rollouts, kinds[i]);
         json_array_foreach (rollouts, index, view)
@@ -112,7 +117,7 @@ static bool is_trouble(const json_t *target)
 }
 
 /* Those in trouble stay; a page has no use for thousands of rows that say the same. */
-static void shorten_targets(json_t *view)
+void facts_shorten_targets(json_t *view)
 {
     json_t *targets = json_object_get(view, "targets");
     size_t all = json_array_size(targets), kept = 0;
@@ -158,8 +163,10 @@ static struct roll_error *add_rollouts(struct roll_app *app, json_t *environment
     leave_out_older(rollouts, since);
     ROLL_TRY(facts_add_events(app, stream, rollouts, bands));
     json_array_foreach (rollouts, index, view) {
+        if (json_object_get(view, "parts"))
+            ROLL_TRY(roll_view_add_parts(app, stream, facts_number(view), view));
         add_diff(app, view, diffs);
-        shorten_targets(view);
+        facts_shorten_targets(view);
     }
     if (index > 0)
         facts_add_freezes(app, stream, facts_time(json_array_get(rollouts, index - 1), "startedAt"),
@@ -210,104 +217,6 @@ static struct roll_error *add_releases(struct roll_app *app, const json_t *envir
     return NULL;
 }
 
-/* ---- an incident ---------------------------------------------------------------------------- */
-
-/* The rollouts of the same trouble: what it undid or took the place of, what was done because of
- * it, and what undid it next. */
-static bool belongs(const json_t *view, const json_t *incident)
-{
-    const char *own = roll_json_get_string(view, "rollout");
-    const char *it = roll_json_get_string(incident, "rollout");
-    const char *members[] = {"cause", "supersedes", "supersededBy"};
-
-    if (strcmp(own, it) == 0)
-        return true;
-    for (size_t i = 0; i < G_N_ELEMENTS(members); i++)
-        if (g_strcmp0(roll_json_get_string(view, members[i]), it) == 0 ||
-            g_strcmp0(roll_json_get_string(incident, members[i]), own) == 0)
-            return true;
-    return false;
-}
-
-/* Newest first: index of the incident in the list; the one before it in time brought what it left,
- * the one after it is what followed. */
-static json_t *choose_story(const json_t *rollouts, size_t at)
-{
-    const json_t *incident = json_array_get(rollouts, at);
-    json_t *chosen = json_array();
-
-    for (size_t i = json_array_size(rollouts); i-- > 0;) {
-        json_t *view = json_array_get(rollouts, i);
-        if (i == at + 1 || (at > 0 && i == at - 1) || belongs(view, incident))
-            json_array_append(chosen, view);
-    }
-    return chosen;
-}
-
-static int by_seq(const void *a, const void *b)
-{
-    json_int_t left = json_integer_value(json_object_get(*(json_t *const *)a, "seq"));
-    json_int_t right = json_integer_value(json_object_get(*(json_t *const *)b, "seq"));
-
-    return left < right ? -1 : left > right;
-}
-
-static json_t *merge_events(const json_t *rollouts)
-{
-    g_autoptr(GPtrArray) all = g_ptr_array_new();
-    json_t *merged = json_array(), *view, *event;
-    size_t index, at;
-
-    json_array_foreach (rollouts, index, view) {
-        json_array_foreach (json_object_get(view, "events"), at, event) {
-            const char *number = strchr(roll_json_get_string(view, "rollout"), '#');
-            json_object_set_new(event, "text",
-                                json_sprintf("%s %s", number, roll_json_get_string(event, "text")));
-            g_ptr_array_add(all, event);
-        }
-    }
-    qsort(all->pdata, all->len, sizeof(gpointer), by_seq);
-    for (guint i = 0; i < all->len; i++)
-        json_array_append(merged, g_ptr_array_index(all, i));
-    return merged;
-}
-
-static json_t *sentence_of(const json_t *view)
-{
-    const char *from = roll_json_get_string(view, "from"),
-               *to = roll_json_get_string(view, "version");
-    const char *reason = roll_json_get_string(view, "reason");
-    const char *started = roll_json_get_string(view, "startedAt");
-
-    return json_sprintf("%s of %s/%s%s%s%s%s: %s. Asked for at %s%s%s.",
-                        roll_json_get_string(view, "kind"), roll_json_get_string(view, "service"),
-                        roll_json_get_string(view, "environment"), from ? " from " : "",
-                        from ? from : "", to ? " to " : "", to ? to : "",
-                        roll_json_get_string(view, "state"), started, reason ? ", because: " : "",
-                        reason ? reason : "");
-}
-
-static struct roll_error *add_incident(json_t *facts, const struct roll_facts_options *options)
-{
-    const json_t *environment = json_array_get(json_object_get(facts, "environments"), 0);
-    const json_t *rollouts = json_object_get(environment, "rollouts");
-    g_autofree char *name = g_strdup_printf("%s#%" PRId64, options->stream, options->incident);
-    size_t index;
-    json_t *view;
-
-    json_array_foreach (rollouts, index, view) {
-        if (strcmp(roll_json_get_string(view, "rollout"), name) != 0)
-            continue;
-        json_t *chosen = choose_story(rollouts, index);
-        json_object_set_new(facts, "incident",
-                            json_pack("{s:s,s:o,s:o,s:o}", "rollout", name, "sentence",
-                                      sentence_of(view), "events", merge_events(chosen), "rollouts",
-                                      chosen));
-        return NULL;
-    }
-    return roll_error_new(ROLL_E_NOT_FOUND, "there is no rollout '%s'", name);
-}
-
 /* ---- all together --------------------------------------------------------------------------- */
 
 struct roll_error *roll_facts(struct roll_app *app, const struct roll_facts_options *options,
@@ -330,7 +239,7 @@ struct roll_error *roll_facts(struct roll_app *app, const struct roll_facts_opti
         ROLL_TRY(add_environment(app, environment, options->since, diffs));
     ROLL_TRY(add_releases(app, environments, releases));
     if (options->incident)
-        ROLL_TRY(add_incident(facts, options));
+        ROLL_TRY(facts_add_incident(app, options, facts));
     *ret_facts = g_steal_pointer(&facts);
     return NULL;
 }

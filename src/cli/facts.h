@@ -7,7 +7,9 @@
  * "moreTargets"?], "bands":[{"kind": hold | freeze,"name"?,"from","to"?}]],
  *    "releases":[{"release","version","digest","commit"?,"madeAt","verdict"?,"reason"?}],
  *    "diffs":{NAME:[{"targets":[…],"changes":[as roll_template_compare]}]},
- *    "incident"?:{"rollout","sentence","events":[…],"rollouts":[…]}} */
+ *    "incident"?:{"rollout","sentence","events":[…, with "stream" where it is another one's],"rollouts":[…]}}
+ *
+ * A rollout has "partOf"? and "parts"? as `roll show -o json` has them. */
 #ifndef ROLL_CLI_FACTS_H
 #define ROLL_CLI_FACTS_H
 
@@ -40,6 +42,17 @@ void facts_add_freezes(struct roll_app *app, const char *stream, int64_t from, i
  */
 struct roll_error *facts_add_looks(struct roll_app *app, const char *stream, json_t *environment)
     ROLL_CHECKED;
+/* facts_incident.c: adds "incident": the rollouts of the same trouble, and those that a rollback with its dependents took along.
+ * ROLL_E_NOT_FOUND. */
+struct roll_error *facts_add_incident(struct roll_app *app,
+                                      const struct roll_facts_options *options,
+                                      json_t *facts) ROLL_CHECKED;
+/* Those in trouble stay; a page has no use for thousands of rows that say the same. */
+void facts_shorten_targets(json_t *view);
+/* Adds "durationMs" to one that has ended. */
+void facts_add_duration(json_t *view);
+/* The number in a rollout's name. */
+int64_t facts_number(const json_t *view);
 /* The member "text" of a rollout's time, or 0. */
 int64_t facts_time(const json_t *view, const char *member);
 

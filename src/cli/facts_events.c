@@ -25,6 +25,11 @@ int64_t facts_time(const json_t *view, const char *member)
     return at;
 }
 
+int64_t facts_number(const json_t *view)
+{
+    return g_ascii_strtoll(strchr(roll_json_get_string(view, "rollout"), '#') + 1, NULL, 10);
+}
+
 /* ---- events --------------------------------------------------------------------------------- */
 
 struct gathering {
@@ -109,6 +114,17 @@ static void count_untold(json_t *view)
     json_object_set_new(view, "moreEvents", json_integer(before + 1));
 }
 
+/* What became of parts stands in other streams; it is looked up when this one was read. */
+static void note_parts(json_t *view, const struct roll_event *event)
+{
+    const struct roll_rollout_requested *request = roll_event_body(event, rollout_requested);
+
+    if (view && request && request->part_of)
+        json_object_set_new(view, "partOf", json_string(request->part_of));
+    if (view && request && request->with)
+        json_object_set_new(view, "parts", json_array());
+}
+
 static struct roll_error *take_event(void *user, const struct roll_event *event)
 {
     struct gathering *gathering = user;
@@ -116,6 +132,7 @@ static struct roll_error *take_event(void *user, const struct roll_event *event)
     json_t *view = g_hash_table_lookup(gathering->rollouts, number);
 
     note_hold(gathering, event);
+    note_parts(view, event);
     if (view && is_told(event, view))
         json_array_append_new(json_object_get(view, "events"), event_json(event));
     else if (view)

@@ -96,6 +96,29 @@ static void append_rollout(GString *out, const json_t *view)
     g_string_append(out, "\n");
 }
 
+/* Of few rollouts, so that they need no columns: what belongs together, and what was deleted. */
+static void append_belongings(GString *out, const json_t *rollouts)
+{
+    static char *(*const texts[])(const json_t *view) = {audit_parts, audit_pruned};
+    static const char *const words[] = {"parts", "what newer releases left over"};
+    size_t index, before = out->len;
+    json_t *view;
+
+    json_array_foreach (rollouts, index, view)
+        for (size_t i = 0; i < G_N_ELEMENTS(texts); i++) {
+            g_autofree char *text = texts[i](view);
+            if (!*text)
+                continue;
+            g_string_append(out, "- ");
+            markdown_text(out, roll_json_get_string(view, "rollout"));
+            g_string_append_printf(out, ", %s: ", words[i]);
+            markdown_text(out, text);
+            g_string_append(out, "\n");
+        }
+    if (out->len > before)
+        g_string_append(out, "\n");
+}
+
 static void append_rollouts(GString *out, const json_t *rollouts)
 {
     size_t index;
@@ -113,6 +136,7 @@ static void append_rollouts(GString *out, const json_t *rollouts)
     json_array_foreach (rollouts, index, view)
         append_rollout(out, view);
     g_string_append(out, "\n");
+    append_belongings(out, rollouts);
 }
 
 /* ---- decisions ------------------------------------------------------------------------------ */

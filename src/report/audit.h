@@ -21,5 +21,7 @@ char *audit_overrides(const json_t *view);
 char *audit_debts(const json_t *view);
 char *audit_governance(const json_t *view);
 char *audit_exceptions(const json_t *view);
+char *audit_parts(const json_t *view);
+char *audit_pruned(const json_t *view);
 
 #endif

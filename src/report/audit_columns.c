@@ -78,6 +78,24 @@ static void write_exception(const json_t *entry, GString *out)
     append_member(entry, "what", ": ", out);
 }
 
+static void write_part(const json_t *entry, GString *out)
+{
+    const char *rollout = roll_json_get_string(entry, "rollout");
+
+    g_string_append(out, rollout ? rollout : roll_json_get_string(entry, "environment"));
+    if (rollout)
+        append_member(entry, "state", " ", out);
+    else
+        g_string_append(out, " not begun");
+}
+
+static void write_pruned(const json_t *entry, GString *out)
+{
+    append_member(entry, "outcome", "", out);
+    append_member(entry, "resource", " ", out);
+    append_member(entry, "message", ": ", out);
+}
+
 /* ---- columns -------------------------------------------------------------------------------- */
 
 char *audit_release(const json_t *view)
@@ -128,6 +146,20 @@ char *audit_overrides(const json_t *view)
 char *audit_debts(const json_t *view)
 {
     return join(json_object_get(view, "debts"), write_debt);
+}
+
+char *audit_parts(const json_t *view)
+{
+    const char *whole = roll_json_get_string(view, "partOf");
+
+    if (whole)
+        return g_strdup_printf("part of %s", whole);
+    return join(json_object_get(view, "parts"), write_part);
+}
+
+char *audit_pruned(const json_t *view)
+{
+    return join(json_object_get(view, "pruned"), write_pruned);
 }
 
 char *audit_exceptions(const json_t *view)
@@ -222,5 +254,7 @@ const struct audit_column audit_columns[] = {
     {"manifest", column_manifest},
     {"request", column_request},
     {"exceptions", audit_exceptions},
+    {"parts", audit_parts},
+    {"pruned", audit_pruned},
 };
 const size_t audit_column_count = G_N_ELEMENTS(audit_columns);

@@ -160,6 +160,7 @@ static void append_environment(GString *out, const json_t *environment)
     g_string_append_printf(out, "%s%s.\n\n", ready ? ": " : "", ready ? ready : "");
     append_findings(out, environment);
     append_rollouts(out, json_object_get(environment, "rollouts"));
+    markdown_notable(out, json_object_get(environment, "rollouts"));
 }
 
 /* Older outcomes have no code where ARM gave none. */
@@ -228,6 +229,7 @@ static void append_incident(GString *out, const json_t *incident)
     g_string_append(out, "\n\n## Rollouts\n\n");
     append_rollouts(out, rollouts);
     append_errors(out, rollouts);
+    markdown_left(out, rollouts);
     g_string_append(out, "## In order of time\n\n");
     append_story(out, json_object_get(incident, "events"));
 }

@@ -3,6 +3,7 @@
 #define ROLL_REPORT_MARKDOWN_H
 
 #include <glib.h>
+#include <jansson.h>
 
 /* NULL is nothing. */
 void markdown_text(GString *out, const char *text);
@@ -12,5 +13,8 @@ void markdown_cell(GString *out, const char *text);
 void markdown_time(GString *out, const char *text);
 /* A line of code of its own, indented as a block: what is to be typed. */
 void markdown_command(GString *out, const char *command);
+/* markdown_left.c: what went back with these rollouts, and what newer releases left over; nothing where there is none. */
+void markdown_notable(GString *out, const json_t *rollouts); /* a line each */
+void markdown_left(GString *out, const json_t *rollouts);
 
 #endif

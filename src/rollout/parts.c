@@ -7,13 +7,18 @@
 #include "rollbook/ledger.h"
 #include "rollbook/rollout.h"
 
-/* Rollouts of a part's environment that are looked at, the newest first. */
-enum { MAX_ROWS = 50 };
+/* So much two machines' clocks may differ: a part may seem older than what it belongs to. */
+#define CLOCKS_MS (INT64_C(24) * 3600 * 1000)
 
+/* A rollback or hotfix of a part's environment. */
 struct candidate {
     int64_t number, at;
     char *state;
-    bool release; /* of that lane */
+};
+
+struct candidates {
+    GPtrArray *rows; /* the newest first */
+    int64_t since;
 };
 
 static void candidate_free(void *data)
@@ -27,11 +32,28 @@ static void candidate_free(void *data)
 /* Events are read when the rows are: queries do not nest. */
 static struct roll_error *take(void *user, const struct roll_rollout_row *row)
 {
-    struct candidate *candidate = g_new(struct candidate, 1);
+    const struct candidates *candidates = user;
+    struct candidate *candidate;
 
-    *candidate = (struct candidate){row->number, row->requested_at, g_strdup(row->state),
-                                    strcmp(row->lane, "release") == 0};
-    g_ptr_array_add(user, candidate);
+    if (row->requested_at < candidates->since - CLOCKS_MS)
+        return roll_error_new(ROLL_E_FOUND, "enough was read");
+    if (strcmp(row->lane, "release") == 0)
+        return NULL;
+    candidate = g_new(struct candidate, 1);
+    *candidate = (struct candidate){row->number, row->requested_at, g_strdup(row->state)};
+    g_ptr_array_add(candidates->rows, candidate);
+    return NULL;
+}
+
+static struct roll_error *read_rows(struct roll_ledger *ledger, const char *stream,
+                                    struct candidates *candidates)
+{
+    const struct roll_rollout_query query = {.stream = stream};
+    struct roll_error *err = roll_ledger_rollouts(ledger, &query, take, candidates);
+
+    if (roll_error_code(err) != ROLL_E_FOUND)
+        return err;
+    roll_error_free(err);
     return NULL;
 }
 
@@ -44,31 +66,37 @@ static void enter(json_t *part, const char *stream, const struct candidate *cand
         json_object_set_new(part, "apart", json_true());
 }
 
-/* The newest that belongs to it; a later rollback or hotfix that succeeded has seen to it too, an
- * ordinary release has not. */
+static bool is_good(const struct candidate *candidate)
+{
+    return candidate && strcmp(candidate->state, "succeeded") == 0;
+}
+
+/* The newest that belongs to it; where that did not succeed, another rollback or hotfix that did
+ * has seen to it, an ordinary release has not. */
 static struct roll_error *find(struct roll_ledger *ledger, const char *stream, const char *whole,
                                int64_t since, json_t *part)
 {
     g_autoptr(GPtrArray) rows = g_ptr_array_new_with_free_func(candidate_free);
-    const struct roll_rollout_query query = {.stream = stream, .limit = MAX_ROWS};
+    struct candidates candidates = {rows, since};
+    const struct candidate *ours = NULL, *apart = NULL;
 
-    ROLL_TRY(roll_ledger_rollouts(ledger, &query, take, rows));
-    for (guint i = 0; i < rows->len; i++) {
+    ROLL_TRY(read_rows(ledger, stream, &candidates));
+    for (guint i = 0; i < rows->len && !ours; i++) {
         const struct candidate *candidate = g_ptr_array_index(rows, i);
         roll_auto(event) struct roll_event *event = NULL;
         const struct roll_rollout_requested *body;
 
         ROLL_TRY(roll_ledger_event(ledger, stream, candidate->number, &event));
         body = roll_event_body(event, rollout_requested);
-        if (!body) /* adopted */
-            continue;
-        bool ours = g_strcmp0(body->part_of, whole) == 0;
-        if (ours || (candidate->at >= since && !candidate->release && !body->part_of &&
-                     strcmp(candidate->state, "succeeded") == 0)) {
-            enter(part, stream, candidate, ours);
-            return NULL;
-        }
+        if (body && g_strcmp0(body->part_of, whole) == 0)
+            ours = candidate;
+        else if (body && !body->part_of && candidate->at >= since && is_good(candidate))
+            apart = candidate;
     }
+    if (apart && !is_good(ours))
+        enter(part, stream, apart, false);
+    else if (ours)
+        enter(part, stream, ours, true);
     return NULL;
 }
 

@@ -76,6 +76,21 @@ static void add_gates(json_t *view, const json_t *plan, const json_t *gates)
     }
 }
 
+/* What became of parts is known to their own streams. */
+static struct roll_error *take_parts(struct reading *reading, const struct roll_event *event,
+                                     json_t *view)
+{
+    const struct roll_rollout_requested *body = event->body;
+    json_t *parts = NULL;
+
+    set_text(view, "partOf", body->part_of);
+    if (!body->with || json_object_get(view, "parts"))
+        return NULL;
+    ROLL_TRY(roll_rollout_parts(reading->audit->ledger, reading->stream, event->seq, &parts));
+    json_object_set_new(view, "parts", parts);
+    return NULL;
+}
+
 static void take_request(struct reading *reading, const struct roll_event *event, json_t *view)
 {
     const struct roll_rollout_requested *body = event->body;
@@ -190,6 +205,22 @@ static void take_voice(const struct reading *reading, const struct roll_event *e
                   review->reason);
 }
 
+/* What became of leftovers; where targets are told, it stands there. */
+static void take_prune(const struct reading *reading, const struct roll_prune_ended *body)
+{
+    json_t *view = view_of(reading, body->rollout), *list = json_object_get(view, "pruned");
+
+    if (!view || json_object_get(view, "targets"))
+        return;
+    if (!list) {
+        list = json_array();
+        json_object_set_new(view, "pruned", list);
+    }
+    json_array_append_new(list, json_pack("{s:s,s:s,s:s,s:s*}", "target", body->target, "resource",
+                                          body->resource, "outcome", body->outcome, "message",
+                                          body->message));
+}
+
 static void take_outcome(struct reading *reading, const struct roll_event *event)
 {
     const struct roll_step_intended *intended = roll_event_body(event, step_intended);
@@ -202,6 +233,8 @@ static void take_outcome(struct reading *reading, const struct roll_event *event
         count_step(view);
     else if (view)
         take_gate(view, event);
+    else if (event->kind == ROLL_EVENT_prune_ended)
+        take_prune(reading, event->body);
     else if (event->kind == ROLL_EVENT_approval_given ||
              event->kind == ROLL_EVENT_approval_rejected || event->kind == ROLL_EVENT_review_given)
         take_voice(reading, event);
@@ -242,8 +275,10 @@ static struct roll_error *take_event(void *user, const struct roll_event *event)
                              g_strdup(made->manifest));
     } else if (event->kind == ROLL_EVENT_rollout_requested) {
         view = view_of(reading, event->seq);
-        if (view)
-            take_request(reading, event, view);
+        if (!view)
+            return NULL;
+        take_request(reading, event, view);
+        return take_parts(reading, event, view);
     } else if (event->body) {
         take_outcome(reading, event);
     }
