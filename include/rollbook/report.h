@@ -78,8 +78,9 @@ GString *roll_report_runbook(const json_t *facts);
 
 /* ---- live progress -------------------------------------------------------------------------- */
 
-/* A listener for the driver: on a terminal a line per target (at most 20, then sums), redrawn; else plain lines, one per
- * durable outcome. */
+/* A listener for the driver: on a terminal a line per target, redrawn; else plain lines, one per durable outcome. Of more
+ * than 20 targets sums, what failed, and what takes longest; where lines are not redrawn, a line of sums now and then and one
+ * for each failure (-v: for each outcome). */
 struct roll_progress;
 struct roll_progress *roll_progress_new(const struct roll_screen *screen, const char *stream, bool quiet);
 const struct roll_listener *roll_progress_listener(struct roll_progress *progress);

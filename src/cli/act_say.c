@@ -263,27 +263,21 @@ static const char *end_word(enum roll_machine_end end)
     return (size_t)end < G_N_ELEMENTS(words) && words[end] ? words[end] : "ended";
 }
 
-static void say_target_failures(struct roll_app *app, const json_t *view)
-{
-    size_t index;
-    json_t *target;
-
-    json_array_foreach (json_object_get(view, "targets"), index, target)
-        roll_view_say_failure(app, target, "  ");
-}
-
 static void say_group(struct roll_app *app, const json_t *view, const char *words,
                       const char *const *states)
 {
+    enum { SHOWN_NAMES = 20 };
     g_autoptr(GString) names = g_string_new(NULL);
-    size_t index;
+    size_t index, count = 0;
     json_t *target;
 
     json_array_foreach (json_object_get(view, "targets"), index, target) {
-        if (g_strv_contains(states, roll_json_get_string(target, "state")))
+        if (g_strv_contains(states, roll_json_get_string(target, "state")) && count++ < SHOWN_NAMES)
             g_string_append_printf(names, "%s%s", names->len ? ", " : "",
                                    roll_json_get_string(target, "name"));
     }
+    if (count > SHOWN_NAMES)
+        g_string_append_printf(names, " and %zu more", count - SHOWN_NAMES);
     if (names->len)
         roll_say(app, "  %s: %s", words, names->str);
 }
@@ -303,6 +297,7 @@ static void say_end(struct roll_act *act, const struct roll_outcome *outcome, co
     const char *why = roll_json_get_string(view, "endReason");
     bool failed = outcome->end == ROLL_END_FAILED || outcome->end == ROLL_END_FAILED_BACK ||
                   outcome->end == ROLL_END_REFUSED;
+    g_autofree char *name = g_strdup_printf("%s#%" PRId64, act->name, outcome->rollout);
 
     roll_say(act->app, "%s#%" PRId64 " %s%s%s", act->stream, outcome->rollout,
              outcome->end == ROLL_END_DETACHED ? detached_words(outcome)
@@ -313,7 +308,7 @@ static void say_end(struct roll_act *act, const struct roll_outcome *outcome, co
     if (outcome->end == ROLL_END_CANCELLED)
         say_cancelled(act->app, view);
     /* A back that brought everything and left a target unhealthy says so too. */
-    say_target_failures(act->app, view);
+    roll_view_say_failures(act->app, json_object_get(view, "targets"), name);
     if (outcome->back)
         roll_say(act->app, "%s#%" PRId64 " (the way back) %s", act->stream, outcome->back,
                  end_word(outcome->back_end));

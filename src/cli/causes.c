@@ -100,3 +100,80 @@ void roll_view_say_failure(struct roll_app *app, const json_t *target, const cha
     if (advice)
         roll_say(app, "     %s", advice);
 }
+
+/* ---- of a fleet ------------------------------------------------------------------------------ */
+
+/* Failures in full, of those that failed alike; beyond it a line for each code. */
+enum { FULL_FAILURES = 10, FULL_FIRST = 3, SHOWN_NAMES = 8 };
+
+struct alike {
+    const char *code; /* borrowed from the view */
+    GString *names;
+    size_t count;
+};
+
+static void alike_free(gpointer item)
+{
+    struct alike *alike = item;
+
+    g_string_free(alike->names, TRUE);
+    g_free(alike);
+}
+
+static struct alike *find_alike(GPtrArray *all, const json_t *target)
+{
+    const char *code = roll_json_get_string(target, "code");
+
+    if (!code)
+        code = roll_json_get_string(target, "state");
+    for (guint i = 0; i < all->len; i++) {
+        struct alike *alike = g_ptr_array_index(all, i);
+        if (strcmp(alike->code, code) == 0)
+            return alike;
+    }
+    struct alike *alike = g_new0(struct alike, 1);
+    alike->code = code;
+    alike->names = g_string_new(NULL);
+    g_ptr_array_add(all, alike);
+    return alike;
+}
+
+static void say_alike(struct roll_app *app, const struct alike *alike)
+{
+    g_autoptr(GString) more = g_string_new(NULL);
+
+    if (alike->count > SHOWN_NAMES)
+        g_string_printf(more, " and %zu more", alike->count - SHOWN_NAMES);
+    roll_say(app, "  %zu %s: %s%s", alike->count, alike->code, alike->names->str, more->str);
+}
+
+static size_t count_failed(const json_t *targets)
+{
+    size_t index, failed = 0;
+    json_t *target;
+
+    json_array_foreach ((json_t *)(uintptr_t)targets, index, target)
+        failed += has_failed(target);
+    return failed;
+}
+
+void roll_view_say_failures(struct roll_app *app, const json_t *targets, const char *rollout)
+{
+    g_autoptr(GPtrArray) all = g_ptr_array_new_with_free_func(alike_free);
+    bool many = count_failed(targets) > FULL_FAILURES && !app->globals.verbose;
+    size_t index;
+    json_t *target;
+
+    json_array_foreach ((json_t *)(uintptr_t)targets, index, target) {
+        struct alike *alike = many && has_failed(target) ? find_alike(all, target) : NULL;
+        if (!alike || alike->count < FULL_FIRST)
+            roll_view_say_failure(app, target, "  ");
+        if (alike && alike->count++ < SHOWN_NAMES)
+            g_string_append_printf(alike->names, "%s%s", alike->names->len ? ", " : "",
+                                   roll_json_get_string(target, "name"));
+    }
+    for (guint i = 0; i < all->len; i++)
+        say_alike(app, g_ptr_array_index(all, i));
+    if (many)
+        roll_say(app, "  each with its reason: roll show %s", rollout);
+}

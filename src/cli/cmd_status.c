@@ -1,5 +1,6 @@
 /* roll status [ENV]: what is live where, and what to type next. Never contacts ARM. */
 #include "ready.h"
+#include "standings.h"
 #include "view.h"
 
 #include <inttypes.h>
@@ -189,41 +190,21 @@ static void add_hints(struct status *status, const char *environment, const stru
                                   (gint64)rows->last_rollout));
 }
 
-/* Where its targets stand, when they do not stand together. */
-enum { MAX_SHOWN_TARGETS = 20 };
-
-struct standing {
-    GString *text;
-    int64_t shown, all;
-};
-
-static struct roll_error *add_standing(void *user, const struct roll_target_row *row)
-{
-    struct standing *standing = user;
-    const char *release = row->release ? row->release : "nothing";
-
-    if (standing->all++ >= MAX_SHOWN_TARGETS)
-        return NULL;
-    standing->shown++;
-    g_string_append_printf(standing->text, "%s%s %s", standing->text->len ? ", " : "", row->target,
-                           row->dirty ? "dirty" : release);
-    return NULL;
-}
-
 static struct roll_error *add_standings(struct status *status, const char *stream,
                                         const struct rows *rows)
 {
-    g_autoptr(GString) text = g_string_new(NULL);
-    struct standing standing = {.text = text};
-
     if (!rows->mixed && rows->dirty == 0)
         return NULL;
-    ROLL_TRY(roll_ledger_targets(status->app->ledger, stream, NULL, add_standing, &standing));
-    if (standing.all > standing.shown)
-        g_string_append_printf(text, " and %" G_GINT64_FORMAT " more",
-                               (gint64)(standing.all - standing.shown));
-    g_ptr_array_add(status->hints, g_strdup_printf("%s: %s", stream, text->str));
-    return NULL;
+    return roll_standings_add(status->app, stream, status->hints);
+}
+
+static struct roll_error *add_progress(struct status *status, const char *stream,
+                                       const struct rows *rows, json_t *view)
+{
+    if (!rows->open_rollout || g_strcmp0(rows->last_state, "waiting") == 0)
+        return NULL;
+    return roll_standings_add_progress(status->app, stream, rows->open_rollout, status->hints,
+                                       view);
 }
 
 static struct roll_error *add_readiness(struct status *status, const char *stream, json_t *view)
@@ -277,9 +258,10 @@ static struct roll_error *look(struct status *status, const struct roll_outline 
         json_t *view = view_of(outline->service, outline->environment, &rows, goal);
         json_object_set_new(view, "unrestricted", json_boolean(!outline->has_lanes));
         json_array_append_new(status->list, view);
+        err = add_progress(status, stream, &rows, view);
         add_hints(status, name, &rows, view);
         add_needed(status, stream, &rows, view);
-        err = add_readiness(status, stream, view);
+        err = roll_error_join(err, add_readiness(status, stream, view));
     }
     rows_clear(&rows);
     return err;

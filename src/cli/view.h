@@ -25,6 +25,8 @@ char *roll_view_parts_text(const json_t *view);
 /* causes.c: why a target failed, with its correlation id and what to do; says nothing of one that
  * did not fail. */
 void roll_view_say_failure(struct roll_app *app, const json_t *target, const char *indent);
+/* All targets of a rollout (PROD#17) that failed. Of more than ten the first three of each code, then its names in a line; -v: all. */
+void roll_view_say_failures(struct roll_app *app, const json_t *targets, const char *rollout);
 /* What left the stacks of a rollout (a view with targets): deleted, detached, or neither could be
  * done. */
 void roll_say_stacks(struct roll_app *app, const json_t *view);

@@ -30,8 +30,9 @@ static bool left_out_as_removed(struct release_chooser *chooser, const char *tar
 static struct roll_error *find_entry(struct release_chooser *chooser, const json_t *manifest,
                                      const char *version, const char *target, json_t **ret_entry)
 {
+    roll_auto(json) json_t *entry = NULL;
+    ROLL_TRY(release_history_entry(chooser->history, version, target, &entry));
     const struct release_held *held = release_history_held(chooser->history, target);
-    const json_t *entry = release_manifest_target(manifest, chooser->history->environment, target);
     bool holds = held && (held->release || held->dirty);
     bool in_plan = chooser->environment && roll_plan_target_find(chooser->environment, target);
     *ret_entry = NULL;
@@ -56,7 +57,7 @@ static struct roll_error *find_entry(struct release_chooser *chooser, const json
             chooser, g_strdup("left out: never deployed to (--target NAME includes it)"), target);
         return NULL;
     }
-    *ret_entry = json_incref((json_t *)(uintptr_t)entry);
+    *ret_entry = g_steal_pointer(&entry);
     return NULL;
 }
 

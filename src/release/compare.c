@@ -104,7 +104,8 @@ static struct roll_error *held_body(struct release_history *history, const char 
     const json_t *manifest = NULL;
     ROLL_TRY(release_history_info(history, had, &info));
     ROLL_TRY(release_history_manifest(history, had, &manifest));
-    const json_t *entry = release_manifest_target(manifest, history->environment, name);
+    roll_auto(json) json_t *entry = NULL;
+    ROLL_TRY(release_history_entry(history, had, name, &entry));
     if (!entry)
         return NULL;
     ROLL_TRY(release_manifest_order_target(manifest, info->manifest, history->environment, name,
@@ -150,7 +151,8 @@ static struct roll_error *recorded_resources(struct roll_differ *differ, const c
     struct roll_order_target *body = NULL;
     ROLL_TRY(release_history_info(history, version, &info));
     ROLL_TRY(release_history_manifest(history, version, &manifest));
-    const json_t *entry = release_manifest_target(manifest, history->environment, name);
+    roll_auto(json) json_t *entry = NULL;
+    ROLL_TRY(release_history_entry(history, version, name, &entry));
     if (!entry) {
         *ret_resources = json_array();
         return NULL;
@@ -179,14 +181,13 @@ static struct roll_error *diff_all(struct roll_differ *differ, const char *a, co
 {
     const char *versions[] = {a, b};
     for (size_t i = 0; i < G_N_ELEMENTS(versions); i++) {
-        const json_t *manifest = NULL;
-        const char *name;
-        json_t *entry;
-        ROLL_TRY(release_history_manifest(differ->history, versions[i], &manifest));
-        const json_t *targets = release_manifest_targets(manifest, differ->history->environment);
-        json_object_foreach ((json_t *)(uintptr_t)targets, name, entry)
+        const GPtrArray *names = NULL;
+        ROLL_TRY(release_history_names(differ->history, versions[i], &names));
+        for (guint at = 0; at < names->len; at++) {
+            const char *name = g_ptr_array_index(names, at);
             if (!json_object_get(diff, name))
                 ROLL_TRY(diff_target(differ, name, a, b, diff));
+        }
     }
     return NULL;
 }

@@ -4,6 +4,7 @@
 
 #include <inttypes.h>
 
+#include "release/book.h"
 #include "rollbook/text.h"
 
 struct roll_error *release_stop(void)
@@ -41,9 +42,9 @@ static void free_info(gpointer data)
     g_free(info);
 }
 
-static void free_json(gpointer data)
+static void free_book(gpointer data)
 {
-    json_decref(data);
+    release_book_free(data);
 }
 
 static void free_order(gpointer data)
@@ -77,8 +78,7 @@ void release_history_free(struct release_history *history)
     g_hash_table_unref(history->infos);
     g_hash_table_unref(history->succeeded);
     g_hash_table_unref(history->failed);
-    g_hash_table_unref(history->manifests);
-    g_hash_table_unref(history->heads);
+    g_hash_table_unref(history->books);
     g_hash_table_unref(history->orders);
     g_free(history);
 }
@@ -96,8 +96,7 @@ static struct release_history *history_new(struct roll_ledger *ledger, const cha
     history->infos = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, free_info);
     history->succeeded = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     history->failed = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-    history->manifests = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, free_json);
-    history->heads = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, free_json);
+    history->books = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, free_book);
     history->orders = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, free_order);
     return history;
 }
@@ -192,36 +191,47 @@ struct roll_error *release_history_info(struct release_history *history, const c
     return NULL;
 }
 
-struct roll_error *release_history_manifest(struct release_history *history, const char *version,
-                                            const json_t **ret_manifest)
+static struct roll_error *find_book(struct release_history *history, const char *version,
+                                    const struct release_book **ret_book)
 {
-    json_t *manifest = g_hash_table_lookup(history->manifests, version);
-    if (!manifest) {
+    struct release_book *book = g_hash_table_lookup(history->books, version);
+
+    if (!book) {
         const struct release_info *info = NULL;
         ROLL_TRY(release_history_info(history, version, &info));
-        ROLL_TRY(roll_ledger_object_json(history->ledger, info->manifest, &manifest));
-        g_hash_table_insert(history->manifests, g_strdup(version), manifest);
+        ROLL_TRY(release_book_read(history->ledger, info->manifest, history->environment, &book));
+        g_hash_table_insert(history->books, g_strdup(version), book);
     }
-    *ret_manifest = manifest;
+    *ret_book = book;
     return NULL;
 }
 
-struct roll_error *release_history_head(struct release_history *history, const char *version,
-                                        const json_t **ret_head)
+struct roll_error *release_history_manifest(struct release_history *history, const char *version,
+                                            const json_t **ret_manifest)
 {
-    const char *const path[] = {"environments", history->environment, "targets", NULL};
-    json_t *head = g_hash_table_lookup(history->heads, version);
-    g_autoptr(GString) text = NULL;
+    const struct release_book *book = NULL;
 
-    if (!head) {
-        const struct release_info *info = NULL;
-        ROLL_TRY(release_history_info(history, version, &info));
-        ROLL_TRY(roll_ledger_object(history->ledger, info->manifest, &text));
-        ROLL_TRY(
-            roll_json_parse_each(text->str, text->len, ROLL_JSON_STRICT, path, NULL, NULL, &head));
-        g_hash_table_insert(history->heads, g_strdup(version), head);
-    }
-    *ret_head = head;
+    ROLL_TRY(find_book(history, version, &book));
+    *ret_manifest = release_book_head(book);
+    return NULL;
+}
+
+struct roll_error *release_history_entry(struct release_history *history, const char *version,
+                                         const char *target, json_t **ret_entry)
+{
+    const struct release_book *book = NULL;
+
+    ROLL_TRY(find_book(history, version, &book));
+    return release_book_entry(book, target, ret_entry);
+}
+
+struct roll_error *release_history_names(struct release_history *history, const char *version,
+                                         const GPtrArray **ret_names)
+{
+    const struct release_book *book = NULL;
+
+    ROLL_TRY(find_book(history, version, &book));
+    *ret_names = release_book_names(book);
     return NULL;
 }
 

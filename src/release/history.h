@@ -45,8 +45,7 @@ struct release_history {
     GHashTable *infos;     /* version to struct release_info * */
     GHashTable *succeeded; /* versions that are known to have succeeded as a whole */
     GHashTable *failed;    /* versions that are known not to have */
-    GHashTable *manifests; /* version to json_t * */
-    GHashTable *heads;     /* the same without the environment's targets */
+    GHashTable *books;     /* version to struct release_book * */
     GHashTable *orders;    /* rollout to struct release_known_order * */
 };
 struct roll_error *release_history_read(struct roll_ledger *ledger, const char *service,
@@ -61,11 +60,15 @@ const struct release_held *release_history_held(const struct release_history *hi
 /* ROLL_E_NOT_FOUND names the nearest version. */
 struct roll_error *release_history_info(struct release_history *history, const char *version,
                                         const struct release_info **ret_info) ROLL_CHECKED;
+/* The manifest without this environment's targets, which are most of it in a fleet. */
 struct roll_error *release_history_manifest(struct release_history *history, const char *version,
                                             const json_t **ret_manifest) ROLL_CHECKED;
-/* The manifest without this environment's targets, which are most of it in a fleet. */
-struct roll_error *release_history_head(struct release_history *history, const char *version,
-                                        const json_t **ret_head) ROLL_CHECKED;
+/* What the manifest says of one of them (a new reference), NULL: nothing; and of which it does:
+ * names, borrowed. */
+struct roll_error *release_history_entry(struct release_history *history, const char *version,
+                                         const char *target, json_t **ret_entry) ROLL_CHECKED;
+struct roll_error *release_history_names(struct release_history *history, const char *version,
+                                         const GPtrArray **ret_names) ROLL_CHECKED;
 struct roll_error *release_history_order(struct release_history *history, int64_t rollout,
                                          const struct roll_order **ret_order) ROLL_CHECKED;
 /* What that rollout was to do to a target; NULL when it was not in its order. */

@@ -69,14 +69,17 @@ static struct roll_error *check_sibling(struct release_chooser *chooser, const j
 static struct roll_error *common_parameters(struct release_chooser *chooser, const json_t *manifest,
                                             const struct roll_plan_target *target, json_t *common)
 {
-    const json_t *targets = release_manifest_targets(manifest, chooser->history->environment);
-    const char *sibling;
-    json_t *entry;
-    if (!json_object_size(targets))
-        return refuse(target->name, roll_json_get_string(manifest, "version"),
-                      "it has no recorded values for this environment", NULL);
-    json_object_foreach ((json_t *)(uintptr_t)targets, sibling, entry)
-        ROLL_TRY(check_sibling(chooser, manifest, target, sibling, entry, common));
+    const char *version = roll_json_get_string(manifest, "version");
+    const GPtrArray *names = NULL;
+    ROLL_TRY(release_history_names(chooser->history, version, &names));
+    if (!names->len)
+        return refuse(target->name, version, "it has no recorded values for this environment",
+                      NULL);
+    for (guint i = 0; i < names->len; i++) {
+        roll_auto(json) json_t *entry = NULL;
+        ROLL_TRY(release_history_entry(chooser->history, version, names->pdata[i], &entry));
+        ROLL_TRY(check_sibling(chooser, manifest, target, names->pdata[i], entry, common));
+    }
     const char *name;
     json_t *value;
     if (target->parameters) {

@@ -52,6 +52,7 @@ struct roll_error *release_finish(struct release_maker *maker, struct roll_relea
     json_decref(manifest);
     if (*differs)
         return taken(maker, differs);
+    json_object_clear(maker->environments); /* of a fleet as much as what is recorded */
     return release_as_made(maker, json_incref(maker->recorded), true, ret_release);
 }
 

@@ -23,7 +23,7 @@ static struct roll_error *sticky_names(struct release_chooser *chooser, const js
     add_names(names, manifest);
     if (held->accepted_release) {
         const json_t *accepted = NULL;
-        ROLL_TRY(release_history_head(chooser->history, held->accepted_release, &accepted));
+        ROLL_TRY(release_history_manifest(chooser->history, held->accepted_release, &accepted));
         add_names(names, accepted);
     }
     *ret_names = g_steal_pointer(&names);

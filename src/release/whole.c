@@ -27,7 +27,8 @@ static struct roll_error *is_whole(struct release_chooser *chooser, const char *
     if (!there(chooser, info->manifest))
         return NULL;
     ROLL_TRY(release_history_manifest(chooser->history, version, &manifest));
-    const json_t *entry = release_manifest_target(manifest, chooser->history->environment, target);
+    roll_auto(json) json_t *entry = NULL;
+    ROLL_TRY(release_history_entry(chooser->history, version, target, &entry));
     *ret_whole = there(chooser, roll_json_get_string(manifest, "template")) &&
                  there(chooser, roll_json_get_string(entry, "parameters"));
     return NULL;

@@ -2,26 +2,15 @@
  * outcome.
  *
  * What is shown comes from the machine (states) and from events (outcomes), never from guesses. */
-#include "rollbook/report.h"
+#include "report/progress.h"
 
 #include <string.h>
 
+#include "rollbook/log.h"
 #include "rollbook/text.h"
 #include "rollbook/time.h"
 
-enum { MAX_LINES = 20, REDRAW_MS = 100 };
-
-struct roll_progress {
-    struct roll_listener listener;
-    struct roll_screen screen;
-    char *stream;
-    bool quiet;
-    int drawn; /* lines on the screen that will be redrawn */
-    int64_t drawn_boot_ms;
-    GHashTable *started; /* target name -> boot ms, boxed */
-    GHashTable *detail;  /* target name -> text that stays beside its state */
-    GString *last;       /* the last frame, to be left on the screen at the end */
-};
+enum { REDRAW_MS = 100, REDRAW_FLEET_MS = 250 };
 
 static const struct {
     const char *sign, *text;
@@ -64,15 +53,15 @@ static void write_elapsed(struct roll_progress *progress, const char *target, GS
     }
 }
 
-static void write_target(struct roll_progress *progress, const struct roll_order_target *target,
-                         enum roll_target_state state, int width, GString *out)
+void progress_write_target(struct roll_progress *progress, const struct roll_order_target *target,
+                           enum roll_target_state state, int width, GString *out)
 {
     const char *detail = g_hash_table_lookup(progress->detail, target->name);
 
     g_string_append(out, "  ");
     roll_paint(&progress->screen, target_faces[state].paint, target_faces[state].sign, out);
-    g_string_append_printf(out, " %s%*s  ", target->name, width - roll_text_width(target->name),
-                           "");
+    g_string_append_printf(out, " %s%*s  ", target->name,
+                           MAX(width - roll_text_width(target->name), 0), "");
     roll_paint(&progress->screen, target_faces[state].paint, target_faces[state].text, out);
     if (detail)
         g_string_append_printf(out, "  %s", detail);
@@ -82,73 +71,102 @@ static void write_target(struct roll_progress *progress, const struct roll_order
     g_string_append_c(out, '\n');
 }
 
-/* Beyond a screenful only sums and what needs eyes: the failed and the running ones. */
-static void write_sums(const struct roll_machine_view *view, GString *out)
+void progress_write_bake(const struct roll_machine_view *view, GString *out)
 {
-    g_string_append_printf(out, "  %zu waiting, %zu deploying, %zu done, %zu failed\n",
-                           view->counts[ROLL_TARGET_WAITING],
-                           view->counts[ROLL_TARGET_RUNNING] + view->counts[ROLL_TARGET_CHECKING] +
-                               view->counts[ROLL_TARGET_CANCELLING],
-                           view->counts[ROLL_TARGET_SUCCEEDED], view->counts[ROLL_TARGET_FAILED]);
+    if (view->until_boot_ms <= roll_boot_ms())
+        return;
+    g_string_append(out, "  baking, ");
+    roll_duration_write((view->until_boot_ms - roll_boot_ms()) / 1000 * 1000, out);
+    g_string_append(out, " left\n");
 }
 
 static void write_frame(struct roll_progress *progress, const struct roll_machine *machine,
-                        const struct roll_order *order, GString *out)
+                        const struct roll_order *order, const struct roll_machine_view *view,
+                        GString *out)
 {
-    struct roll_machine_view view;
-    bool many = order->targets->len > MAX_LINES;
-    int width = many ? 12 : name_width(order);
-    int lines = 0;
+    int width = name_width(order);
 
-    roll_machine_view(machine, &view);
-    if (many)
-        write_sums(&view, out);
-    for (guint i = 0; i < order->targets->len && lines < MAX_LINES; i++) {
-        enum roll_target_state state = roll_machine_target_state(machine, i);
-        if (many && state != ROLL_TARGET_FAILED && state != ROLL_TARGET_RUNNING)
-            continue;
-        write_target(progress, g_ptr_array_index(order->targets, i), state, width, out);
-        lines++;
-    }
-    if (view.until_boot_ms > roll_boot_ms()) {
-        g_string_append(out, "  baking, ");
-        roll_duration_write((view.until_boot_ms - roll_boot_ms()) / 1000 * 1000, out);
-        g_string_append(out, " left\n");
-    }
+    for (guint i = 0; i < order->targets->len; i++)
+        progress_write_target(progress, g_ptr_array_index(order->targets, i),
+                              roll_machine_target_state(machine, i), width, out);
+    progress_write_bake(view, out);
 }
 
+static bool is_fleet(const struct roll_order *order)
+{
+    return order->targets->len > PROGRESS_FEW;
+}
+
+static void note_start(struct roll_progress *progress, const char *target)
+{
+    int64_t now = roll_boot_ms();
+
+    if (!g_hash_table_contains(progress->started, target))
+        g_hash_table_insert(progress->started, g_strdup(target), g_memdup2(&now, sizeof now));
+}
+
+/* What was under way before this process came began, for the person here, with it. */
 static void note_started(struct roll_progress *progress, const struct roll_machine *machine,
                          const struct roll_order *order)
 {
-    for (guint i = 0; i < order->targets->len && i < MAX_LINES; i++) {
+    for (guint i = 0; i < order->targets->len; i++) {
         const struct roll_order_target *target = g_ptr_array_index(order->targets, i);
-        if (roll_machine_target_state(machine, i) != ROLL_TARGET_WAITING &&
-            !g_hash_table_contains(progress->started, target->name)) {
-            int64_t *now = g_new(int64_t, 1);
-            *now = roll_boot_ms();
-            g_hash_table_insert(progress->started, g_strdup(target->name), now);
-        }
+        enum roll_target_state state = roll_machine_target_state(machine, i);
+        if (state == ROLL_TARGET_RUNNING || state == ROLL_TARGET_CHECKING ||
+            state == ROLL_TARGET_CANCELLING)
+            note_start(progress, target->name);
     }
 }
 
-static void changed(void *user, const struct roll_machine *machine, const struct roll_order *order)
+static void draw(struct roll_progress *progress)
 {
-    struct roll_progress *progress = user;
-    int64_t now = roll_boot_ms();
-
-    if (progress->quiet || !progress->screen.terminal)
-        return;
-    note_started(progress, machine, order);
-    g_string_truncate(progress->last, 0);
-    write_frame(progress, machine, order, progress->last);
-    if (now - progress->drawn_boot_ms < REDRAW_MS && progress->drawn > 0)
-        return;
     erase(progress);
     fputs(progress->last->str, progress->screen.file);
     for (const char *at = progress->last->str; (at = strchr(at, '\n')); at++)
         progress->drawn++;
     fflush(progress->screen.file);
-    progress->drawn_boot_ms = now;
+    progress->drawn_boot_ms = roll_boot_ms();
+}
+
+static void changed_fleet(struct roll_progress *progress, const struct roll_machine *machine,
+                          const struct roll_order *order)
+{
+    struct roll_machine_view view;
+
+    progress->fleet = true;
+    if (!progress->screen.terminal) {
+        progress_say_fleet(progress, machine, order);
+        return;
+    }
+    roll_machine_view(machine, &view);
+    if (progress->drawn > 0 && !progress_fleet_is_due(progress, &view, REDRAW_FLEET_MS))
+        return;
+    note_started(progress, machine, order);
+    g_string_truncate(progress->last, 0);
+    progress_write_fleet(progress, machine, order, &view, progress->last);
+    draw(progress);
+}
+
+static void changed(void *user, const struct roll_machine *machine, const struct roll_order *order)
+{
+    struct roll_progress *progress = user;
+    struct roll_machine_view view;
+
+    if (progress->quiet)
+        return;
+    if (is_fleet(order)) {
+        changed_fleet(progress, machine, order);
+        return;
+    }
+    progress->fleet = false;
+    if (!progress->screen.terminal)
+        return;
+    note_started(progress, machine, order);
+    roll_machine_view(machine, &view);
+    g_string_truncate(progress->last, 0);
+    write_frame(progress, machine, order, &view, progress->last);
+    if (roll_boot_ms() - progress->drawn_boot_ms >= REDRAW_MS || progress->drawn == 0)
+        draw(progress);
 }
 
 static char *outcome_text(const struct roll_step_ended *ended)
@@ -165,20 +183,38 @@ static char *outcome_text(const struct roll_step_ended *ended)
     return g_string_free(safe, FALSE);
 }
 
+/* Of a fleet only what needs eyes; -v tells of each. */
+static bool is_told(const struct roll_progress *progress, const struct roll_step_ended *ended)
+{
+    return !progress->screen.terminal &&
+           (!progress->fleet || strcmp(ended->outcome, "succeeded") != 0 ||
+            roll_log_level() >= ROLL_LOG_VERBOSE);
+}
+
 static void event(void *user, const struct roll_event *event)
 {
     struct roll_progress *progress = user;
+    const struct roll_step_intended *intended = roll_event_body(event, step_intended);
     const struct roll_step_ended *ended = roll_event_body(event, step_ended);
 
-    if (!ended || progress->quiet || (!ended->last && !ended->code))
+    if (progress->quiet)
+        return;
+    if (intended)
+        note_start(progress, intended->target);
+    if (!ended || (!ended->last && !ended->code))
         return;
     char *text = outcome_text(ended);
-    if (!progress->screen.terminal) {
+    if (is_told(progress, ended)) {
         fprintf(progress->screen.file, "  %s  %s%s%s\n", ended->target, ended->outcome,
                 *text ? "  " : "", text);
         fflush(progress->screen.file);
     }
-    g_hash_table_replace(progress->detail, g_strdup(ended->target), text);
+    g_hash_table_remove(progress->started, ended->target);
+    bool kept = !progress->fleet || strcmp(ended->outcome, "succeeded") != 0;
+    if (progress->screen.terminal && kept)
+        g_hash_table_replace(progress->detail, g_strdup(ended->target), text);
+    else
+        g_free(text);
 }
 
 static void notice(void *user, const char *text)
