@@ -164,8 +164,9 @@ struct roll_error *roll_app_sandbox(void *user, const char **ret_url) ROLL_CHECK
 
 /* The same where targets are dirty or differ: what the choice says ("each its own" when they go to
  * different ones, and for more targets than a status should look at). Owned, NULL when there is
- * none. */
-char *roll_uneven_goal(struct roll_app *app, const char *stream, int64_t targets);
+ * none. goals: gets their versions (char *, owned), each once, where they are known and several. */
+char *roll_uneven_goal(struct roll_app *app, const char *stream, int64_t targets,
+                       GPtrArray *goals);
 
 /* goal.c: the newest release that succeeded in the environment and may be returned to, other than
  * `except` (NULL-terminated, or NULL). *ret_version: owned, NULL when there is none. */

@@ -207,13 +207,32 @@ static struct roll_error *add_progress(struct status *status, const char *stream
                                        view);
 }
 
-static struct roll_error *add_readiness(struct status *status, const char *stream, json_t *view)
+static void say_ready(struct status *status, const char *stream, const json_t *rollback,
+                      const char *name)
 {
-    ROLL_TRY(roll_ready_add(status->app, stream, view));
-    g_autofree char *sentence = roll_ready_sentence(view);
+    g_autofree char *sentence = roll_ready_sentence(rollback, name);
+
     if (sentence)
         g_ptr_array_add(status->hints, g_strdup_printf("%s: %s", stream, sentence));
-    return NULL;
+}
+
+/* Targets may go back to different ones: each is told. */
+static struct roll_error *add_readiness(struct status *status, const char *stream, const char *name,
+                                        const GPtrArray *goals, json_t *view)
+{
+    json_t *rollback = json_object_get(view, "rollback"), *list = json_array(), *goal;
+    size_t index;
+
+    for (guint i = 0; i < goals->len; i++)
+        json_array_append_new(list, json_pack("{s:s}", "version", goals->pdata[i]));
+    if (goals->len > 0)
+        json_object_set(rollback, "goals", list);
+    struct roll_error *err = roll_ready_add(status->app, stream, view);
+    json_array_foreach (list, index, goal)
+        say_ready(status, stream, goal, name);
+    say_ready(status, stream, rollback, name);
+    json_decref(list);
+    return err;
 }
 
 static void add_needed(struct status *status, const char *stream, const struct rows *rows,
@@ -240,6 +259,7 @@ static struct roll_error *look(struct status *status, const struct roll_outline 
 {
     g_autofree char *stream = g_strdup_printf("%s/%s", outline->service, outline->environment);
     struct rows rows = {0};
+    g_autoptr(GPtrArray) goals = g_ptr_array_new_with_free_func(g_free);
     g_autofree char *goal = NULL;
     g_autofree char *name =
         roll_name_to_type(status->app->workspace, outline->service, outline->environment);
@@ -249,7 +269,7 @@ static struct roll_error *look(struct status *status, const struct roll_outline 
         err = roll_ledger_environments(status->app->ledger, stream, take, &rows);
     const char *live[] = {rows.live ? rows.live : rows.last_good, NULL};
     if (!err && (rows.mixed || rows.dirty > 0))
-        goal = roll_uneven_goal(status->app, stream, rows.clean + rows.dirty);
+        goal = roll_uneven_goal(status->app, stream, rows.clean + rows.dirty, goals);
     else if (!err)
         err = roll_back_goal(status->app, stream, live, &goal);
     if (!err && status->app->ledger)
@@ -261,7 +281,7 @@ static struct roll_error *look(struct status *status, const struct roll_outline 
         err = add_progress(status, stream, &rows, view);
         add_hints(status, name, &rows, view);
         add_needed(status, stream, &rows, view);
-        err = roll_error_join(err, add_readiness(status, stream, view));
+        err = roll_error_join(err, add_readiness(status, stream, name, goals, view));
     }
     rows_clear(&rows);
     return err;

@@ -38,8 +38,9 @@ struct roll_error *facts_add_events(struct roll_app *app, const char *stream, js
 void facts_add_freezes(struct roll_app *app, const char *stream, int64_t from, int64_t to,
                        json_t *bands);
 /* Adds "readiness": [{"version","state","since","checkedAt","live","goal","reasons"}] of the newest
- * releases that succeeded and were checked, and "driftCheckedAt": when drift was last looked for.
- */
+ * releases that succeeded and were checked, and where drift was looked for in what is live,
+ * "driftCheckedAt": the last time, "driftLooks": {"targets": how many were looked at (of 50 at
+ * most), "unsure": of how many the answer is not known}. */
 struct roll_error *facts_add_looks(struct roll_app *app, const char *stream, json_t *environment)
     ROLL_CHECKED;
 /* facts_incident.c: adds "incident": the rollouts of the same trouble, and those that a rollback with its dependents took along.

@@ -38,23 +38,34 @@ static json_t *reasons_of(const json_t *last)
     return reasons;
 }
 
+/* Where targets go to different ones, each is a goal. */
+static bool is_goal(const json_t *rollback, const char *version)
+{
+    const json_t *goals = json_object_get(rollback, "goals"), *goal;
+    size_t index;
+
+    json_array_foreach (goals, index, goal)
+        if (g_strcmp0(roll_json_get_string(goal, "version"), version) == 0)
+            return true;
+    return g_strcmp0(roll_json_get_string(rollback, "version"), version) == 0;
+}
+
 static struct roll_error *add_release(struct roll_app *app, const char *stream,
                                       const json_t *environment, const char *version, json_t *list)
 {
     const char *live = roll_json_get_string(environment, "version");
     const json_t *rollback = json_object_get(environment, "rollback");
-    const char *goal = roll_json_get_string(rollback, "version");
     roll_auto(json) json_t *last = NULL;
 
     ROLL_TRY(roll_ready_last(app->ledger, stream, version, &last));
     if (!last)
         return NULL;
-    json_array_append_new(
-        list, json_pack("{s:s,s:O,s:O,s:O,s:b,s:b,s:o}", "version", version, "state",
-                        json_object_get(last, "state"), "since", json_object_get(last, "since"),
-                        "checkedAt", json_object_get(last, "checkedAt"), "live",
-                        g_strcmp0(live, version) == 0, "goal", g_strcmp0(goal, version) == 0,
-                        "reasons", reasons_of(last)));
+    json_array_append_new(list, json_pack("{s:s,s:O,s:O,s:O,s:b,s:b,s:o}", "version", version,
+                                          "state", json_object_get(last, "state"), "since",
+                                          json_object_get(last, "since"), "checkedAt",
+                                          json_object_get(last, "checkedAt"), "live",
+                                          g_strcmp0(live, version) == 0, "goal",
+                                          is_goal(rollback, version), "reasons", reasons_of(last)));
     return NULL;
 }
 
@@ -77,37 +88,81 @@ static struct roll_error *add_readiness(struct roll_app *app, const char *stream
 
 /* ---- drift ---------------------------------------------------------------------------------- */
 
+struct held {
+    char *target;
+    bool clean;
+    int64_t rollout;
+};
+
+static void held_clear(void *item)
+{
+    g_free(((struct held *)item)->target);
+}
+
 static struct roll_error *take_target(void *user, const struct roll_target_row *row)
 {
-    GPtrArray *targets = user;
+    GArray *targets = user;
+    const struct held held = {g_strdup(row->target), row->release && !row->dirty, row->rollout};
 
     if (targets->len < MAX_TARGETS)
-        g_ptr_array_add(targets, g_strdup(row->target));
+        g_array_append_val(targets, held);
+    else
+        g_free(held.target);
     return NULL;
 }
 
+struct looked {
+    int64_t seq, at;
+};
+
 static struct roll_error *take_look(void *user, const struct roll_look_row *row)
 {
-    int64_t *newest = user;
+    *(struct looked *)user = (struct looked){row->checked_seq, row->checked_at};
+    return NULL;
+}
 
-    *newest = MAX(*newest, row->checked_at);
+struct looks {
+    int64_t newest;
+    json_int_t looked, unsure;
+};
+
+/* A look counts for what is live now: it names the rollout. */
+static struct roll_error *see_target(struct roll_app *app, const char *stream,
+                                     const struct held *held, struct looks *looks)
+{
+    roll_auto(event) struct roll_event *event = NULL;
+    const struct roll_drift_checked *body;
+    struct looked looked = {0};
+
+    ROLL_TRY(roll_ledger_look(app->ledger, stream, "drift", held->target, take_look, &looked));
+    if (looked.seq)
+        ROLL_TRY(roll_ledger_event(app->ledger, stream, looked.seq, &event));
+    body = event ? roll_event_body(event, drift_checked) : NULL;
+    if (!held->clean || !body || body->rollout != held->rollout)
+        return NULL;
+    looks->newest = MAX(looks->newest, looked.at);
+    looks->looked++;
+    looks->unsure += body->unsure > 0;
     return NULL;
 }
 
 static struct roll_error *add_drift_time(struct roll_app *app, const char *stream,
                                          json_t *environment)
 {
-    g_autoptr(GPtrArray) targets = g_ptr_array_new_with_free_func(g_free);
-    int64_t newest = 0;
+    g_autoptr(GArray) targets = g_array_new(FALSE, FALSE, sizeof(struct held));
+    struct looks looks = {0};
     char at[ROLL_TIME_SIZE];
 
+    g_array_set_clear_func(targets, held_clear);
     ROLL_TRY(roll_ledger_targets(app->ledger, stream, NULL, take_target, targets));
     for (guint i = 0; i < targets->len; i++)
-        ROLL_TRY(roll_ledger_look(app->ledger, stream, "drift", g_ptr_array_index(targets, i),
-                                  take_look, &newest));
-    roll_time_format(newest, at);
-    if (newest)
-        json_object_set_new(environment, "driftCheckedAt", json_string(at));
+        ROLL_TRY(see_target(app, stream, &g_array_index(targets, struct held, i), &looks));
+    roll_time_format(looks.newest, at);
+    if (!looks.looked)
+        return NULL;
+    json_object_set_new(environment, "driftCheckedAt", json_string(at));
+    json_object_set_new(environment, "driftLooks",
+                        json_pack("{s:I,s:I}", "targets", looks.looked, "unsure", looks.unsure));
     return NULL;
 }
 

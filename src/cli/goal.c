@@ -93,7 +93,7 @@ static struct roll_error *see_success(void *user, const struct roll_success_row 
 }
 
 /* Where targets differ, only the choice itself knows; a plan that cannot be read leaves it open. */
-static char *chosen_goal(struct roll_app *app, const char *stream)
+static char *chosen_goal(struct roll_app *app, const char *stream, GPtrArray *goals)
 {
     roll_auto(plan) struct roll_plan *plan = NULL;
     const struct roll_plan_environment *environment = NULL;
@@ -108,14 +108,21 @@ static char *chosen_goal(struct roll_app *app, const char *stream)
         roll_error_free(err);
         return NULL;
     }
-    return g_strdup(choice->request.release ? choice->request.release : "each its own");
+    if (choice->request.release)
+        return g_strdup(choice->request.release);
+    for (guint i = 0; i < choice->order->targets->len; i++) {
+        const struct roll_order_target *target = choice->order->targets->pdata[i];
+        if (!g_ptr_array_find_with_equal_func(goals, target->release, g_str_equal, NULL))
+            g_ptr_array_add(goals, g_strdup(target->release));
+    }
+    return g_strdup("each its own");
 }
 
-char *roll_uneven_goal(struct roll_app *app, const char *stream, int64_t targets)
+char *roll_uneven_goal(struct roll_app *app, const char *stream, int64_t targets, GPtrArray *goals)
 {
     enum { MANY = 200 };
 
-    return targets <= MANY ? chosen_goal(app, stream) : g_strdup("each its own");
+    return targets <= MANY ? chosen_goal(app, stream, goals) : g_strdup("each its own");
 }
 
 struct roll_error *roll_back_goal(struct roll_app *app, const char *stream,

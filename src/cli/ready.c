@@ -25,24 +25,65 @@ static char *why_of(const json_t *last)
     return g_strdup_printf("%s: %s%s", subject ? subject : "", why, more ? more : "");
 }
 
-struct roll_error *roll_ready_add(struct roll_app *app, const char *stream, json_t *view)
+/* What is known of one goal; it was never checked: nothing. */
+static struct roll_error *add_last(struct roll_app *app, const char *stream, const char *goal,
+                                   json_t *to)
 {
-    json_t *rollback = json_object_get(view, "rollback");
-    const char *goal = roll_json_get_string(rollback, "version");
     roll_auto(json) json_t *last = NULL;
-    struct roll_usual usual;
 
-    if (!app->ledger || !goal)
-        return NULL;
     ROLL_TRY(roll_ready_last(app->ledger, stream, goal, &last));
     if (!last)
         return NULL;
     g_autofree char *why = why_of(last);
-    json_object_set(rollback, "ready", json_object_get(last, "state"));
-    json_object_set(rollback, "checkedAt", json_object_get(last, "checkedAt"));
-    json_object_set(rollback, "since", json_object_get(last, "since"));
+    json_object_set(to, "ready", json_object_get(last, "state"));
+    json_object_set(to, "checkedAt", json_object_get(last, "checkedAt"));
+    json_object_set(to, "since", json_object_get(last, "since"));
     if (why)
-        json_object_set_new(rollback, "why", json_string(why));
+        json_object_set_new(to, "why", json_string(why));
+    return NULL;
+}
+
+static int rank_of(const json_t *goal)
+{
+    static const char *const words[] = {"ready", "degraded", "dead", NULL};
+    const char *state = roll_json_get_string(goal, "ready");
+
+    for (int i = 0; state && words[i]; i++)
+        if (strcmp(state, words[i]) == 0)
+            return i;
+    return -1;
+}
+
+/* Where targets go to different ones, a back is as ready as the worst of them. One that was never
+ * checked is not known to be ready. */
+static struct roll_error *add_goals(struct roll_app *app, const char *stream, json_t *rollback)
+{
+    size_t index, known = 0;
+    json_t *goal, *goals = json_object_get(rollback, "goals"), *worst = NULL;
+
+    json_array_foreach (goals, index, goal) {
+        ROLL_TRY(add_last(app, stream, roll_json_get_string(goal, "version"), goal));
+        known += rank_of(goal) >= 0;
+        if (rank_of(goal) > rank_of(worst))
+            worst = goal;
+    }
+    if (known == json_array_size(goals) || rank_of(worst) > 0)
+        json_object_set(rollback, "ready", json_object_get(worst, "ready"));
+    return NULL;
+}
+
+struct roll_error *roll_ready_add(struct roll_app *app, const char *stream, json_t *view)
+{
+    json_t *rollback = json_object_get(view, "rollback");
+    const char *goal = roll_json_get_string(rollback, "version");
+    struct roll_usual usual;
+
+    if (!app->ledger || !goal)
+        return NULL;
+    ROLL_TRY(json_object_get(rollback, "goals") ? add_goals(app, stream, rollback)
+                                                : add_last(app, stream, goal, rollback));
+    if (json_is_null(json_object_get(rollback, "ready")))
+        return NULL;
     ROLL_TRY(roll_usual_rollouts(app->ledger, stream, "back", &usual));
     if (usual.count >= ENOUGH)
         json_object_set_new(rollback, "usualMs", json_integer(usual.median_ms));
@@ -59,15 +100,14 @@ static char *ago_of(const json_t *rollback, const char *member)
     return roll_report_ago(at, roll_now_ms());
 }
 
-char *roll_ready_sentence(const json_t *view)
+char *roll_ready_sentence(const json_t *rollback, const char *name)
 {
-    const json_t *rollback = json_object_get(view, "rollback");
     const char *state = roll_json_get_string(rollback, "ready");
     const char *why = roll_json_get_string(rollback, "why");
     json_int_t usual = json_integer_value(json_object_get(rollback, "usualMs"));
     g_autoptr(GString) text = g_string_new(NULL);
 
-    if (!state)
+    if (!state || !json_object_get(rollback, "checkedAt"))
         return NULL;
     bool ready = strcmp(state, "ready") == 0;
     g_autofree char *checked = ago_of(rollback, "checkedAt");
@@ -82,8 +122,7 @@ char *roll_ready_sentence(const json_t *view)
         roll_duration_write(usual, text);
     }
     if (why)
-        g_string_append_printf(text, "; %s; next: roll ready %s", why,
-                               roll_json_get_string(view, "environment"));
+        g_string_append_printf(text, "; %s; next: roll ready %s", why, name);
     return g_string_free(g_steal_pointer(&text), FALSE);
 }
 
@@ -91,7 +130,7 @@ char *roll_ready_sentence(const json_t *view)
 
 static struct roll_error *refuse(struct roll_act *act, const char *why, const char *next)
 {
-    const char *name = act->environment->name;
+    const char *name = act->name;
     roll_auto(json) json_t *detail = json_object();
     json_t *commands = json_array();
     g_autoptr(GString) text = g_string_new(NULL);
@@ -153,11 +192,29 @@ struct roll_error *roll_ready_environment(struct roll_app *app, const struct rol
     return roll_ready_check(&options, ret_facts);
 }
 
+/* A first release has nothing to go back to, which is nobody's trouble. Where something else was
+ * good once, and no back may go there (a floor, marks), there is. */
+static bool lost_its_goal(const json_t *facts)
+{
+    const json_t *goals = json_object_get(facts, "goals"), *release;
+    size_t index;
+
+    if (!goals || json_array_size(goals) > 0)
+        return false;
+    json_array_foreach (json_object_get(facts, "releases"), index, release)
+        if (!json_is_true(json_object_get(release, "live")))
+            return true;
+    return false;
+}
+
 char *roll_ready_trouble(const json_t *facts)
 {
     g_autoptr(GString) text = g_string_new(NULL);
     size_t index;
     const json_t *release;
+
+    if (lost_its_goal(facts))
+        return g_strdup("no back may go to any of them");
 
     json_array_foreach (json_object_get(facts, "releases"), index, release) {
         const char *state = roll_json_get_string(release, "state");
@@ -184,7 +241,7 @@ struct roll_error *roll_run_ready_due(struct roll_app *app, const char *stream, 
     return NULL;
 }
 
-char *roll_ready_summary(const json_t *facts)
+char *roll_ready_summary(const json_t *facts, const char *name)
 {
     const json_t *releases = json_object_get(facts, "releases");
     const json_t *goals = json_object_get(facts, "goals");
@@ -195,8 +252,7 @@ char *roll_ready_summary(const json_t *facts)
         g_strdup_printf("readiness of %zu release%s", count, count == 1 ? "" : "s");
 
     if (trouble)
-        return g_strdup_printf("%s: %s; next: roll ready %s", looked, trouble,
-                               roll_json_get_string(facts, "environment"));
+        return g_strdup_printf("%s: %s; next: roll ready %s", looked, trouble, name);
     if (!goal)
         return g_steal_pointer(&looked);
     return g_strdup_printf("%s: a back to %s%s is ready", looked, goal,

@@ -62,9 +62,9 @@ function now(env) {
   if (env.hold) list.append(term("hold", env.hold.reason || "of a " + (env.hold.by === "back" ? "rollback" : "person"), "warn"));
   const overdue = (env.owes || []).filter(debt => debt.overdue).length;
   if (env.debts) list.append(term("debts", (overdue === env.debts ? "" : env.debts + (overdue ? ", " : "")) + (overdue ? overdue + " overdue" : ""), overdue ? "bad" : "warn"));
-  const drifted = (env.drift || []).length, looked = env.driftCheckedAt && env.driftCheckedAt > (env.since || "");
+  const drifted = (env.drift || []).length, looks = env.driftLooks, all = (targets.clean || 0) + (targets.dirty || 0);
   if (drifted) list.append(term("drift", drifted + (drifted === 1 ? " target" : " targets"), "warn"));
-  else if (looked) list.append(term("drift", "none, looked at " + time(env.driftCheckedAt), "good"));
+  else if (looks) list.append(term("drift", (looks.unsure ? "not known at " + looks.unsure + " of " : "none at ") + looks.targets + " of " + all + (all === 1 ? " target" : " targets") + ", looked at " + time(env.driftCheckedAt), looks.unsure ? "warn" : looks.targets === all ? "good" : ""));
   return list;
 }
 
