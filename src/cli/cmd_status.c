@@ -180,6 +180,10 @@ static void add_hints(struct status *status, const char *environment, const stru
         g_ptr_array_add(status->hints, g_strdup_printf("next: roll resume %s#%" G_GINT64_FORMAT
                                                        "   if its command is gone",
                                                        environment, (gint64)rows->open_rollout));
+    else if (rows->dirty > 0 && g_strcmp0(rows->last_state, "recovered") == 0)
+        g_ptr_array_add(status->hints, g_strdup_printf("next: roll back %s, or roll out %s: nobody "
+                                                       "knows what its dirty targets have",
+                                                       environment, environment));
     else if (rows->dirty > 0 || g_strcmp0(rows->last_state, "failed") == 0)
         g_ptr_array_add(
             status->hints,

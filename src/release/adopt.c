@@ -259,11 +259,9 @@ static struct roll_error *add_target(struct adopting *adopting, const struct rol
     find_artifacts(adopting, parameters);
     const char *digest =
         release_blobs_add_take(adopting->blobs, release_parameters_write(parameters));
-    entry = json_pack("{s:s,s:o,s:s,s:[],s:o}", "parameters", digest, "scope",
-                      release_scope_write(target), "apply", "deployment", "pins", "secrets",
-                      secrets_of(parameters));
-    if (target->deployment_name)
-        json_object_set_new(entry, "deploymentName", json_string(target->deployment_name));
+    entry = json_pack("{s:s,s:o,s:[],s:o}", "parameters", digest, "scope",
+                      release_scope_write(target), "pins", "secrets", secrets_of(parameters));
+    release_apply_write(target, entry);
     json_object_set_new(adopting->targets, target->name, entry);
     return NULL;
 }
