@@ -12,6 +12,7 @@
 #define STORAGE_AUDIENCE "https://storage.azure.com"
 #define ADDRESS_DEADLINE_MS 20000
 #define ADDRESS_MAX 4096
+#define CODE_CHARACTERS G_CSET_a_2_z G_CSET_A_2_Z G_CSET_DIGITS "_.-"
 
 struct address {
     struct roll_loop *loop;
@@ -67,6 +68,14 @@ static void end_with_headers(struct address *address, const struct roll_http_rep
     address_free(address);
 }
 
+/* The service's code; NULL when it is no word that could be one. */
+static const char *code_of(const struct roll_http_reply *reply)
+{
+    const char *code = roll_http_header(reply, "x-ms-error-code");
+
+    return code && *code && strspn(code, CODE_CHARACTERS) == strlen(code) ? code : NULL;
+}
+
 static void on_reply(void *user, const struct roll_http_reply *reply)
 {
     struct address *address = user;
@@ -79,15 +88,13 @@ static void on_reply(void *user, const struct roll_http_reply *reply)
         end_with_headers(address, reply);
     } else if (reply->status == 404 || reply->status == 410) {
         message = g_strdup_printf("there is nothing at '%s'", address->named);
-        end_with(address, ROLL_ARM_NOT_FOUND, reply->status,
-                 roll_http_header(reply, "x-ms-error-code"), message);
+        end_with(address, ROLL_ARM_NOT_FOUND, reply->status, code_of(reply), message);
     } else {
         enum roll_arm_outcome outcome = reply->status == 429   ? ROLL_ARM_THROTTLED
                                         : reply->status >= 500 ? ROLL_ARM_LOST
                                                                : ROLL_ARM_REFUSED;
         message = g_strdup_printf("'%s' answered %d", address->named, reply->status);
-        end_with(address, outcome, reply->status, roll_http_header(reply, "x-ms-error-code"),
-                 message);
+        end_with(address, outcome, reply->status, code_of(reply), message);
     }
 }
 

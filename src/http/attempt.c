@@ -84,6 +84,7 @@ static size_t on_body(char *data, size_t unit, size_t count, void *user)
 /* Right before the request leaves on a connection that stands: from here on it may have been
  * received. libcurl repeats a request by itself when a kept connection turns out to be dead; what
  * must not be sent twice stops here. */
+// NOLINTNEXTLINE(readability-non-const-parameter): libcurl's type
 static int on_departure(void *user, char *remote, char *local, int remote_port, int local_port)
 {
     struct roll_http_call *call = user;
@@ -304,9 +305,7 @@ void attempt_reply(const struct roll_http_call *call, CURLcode result,
         reply.problem =
             result == CURLE_OK && !call->problem ? "the reply has no status" : words(call, result);
     }
-    const char *date = roll_http_header(&reply, "date");
-    time_t at = date ? curl_getdate(date, NULL) : (time_t)-1;
-    reply.server_date_ms = at > 0 ? (int64_t)at * 1000 : 0;
+    reply.server_date_ms = header_date_ms(roll_http_header(&reply, "date"));
     *ret_reply = reply;
 }
 

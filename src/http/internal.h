@@ -36,7 +36,7 @@ void transfers_free(struct transfers *transfers);
 void children_pump(struct roll_loop *loop);
 void children_collect(const struct roll_loop *loop, GArray *fds); /* adds struct curl_waitfd */
 int64_t children_deadline(const struct roll_loop *loop);
-void child_free(gpointer child);
+void child_free(gpointer data);
 
 struct roll_error *signals_need_child(struct roll_loop *loop) ROLL_CHECKED;
 int signals_fd(const struct roll_loop *loop); /* -1: none */
@@ -50,6 +50,9 @@ void headers_free(struct roll_http_headers *headers);
 void headers_clear(struct roll_http_headers *headers);
 /* One line as libcurl gives it. False when the reply has more of them than allowed. */
 bool headers_add(struct roll_http_headers *headers, const char *line, size_t size);
+/* A header's date in Unix ms; 0 for NULL, and for what is no date between 1970 and the year 10000.
+ */
+int64_t header_date_ms(const char *text);
 
 /* ---- url.c ---------------------------------------------------------------------------------- */
 char *url_target(const char *url); /* path and query, byte for byte; NULL unless http or https.

@@ -8,6 +8,7 @@
     (256u << 10) /* polling addresses alone have 4 KB; ARM sends about 20 headers */
 #define HEADERS_MAX 500
 #define RETRY_AFTER_MAX_MS (60 * 60 * 1000)
+#define DATE_END_S 253402300800 /* the year 10000: a later one is a slip, or means harm */
 
 struct roll_http_headers {
     GHashTable *first; /* name in lower case → first value, both owned */
@@ -96,6 +97,13 @@ static int64_t parse_delay(const char *text, int64_t unit_ms)
                                                           : (int64_t)number * unit_ms;
 }
 
+int64_t header_date_ms(const char *text)
+{
+    time_t at = text ? curl_getdate(text, NULL) : (time_t)-1;
+
+    return at > 0 && at < DATE_END_S ? (int64_t)at * 1000 : 0;
+}
+
 int64_t roll_http_retry_after_ms(const struct roll_http_reply *reply)
 {
     static const char *const in_ms[] = {"retry-after-ms", "x-ms-retry-after-ms"};
@@ -112,10 +120,10 @@ int64_t roll_http_retry_after_ms(const struct roll_http_reply *reply)
     int64_t ms = parse_delay(value, 1000);
     if (ms >= 0)
         return ms;
-    time_t date = curl_getdate(value, NULL);
-    if (date == (time_t)-1)
+    int64_t date = header_date_ms(value);
+    if (date == 0)
         return -1;
     /* Against the server's own clock where it tells it: ours may be wrong. */
     int64_t now = reply->server_date_ms ? reply->server_date_ms : roll_now_ms();
-    return CLAMP((int64_t)date * 1000 - now, 0, RETRY_AFTER_MAX_MS);
+    return CLAMP(date - now, 0, RETRY_AFTER_MAX_MS);
 }

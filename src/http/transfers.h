@@ -61,7 +61,7 @@ struct transfers {
 
 /* ---- attempt.c ------------------------------------------------------------------------------ */
 struct slot *slot_new(void);
-void slot_free(gpointer slot);
+void slot_free(gpointer data);
 /* Everything about the call in its slot's handle, ready for the multi handle. Anything but CURLE_OK:
  * it is not, and must not be sent. */
 CURLcode attempt_prepare(struct roll_http_call *call, const struct transfers *transfers);

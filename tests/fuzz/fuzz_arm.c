@@ -4,8 +4,7 @@
  * headers, an empty line, its body. This file brings an arm_send of its own, so that the library's
  * (tokens, budget, network) is not linked: calls run on the replies alone, and the last repeats. */
 #include "azure/arm.h"
-#include "fuzz.h"
-#include "http/internal.h"
+#include "replies.h"
 
 #define SENDS_MAX 64 /* then there is no credential any more, and every call must end */
 
@@ -32,41 +31,13 @@ void arm_send(struct roll_arm *arm, const struct arm_request *request, arm_fn fn
     sends++;
 }
 
-static int status_of(const char *line, size_t size)
-{
-    g_autofree char *text = g_strndup(line, size);
-    guint64 status = 200;
-
-    g_ascii_string_to_unsigned(text, 10, 100, 599, &status, NULL);
-    return (int)status;
-}
-
-/* `STATUS`, headers, an empty line, the body. */
 static void answer(const GPtrArray *parts, guint index, const struct pending *send)
 {
-    size_t size;
-    const char *text = fuzz_part(parts, index, &size), *end = text + size;
-    struct roll_http_headers *headers = headers_new();
-    bool first = true, ended = false;
-    struct roll_http_reply reply = {.outcome = ROLL_HTTP_REPLIED, .status = 200};
+    struct fuzz_reply reply;
 
-    while (text < end && !ended) {
-        const char *line_end = memchr(text, '\n', (size_t)(end - text));
-        size_t line = (size_t)((line_end ? line_end : end) - text);
-        ended = line == 0;
-        if (first)
-            reply.status = status_of(text, line);
-        else
-            headers_add(headers, text, line);
-        first = false;
-        text += line + (line_end != NULL);
-    }
-    g_autofree char *body = g_strndup(text, (gsize)(end - text));
-    reply.body = body;
-    reply.body_size = (size_t)(end - text);
-    reply.headers = headers;
-    send->fn(send->user, &reply, NULL);
-    headers_free(headers);
+    fuzz_reply_read(&reply, parts, index);
+    send->fn(send->user, &reply.reply, NULL);
+    fuzz_reply_clear(&reply);
 }
 
 static void answer_all(GPtrArray *parts)

@@ -110,9 +110,10 @@ static int depth_of(const char *text, size_t size)
         else if (text[i] == '"')
             quoted = !quoted;
         else if (!quoted && (text[i] == '[' || text[i] == '{'))
-            deepest = MAX(deepest, ++depth);
+            depth++;
         else if (!quoted && (text[i] == ']' || text[i] == '}'))
             depth--;
+        deepest = MAX(deepest, depth);
     }
     return deepest;
 }

@@ -771,6 +771,10 @@ static const struct {
     {"  header Date: Thu, 01 Jan 2026 00:00:00 GMT\n"
      "  header Retry-After: Thu, 01 Jan 2026 00:00:12 GMT\n",
      12000},
+    {"  header Retry-After: Wed, 21 Oct 2026888888\n", -1},
+    {"  header Date: Wed, 21 Oct 2026888888\n"
+     "  header Retry-After: Thu, 01 Jan 1970 00:00:12 GMT\n",
+     0},
     {"  header Date: Thu, 01 Jan 2026 00:00:30 GMT\n"
      "  header Retry-After: Thu, 01 Jan 2026 00:00:12 GMT\n",
      0},
