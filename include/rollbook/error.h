@@ -25,13 +25,27 @@ struct roll_error {
     int line;
 };
 
+#ifdef __clang_analyzer__
+/* It does not read ROLL_NEVER_NULL, and would follow errors that are none. */
+#define roll_error_new(code, ...) roll_error_there(roll_error_new_at(__FILE__, __LINE__, code, __VA_ARGS__))
+#else
 #define roll_error_new(code, ...) roll_error_new_at(__FILE__, __LINE__, code, __VA_ARGS__)
+#endif
 #define roll_error_wrap(err, ...) roll_error_wrap_at(__FILE__, __LINE__, err, __VA_ARGS__)
 
 /* Never NULL; aborts on lack of memory, as GLib does. */
 struct roll_error *roll_error_new_at(const char *file, int line, enum roll_code code,
                                      const char *format, ...)
     ROLL_PRINTF(4, 5) ROLL_CHECKED ROLL_NEVER_NULL;
+
+#ifdef __clang_analyzer__
+static inline struct roll_error *roll_error_there(struct roll_error *err)
+{
+    if (!err)
+        __builtin_unreachable();
+    return err;
+}
+#endif
 
 /* A new error with the code of err and err as its cause; consumes err. NULL stays NULL. */
 struct roll_error *roll_error_wrap_at(const char *file, int line, struct roll_error *err,

@@ -57,7 +57,7 @@ void roll_machine_set_clock(struct roll_machine *machine, bool known, int64_t ah
 /* The order of a rollout whose events will be folded: the machine's own one, added last, and before it, oldest first, those
  * that it took the place of, and those that these took the place of (whatever is still under way there is ended by the own
  * one's driver). Needed before its rollout.requested is folded. order is borrowed and must outlive the machine. */
-void roll_machine_add(struct roll_machine *machine, int64_t rollout, const struct roll_order *order);
+void roll_machine_add(struct roll_machine *machine, int64_t number, const struct roll_order *order);
 
 /* A new rollout that is not yet in the ledger: the first action appends rollout.superseded (if it supersedes),
  * rollout.requested, rollout.claimed and the first intents together. Where request->gates asks for something that must have

@@ -2,6 +2,7 @@
 option(ROLL_TESTING "compile the test clock and the fault points in (never for an installed binary)" OFF)
 option(ROLL_WERROR "treat warnings as errors" OFF)
 option(ROLL_SANITIZE "AddressSanitizer and UndefinedBehaviorSanitizer" OFF)
+option(ROLL_COVERAGE "count which lines run (scripts/coverage)" OFF)
 option(ROLL_BENCH "build the benchmarks without the tests (scripts/bench)" OFF)
 option(ROLL_FUZZ "build the libFuzzer targets (clang)" OFF)
 
@@ -45,6 +46,12 @@ endif()
 if(ROLL_SANITIZE)
   target_compile_options(roll_flags INTERFACE -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
   target_link_options(roll_flags INTERFACE -fsanitize=address,undefined)
+endif()
+if(ROLL_COVERAGE)
+  # Merged into one file for each source as a process ends. Threads may lose a count, but no line: atomic counters made tests
+  # with time limits fail.
+  target_compile_options(roll_flags INTERFACE --coverage)
+  target_link_options(roll_flags INTERFACE --coverage)
 endif()
 if(ROLL_FUZZ)
   if(NOT CMAKE_C_COMPILER_ID STREQUAL "Clang")

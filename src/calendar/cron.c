@@ -38,10 +38,9 @@ static struct roll_error *expected(const struct reader *reader, const char *at, 
 static struct roll_error *out_of_range(const struct reader *reader, const char *at)
 {
     const struct field *field = reader->field;
-    g_autofree char *what =
-        g_strdup_printf("a number from %d to %d%s%s%s", field->low, field->high,
-                        field->words ? " or a name such as " : "",
-                        field->words ? field->words[1] : "", field->words ? "" : "");
+    g_autofree char *what = g_strdup_printf("a number from %d to %d%s%s", field->low, field->high,
+                                            field->words ? " or a name such as " : "",
+                                            field->words ? field->words[1] : "");
     return expected(reader, at, what);
 }
 

@@ -153,8 +153,10 @@ static void add_recorded_overrides(struct roll_act *act,
     json_array_foreach (request ? request->overrides : NULL, index, override) {
         const char *kind = roll_json_get_string(override, "kind");
         const char *name = roll_json_get_string(override, "name");
+        if (!kind)
+            continue;
         g_autofree char *word = name ? g_strdup_printf("%s:%s", kind, name) : g_strdup(kind);
-        if (kind && is_asked_again(act, word))
+        if (is_asked_again(act, word))
             g_ptr_array_add(words, g_steal_pointer(&word));
     }
 }

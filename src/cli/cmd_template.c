@@ -55,7 +55,7 @@ static bool read_place(const struct roll_error *err, char **ret_file, int *line,
     *ret_file = g_strdup(roll_json_get_string(detail, "file"));
     if (*line > 0)
         return true;
-    if (sscanf(err->message, "line %d, column %d: %n", line, column, &length) != 2 || length == 0)
+    if (sscanf(err->message, "line %9d, column %9d: %n", line, column, &length) != 2 || length == 0)
         return false;
     *ret_rest += length;
     return true;

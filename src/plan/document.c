@@ -33,7 +33,8 @@ static struct roll_error *not_json(struct roll_error *err, const char *shown)
     int line, column, length = 0;
     struct roll_error *made;
     if (err->code == ROLL_E_SYNTAX &&
-        sscanf(err->message, "line %d, column %d: %n", &line, &column, &length) == 2 && length > 0)
+        sscanf(err->message, "line %9d, column %9d: %n", &line, &column, &length) == 2 &&
+        length > 0)
         made =
             roll_error_new(ROLL_E_PLAN, "%s:%d:%d: %s", shown, line, column, err->message + length);
     else

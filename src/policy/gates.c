@@ -63,10 +63,10 @@ static void owe_override(struct request *request, const json_t *override)
     const char *kind = roll_json_get_string(override, "kind");
     const char *name = roll_json_get_string(override, "name");
     const char *reason = roll_json_get_string(override, "reason");
-    g_autofree char *whole = name ? g_strdup_printf("%s:%s", kind, name) : g_strdup(kind);
 
     if (!kind || strcmp(kind, "gate") == 0)
         return;
+    g_autofree char *whole = name ? g_strdup_printf("%s:%s", kind, name) : g_strdup(kind);
     if (strcmp(kind, "approval") == 0 || strcmp(kind, "membership-unknown") == 0)
         owe(request, kind, NULL, reason);
     else

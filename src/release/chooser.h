@@ -117,7 +117,7 @@ struct roll_error *release_check_kept(const struct release_chooser *chooser,
  * the values that the release recorded for its siblings. ROLL_E_REFUSED names what is missing. New
  * reference; the parameters are in blobs. */
 struct roll_error *release_include_new(struct release_chooser *chooser, const json_t *manifest,
-                                       const char *target, json_t **ret_entry) ROLL_CHECKED;
+                                       const char *name, json_t **ret_entry) ROLL_CHECKED;
 
 /* ---- differences.c --------------------------------------------------------------------------- */
 

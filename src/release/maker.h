@@ -151,7 +151,7 @@ struct roll_error *release_effective_entry(struct release_maker *maker,
                                            json_t **ret_entry) ROLL_CHECKED;
 /* The same for a target of the base, with only artifacts changed. */
 struct roll_error *release_effective_from_base(struct release_maker *maker, const char *environment,
-                                               const char *target, const json_t *base,
+                                               const char *name, const json_t *base,
                                                json_t **ret_entry) ROLL_CHECKED;
 
 /* ---- check_parameters.c ---------------------------------------------------------------------- */

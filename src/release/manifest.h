@@ -20,10 +20,8 @@ void release_apply_copy(const json_t *from, json_t *entry);
 /* An order's target with what entry (of the manifest, or made like one) says of it: digests, scope,
  * application, steps (names filled in; those that a back skips left out when lane is rollback).
  * ring, had, floor and create_group are the caller's. Owned. */
-struct roll_error *
-release_manifest_order_target(const json_t *manifest, const char *manifest_digest,
-                              const char *environment, const char *target, const json_t *entry,
-                              enum roll_lane lane, struct roll_order_target **ret_target)
-    ROLL_CHECKED;
+struct roll_error *release_manifest_order_target(
+    const json_t *manifest, const char *manifest_digest, const char *environment, const char *name,
+    const json_t *entry, enum roll_lane lane, struct roll_order_target **ret_target) ROLL_CHECKED;
 
 #endif

@@ -126,8 +126,6 @@ void roll_driver_look_at(struct roll_driver *driver, int64_t boot_ms);
 
 struct roll_send *roll_send_new(struct roll_driver *driver, const struct roll_action *action);
 void roll_driver_send(struct roll_driver *driver, const struct roll_action *action);
-/* Answers from the loop, never at once. */
-void roll_send_refuse_later(struct roll_send *send, const char *code, struct roll_error *err_take);
 void roll_driver_say_silence(struct roll_driver *driver);
 
 /* ---- drive.c -------------------------------------------------------------------------------- */
@@ -192,7 +190,7 @@ struct roll_error *roll_driver_look_now(struct roll_driver *driver, struct roll_
 
 /* ---- driver.c: sends ------------------------------------------------------------------------ */
 
-void roll_send_free(void *send);
+void roll_send_free(void *item);
 /* Answers the action and goes on. Frees send. */
 void roll_send_reply(struct roll_send *send, const struct roll_arm_reply *reply,
                      struct roll_blob *result_take);
@@ -235,7 +233,7 @@ void roll_driver_look_beside(struct roll_driver *driver);
 /* The rollout has ended: what that look has to say is waited for, a moment. */
 struct roll_error *roll_driver_look_end(struct roll_driver *driver) ROLL_CHECKED;
 void roll_look_leave(struct roll_look *look); /* the driver goes; NULL does no harm */
-void roll_look_free(void *look);
+void roll_look_free(void *user);
 
 /* ---- start.c -------------------------------------------------------------------------------- */
 
@@ -264,8 +262,8 @@ struct roll_error *roll_driver_govern(struct roll_driver *driver, int64_t rollou
 
 /* ---- hidden.c ------------------------------------------------------------------------------- */
 
-/* The variables that hold the addresses of a plan's webhooks, for roll_process_options.env_hide: NULL-terminated, owned texts.
- * plan: its JSON, or NULL. */
+/* The variables that hold the addresses of a plan's webhooks, for roll_process_options.env_hide:
+ * NULL-terminated, owned texts. plan: its JSON, or NULL. */
 GPtrArray *roll_hidden_variables(const json_t *plan);
 
 /* ---- probe.c -------------------------------------------------------------------------------- */

@@ -91,7 +91,7 @@ static void add_error(struct checker *checker, struct roll_error *err)
         column = (int)json_integer_value(json_object_get(detail, "column"));
         file = roll_json_get_string(detail, "file");
         file = g_strcmp0(file, checker->file_name) == 0 ? NULL : file;
-    } else if (sscanf(err->message, "line %d, column %d", &line, &column) != 2) {
+    } else if (sscanf(err->message, "line %9d, column %9d", &line, &column) != 2) {
         line = 1; /* of the file as a whole */
         column = 1;
     }

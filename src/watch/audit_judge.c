@@ -92,10 +92,12 @@ static void judge_overrides(const json_t *view, json_t *list)
     json_array_foreach (json_object_get(view, "overrides"), index, override) {
         const char *kind = roll_json_get_string(override, "kind");
         const char *name = roll_json_get_string(override, "name");
+        if (!kind)
+            continue;
         g_autofree char *what = name ? g_strdup_printf("%s:%s", kind, name) : g_strdup(kind);
-        if (g_strcmp0(kind, "membership-unknown") == 0)
+        if (strcmp(kind, "membership-unknown") == 0)
             note(list, "membership-unknown", NULL);
-        else if (kind && strcmp(kind, "approval") != 0 && strcmp(kind, "gate") != 0 &&
+        else if (strcmp(kind, "approval") != 0 && strcmp(kind, "gate") != 0 &&
                  strcmp(kind, "governance") != 0)
             note(list, "override", what); /* the others are told where they matter */
     }

@@ -18,8 +18,6 @@
 
 enum { ROUNDS = 60, EVENTS = 10000, MAX_WORDS = 30 };
 
-extern char **environ;
-
 struct setting {
     const char *folder, *roll;
     char *workspace, *ledger_path, *cert_path, *put_url, *metadata_url, *token_url, *body;
@@ -55,7 +53,8 @@ static void restore(const struct setting *setting)
     }
     if (fd < 0 || done < setting->snapshot_size || fsync(fd) != 0)
         bench_ok(roll_error_new(ROLL_E_IO, "cannot restore '%s'", setting->ledger_path));
-    close(fd);
+    if (fd >= 0)
+        close(fd);
 }
 
 static void set_environment(const struct setting *setting)

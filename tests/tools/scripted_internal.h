@@ -37,7 +37,7 @@ bool write_all(struct connection *connection, const char *data, gsize size);
 void wait_for_end(struct connection *connection);
 /* NULL when the peer has gone. */
 struct scripted_request *read_request(struct connection *connection);
-void request_free(gpointer request);
+void request_free(gpointer data);
 
 /* ---- scripted_match.c ---- */
 

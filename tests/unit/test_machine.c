@@ -181,8 +181,22 @@ static void pass(struct world *world, int64_t ms)
 
 static const char *kind_name(enum roll_action_kind kind)
 {
-    static const char *const names[] = {"APPEND",  "PUT",   "GET",  "POLL", "CANCEL",
-                                        "EXPLAIN", "PROBE", "BACK", "DONE"};
+    static const char *const names[] = {
+        [ROLL_ACTION_APPEND] = "APPEND",
+        [ROLL_ACTION_PUT] = "PUT",
+        [ROLL_ACTION_GET] = "GET",
+        [ROLL_ACTION_POLL] = "POLL",
+        [ROLL_ACTION_CANCEL] = "CANCEL",
+        [ROLL_ACTION_EXPLAIN] = "EXPLAIN",
+        [ROLL_ACTION_LEFTOVERS] = "LEFTOVERS",
+        [ROLL_ACTION_DELETE] = "DELETE",
+        [ROLL_ACTION_SEEK] = "SEEK",
+        [ROLL_ACTION_PROBE] = "PROBE",
+        [ROLL_ACTION_DECIDE_BACK] = "BACK",
+        [ROLL_ACTION_GATE] = "GATE",
+        [ROLL_ACTION_START] = "START",
+        [ROLL_ACTION_DONE] = "DONE",
+    };
 
     return names[kind];
 }
