@@ -7,10 +7,9 @@
 #include "azure/credential.h"
 #include "http/internal.h"
 #include "replies.h"
+#include "rollbook/digest.h"
 
 #define SENDS_MAX 64 /* then nobody answers any more, and every call must end */
-#define OWN_TOKEN "own-token"
-#define CLIENT_SECRET "client-secret"
 
 struct roll_http_call *__wrap_roll_http_send(struct roll_loop *loop,
                                              const struct roll_http_request *request,
@@ -27,13 +26,16 @@ static GQueue pending = G_QUEUE_INIT; /* struct pending */
 static const struct roll_cloud *cloud;
 static bool login_is_asked_about;
 static int sends;
+/* Made of the input's digest, so that no input can have them in it. */
+static char own_token[ROLL_HEX_SIZE + 8], client_secret[ROLL_HEX_SIZE + 8];
 
 /* ---- what leaves ---- */
 
 /* As libcurl reads the address, not as the program does. */
 static bool is_below(const char *url, const char *suffix)
 {
-    g_autofree char *ending = g_strconcat(".", suffix, NULL);
+    g_autofree char *small = g_ascii_strdown(suffix, -1);
+    g_autofree char *ending = g_strconcat(".", small, NULL);
     CURLU *parts = curl_url();
     char *host = NULL, *scheme = NULL;
 
@@ -60,9 +62,9 @@ static void check_request(const struct roll_http_request *request, const char *u
     const char *bearer = request->bearer ? roll_secret_reveal(request->bearer) : "";
     const char *body = request->body ? request->body : "";
 
-    if (strcmp(bearer, OWN_TOKEN) == 0 || strstr(body, OWN_TOKEN) || strstr(url, OWN_TOKEN))
+    if (strcmp(bearer, own_token) == 0 || strstr(body, own_token) || strstr(url, own_token))
         FUZZ_CHECK(may_have_our_token(url), "our token would go to %s", url);
-    if (strstr(body, CLIENT_SECRET) || strstr(url, CLIENT_SECRET))
+    if (strstr(body, client_secret) || strstr(url, client_secret))
         FUZZ_CHECK(cloud->login && g_str_has_prefix(url, cloud->login), "our secret would go to %s",
                    url);
 }
@@ -91,8 +93,8 @@ struct roll_http_call *__wrap_roll_http_send(struct roll_loop *loop,
         .fn = fn,
         .user = user,
         .unclean = unclean,
-        .login =
-            !login_is_asked_about && cloud->login && g_str_has_prefix(request->url, cloud->login),
+        .login = !login_is_asked_about && request->body && cloud->login &&
+                 g_str_has_prefix(request->url, cloud->login),
     };
     g_queue_push_tail(&pending, send);
     sends++;
@@ -103,11 +105,12 @@ struct roll_http_call *__wrap_roll_http_send(struct roll_loop *loop,
 
 static void answer(GPtrArray *parts, guint *at, const struct pending *send)
 {
-    static const char token[] = "{\"access_token\":\"" OWN_TOKEN "\",\"expires_in\":3600}";
+    g_autofree char *token =
+        g_strdup_printf("{\"access_token\":\"%s\",\"expires_in\":3600}", own_token);
     struct roll_http_reply silence = {
         .outcome = ROLL_HTTP_UNSENT, .body = "", .problem = "nobody is there"};
     struct roll_http_reply known = {
-        .outcome = ROLL_HTTP_REPLIED, .status = 200, .body = token, .body_size = sizeof token - 1};
+        .outcome = ROLL_HTTP_REPLIED, .status = 200, .body = token, .body_size = strlen(token)};
     struct fuzz_reply reply;
 
     if (sends > SENDS_MAX || parts->len < 2 || send->unclean) {
@@ -158,7 +161,7 @@ static void on_token(void *user, const struct roll_secret *token, const struct r
 
     (*ends)++;
     FUZZ_CHECK(!token == !!err, "neither token nor reason");
-    FUZZ_CHECK(!err || !strstr(err->message, CLIENT_SECRET), "%s", err->message);
+    FUZZ_CHECK(!err || !strstr(err->message, client_secret), "%s", err->message);
 }
 
 static void ask(struct roll_loop *loop, struct roll_credential *credential, char which, int *ends)
@@ -185,6 +188,15 @@ static void ask(struct roll_loop *loop, struct roll_credential *credential, char
     }
 }
 
+static void make_secrets(const uint8_t *data, size_t size)
+{
+    char hex[ROLL_HEX_SIZE];
+
+    roll_sha256_hex(data, size, hex);
+    g_snprintf(own_token, sizeof own_token, "own-%s", hex);
+    g_snprintf(client_secret, sizeof client_secret, "secret-%s", hex);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     g_autoptr(GPtrArray) parts = fuzz_parts(data, size);
@@ -195,9 +207,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     int ends = 0;
 
     fuzz_begin();
+    make_secrets(data, size);
     g_setenv("AZURE_CLIENT_ID", "client", TRUE);
     g_setenv("AZURE_TENANT_ID", "tenant.example", TRUE);
-    g_setenv("AZURE_CLIENT_SECRET", CLIENT_SECRET, TRUE);
+    g_setenv("AZURE_CLIENT_SECRET", client_secret, TRUE);
     FUZZ_MUST(roll_loop_new(&loop));
     FUZZ_MUST(roll_cloud_new(which == 'c' ? "https://arm.example" : NULL, NULL, &own));
     FUZZ_MUST(roll_credential_new(loop, own, NULL, "environment", &credential));
