@@ -89,6 +89,9 @@ struct roll_error *watch_adopt_who(struct watch_adopting *adopting) ROLL_CHECKED
 struct roll_error *watch_adopt_arm(const struct roll_adopt_options *options,
                                    const struct roll_plan_target *target, struct roll_arm **ret_arm)
     ROLL_CHECKED;
+/* Is it one of those that are asked for? */
+bool watch_adopt_selected(const struct roll_adopt_options *options,
+                          const struct roll_plan_target *target);
 struct roll_arm_scope watch_adopt_scope(const struct roll_plan_target *target);
 
 /* ---- adopt_proof.c --------------------------------------------------------------------------- */

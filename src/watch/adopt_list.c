@@ -43,8 +43,8 @@ struct roll_arm_scope watch_adopt_scope(const struct roll_plan_target *target)
 
 /* ---- places ---------------------------------------------------------------------------------- */
 
-static bool is_selected(const struct roll_adopt_options *options,
-                        const struct roll_plan_target *target)
+bool watch_adopt_selected(const struct roll_adopt_options *options,
+                          const struct roll_plan_target *target)
 {
     return !options->targets || g_strv_contains(options->targets, target->name);
 }
@@ -76,7 +76,7 @@ static void find_places(struct watch_adopting *adopting)
     const GPtrArray *targets = options->environment->targets;
 
     for (guint i = 0; i < targets->len; i++)
-        if (is_selected(options, targets->pdata[i]))
+        if (watch_adopt_selected(options, targets->pdata[i]))
             place_of(adopting, by_path, targets->pdata[i])->first = targets->pdata[i];
     for (guint i = 0; i < targets->len; i++) {
         const struct roll_plan_target *target = targets->pdata[i];

@@ -133,12 +133,6 @@ static void classify(const struct reading *reading, struct watch_entry *entry)
                                                                         : WATCH_EVIDENCE;
 }
 
-static bool is_selected(const struct roll_adopt_options *options,
-                        const struct roll_plan_target *target)
-{
-    return !options->targets || g_strv_contains(options->targets, target->name);
-}
-
 static bool has_its_name(const struct roll_plan_target *target, const char *name)
 {
     return target->deployment_name && g_ascii_strcasecmp(target->deployment_name, name) == 0;
@@ -154,7 +148,7 @@ static void add_untagged(const struct reading *reading, bool forged)
         named |= has_its_name(targets->pdata[i], reading->name);
     for (guint i = 0; i < targets->len; i++) {
         const struct roll_plan_target *target = targets->pdata[i];
-        if (!is_selected(reading->adopting->options, target) ||
+        if (!watch_adopt_selected(reading->adopting->options, target) ||
             (named && !has_its_name(target, reading->name)))
             continue;
         struct watch_entry *entry = add_entry(reading, target);
@@ -176,7 +170,7 @@ static void sort_out(const struct reading *reading)
         add_entry(reading, reading->place->first)->class = WATCH_OTHER;
         return;
     case WATCH_PROVED:
-        if (!is_selected(reading->adopting->options, target))
+        if (!watch_adopt_selected(reading->adopting->options, target))
             return;
         entry = add_entry(reading, target);
         entry->proved = true;
@@ -230,7 +224,7 @@ static void report_place(struct watch_adopting *adopting, const struct watch_pla
 {
     for (guint i = 0; i < place->targets->len; i++) {
         const struct roll_plan_target *target = place->targets->pdata[i];
-        if (!is_selected(adopting->options, target))
+        if (!watch_adopt_selected(adopting->options, target))
             continue;
         json_array_append_new(adopting->targets,
                               json_pack("{s:s,s:s*,s:I}", "name", target->name, "error", place->why,
