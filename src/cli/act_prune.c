@@ -2,23 +2,100 @@
 #include "act.h"
 #include "view.h"
 
+#include <string.h>
+
 #include "rollbook/json.h"
 
 /* ---- before ---------------------------------------------------------------------------------- */
 
-static void say_list(struct roll_app *app, const json_t *list, bool deleted)
-{
-    size_t index;
-    json_t *leftover;
+/* More than a person reads: of a fleet. */
+enum { MAX_SHOWN = 40 };
 
-    json_array_foreach ((json_t *)(uintptr_t)list, index, leftover) {
-        const char *reason = roll_json_get_string(leftover, "reason");
-        if (json_is_true(json_object_get(leftover, "delete")) != deleted)
-            continue;
-        roll_say(app, "%s  %s  (%s)%s%s", deleted ? "delete " : "stays  ",
-                 roll_json_get_string(leftover, "id"), roll_json_get_string(leftover, "release"),
-                 reason ? ": " : "", reason ? reason : "");
+static void say_one(struct roll_app *app, const json_t *leftover, bool deleted)
+{
+    const char *reason = roll_json_get_string(leftover, "reason");
+
+    roll_say(app, "%s  %s  (%s)%s%s", deleted ? "delete " : "stays  ",
+             roll_json_get_string(leftover, "id"), roll_json_get_string(leftover, "release"),
+             reason ? ": " : "", reason ? reason : "");
+}
+
+struct group {
+    guint count;
+    const char *target; /* the first; borrowed */
+};
+
+/* "TYPE, as 1.1.0 put it: REASON": what is told alike of many targets. Owned. */
+static char *kind_of(const json_t *leftover)
+{
+    const char *id = roll_json_get_string(leftover, "id"), *at = NULL;
+    const char *reason = roll_json_get_string(leftover, "reason");
+
+    for (const char *next = id; (next = strstr(next, "/providers/")); next += strlen("/providers/"))
+        at = next + strlen("/providers/");
+    g_autofree char *type = g_strndup(at ? at : id, strrchr(id, '/') > (at ? at : id)
+                                                        ? (gsize)(strrchr(id, '/') - (at ? at : id))
+                                                        : strlen(at ? at : id));
+    return g_strdup_printf("%s  (%s)%s%s", type, roll_json_get_string(leftover, "release"),
+                           reason ? ": " : "", reason ? reason : "");
+}
+
+/* Of a fleet each kind once. */
+static void say_kinds(struct roll_app *app, const json_t *leftovers, bool deleted)
+{
+    g_autoptr(GHashTable) groups = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    g_autoptr(GPtrArray) order = g_ptr_array_new(); /* of the keys, borrowed */
+    const char *target;
+    size_t index;
+    json_t *list, *leftover;
+
+    json_object_foreach ((json_t *)(uintptr_t)leftovers, target, list)
+        json_array_foreach (list, index, leftover) {
+            g_autofree char *kind = kind_of(leftover);
+            struct group *group = g_hash_table_lookup(groups, kind);
+            if (json_is_true(json_object_get(leftover, "delete")) != deleted)
+                continue;
+            if (!group) {
+                group = g_new0(struct group, 1);
+                group->target = target;
+                g_ptr_array_add(order, kind);
+                g_hash_table_insert(groups, g_steal_pointer(&kind), group);
+            }
+            group->count++;
+        }
+    for (guint i = 0; i < order->len; i++) {
+        const struct group *group = g_hash_table_lookup(groups, order->pdata[i]);
+        roll_say(app, "%s  %u × %s, %s first", deleted ? "delete " : "stays  ", group->count,
+                 (const char *)order->pdata[i], group->target);
     }
+}
+
+static size_t count_of(const json_t *leftovers, bool deleted)
+{
+    const char *target;
+    size_t index, count = 0;
+    json_t *list, *leftover;
+
+    json_object_foreach ((json_t *)(uintptr_t)leftovers, target, list)
+        json_array_foreach (list, index, leftover)
+            count += json_is_true(json_object_get(leftover, "delete")) == deleted;
+    return count;
+}
+
+static void say_all(struct roll_app *app, const json_t *leftovers, bool deleted)
+{
+    const char *target;
+    size_t index;
+    json_t *list, *leftover;
+
+    if (count_of(leftovers, deleted) > MAX_SHOWN && !app->globals.verbose) {
+        say_kinds(app, leftovers, deleted);
+        return;
+    }
+    json_object_foreach ((json_t *)(uintptr_t)leftovers, target, list)
+        json_array_foreach (list, index, leftover)
+            if (json_is_true(json_object_get(leftover, "delete")) == deleted)
+                say_one(app, leftover, deleted);
 }
 
 struct roll_error *roll_act_leftovers(struct roll_act *act, const struct roll_choice *choice,
@@ -46,15 +123,10 @@ bool roll_act_is_deleted(const json_t *leftovers, const char *id)
 
 void roll_act_say_leftovers(struct roll_act *act, const json_t *leftovers)
 {
-    const char *target;
-    json_t *list;
-    size_t count = 0;
+    size_t count = count_of(leftovers, true) + count_of(leftovers, false);
 
-    for (int deleted = 1; deleted >= 0; deleted--)
-        json_object_foreach ((json_t *)(uintptr_t)leftovers, target, list) {
-            say_list(act->app, list, deleted);
-            count += json_array_size(list) * (size_t)deleted;
-        }
+    say_all(act->app, leftovers, true);
+    say_all(act->app, leftovers, false);
     if (leftovers && count == 0)
         roll_say(act->app, "note     nothing is left over by newer releases");
     else if (leftovers && !act->options->what_if)
@@ -84,9 +156,6 @@ static const char *reason_of(const json_t *target, const char *id)
             return roll_json_get_string(pruned, "message");
     return NULL;
 }
-
-/* More than a person reads: of a fleet. */
-enum { MAX_SHOWN = 40 };
 
 static void say_more(struct roll_app *app, const json_t *view, size_t count)
 {

@@ -118,6 +118,8 @@ static const char details[] =
     "  fail=TYPE                            resources of TYPE end Failed\n"
     "  status=CODE:METHOD:PATHPART          answered so, nothing done (3xx: with a page of a "
     "proxy)\n"
+    "  later=CODE:METHOD:PATHPART           answered 202, and ended so when it is polled; nothing "
+    "done\n"
     "  delay=MS:METHOD:PATHPART             done at once, answered later\n"
     "  drop=METHOD:PATHPART                 done, then the connection breaks\n"
     "  lost=METHOD:PATHPART                 the connection breaks, nothing done\n"

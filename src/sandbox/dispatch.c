@@ -153,6 +153,14 @@ static void answer_with(struct sandbox_server *server, struct sandbox_request *r
         sandbox_fault_reply(request, hit->status, reply);
         return;
     }
+    if (hit->later != 0) {
+        struct roll_error *err = sandbox_fault_later(server, request, hit->later, reply);
+        if (err)
+            sandbox_reply_error(reply, 500, "InternalServerError", "The sandbox failed: %s",
+                                err->message);
+        roll_error_free(err);
+        return;
+    }
     if (hit->twice) {
         struct sandbox_reply unseen;
         sandbox_reply_init(&unseen);

@@ -1,6 +1,7 @@
 /* What a request is answered when a fault was asked for. */
 #include "rollbook/time.h"
 #include "sandbox/faults.h"
+#include "sandbox/store.h"
 
 void sandbox_fault_reply(const struct sandbox_request *request, int status,
                          struct sandbox_reply *reply)
@@ -33,6 +34,27 @@ void sandbox_fault_reply(const struct sandbox_request *request, int status,
                         request->method_name, request->path, status);
     if (status == 429 || status == 503)
         sandbox_reply_header(reply, "Retry-After", "1");
+}
+
+struct roll_error *sandbox_fault_later(struct sandbox_server *server,
+                                       const struct sandbox_request *request, int status,
+                                       struct sandbox_reply *reply)
+{
+    struct sandbox_reply end;
+    g_autofree char *token = NULL;
+    struct roll_error *err;
+
+    sandbox_reply_init(&end);
+    sandbox_fault_reply(request, status, &end);
+    err = sandbox_task_new(server, "fault", request->path,
+                           request->now_ms + server->operation_time_ms, status,
+                           json_incref(end.body), &token);
+    sandbox_reply_clear(&end);
+    if (err)
+        return err;
+    sandbox_reply_set(reply, 202, NULL);
+    sandbox_reply_location(request, reply, token);
+    return NULL;
 }
 
 void sandbox_fault_retry_after(const struct sandbox_request *request, const char *value,

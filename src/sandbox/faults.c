@@ -8,6 +8,7 @@
 enum fault_kind {
     FAULT_FAIL,
     FAULT_STATUS,
+    FAULT_LATER,
     FAULT_DELAY,
     FAULT_DROP,
     FAULT_LOST,
@@ -50,11 +51,17 @@ static const struct {
     enum fault_kind kind;
     const char *words;
 } shapes[] = {
-    {"fail", FAULT_FAIL, "pc"},     {"status", FAULT_STATUS, "nmpc"},
-    {"delay", FAULT_DELAY, "nmpc"}, {"drop", FAULT_DROP, "mpc"},
-    {"lost", FAULT_LOST, "mpc"},    {"truncate", FAULT_TRUNCATE, "mpc"},
-    {"twice", FAULT_TWICE, "mpc"},  {"retry-after", FAULT_RETRY_AFTER, "vmpc"},
-    {"404-poll", FAULT_POLL, "C"},  {"seed", FAULT_SEED, "n"},
+    {"fail", FAULT_FAIL, "pc"},
+    {"status", FAULT_STATUS, "nmpc"},
+    {"later", FAULT_LATER, "nmpc"},
+    {"delay", FAULT_DELAY, "nmpc"},
+    {"drop", FAULT_DROP, "mpc"},
+    {"lost", FAULT_LOST, "mpc"},
+    {"truncate", FAULT_TRUNCATE, "mpc"},
+    {"twice", FAULT_TWICE, "mpc"},
+    {"retry-after", FAULT_RETRY_AFTER, "vmpc"},
+    {"404-poll", FAULT_POLL, "C"},
+    {"seed", FAULT_SEED, "n"},
 };
 
 static bool read_number(const char *text, int64_t *ret_number)
@@ -118,16 +125,17 @@ static struct roll_error *read_spec(const char *spec, GPtrArray *list)
         fault->kind = shapes[i].kind;
         fault->left = -1;
         g_auto(GStrv) words = g_strsplit(equals + 1, ":", -1);
-        bool status_ok =
-            read_words(fault, shapes[i].words, words) &&
-            (fault->kind != FAULT_STATUS || (fault->number >= 300 && fault->number <= 599));
+        bool status_ok = read_words(fault, shapes[i].words, words) &&
+                         ((fault->kind != FAULT_STATUS && fault->kind != FAULT_LATER) ||
+                          (fault->number >= 300 && fault->number <= 599));
         if (status_ok)
             return NULL;
     }
     return roll_error_new(
         ROLL_E_USAGE,
         "fault '%s' is not understood: expected fail=TYPE, status=CODE:METHOD:PATHPART, "
-        "delay=MS:METHOD:PATHPART, retry-after=VALUE:METHOD:PATHPART, drop=, lost=, truncate= or "
+        "later=CODE:METHOD:PATHPART, delay=MS:METHOD:PATHPART, retry-after=VALUE:METHOD:PATHPART, "
+        "drop=, lost=, truncate= or "
         "twice=METHOD:PATHPART (each with an optional :COUNT or :N%%), 404-poll=COUNT or seed=N",
         spec);
 }
@@ -183,6 +191,9 @@ static void add_hit(const struct fault *fault, struct sandbox_fault_hit *hit)
     switch (fault->kind) {
     case FAULT_STATUS:
         hit->status = hit->status ? hit->status : (int)fault->number;
+        break;
+    case FAULT_LATER:
+        hit->later = (int)fault->number;
         break;
     case FAULT_DELAY:
         hit->delay_ms += fault->number;

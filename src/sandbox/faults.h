@@ -3,6 +3,7 @@
  *
  *   fail=TYPE[:COUNT]                        resources of TYPE end Failed
  *   status=CODE:METHOD:PATHPART[:COUNT]      answered so, nothing done
+ *   later=CODE:METHOD:PATHPART[:COUNT]       answered 202, nothing done; its Location ends so
  *   delay=MS:METHOD:PATHPART[:COUNT]         done at once, answered later
  *   drop=METHOD:PATHPART[:COUNT]             done, then the connection is closed without an answer
  *   lost=METHOD:PATHPART[:COUNT]             closed without an answer, nothing done
@@ -28,7 +29,7 @@ struct roll_error *sandbox_faults_new(const char *const *specs, struct sandbox_f
 void sandbox_faults_free(struct sandbox_faults *faults);
 
 struct sandbox_fault_hit {
-    int status; /* 0: none */
+    int status, later; /* 0: none */
     int64_t delay_ms;
     bool drop, lost, truncate, twice;
     const char *retry_after; /* borrowed, or NULL */
@@ -43,6 +44,10 @@ bool sandbox_faults_poll(struct sandbox_faults *faults);
 
 void sandbox_fault_reply(const struct sandbox_request *request, int status,
                          struct sandbox_reply *reply);
+/* 202 and a Location, at which the request has ended with that status. */
+struct roll_error *sandbox_fault_later(struct sandbox_server *server,
+                                       const struct sandbox_request *request, int status,
+                                       struct sandbox_reply *reply) ROLL_CHECKED;
 /* `past` and `future` are dates; every other text stands in the header as it is. */
 void sandbox_fault_retry_after(const struct sandbox_request *request, const char *value,
                                struct sandbox_reply *reply);
