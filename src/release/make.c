@@ -46,8 +46,10 @@ struct roll_error *release_as_made(struct release_maker *maker, json_t *manifest
 struct roll_error *release_finish(struct release_maker *maker, struct roll_release **ret_release)
 {
     json_t *manifest = release_manifest_write(maker);
-    if (!maker->recorded)
+    if (!maker->recorded) {
+        release_seen_write(maker, manifest);
         return release_as_made(maker, manifest, false, ret_release);
+    }
     g_autofree char *differs = release_manifest_difference(maker->recorded, manifest);
     json_decref(manifest);
     if (*differs)

@@ -106,7 +106,21 @@ bool release_version_is_valid(const char *version);
 struct roll_error *release_bicep_compile(struct release_maker *maker, GString **ret_text)
     ROLL_CHECKED;
 
+/* ---- seen.c ---------------------------------------------------------------------------------- */
+
+/* "seen" of a manifest that is made now: {PLACE: {"mark","at"}} of linked templates and addresses.
+ */
+void release_seen_write(struct release_maker *maker, json_t *manifest);
+
 /* ---- template_spec.c ------------------------------------------------------------------------- */
+
+/* Whose credential asks about a place: the environment's that lies in its subscription, else the
+ * first one's; and its cloud. */
+const struct roll_plan_environment *release_spec_asking(const struct roll_plan *plan,
+                                                        const char *id);
+struct roll_error *release_spec_cloud(const struct release_maker *maker,
+                                      const struct roll_plan_environment *environment,
+                                      struct roll_cloud **ret_cloud) ROLL_CHECKED;
 
 /* The plan's template spec: its main template, with maker->spec and maker->spec_linked; when Azure
  * is not asked the template as this version has it recorded. Strict JSON. */

@@ -44,7 +44,8 @@ static bool uses_subscription(const struct roll_plan_environment *environment, c
 }
 
 /* Who asks: as for the environment that lies in the spec's subscription, else the first one. */
-static const struct roll_plan_environment *asking(const struct roll_plan *plan, const char *id)
+const struct roll_plan_environment *release_spec_asking(const struct roll_plan *plan,
+                                                        const char *id)
 {
     for (guint i = 0; i < plan->environments->len; i++)
         if (uses_subscription(g_ptr_array_index(plan->environments, i), id))
@@ -52,9 +53,9 @@ static const struct roll_plan_environment *asking(const struct roll_plan *plan, 
     return g_ptr_array_index(plan->environments, 0);
 }
 
-static struct roll_error *open_cloud(const struct release_maker *maker,
-                                     const struct roll_plan_environment *environment,
-                                     struct roll_cloud **ret_cloud)
+struct roll_error *release_spec_cloud(const struct release_maker *maker,
+                                      const struct roll_plan_environment *environment,
+                                      struct roll_cloud **ret_cloud)
 {
     const struct roll_release_options *options = maker->options;
     const char *url = NULL;
@@ -66,12 +67,12 @@ static struct roll_error *open_cloud(const struct release_maker *maker,
 static struct roll_error *fetch(const struct release_maker *maker, const char *id,
                                 json_t **ret_spec)
 {
-    const struct roll_plan_environment *environment = asking(maker->plan, id);
+    const struct roll_plan_environment *environment = release_spec_asking(maker->plan, id);
     struct spec_answer answer = {.loop = maker->loop, .code = ROLL_E_REFUSED};
     roll_auto(cloud) struct roll_cloud *cloud = NULL;
     roll_auto(credential) struct roll_credential *credential = NULL;
     roll_auto(arm) struct roll_arm *arm = NULL;
-    ROLL_TRY(open_cloud(maker, environment, &cloud));
+    ROLL_TRY(release_spec_cloud(maker, environment, &cloud));
     ROLL_TRY(roll_credential_new(maker->loop, cloud, environment->tenant, environment->credential,
                                  &credential));
     arm = roll_arm_new(maker->loop, cloud, credential);

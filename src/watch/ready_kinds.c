@@ -35,24 +35,32 @@ static char *versioned_advice(const char *what)
     return g_strdup_printf("%s; or mark the release bad: roll mark VERSION bad", what);
 }
 
-/* What a release was made with is known by its name alone where nobody fetched it then: it is
- * compared with the first look. */
+/* A release says what it was when it was made; one that could not look then is compared with the
+ * first look. */
 static void compare_mark(struct ready_item *item, char *mark, const char *what, const char *next)
 {
+    const char *made = item->texts[1], *made_at = item->texts[2];
     char at[ROLL_TIME_SIZE];
 
-    if (!item->mark) {
+    roll_time_format(item->marked, at);
+    g_autofree char *since =
+        made ? g_strdup_printf("when the release was made, %s", made_at)
+             : g_strdup_printf("at the first look, %s", item->marked ? at : "which was before");
+    if (!made && !item->mark) {
         item->mark = mark;
         item->marked = item->at;
         return;
     }
-    roll_time_format(item->marked, at);
-    if (strcmp(item->mark, mark) != 0)
-        ready_item_say(item, READY_DEAD,
-                       g_strdup_printf("%s is another one than at the first look, %s", what,
-                                       item->marked ? at : "which was before"),
+    if (strcmp(made ? made : item->mark, mark) != 0)
+        ready_item_say(item, READY_DEAD, g_strdup_printf("%s is another one than %s", what, since),
                        versioned_advice(next));
     g_free(mark);
+}
+
+/* Of a place, whatever else the item compares it with. */
+static char *id_question(const struct ready_item *item)
+{
+    return g_strdup_printf("%s %s", item->kind->name, item->texts[0]);
 }
 
 /* ---- images --------------------------------------------------------------------------------- */
@@ -153,8 +161,6 @@ static void judge_address(struct ready_item *item, const struct roll_arm_reply *
 {
     g_autofree char *wanted = version_of(item->texts[0]);
     const char *version = roll_json_get_string(reply->body, "versionId");
-    const char *md5 = roll_json_get_string(reply->body, "md5");
-    const char *length = roll_json_get_string(reply->body, "length");
 
     if (reply->outcome == ROLL_ARM_NOT_FOUND) {
         ready_item_say(item, READY_DEAD, g_strdup("there is nothing at this address any more"),
@@ -169,11 +175,12 @@ static void judge_address(struct ready_item *item, const struct roll_arm_reply *
         ready_item_say(item, READY_DEAD, g_strdup_printf("the account gives version %s", version),
                        NULL);
     else
-        compare_mark(item, g_strdup_printf("%s %s", md5 ? md5 : "-", length ? length : "-"),
-                     "its content", "put the recorded content back");
+        compare_mark(item, roll_release_mark(reply->body, false), "its content",
+                     "put the recorded content back");
 }
 
-const struct ready_kind ready_address = {"address", 12 * HOUR_MS, NULL, ask_address, judge_address};
+const struct ready_kind ready_address = {"address", 12 * HOUR_MS, id_question, ask_address,
+                                         judge_address};
 
 /* ---- versions of gallery images ------------------------------------------------------------- */
 
@@ -185,11 +192,6 @@ static struct roll_error *ask_gallery(const struct roll_ready_options *options,
     ROLL_TRY(roll_links_get(options->links, item->via, &arm, NULL));
     roll_arm_resource_get(arm, item->texts[0], GALLERY_VERSION, fn, user);
     return NULL;
-}
-
-static char *id_question(const struct ready_item *item)
-{
-    return g_strdup_printf("%s %s", item->kind->name, item->texts[0]);
 }
 
 /* West Europe is westeurope. */
@@ -385,28 +387,6 @@ static struct roll_error *ask_link(const struct roll_ready_options *options,
     return NULL;
 }
 
-/* Of a template spec its templates; of an address what its server says of the content. */
-static char *mark_of_link(const json_t *body)
-{
-    const json_t *properties = json_object_get(body, "properties");
-    g_autoptr(GString) text = g_string_new(NULL);
-    char hex[ROLL_HEX_SIZE];
-    roll_auto(json) json_t *content = json_array();
-    static const char *const parts[] = {"mainTemplate", "linkedTemplates"};
-    static const char *const told[] = {"md5", "length", "etag"};
-
-    for (size_t i = 0; properties && i < G_N_ELEMENTS(parts); i++)
-        json_array_append(content, json_object_get(properties, parts[i])
-                                       ? json_object_get(properties, parts[i])
-                                       : json_null());
-    for (size_t i = 0; !properties && i < G_N_ELEMENTS(told); i++)
-        if (json_array_size(content) < 2 && json_object_get(body, told[i]))
-            json_array_append(content, json_object_get(body, told[i]));
-    roll_json_write(content, text);
-    roll_sha256_hex(text->str, text->len, hex);
-    return g_strdup(hex);
-}
-
 static void judge_link(struct ready_item *item, const struct roll_arm_reply *reply)
 {
     if (reply->outcome == ROLL_ARM_NOT_FOUND) {
@@ -418,11 +398,12 @@ static void judge_link(struct ready_item *item, const struct roll_arm_reply *rep
         unknown(item, reply, NULL);
         return;
     }
-    compare_mark(item, mark_of_link(reply->body), "the linked template",
+    compare_mark(item, roll_release_mark(reply->body, true), "the linked template",
                  "a back would not deploy what was deployed: put the former one back");
 }
 
-const struct ready_kind ready_link = {"linked-template", 12 * HOUR_MS, NULL, ask_link, judge_link};
+const struct ready_kind ready_link = {"linked-template", 12 * HOUR_MS, id_question, ask_link,
+                                      judge_link};
 
 /* ---- roles ---------------------------------------------------------------------------------- */
 

@@ -48,6 +48,16 @@ static void need_objects(struct needs *needs)
         need_object(needs, "a linked template", roll_json_get_string(linked, "digest"), NULL);
 }
 
+/* A place outside of the ledger, with what it was when the release was made, if that is known. */
+static struct ready_item *place_item(struct needs *needs, const struct ready_kind *kind,
+                                     const char *place)
+{
+    const json_t *seen = json_object_get(json_object_get(needs->release->manifest, "seen"), place);
+
+    return ready_check_item(needs->check, kind, place, roll_json_get_string(seen, "mark"),
+                            roll_json_get_string(seen, "at"), needs->first);
+}
+
 /* ---- artifacts ------------------------------------------------------------------------------ */
 
 /* The tag that led to the digest when the release was made. */
@@ -91,10 +101,11 @@ static void need_artifact(struct needs *needs, const char *name, const json_t *a
         need_gallery(needs, reference);
         return;
     }
-    ready_release_use(needs->release,
-                      ready_check_item(needs->check, image ? &ready_image : &ready_address,
-                                       reference, NULL, NULL, needs->first),
-                      NULL);
+    ready_release_use(
+        needs->release,
+        image ? ready_check_item(needs->check, &ready_image, reference, NULL, NULL, needs->first)
+              : place_item(needs, &ready_address, reference),
+        NULL);
     if (image)
         need_tag(needs, name, reference);
 }
@@ -189,9 +200,7 @@ static void need_versions(struct needs *needs, const struct ready_template *tmpl
     }
     g_hash_table_iter_init(&iter, tmpl->links);
     while (g_hash_table_iter_next(&iter, &key, NULL))
-        ready_release_use(
-            needs->release,
-            ready_check_item(needs->check, &ready_link, key, NULL, NULL, needs->first), NULL);
+        ready_release_use(needs->release, place_item(needs, &ready_link, key), NULL);
 }
 
 /* ---- scopes --------------------------------------------------------------------------------- */
