@@ -64,7 +64,8 @@ json_t *release_manifest_write(const struct release_maker *maker)
 /* ---- the same again? ------------------------------------------------------------------------- */
 
 /* How a release came to be is recorded, but does not make it another one. */
-static const char *const circumstances[] = {"ref", "author", "changes", "dirty", "bicep", "tags", "seen"};
+static const char *const circumstances[] = {"ref",   "author", "changes", "dirty",
+                                            "bicep", "tags",   "seen"};
 
 /* Names of the members in which two manifests differ, "" when they are the same release. Owned. */
 char *release_manifest_difference(const json_t *a, const json_t *b)
