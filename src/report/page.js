@@ -33,7 +33,8 @@ function svg(tag, attributes, text) {
 }
 const time = at => at ? at.slice(0, 16).replace("T", " ") : "";
 const ms = at => Date.parse(at);
-function took(duration) {
+function took(duration) { return tookText(duration).replace(/ /g, "\u00a0"); }
+function tookText(duration) {
   if (duration === undefined || duration === null) return "";
   const s = Math.round(duration / 1000);
   if (duration < 100) return "< 0.1 s";
