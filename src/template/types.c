@@ -87,7 +87,7 @@ struct check {
     unsigned depth;
 };
 
-static struct roll_error *check_value(const struct check *check, const json_t *schema,
+static struct roll_error *check_value(const struct check *outer, const json_t *schema,
                                       json_t *value) ROLL_CHECKED;
 
 static struct roll_error *check_child(const struct check *check, const json_t *schema,

@@ -223,7 +223,7 @@ static json_t *sorted(json_t *entries)
 
     for (size_t i = 0; i < count; i++)
         all[i] = json_array_get(entries, i);
-    qsort(all, count, sizeof(*all), by_badness);
+    qsort(all, count, sizeof(json_t *), by_badness);
     for (size_t i = 0; i < count; i++)
         json_array_append(list, all[i]);
     json_decref(entries);
