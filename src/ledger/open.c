@@ -75,7 +75,7 @@ static struct roll_error *look(const char *path, mode_t type, bool *ret_there)
 /* *ret_made: the file is not there yet; what is made has to reach the disk with its folder. */
 static struct roll_error *prepare_folder(struct roll_ledger *ledger, bool *ret_made)
 {
-    bool folder, file;
+    bool folder = false, file = false;
 
     ROLL_TRY(look(ledger->dir, S_IFDIR, &folder));
     if (!folder && ledger->mode == ROLL_LEDGER_CREATE)

@@ -28,7 +28,7 @@ struct watch_place {
     json_t *log;        /* of activities, or NULL */
     GHashTable *events; /* correlation id -> json_t *, borrowed from it; or NULL */
 };
-void watch_place_free(void *place);
+void watch_place_free(void *data);
 
 /* One entry of ARM's history, for one target. */
 struct watch_entry {
@@ -48,7 +48,7 @@ struct watch_entry {
     json_t *lacks;                   /* as roll_release_lacks; once its template was asked for */
     int64_t accepted;                /* KNOWN: its rollout of kind adopted, 0 */
 };
-void watch_entry_free(void *entry);
+void watch_entry_free(void *data);
 /* Is it to be recorded? */
 bool watch_is_new(const struct watch_entry *entry);
 
