@@ -550,6 +550,14 @@ ON CONFLICT DO NOTHING
 -- name: rollout_time
 SELECT requested_at FROM rollouts WHERE stream = :stream AND number = :number
 
+-- name: rollout_open
+-- Of side streams.
+SELECT number, ended_at FROM rollouts WHERE stream = :stream AND number >= 1000000000 AND ended_at = 0
+ORDER BY number DESC
+
+-- name: rollout_recent
+SELECT number, ended_at FROM rollouts WHERE stream = :stream ORDER BY requested_at DESC, number DESC LIMIT 100
+
 -- name: rollout_load
 SELECT release, partial, state, end_reason, ended_at, superseded_by, succeeded, failed, driver, host, claim_until, detached
 FROM rollouts WHERE stream = :stream AND number = :number

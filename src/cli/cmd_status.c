@@ -194,6 +194,34 @@ static void add_hints(struct status *status, const char *environment, const stru
                                   (gint64)rows->last_rollout));
 }
 
+/* After a reconcile the environment waits for one, and another one is open beside it. */
+static struct roll_error *add_open(struct status *status, const char *stream,
+                                   const char *environment, const struct rows *rows, json_t *view)
+{
+    g_autoptr(GArray) numbers = NULL;
+    json_t *open;
+
+    if (!status->app->ledger || !rows->seen)
+        return NULL;
+    ROLL_TRY(roll_ledger_open_rollouts(status->app->ledger, stream, &numbers));
+    if (numbers->len == 0)
+        return NULL;
+    open = json_array();
+    json_object_set_new(view, "open", open);
+    for (guint i = 0; i < numbers->len; i++) {
+        int64_t number = g_array_index(numbers, int64_t, i);
+        g_autofree char *name = g_strdup_printf("%s#%" PRId64, stream, number);
+        json_array_append_new(open, json_string(name));
+        if (number != rows->open_rollout)
+            g_ptr_array_add(status->hints,
+                            g_strdup_printf("%s is open, too, since two ledgers were reconciled; "
+                                            "next: roll resume %s#%" PRId64 ", or roll cancel "
+                                            "%s#%" PRId64,
+                                            name, environment, number, environment, number));
+    }
+    return NULL;
+}
+
 static struct roll_error *add_standings(struct status *status, const char *stream,
                                         const struct rows *rows)
 {
@@ -285,6 +313,7 @@ static struct roll_error *look(struct status *status, const struct roll_outline 
         err = add_progress(status, stream, &rows, view);
         add_hints(status, name, &rows, view);
         add_needed(status, stream, &rows, view);
+        err = roll_error_join(err, add_open(status, stream, name, &rows, view));
         err = roll_error_join(err, add_readiness(status, stream, name, goals, view));
     }
     rows_clear(&rows);

@@ -12,7 +12,7 @@
 
 /* Raised whenever a rule below changes its result: streams that were folded by another version are
  * folded again when they are needed. */
-#define ROLL_PROJECTION_VERSION 10
+#define ROLL_PROJECTION_VERSION 11
 
 struct fold_environment {
     bool loaded, changed;
@@ -96,6 +96,10 @@ struct roll_error *roll_fold_target(struct roll_fold *fold, const char *target,
                                     struct fold_target **ret_row) ROLL_CHECKED;
 struct roll_error *roll_fold_rollout(struct roll_fold *fold, int64_t number,
                                      struct fold_rollout **ret_row) ROLL_CHECKED;
+/* Adds the numbers (int64_t) of rollouts that have no end as far as it is saved, newest first: of
+ * side streams, and, on request, of the newest of the main stream. */
+struct roll_error *roll_rows_open(struct roll_sql *sql, int64_t stream, bool of_main,
+                                  GArray *numbers) ROLL_CHECKED;
 struct roll_error *roll_fold_step(struct roll_fold *fold, int64_t rollout, const char *target,
                                   int64_t step, struct fold_step **ret_row) ROLL_CHECKED;
 /* Steps alone: before a statement looks at them, and as a part of roll_fold_flush. */

@@ -3,6 +3,7 @@
 
 #include "ledger/fold.h"
 #include "ledger/statements.h"
+#include "rollbook/ledger.h"
 
 /* ---- requests -------------------------------------------------------------------------------- */
 
@@ -208,6 +209,24 @@ static struct roll_error *fold_success(struct roll_fold *fold, const struct roll
     return roll_fold_success_add(fold, event->seq, event->at, number, rollout->release);
 }
 
+/* After a reconcile two may have been open, of different courses: the other one is now what the
+ * environment waits for. What is in memory counts before what is saved. */
+static struct roll_error *find_open(struct roll_fold *fold, int64_t ended, int64_t *ret_open)
+{
+    g_autoptr(GArray) numbers = g_array_new(FALSE, FALSE, sizeof(int64_t));
+
+    *ret_open = 0;
+    ROLL_TRY(roll_rows_open(fold->sql, fold->stream, roll_number_is_side(ended), numbers));
+    for (guint i = 0; i < numbers->len && *ret_open == 0; i++) {
+        int64_t number = g_array_index(numbers, int64_t, i);
+        struct fold_rollout *rollout;
+        ROLL_TRY(roll_fold_rollout(fold, number, &rollout));
+        if (number != ended && rollout->ended_at == 0)
+            *ret_open = number;
+    }
+    return NULL;
+}
+
 /* The six kinds share one body. The first end counts: whoever lost the rollout cannot end it again.
  */
 struct roll_error *roll_fold_rollout_ended(struct roll_fold *fold, const struct roll_event *event)
@@ -228,7 +247,7 @@ struct roll_error *roll_fold_rollout_ended(struct roll_fold *fold, const struct 
     rollout->changed = true;
     ROLL_TRY(roll_fold_environment(fold, &environment));
     if (environment->open_rollout == body->rollout)
-        environment->open_rollout = 0;
+        ROLL_TRY(find_open(fold, body->rollout, &environment->open_rollout));
     environment->changed = true;
     ROLL_TRY(roll_fold_debts_ended(fold, event, body->rollout, sent));
     return event->kind == ROLL_EVENT_rollout_succeeded

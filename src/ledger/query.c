@@ -394,3 +394,16 @@ struct roll_error *roll_ledger_debts(struct roll_ledger *ledger, const char *str
     roll_sql_bind_text(stmt, ":stream", stream);
     return each_row(stmt, &call, &any);
 }
+
+struct roll_error *roll_ledger_open_rollouts(struct roll_ledger *ledger, const char *stream,
+                                             GArray **ret_numbers)
+{
+    g_autoptr(GArray) numbers = g_array_new(FALSE, FALSE, sizeof(int64_t));
+    int64_t id, projection;
+
+    ROLL_TRY(roll_ledger_freshen(ledger, stream));
+    ROLL_TRY(roll_stream_find(ledger, stream, &id, &projection));
+    ROLL_TRY(roll_rows_open(ledger->sql, id, true, numbers));
+    *ret_numbers = g_steal_pointer(&numbers);
+    return NULL;
+}

@@ -240,6 +240,40 @@ struct roll_error *roll_fold_rollout(struct roll_fold *fold, int64_t number,
     return NULL;
 }
 
+static void add_number(GArray *numbers, int64_t number)
+{
+    for (guint i = 0; i < numbers->len; i++)
+        if (g_array_index(numbers, int64_t, i) == number)
+            return;
+    g_array_append_val(numbers, number);
+}
+
+static struct roll_error *add_open(struct roll_sql *sql, int statement, int64_t stream,
+                                   GArray *numbers)
+{
+    struct roll_sql_stmt *stmt;
+    bool row;
+
+    ROLL_TRY(roll_sql_use(sql, statement, &stmt));
+    roll_sql_bind_int(stmt, ":stream", stream);
+    for (;;) {
+        ROLL_TRY(roll_sql_step(stmt, &row));
+        if (!row)
+            return NULL;
+        if (roll_sql_int_at(stmt, 1) == 0)
+            add_number(numbers, roll_sql_int_at(stmt, 0));
+    }
+}
+
+/* Whoever comes after an open rollout supersedes it, or waits: it is among the newest. */
+struct roll_error *roll_rows_open(struct roll_sql *sql, int64_t stream, bool of_main,
+                                  GArray *numbers)
+{
+    if (of_main)
+        ROLL_TRY(add_open(sql, LEDGER_ROLLOUT_RECENT, stream, numbers));
+    return add_open(sql, LEDGER_ROLLOUT_OPEN, stream, numbers);
+}
+
 static struct roll_error *save_rollout(struct roll_fold *fold, int64_t number,
                                        const struct fold_rollout *row)
 {

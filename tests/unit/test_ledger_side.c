@@ -354,6 +354,48 @@ START_TEST(test_side__what_ends_after_a_reconcile_and_was_earlier_is_not)
 }
 END_TEST
 
+static guint open_rollouts(struct roll_ledger *ledger, int64_t *ret_newest)
+{
+    g_autoptr(GArray) numbers = NULL;
+
+    ck_ok(roll_ledger_open_rollouts(ledger, PROD, &numbers));
+    *ret_newest = numbers->len ? g_array_index(numbers, int64_t, 0) : 0;
+    return numbers->len;
+}
+
+/* Both began something that did not end: when the one that the environment waits for has ended, it
+ * waits for the other. */
+START_TEST(test_side__two_are_open_after_a_reconcile)
+{
+    int64_t newest;
+
+    part();
+    int64_t mine = request(ours, PROD, 3000, "back", "1.0");
+    intend(ours, PROD, 3001, mine, "weu", "1.0");
+    int64_t main_one = request(theirs, PROD, 2500, "out", "1.2");
+    intend(theirs, PROD, 2501, main_one, "weu", "1.2");
+    carry(theirs, ours);
+    ck_assert(join());
+    carry(ours, theirs);
+    ck_assert_int_eq(environment(theirs).open_rollout, main_one);
+    ck_assert_int_eq(open_rollouts(theirs, &newest), 2);
+    ck_assert_int_eq(newest, mine);
+    say(theirs, PROD, 9000, step_ended, .rollout = main_one, .target = T("weu"), .attempt = 1,
+        .outcome = T("succeeded"), .last = true, .accepted = true, .arm_at = 4000);
+    say(theirs, PROD, 9001, rollout_succeeded, .rollout = main_one);
+    carry(theirs, ours);
+    ck_assert_int_eq(environment(theirs).open_rollout, mine);
+    ck_assert_int_eq(environment(ours).open_rollout, mine);
+    ck_assert_int_eq(open_rollouts(ours, &newest), 1);
+    say(theirs, PROD, 9002, step_ended, .rollout = mine, .target = T("weu"), .attempt = 1,
+        .outcome = T("succeeded"), .last = true, .accepted = true, .arm_at = 5000);
+    say(theirs, PROD, 9003, rollout_succeeded, .rollout = mine);
+    ck_assert_int_eq(environment(theirs).open_rollout, 0);
+    ck_assert_int_eq(open_rollouts(theirs, &newest), 0);
+    ck_assert_str_eq(environment(theirs).live, "1.0");
+}
+END_TEST
+
 /* What was lifted aside was lifted without knowing what the others did. */
 START_TEST(test_side__a_reconcile_lifts_nothing)
 {
@@ -453,6 +495,7 @@ int main(void)
     tcase_add_test(tcase, test_side__what_was_requested_after_the_back_is_none);
     tcase_add_test(tcase, test_side__what_ends_after_a_reconcile_and_was_later_is_live);
     tcase_add_test(tcase, test_side__what_ends_after_a_reconcile_and_was_earlier_is_not);
+    tcase_add_test(tcase, test_side__two_are_open_after_a_reconcile);
     tcase_add_test(tcase, test_side__a_reconcile_lifts_nothing);
     tcase_add_test(tcase, test_side__a_second_time);
     tcase_add_test(tcase, test_side__a_decision_from_before_is_a_conflict);
