@@ -64,7 +64,7 @@ static const struct roll_option options[] = {
     {"allow-dirty", 0, ROLL_FLAG, offsetof(struct context, allow_dirty), NULL,
      "release although the work tree has changes"},
     {"override", 0, ROLL_TEXTS, offsetof(struct context, overrides), "KIND:NAME",
-     "secret-scan:PARAMETER"},
+     "secret-scan:PARAMETER, or secret-scan:/PLACE in the template"},
     {"yes", 'y', ROLL_FLAG, offsetof(struct context, yes), NULL, "accepted; nothing is asked"},
     {NULL},
 };

@@ -61,7 +61,7 @@ static struct roll_error *gather_from_git(struct release_maker *maker)
     ROLL_TRY(release_artifacts_prepare(maker));
     for (guint i = 0; i < maker->plan->environments->len; i++)
         ROLL_TRY(each_target(maker, g_ptr_array_index(maker->plan->environments, i)));
-    return NULL;
+    return release_check_template(maker); /* behind what is said of parameters by name */
 }
 
 /* From git the name must be known first, artifacts may be called after it: the commit tells which

@@ -168,6 +168,12 @@ struct roll_error *release_effective_from_base(struct release_maker *maker, cons
                                                const char *name, const json_t *base,
                                                json_t **ret_entry) ROLL_CHECKED;
 
+/* ---- check_template.c ------------------------------------------------------------------------ */
+
+/* No text of the template looks like a credential, but for those that --override secret-scan:POINTER
+ * names. ROLL_E_REFUSED names the place. */
+struct roll_error *release_check_template(struct release_maker *maker) ROLL_CHECKED;
+
 /* ---- check_parameters.c ---------------------------------------------------------------------- */
 
 /* Declared, of the right type, complete; secure ones by reference only; nothing that looks like a

@@ -695,6 +695,49 @@ START_TEST(test_release__a_plain_credential_is_refused_by_name)
 }
 END_TEST
 
+/* In the template, as a value of its own and as a text of an expression; what only an expression
+ * makes a password of is none. */
+START_TEST(test_release__a_credential_in_the_template_is_refused_by_its_place)
+{
+    static const char *const texts[] = {
+        "Server=x;Password=Tr0ub4dor;",
+        "[concat('Server=x;Password=Tr0ub4dor', ';')]",
+        "[concat('it''s;Password=Tr0ub4dor;')]",
+    };
+    const struct roll_release_options options = {.artifacts = web_1};
+    const char *const overrides[] = {"secret-scan:/variables/v/0", NULL};
+    const struct roll_release_options overridden = {.artifacts = web_1, .overrides = overrides};
+
+    for (size_t i = 0; i < G_N_ELEMENTS(texts); i++) {
+        struct shop shop = shop_make();
+        g_autofree char *with =
+            g_strdup_printf("\"variables\": { \"v\": [ \"%s\" ] }, \"resources\"", texts[i]);
+        edit(&shop, "infra/main.json", "\"resources\"", with);
+        struct roll_release *none = NULL;
+        ck_refused(make(&shop, &options, &none), ROLL_E_REFUSED,
+                   "the template holds what looks like a connection string with a password, at "
+                   "/variables/v/0; the ledger would keep it",
+                   "secret-scan:/variables/v/0");
+        roll_auto(release) struct roll_release *release = made(&shop, &overridden);
+        ck_assert(world_says(release->notes, "overridden for /variables/v/0 of the template"));
+        shop_close(&shop);
+    }
+}
+END_TEST
+
+START_TEST(test_release__an_expression_behind_a_password_is_none)
+{
+    struct shop shop = shop_make();
+    const struct roll_release_options options = {.artifacts = web_1};
+
+    edit(&shop, "infra/main.json", "\"resources\"",
+         "\"variables\": { \"v\": \"[concat('Server=x;Password=', uniqueString('a'), ';')]\" }, "
+         "\"resources\"");
+    roll_auto(release) struct roll_release *release = made(&shop, &options);
+    shop_close(&shop);
+}
+END_TEST
+
 static const struct {
     const char *text, *what; /* what NULL: harmless */
 } scans[] = {
@@ -1045,6 +1088,8 @@ int main(void)
     tcase_add_test(tcase, test_release__a_hotfix_from_a_ref_descends_from_what_is_live);
     tcase_add_test(tcase, test_release__a_hotfix_of_an_unknown_commit_is_not_stopped);
     tcase_add_test(tcase, test_release__diff_of_two_releases_names_what_differs);
+    tcase_add_test(tcase, test_release__a_credential_in_the_template_is_refused_by_its_place);
+    tcase_add_test(tcase, test_release__an_expression_behind_a_password_is_none);
     tcase_add_test(tcase, test_release__diff_of_a_first_out_creates_everything);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
