@@ -1,4 +1,7 @@
 /* roll sandbox: serve a local ARM. Inside a workspace it takes that workspace's port and state. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include "app.h"
@@ -48,11 +51,57 @@ static struct roll_error *make_cert_file(char **ret_path)
     return NULL;
 }
 
+/* Removes the file when the other end of the pipe is closed: also when this process was killed. */
+G_GNUC_NORETURN static void sweep(const char *path, int fd)
+{
+    char byte;
+
+    setsid(); /* a Ctrl-C is for the sandbox */
+    signal(SIGTERM, SIG_IGN);
+    (void)dup2(fd, 0);
+    (void)close_range(1, ~0U, 0);
+    while (read(0, &byte, 1) < 0 && errno == EINTR)
+        ;
+    unlink(path);
+    _exit(0);
+}
+
+/* Clients read the certificate for as long as this process lives, and no longer. *ret_fd: closed
+ * when it has ended. */
+static struct roll_error *sweep_later(const char *path, int *ret_fd)
+{
+    int ends[2];
+
+    if (pipe2(ends, O_CLOEXEC) != 0)
+        return roll_error_errno(errno, "cannot watch over '%s'", path);
+    pid_t child = fork();
+    if (child == 0)
+        sweep(path, ends[0]);
+    close(ends[0]);
+    if (child < 0) {
+        close(ends[1]);
+        return roll_error_errno(errno, "cannot watch over '%s'", path);
+    }
+    *ret_fd = ends[1];
+    return NULL;
+}
+
+/* cert_file: made here. */
+static struct roll_error *make_swept(char **cert_file, int *ret_fd)
+{
+    ROLL_TRY(make_cert_file(cert_file));
+    struct roll_error *err = sweep_later(*cert_file, ret_fd);
+    if (err)
+        unlink(*cert_file);
+    return err;
+}
+
 static struct roll_error *run(struct roll_app *app, void *user, char **arguments)
 {
     struct context *context = user;
     g_autofree char *cert_file = NULL;
     struct roll_error *err = NULL;
+    int swept = -1;
 
     (void)arguments;
     if (context->port > 65535)
@@ -62,7 +111,7 @@ static struct roll_error *run(struct roll_app *app, void *user, char **arguments
     if (context->certificate)
         cert_file = g_strdup(context->certificate);
     else if (context->tls)
-        ROLL_TRY(make_cert_file(&cert_file));
+        ROLL_TRY(make_swept(&cert_file, &swept));
     struct roll_sandbox_options options = {
         .port = context->port,
         .tls = context->tls,
@@ -86,8 +135,10 @@ static struct roll_error *run(struct roll_app *app, void *user, char **arguments
         err = roll_sandbox_serve_workspace(app->workspace->state_dir, &options, ready, &listener);
     else if (!err)
         err = roll_sandbox_serve(&options, ready, &listener);
-    if (cert_file && !context->certificate)
+    if (swept >= 0) {
         unlink(cert_file);
+        close(swept);
+    }
     return err;
 }
 
