@@ -306,7 +306,8 @@ struct shadow {
     char *path;
     GByteArray *sure; /* what is on the disk whatever happens; NULL: the file may not be there */
     GPtrArray *changes;
-    bool entry_sure; /* its entry in the folder */
+    bool there, entry_sure; /* in the folder; and that is sure */
+    GByteArray *gone; /* deleted under this name, and comes back unless that is sure; or NULL */
 };
 
 static struct {
@@ -358,15 +359,40 @@ static void apply(GByteArray *file, const struct change *change, int64_t from, i
     memcpy(file->data + change->offset + from, change->data->data + from, (size_t)size);
 }
 
+/* What is in the folder, and what is not, is so from now on. */
+static void sync_folder(void)
+{
+    for (int i = 0; i < power.count; i++) {
+        struct shadow *shadow = &power.files[i];
+        shadow->entry_sure = shadow->there;
+        g_clear_pointer(&shadow->gone, g_byte_array_unref);
+    }
+}
+
+/* SQLite syncs the folder with the first sync of a new journal or WAL. */
 static void make_sure(struct shadow *shadow)
 {
+    bool journal = strstr(shadow->path, ".db-") != NULL;
+
     for (guint i = 0; i < shadow->changes->len; i++) {
         const struct change *change = shadow->changes->pdata[i];
         apply(shadow->sure, change, 0, change->data ? (int64_t)change->data->len : 0);
     }
     g_ptr_array_set_size(shadow->changes, 0);
-    shadow->entry_sure = true; /* SQLite syncs the folder with a new file's first sync, as the
-                                  ledger does with its own */
+    if (journal && !shadow->entry_sure)
+        sync_folder();
+}
+
+/* The ledger syncs its folder itself. */
+int __real_fsync(int fd);
+int __wrap_fsync(int fd);
+int __wrap_fsync(int fd)
+{
+    struct stat stat;
+
+    if (power.into && fstat(fd, &stat) == 0 && S_ISDIR(stat.st_mode))
+        sync_folder();
+    return __real_fsync(fd);
 }
 
 /* Each change that is not sure arrived, did not, or did so in some of its sectors. */
@@ -391,16 +417,43 @@ static void lose(struct shadow *shadow)
     }
 }
 
+/* Without a sync of the folder a deletion is like a write: it is lost or not. What the file held
+ * and was not sure was lost in part, too. */
+static void delete_file(struct shadow *shadow, bool folder_synced)
+{
+    if (shadow->entry_sure) {
+        lose(shadow);
+        if (shadow->gone)
+            g_byte_array_unref(shadow->gone);
+        shadow->gone = g_steal_pointer(&shadow->sure);
+        shadow->sure = g_byte_array_new();
+    }
+    g_ptr_array_set_size(shadow->changes, 0);
+    g_byte_array_set_size(shadow->sure, 0);
+    shadow->there = shadow->entry_sure = false;
+    if (folder_synced)
+        sync_folder();
+}
+
+/* What a name stands for when the power is back, NULL: nothing. */
+static const GByteArray *left_of(struct shadow *shadow)
+{
+    bool there = shadow->there && (shadow->entry_sure || g_rand_boolean(power.chance));
+
+    if (!there)
+        return shadow->gone && g_rand_boolean(power.chance) ? shadow->gone : NULL;
+    lose(shadow);
+    return shadow->sure;
+}
+
 G_GNUC_NORETURN static void cut(void)
 {
     for (int i = 0; i < power.count; i++) {
         struct shadow *shadow = &power.files[i];
         g_autofree char *name = g_path_get_basename(shadow->path);
         g_autofree char *path = g_build_filename(power.into, name, NULL);
-        lose(shadow);
-        if (!shadow->entry_sure && g_rand_boolean(power.chance))
-            continue;
-        if (!g_file_set_contents(path, (const char *)shadow->sure->data, shadow->sure->len, NULL))
+        const GByteArray *left = left_of(shadow);
+        if (left && !g_file_set_contents(path, (const char *)left->data, left->len, NULL))
             abort();
     }
     _exit(0);
@@ -429,19 +482,15 @@ static int watch(void *user, struct disk_op *op)
     if (++shared->operations >= power.cut)
         cut();
     shadow = shadow_of(op->path);
+    shadow->there |= op->act != DISK_DELETE;
     if (op->act == DISK_WRITE)
         note_change(shadow, op->data, op->size, op->offset);
     else if (op->act == DISK_TRUNCATE)
         note_change(shadow, NULL, 0, op->offset);
     else if (op->act == DISK_SYNC)
         make_sure(shadow);
-    else if (op->act == DISK_DELETE) {
-        /* A file that is gone may come back as an empty one: what it held was written elsewhere
-         * before. */
-        g_ptr_array_set_size(shadow->changes, 0);
-        g_byte_array_set_size(shadow->sure, 0);
-        shadow->entry_sure = false;
-    }
+    else if (op->act == DISK_DELETE)
+        delete_file(shadow, op->offset != 0);
     return SQLITE_OK;
 }
 
@@ -470,8 +519,10 @@ static int run_power(const struct options *options, int *failures)
     struct place place = place_make();
 
     power.cut = G_MAXLONG;
+    power.chance = g_rand_new_with_seed(0);
     live(&place, watch, NULL);
     place_remove(&place);
+    g_rand_free(power.chance);
     long all = shared->operations;
     for (int i = 0; i < options->cuts; i++) {
         guint32 seed = g_rand_int(chance);

@@ -239,13 +239,24 @@ void world_clear(struct world *world, bool keep)
 
 /* ---- acts ------------------------------------------------------------------------------------ */
 
-const char *const world_acts[] = {"out", "back", "forward", "hotfix", "hold", "sync", NULL};
+const char *const world_acts[] = {"out",   "back", "forward", "hotfix",
+                                  "prune", "hold", "sync",    NULL};
+
+char *world_thing(const char *release)
+{
+    const char *number = g_str_has_prefix(release, "1.0.") ? release + strlen("1.0.") : "";
+
+    return g_ascii_strtoll(number, NULL, 10) % 2
+               ? g_strdup_printf("asg-%.*s", (int)strcspn(number, "-"), number)
+               : NULL;
+}
 
 static void act_out(struct world *world, const struct hindrance *hindrance, struct ran *ran)
 {
     g_autofree char *version = g_strdup_printf("1.0.%d", ++world->version);
+    g_autofree char *thing = world_thing(version);
 
-    must(run_tool(world, WORDS(T("next-version"), version)), "next-version");
+    must(run_tool(world, WORDS(T("next-version"), version, thing)), "next-version");
     if (world->other)
         must(run_tool(world, WORDS(T("git"), T("-C"), world->other, T("pull"), T("-q"), T("--tags"),
                                    world->folder, T("main"))),
@@ -270,9 +281,9 @@ static void act_hotfix(struct world *world, const struct hindrance *hindrance, s
 void world_act(struct world *world, const char *act, const struct hindrance *hindrance,
                struct ran *ret_ran)
 {
-    static const char *const weights[] = {"out",  "out",     "out",    "back", "back",
-                                          "back", "forward", "hotfix", "hold"};
-    static const char *const in_emergency[] = {"back", "back", "hotfix"};
+    static const char *const weights[] = {"out",     "out",    "out",   "back",  "back", "back",
+                                          "forward", "hotfix", "prune", "prune", "hold"};
+    static const char *const in_emergency[] = {"back", "back", "prune", "hotfix"};
 
     if (g_str_equal(act, "any") && world->down)
         act = in_emergency[g_rand_int_range(world->chance, 0, G_N_ELEMENTS(in_emergency))];
@@ -286,6 +297,10 @@ void world_act(struct world *world, const char *act, const struct hindrance *hin
         act_hotfix(world, hindrance, ret_ran);
     else if (g_str_equal(act, "back") || g_str_equal(act, "forward"))
         world_roll(world, hindrance, WORDS(T(act), T("prod"), T("--yes"), T("--reason"), T("r")),
+                   ret_ran);
+    else if (g_str_equal(act, "prune"))
+        world_roll(world, hindrance,
+                   WORDS(T("back"), T("prod"), T("--prune"), T("--yes"), T("--reason"), T("r")),
                    ret_ran);
     else if (g_str_equal(act, "hold"))
         world_roll(world, hindrance,

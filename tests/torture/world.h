@@ -46,12 +46,19 @@ void world_roll(struct world *world, const struct hindrance *hindrance, char *co
 extern const char *const world_acts[];
 void world_act(struct world *world, const char *act, const struct hindrance *hindrance, struct ran *ret_ran);
 
+/* What a release (1.0.N…) has that no other one has: the name of an application security group, owned, or NULL. */
+char *world_thing(const char *release);
+
 /* Shared: the other operator acts from now on; the store goes out of reach, or comes back. */
 void world_swap(struct world *world);
 void world_store(struct world *world, bool down);
 /* age.c: the ledger becomes one of an older program: version 1 … world_newest() - 1. */
 void world_age(struct world *world, int version);
 int world_newest(void);
+
+/* world_prune.c: what is gone was to be deleted, once, and what is live has all its things. wrong: what is not so is added.
+ * sandbox: the path of its state. */
+struct roll_error *world_check_prunes(struct roll_ledger *ledger, const char *sandbox, GString *wrong) ROLL_CHECKED;
 
 /* Resumes until nothing is open. NULL, or what is wrong; owned. */
 char *world_recover(struct world *world);

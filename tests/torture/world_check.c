@@ -286,11 +286,12 @@ static struct roll_error *check_ledger(struct check *check)
 static struct roll_error *check_all(struct check *check)
 {
     g_autofree char *state = g_build_filename(check->world->folder, "state", NULL);
+    g_autofree char *sandbox = g_build_filename(state, "sandbox.db", NULL);
 
     ROLL_TRY(read_sandbox(check));
     ROLL_TRY(roll_ledger_open(state, ROLL_LEDGER_WRITE, &check->ledger));
     ROLL_TRY(check_ledger(check));
-    return NULL;
+    return world_check_prunes(check->ledger, sandbox, check->wrong);
 }
 
 char *world_check(struct world *world)
