@@ -171,14 +171,29 @@ static struct roll_error *is_overtaken(struct roll_fold *fold, const struct roll
     return NULL;
 }
 
+/* Another replica's driver had not heard that it was overruled, and intended the same: what became
+ * of it is known, or will be told once. */
+static struct roll_error *is_known(struct roll_fold *fold, const struct roll_step_intended *body,
+                                   bool *ret_known)
+{
+    struct fold_step *step;
+
+    ROLL_TRY(roll_fold_step(fold, body->rollout, body->target, body->step, &step));
+    *ret_known = step->there && body->attempt <= step->attempt;
+    return NULL;
+}
+
 /* An action of a later step changes the target just as the deployment does, so that every intent
  * makes it dirty. */
 struct roll_error *roll_fold_step_intended(struct roll_fold *fold, const struct roll_event *event)
 {
     const struct roll_step_intended *body = roll_event_body(event, step_intended);
     struct fold_target *target;
-    bool overtaken;
+    bool overtaken, known;
 
+    ROLL_TRY(is_known(fold, body, &known));
+    if (known)
+        return NULL;
     ROLL_TRY(record_intent(fold, event, body));
     ROLL_TRY(roll_fold_target(fold, body->target, &target));
     target->floor = MAX(target->floor, body->floor);

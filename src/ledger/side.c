@@ -332,7 +332,7 @@ static struct roll_error *find_side(struct roll_ledger *ledger, const char *stre
 }
 
 /* From the middle of a side stream: its rest up to where it was spliced in, then the main stream
- * from there. */
+ * from there. What follows its last event that was spliced in begins with the event that did it. */
 static struct roll_error *start_aside(struct course *course, int64_t number, int64_t *ret_from)
 {
     g_autofree char *name = NULL;
@@ -342,13 +342,19 @@ static struct roll_error *start_aside(struct course *course, int64_t number, int
     *ret_from = 0;
     if (!id)
         return NULL;
-    int64_t first = number - roll_side_base(name);
+    int64_t first = number - roll_side_base(name), behind = 0;
     for (guint i = 0; i < course->joins->len; i++) {
         const struct join *join = &g_array_index(course->joins, struct join, i);
+        if (strcmp(join->side, name) == 0 && join->side_seq == first - 1)
+            behind = join->seq;
         if (strcmp(join->side, name) != 0 || join->side_seq < first)
             continue;
         course->spliced = *ret_from = join->seq;
         return give_side(course, id, name, first, join->side_seq, join->beside);
+    }
+    if (behind) { /* what is behind that is not spliced in comes at the end */
+        course->spliced = *ret_from = behind;
+        return NULL;
     }
     return roll_side_is_own(course->ledger, name)
                ? give_side(course, id, name, first, INT64_MAX, false)

@@ -160,7 +160,9 @@ static struct roll_error *add_rollouts(struct roll_driver *driver, int64_t rollo
     if (!err) {
         roll_machine_add(driver->machine, rollout, order);
         driver->order = order;
-        *ret_first = MIN(*ret_first, rollout);
+        if (*ret_first ==
+            INT64_MAX) /* not the least: numbers of side streams say nothing of when */
+            *ret_first = rollout;
     }
     roll_known_clear(&known);
     return err;

@@ -35,6 +35,14 @@ static bool is_said_of_steps(enum roll_event_kind kind)
     return false;
 }
 
+/* That something never arrived is true only as long as nobody else drives. */
+static bool is_absent(const struct roll_draft *draft)
+{
+    const struct roll_step_ended *ended = draft->kind == ROLL_EVENT_step_ended ? draft->body : NULL;
+
+    return ended && strcmp(ended->outcome, "absent") == 0;
+}
+
 bool roll_driver_may_follow(const struct roll_driver *driver, const struct roll_action *action)
 {
     bool starts = false;
@@ -42,7 +50,7 @@ bool roll_driver_may_follow(const struct roll_driver *driver, const struct roll_
     if (!roll_ledger_is_shared(driver->options->ledger))
         return false;
     for (size_t i = 0; i < action->n_drafts; i++) {
-        if (!is_said_of_steps(action->drafts[i].kind))
+        if (!is_said_of_steps(action->drafts[i].kind) || is_absent(&action->drafts[i]))
             return false;
         starts |= action->drafts[i].kind == ROLL_EVENT_step_intended;
     }

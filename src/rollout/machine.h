@@ -105,6 +105,8 @@ struct job {
     enum roll_target_state state;
     bool intended;         /* there is an intent without outcome */
     int64_t step, attempt; /* of that intent, else what comes next */
+    int64_t deployed;      /* newest attempt at the deployment that was intended */
+    int64_t acted;         /* newest action that was */
     int64_t rival_at;      /* UTC ms by ARM: the last end of an older rollout's deployment here */
     char correlation[ROLL_UUID_SIZE];  /* of the intent */
     char *deleting, *deleting_version; /* of a deletion that was intended: owned, or NULL */
@@ -234,12 +236,14 @@ struct roll_machine {
     char candidate_hash[ROLL_HEX_SIZE];
 
     /* Claims. */
-    bool opened;           /* what was folded has been looked at */
-    bool begun;            /* our claim is durable, and jobs were scheduled */
-    bool claimed;          /* the last claim is ours */
-    bool overrule;         /* we take one that still stands */
-    bool renew;            /* a PUT waits for a renewal */
-    int slow;              /* appends in a row whose answer came too late to send anything */
+    bool opened;   /* what was folded has been looked at */
+    bool begun;    /* our claim is durable, and jobs were scheduled */
+    bool claimed;  /* the last claim is ours */
+    bool overrule; /* we take one that still stands */
+    bool unseen; /* we took over from a driver of another replica, of whose intents the last may not
+                    have been heard: each deployment is looked for before it is sent */
+    bool renew;  /* a PUT waits for a renewal */
+    int slow;    /* appends in a row whose answer came too late to send anything */
     char *claimant;        /* driver of the last claim, NULL: none, or it was given back */
     int64_t until;         /* of that claim, UTC ms */
     int64_t fresh_boot_ms; /* our last append, INT64_MIN: none */
@@ -439,6 +443,8 @@ void machine_inherit_open(struct roll_machine *machine);
 void machine_inherit_wait(struct roll_machine *machine, struct job *job);
 void machine_inherit_rival(struct roll_machine *machine, const struct job *job, int64_t arm_at);
 void machine_inherit_ended(struct roll_machine *machine, struct job *job);
+/* An intent or an outcome was folded that this machine did not append. */
+void machine_inherit_heard(struct roll_machine *machine, struct job *job, bool was_intended);
 
 /* ---- machine_prune.c ------------------------------------------------------------------------ */
 

@@ -61,11 +61,24 @@ static bool has_room(const struct append *append, guint drafts)
 
 /* ---- parts ---------------------------------------------------------------------------------- */
 
+/* That it never arrived is said only when the shared store hears it: till then somebody else may
+ * have taken over, and send it. */
+static bool waits_for_store(const struct roll_machine *machine, const struct job *job)
+{
+    return machine_is_away(machine) && strcmp(job->outcome->outcome, "absent") == 0;
+}
+
 void machine_draft_records(struct roll_machine *machine, struct append *append)
 {
+    guint left = machine->records.length;
+
     /* One place is kept for what ends or detaches. */
-    while (!g_queue_is_empty(&machine->records) && has_room(append, DRAFTS_OF_RECORD + 1)) {
+    for (; left > 0 && has_room(append, DRAFTS_OF_RECORD + 1); left--) {
         struct job *job = g_queue_pop_head(&machine->records);
+        if (waits_for_store(machine, job)) {
+            g_queue_push_tail(&machine->records, job);
+            continue;
+        }
         machine_draft_record(machine, append, job);
         job->appending = true;
         g_ptr_array_add(append->records, job);
@@ -93,8 +106,14 @@ static void draft_intent(struct roll_machine *machine, struct append *append, st
  * rest is skipped. */
 static bool is_dropped(struct roll_machine *machine, struct job *job)
 {
+    bool ended = job->state == ROLL_TARGET_SUCCEEDED || job->state == ROLL_TARGET_FAILED;
+
     if (job->pruning)
         return machine_prune_dropped(machine, job);
+    if (ended || job->intended) { /* heard of while this was under way */
+        machine_schedule(machine, job);
+        return true;
+    }
     if (job->state == ROLL_TARGET_WAITING && !machine_may_start(machine)) {
         job->phase = PHASE_IDLE;
         machine_vacate(machine, job);

@@ -61,6 +61,7 @@ bool machine_claim_refused(struct roll_machine *machine)
 {
     bool doubtful = is_anothers(machine) && ABS(machine->ahead_ms) > MACHINE_SKEW_MS;
 
+    machine->unseen = is_anothers(machine) || machine->take;
     machine->overrule = machine->take && (stands(machine) || doubtful);
     return stands(machine) && !machine->take;
 }

@@ -79,6 +79,15 @@ static void fold_detached(struct roll_machine *machine, const struct roll_event 
     machine_fold_detached(machine, event->body);
 }
 
+/* By a driver on another replica that had not heard that it was overruled: the same step was
+ * intended in its place, or has ended. */
+static bool is_intended_already(const struct job *job, const struct roll_step_intended *intent)
+{
+    if (job->state == ROLL_TARGET_SUCCEEDED || job->state == ROLL_TARGET_FAILED)
+        return true;
+    return intent->step == 0 ? intent->attempt <= job->deployed : intent->step <= job->acted;
+}
+
 static void fold_intended(struct roll_machine *machine, const struct roll_event *event)
 {
     const struct roll_step_intended *intent = event->body;
@@ -87,16 +96,24 @@ static void fold_intended(struct roll_machine *machine, const struct roll_event 
 
     if (!job)
         return;
+    note_sender(job->rollout, event);
+    if (is_intended_already(job, intent))
+        return;
+    bool was_intended = job->intended;
     order = job->rollout->order;
     job->step = intent->step;
     job->attempt = intent->attempt;
     job->intended = true;
-    note_sender(job->rollout, event);
+    if (intent->step == 0)
+        job->deployed = intent->attempt;
+    else
+        job->acted = intent->step;
     g_free(roll_step_name(order->service, order->environment, job->rollout->hash, intent->target,
                           intent->step, intent->attempt, job->correlation));
     machine_set_state(machine, job,
                       job->rollout->cancelling ? ROLL_TARGET_CANCELLING : ROLL_TARGET_RUNNING);
     machine_occupy(machine, job);
+    machine_inherit_heard(machine, job, was_intended);
 }
 
 static void fold_prune_intended(struct roll_machine *machine, const struct roll_event *event)
@@ -175,6 +192,19 @@ static void fold_not_last(struct roll_machine *machine, struct job *job,
     }
 }
 
+/* Said twice: by a driver on another replica, which had not heard that it was overruled, and by who
+ * went on in its place. What was said first counts, and was gone on from. */
+static bool is_said_already(const struct job *job, const struct roll_step_ended *body)
+{
+    bool ended = job->state == ROLL_TARGET_SUCCEEDED || job->state == ROLL_TARGET_FAILED;
+
+    if (machine_is_check(job, body->step))
+        return job->intended || body->step != job->step;
+    if (body->last && !body->accepted && strcmp(body->outcome, "cancelled") == 0 && !job->intended)
+        return ended;
+    return !job->intended || body->step != job->step || body->attempt != job->attempt;
+}
+
 static void fold_ended(struct roll_machine *machine, const struct roll_event *event)
 {
     const struct roll_step_ended *body = event->body;
@@ -183,6 +213,9 @@ static void fold_ended(struct roll_machine *machine, const struct roll_event *ev
     if (!job)
         return;
     note_sender(job->rollout, event);
+    if (is_said_already(job, body))
+        return;
+    bool was_intended = job->intended;
     job->intended = false;
     if (job->rollout == machine->own) {
         machine->touched |= body->accepted;
@@ -195,6 +228,7 @@ static void fold_ended(struct roll_machine *machine, const struct roll_event *ev
         fold_last(machine, job, body);
     else
         fold_not_last(machine, job, body);
+    machine_inherit_heard(machine, job, was_intended);
 }
 
 static void fold_cancelling(struct roll_machine *machine, const struct roll_event *event)

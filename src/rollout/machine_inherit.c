@@ -50,6 +50,14 @@ static void wait_or_follow(struct roll_machine *machine, const struct job *job,
         successor->followed++;
 }
 
+static void inherit(struct roll_machine *machine, struct job *job)
+{
+    machine->inherited++;
+    job->heir = g_hash_table_lookup(machine->own->by_name, job->target->name);
+    job->released = job->heir && job->heir->state != ROLL_TARGET_WAITING;
+    each_successor(machine, job, wait_or_follow, 0);
+}
+
 void machine_inherit_open(struct roll_machine *machine)
 {
     for (guint i = 0; i < machine->rollouts->len; i++) {
@@ -58,10 +66,7 @@ void machine_inherit_open(struct roll_machine *machine)
             struct job *job = &rollout->jobs[j];
             if (!job->intended)
                 continue;
-            machine->inherited++;
-            job->heir = g_hash_table_lookup(machine->own->by_name, job->target->name);
-            job->released = job->heir && job->heir->state != ROLL_TARGET_WAITING;
-            each_successor(machine, job, wait_or_follow, 0);
+            inherit(machine, job);
         }
     }
 }
@@ -138,4 +143,38 @@ void machine_inherit_ended(struct roll_machine *machine, struct job *job)
     machine->inherited--;
     each_successor(machine, job, let_go, 0);
     job->heir = NULL;
+}
+
+/* ---- said by another driver -----------------------------------------------------------------
+ */
+
+static void forget_plans(struct roll_machine *machine, struct job *job)
+{
+    g_queue_remove(&machine->starts, job);
+    g_queue_remove(&machine->records, job);
+    g_queue_remove(&machine->fenced, job);
+    if (job->asked)
+        g_hash_table_remove(machine->asked, GSIZE_TO_POINTER(job->asked));
+    job->asked = 0;
+    if (job->phase == PHASE_LEFT)
+        machine->left--;
+    else if (machine->mode == ROLL_MACHINE_SETTLE && job->phase != PHASE_IDLE &&
+             job->phase != PHASE_RECORD)
+        machine->unsettled--;
+}
+
+/* A driver on another replica had not heard that it was overruled, and said what came to be known
+ * here just now: what this one was about to do there is decided again. */
+void machine_inherit_heard(struct roll_machine *machine, struct job *job, bool was_intended)
+{
+    if (!machine->begun || job->appending || machine_is_deletion(job))
+        return;
+    forget_plans(machine, job);
+    if (was_intended && !job->intended)
+        machine_inherit_ended(machine, job);
+    else if (!was_intended && job->intended && job->rollout != machine->own)
+        inherit(machine, job);
+    if (machine->mode == ROLL_MACHINE_SETTLE && job->intended)
+        machine->unsettled++;
+    machine_schedule(machine, job);
 }

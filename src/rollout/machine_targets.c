@@ -258,11 +258,20 @@ static int64_t believe_boot(const struct roll_machine *machine, const struct job
     return machine->begin_boot_ms + CLAMP(wait + skew - age, 0, wait);
 }
 
+/* Another driver may have sent the same where this one did not hear of it: before it was overruled,
+ * or since this one drives aside what all know of. */
+static bool may_be_sent(const struct roll_machine *machine, const struct job *job)
+{
+    bool aside = roll_number_is_side(machine->head) && !roll_number_is_side(machine->own->number);
+
+    return (machine->unseen || aside) && !machine_is_action(job, job->step);
+}
+
 static void schedule_intent(struct roll_machine *machine, struct job *job)
 {
     if (machine_is_deletion(job)) {
         machine_prune_intent(machine, job, believe_boot(machine, job));
-    } else if (job->appending) {
+    } else if (job->appending && !may_be_sent(machine, job)) {
         machine_go(machine, job, PHASE_PUT, machine->boot_ms);
     } else if (machine_is_action(job, job->step)) {
         machine_doubt(machine, job, believe_boot(machine, job));

@@ -364,6 +364,8 @@ int64_t machine_wait_boot(const struct roll_machine *machine)
 {
     const struct wait *wait = machine->own->wait;
     int64_t at = INT64_MAX;
+    int64_t lapses =
+        machine->until - machine->ahead_ms + (machine->corrected ? MACHINE_BLUR_MS : 0);
 
     if (!machine_waits(machine) || machine->claimed)
         return at;
@@ -374,8 +376,8 @@ int64_t machine_wait_boot(const struct roll_machine *machine)
     else if (hopeless(machine) == ROLL_END_NONE && all_passed(wait) && !wait->asked &&
              !wait->may_start)
         at = MIN(at, wait->again_boot_ms);
-    if (machine->claimant && !machine->claimed)
-        at = MIN(at, boot_of(machine, machine->until));
+    if (machine->claimant && !machine->claimed && lapses > machine->wall_ms)
+        at = MIN(at, boot_of(machine, lapses));
     return MAX(at, machine->boot_ms + 1);
 }
 
