@@ -53,7 +53,7 @@ struct request {
     uint64_t id;
     enum roll_action_kind kind;
     int target, release;
-    int64_t step, attempt;
+    int64_t rollout, step, attempt;
     int64_t claim_seq; /* the claim under which a PUT was sent */
     bool deaf;         /* the driver was told already that it is lost */
     char correlation[ROLL_UUID_SIZE];
@@ -78,6 +78,7 @@ static struct request *request_new(struct process *process, const struct roll_ac
     request->kind = action->kind;
     request->target = sim_target_index(action->target->name);
     request->release = sim_release(action->target->release);
+    request->rollout = action->rollout;
     request->step = action->step;
     request->attempt = action->attempt;
     request->name =
@@ -159,6 +160,7 @@ static void accept_deployment(struct world *world, const struct request *request
         g_ptr_array_add(world->deployments, deployment);
     }
     deployment->release = request->release;
+    deployment->rollout = request->rollout;
     g_strlcpy(deployment->correlation, request->correlation, sizeof deployment->correlation);
     deployment->begin_ms = world->now;
     deployment->end_ms = world->now + sim_between(world, SIM_TIME, 300, most);
@@ -183,11 +185,14 @@ static void judge_content(struct world *world, const struct request *request)
 /* A driver that was overruled must not come after the one that overruled it. */
 static void judge_arrival(struct world *world, const struct request *request)
 {
-    if (request->claim_seq < world->put_claim[request->target])
-        sim_violate(
-            world, "t%d: the PUT of an overruled driver (claim %d) arrives after one of claim %d",
-            request->target, (int)request->claim_seq, (int)world->put_claim[request->target]);
-    world->put_claim[request->target] = request->claim_seq;
+    bool aside = world->replicas && request->claim_seq >= ROLL_SIDE_NUMBER;
+    int64_t *last = &world->put_claim[request->target][aside ? request->process->host + 1 : 0];
+
+    if (request->claim_seq < *last)
+        sim_violate(world,
+                    "t%d: the PUT of an overruled driver (claim %d) arrives after one of claim %d",
+                    request->target, (int)request->claim_seq, (int)*last);
+    *last = request->claim_seq;
 }
 
 /* What stands in the way of a PUT while it is active: the deployment of that name, or whatever the
@@ -215,6 +220,7 @@ static void put_arrives(struct world *world, void *data)
     g_strlcpy(answer.correlation, request->correlation, sizeof answer.correlation);
     if (request->step > 0) {
         sim_trace(world, "arm    t%d runs action %d", request->target, (int)request->step);
+        world->acted[request->target] = (struct acted){request->release, world->now};
     } else if (other && is_active(world, other)) {
         answer.outcome = ROLL_ARM_BUSY;
         answer.state = NULL;
@@ -248,7 +254,7 @@ static int64_t judge_leaving(struct world *world, struct process *process,
     if (process->append_ms < 0 || world->now - process->append_ms > ROLL_FENCE_MS)
         sim_violate(world, "a PUT to t%d %d ms after the driver's last append", request->target,
                     (int)(world->now - process->append_ms));
-    if (ours && fact->until <= sim_wall(world, process->host))
+    if (ours && fact->until + (world->replicas ? 60000 : 0) <= sim_wall(world, process->host))
         sim_violate(world, "a PUT to t%d under a lapsed claim", request->target);
     if (ours)
         return process->claim_seq;
@@ -303,6 +309,7 @@ static void put_leaves(struct world *world, void *data)
         tell(world, request, ROLL_ARM_UNSENT);
         return;
     }
+    sim_look(world, process->host);
     request->claim_seq = judge_leaving(world, process, request);
     process->first_put_sent = true;
     if (sim_chance(world, SIM_LOST, 40))

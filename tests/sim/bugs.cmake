@@ -1,7 +1,7 @@
 # Bugs that the simulator must find: copies of machine files with one change each. A change whose text is not in its file any
 # more stops the configuration, so that none is lost when the machine is rewritten.
 #
-# sim_bug(NAME FILE FROM TO): builds sim_bug_NAME, in which FILE is changed, and the test that it breaks a rule.
+# sim_bug(NAME FILE FROM TO [OPTION…]): builds sim_bug_NAME, in which FILE is changed, and the test that it breaks a rule.
 function(sim_bug name file from to)
   set(path ${CMAKE_SOURCE_DIR}/src/rollout/${file})
   set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${path})
@@ -18,7 +18,8 @@ function(sim_bug name file from to)
   # After the target's own -Wall, which would switch it on again.
   set_source_files_properties(${copy} PROPERTIES COMPILE_OPTIONS "-Wno-unused;-Wno-unused-parameter")
   target_link_libraries(sim_bug_${name} PRIVATE rollbook)
-  add_test(NAME sim.bug.${name} COMMAND sim_bug_${name} --seeds 20000 --expect-violation)
+  target_link_options(sim_bug_${name} PRIVATE ${sim_wraps})
+  add_test(NAME sim.bug.${name} COMMAND sim_bug_${name} --seeds 20000 --expect-violation ${ARGN})
   set_tests_properties(sim.bug.${name} PROPERTIES TIMEOUT 300)
 endfunction()
 
@@ -86,3 +87,13 @@ sim_bug(forgets_rules_of_the_day machine_claim.c
   "rules_changed(machine)" "false")
 sim_bug(deaf_to_rules_of_the_day machine_fold.c
   "if (rollout && claim->timing)" "if (false)")
+
+# Several replicas of a shared ledger.
+sim_bug(late_outcome_counts machine_fold.c
+  "if (is_said_already(job, body))" "if (false)" --shared)
+sim_bug(late_intent_counts machine_fold.c
+  "if (is_intended_already(job, intent))" "if (false)" --shared)
+sim_bug(puts_what_was_put machine_targets.c
+  "job->appending && !may_be_sent(machine, job)" "job->appending" --shared)
+sim_bug(deaf_to_the_overruled machine_inherit.c
+  "if (!machine->begun || job->appending || machine_is_deletion(job))" "if (true)" --shared)

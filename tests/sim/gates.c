@@ -58,7 +58,7 @@ static void take_request(struct world *world, const struct roll_event *event)
                   wanted->approvals || wanted->not_before;
     fact->overrides = json_array_size(body->overrides) > 0;
     for (char **version = body->bad; version && *version; version++)
-        g_hash_table_add(world->bad, GINT_TO_POINTER(sim_release(*version)));
+        g_hash_table_add(world->here->bad, GINT_TO_POINTER(sim_release(*version)));
 }
 
 static void take_gate(struct world *world, const struct roll_gate_evaluated *body)
@@ -84,9 +84,9 @@ void sim_gates_fact(struct world *world, const struct roll_event *event)
     else if (rejected)
         sim_fact(world, rejected->rollout)->wanted.rejected = true;
     else if (event->kind == ROLL_EVENT_hold_set || event->kind == ROLL_EVENT_hold_lifted)
-        world->hold = event->kind == ROLL_EVENT_hold_set;
+        world->here->hold = event->kind == ROLL_EVENT_hold_set;
     else if (event->kind == ROLL_EVENT_floor_set)
-        world->floor = (int)roll_event_body(event, floor_set)->floor;
+        world->here->floor = (int)roll_event_body(event, floor_set)->floor;
 }
 
 static int approvals(const struct wanted *wanted)
@@ -103,12 +103,13 @@ bool sim_gates_allow(const struct world *world, const struct roll_order *order, 
 {
     if (overrides)
         return true;
-    if (world->hold && order->lane == ROLL_LANE_RELEASE)
+    if (world->here->hold && order->lane == ROLL_LANE_RELEASE)
         return false;
     for (guint i = 0; i < order->targets->len; i++) {
         const struct roll_order_target *target = g_ptr_array_index(order->targets, i);
         int release = sim_release(target->release);
-        if (release < world->floor || g_hash_table_contains(world->bad, GINT_TO_POINTER(release)))
+        if (release < world->here->floor ||
+            g_hash_table_contains(world->here->bad, GINT_TO_POINTER(release)))
             return false;
     }
     return true;
@@ -266,7 +267,7 @@ void sim_act_hold(struct world *world, int host)
     struct roll_hold_set body = {0};
 
     (void)host;
-    sim_note(world, world->hold ? ROLL_EVENT_hold_lifted : ROLL_EVENT_hold_set, &body);
+    sim_note(world, world->here->hold ? ROLL_EVENT_hold_lifted : ROLL_EVENT_hold_set, &body);
 }
 
 /* A floor between what is there and what was there before. */
@@ -286,7 +287,7 @@ void sim_gates_help(struct world *world)
     struct roll_rollout_cancelling cancelling = {0};
     const struct fact *fact = waiting(world);
 
-    if (world->hold)
+    if (world->here->hold)
         sim_note(world, ROLL_EVENT_hold_lifted, &lifted);
     for (int i = 0; fact && i < fact->wanted.approvals; i++)
         approve(world, fact, i);

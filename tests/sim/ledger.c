@@ -4,7 +4,7 @@
 
 int64_t sim_head(const struct world *world)
 {
-    return world->events->len;
+    return world->replicas ? sim_replica_head(world) : world->here->events->len;
 }
 
 /* ---- facts
@@ -13,8 +13,8 @@ int64_t sim_head(const struct world *world)
 
 struct fact *sim_fact(const struct world *world, int64_t number)
 {
-    for (guint i = 0; i < world->facts->len; i++) {
-        struct fact *fact = g_ptr_array_index(world->facts, i);
+    for (guint i = 0; i < world->here->facts->len; i++) {
+        struct fact *fact = g_ptr_array_index(world->here->facts, i);
         if (fact->number == number)
             return fact;
     }
@@ -23,8 +23,8 @@ struct fact *sim_fact(const struct world *world, int64_t number)
 
 struct fact *sim_open_rollout(const struct world *world)
 {
-    for (guint i = 0; i < world->facts->len; i++) {
-        struct fact *fact = g_ptr_array_index(world->facts, i);
+    for (guint i = 0; i < world->here->facts->len; i++) {
+        struct fact *fact = g_ptr_array_index(world->here->facts, i);
         if (fact->end == ROLL_EVENT_UNKNOWN)
             return fact;
     }
@@ -33,7 +33,7 @@ struct fact *sim_open_rollout(const struct world *world)
 
 struct intent *sim_intent(const struct world *world, const char *correlation)
 {
-    return g_hash_table_lookup(world->intents, correlation);
+    return g_hash_table_lookup(world->here->intents, correlation);
 }
 
 /* The fake digest of an order is its place in the list. */
@@ -44,6 +44,8 @@ char *sim_order_digest(size_t index)
 
 const struct roll_order *sim_order(const struct world *world, const char *digest)
 {
+    if (world->replicas)
+        return g_hash_table_lookup(world->orders_by_digest, digest);
     return g_ptr_array_index(world->order_list, (guint)g_ascii_strtoull(digest, NULL, 16));
 }
 
@@ -53,6 +55,7 @@ static void add_fact(struct world *world, const struct roll_event *event)
     struct fact *fact = g_new0(struct fact, 1);
 
     fact->number = event->seq;
+    fact->at = event->at;
     fact->order = sim_order(world, body->order);
     fact->supersedes = body->supersedes;
     g_strlcpy(fact->hash, event->hash, sizeof fact->hash);
@@ -60,7 +63,7 @@ static void add_fact(struct world *world, const struct roll_event *event)
         const struct roll_order_target *target = g_ptr_array_index(fact->order->targets, i);
         fact->parts[sim_target_index(target->name)].target = target;
     }
-    g_ptr_array_add(world->facts, fact);
+    g_ptr_array_add(world->here->facts, fact);
     sim_gates_fact(world, event);
 }
 
@@ -77,12 +80,29 @@ static void take_claim(struct world *world, const struct roll_event *event)
     fact->until = body->until;
 }
 
+/* Two replicas may intend the same, when one has not heard that it was overruled. */
+static bool is_repeated(const struct world *world, const struct fact *fact,
+                        const struct roll_step_intended *body)
+{
+    char correlation[ROLL_UUID_SIZE];
+
+    if (!world->replicas)
+        return false;
+    g_free(roll_step_name(SIM_SERVICE, SIM_ENVIRONMENT, fact->hash, body->target, body->step,
+                          body->attempt, correlation));
+    return sim_intent(world, correlation) != NULL;
+}
+
 static void take_intent(struct world *world, const char *driver, const struct roll_event *event)
 {
     const struct roll_step_intended *body = event->body;
     struct fact *fact = sim_fact(world, body->rollout);
-    struct intent *intent = g_new0(struct intent, 1);
+    struct intent *intent;
     struct holding *holding;
+
+    if (is_repeated(world, fact, body))
+        return;
+    intent = g_new0(struct intent, 1);
 
     intent->rollout = body->rollout;
     intent->step = body->step;
@@ -90,18 +110,33 @@ static void take_intent(struct world *world, const char *driver, const struct ro
     intent->at_ms = world->now;
     intent->target = sim_target_index(body->target);
     intent->release = sim_release(body->release);
-    g_strlcpy(intent->driver, driver, sizeof intent->driver);
+    g_strlcpy(intent->driver, driver ? driver : "", sizeof intent->driver);
     intent->name = roll_step_name(SIM_SERVICE, SIM_ENVIRONMENT, fact->hash, body->target,
                                   body->step, body->attempt, intent->correlation);
-    g_hash_table_insert(world->intents, intent->correlation, intent);
+    g_hash_table_insert(world->here->intents, intent->correlation, intent);
     fact->parts[intent->target].open = intent;
     fact->parts[intent->target].touched = true;
-    holding = &world->holdings[intent->target];
+    holding = &world->here->holdings[intent->target];
     if (holding->rollout != body->rollout) {
         holding->before = holding->live;
         holding->rollout = body->rollout;
     }
     holding->live = 0;
+}
+
+/* Two replicas may say of the same intent what became of it, as long as they say the same. */
+static void compare_outcomes(struct world *world, const struct fact *fact,
+                             const struct roll_step_ended *body)
+{
+    char correlation[ROLL_UUID_SIZE];
+
+    g_free(roll_step_name(SIM_SERVICE, SIM_ENVIRONMENT, fact->hash, body->target, body->step,
+                          body->attempt, correlation));
+    struct intent *intent = sim_intent(world, correlation);
+    if (intent && intent->outcome &&
+        (intent->accepted != body->accepted || strcmp(intent->outcome, body->outcome) != 0) &&
+        !(body->last && !body->accepted && strcmp(body->outcome, "cancelled") == 0))
+        intent->disputed = true;
 }
 
 /* As the ledger's projection does it: the last event decides; what never arrived changed nothing.
@@ -112,8 +147,10 @@ static void take_outcome(struct world *world, const struct roll_event *event)
     struct fact *fact = sim_fact(world, body->rollout);
     int target = sim_target_index(body->target);
     struct part *part = &fact->parts[target];
-    struct holding *holding = &world->holdings[target];
+    struct holding *holding = &world->here->holdings[target];
 
+    if (world->replicas)
+        compare_outcomes(world, fact, body);
     if (part->open && part->open->step == body->step && part->open->attempt == body->attempt) {
         part->open->outcome = g_strdup(body->outcome);
         part->open->accepted = body->accepted;
@@ -132,11 +169,22 @@ static void take_outcome(struct world *world, const struct roll_event *event)
     }
 }
 
+static void take_detached(struct world *world, const struct roll_rollout_detached *body)
+{
+    struct fact *fact = sim_fact(world, body->rollout);
+
+    if (strcmp(fact->claimant, body->driver) == 0)
+        fact->claimant[0] = '\0';
+}
+
 static void take_end(struct world *world, const struct roll_event *event)
 {
     const struct roll_rollout_failed *body = event->body; /* all ends have its shape */
 
-    sim_fact(world, body->rollout)->end = event->kind;
+    struct fact *fact = sim_fact(world, body->rollout);
+
+    if (fact->end == ROLL_EVENT_UNKNOWN) /* the first one counts */
+        fact->end = event->kind;
 }
 
 static void take_fact(struct world *world, const char *driver, const struct roll_event *event)
@@ -149,7 +197,7 @@ static void take_fact(struct world *world, const char *driver, const struct roll
         take_claim(world, event);
         break;
     case ROLL_EVENT_rollout_detached:
-        sim_fact(world, roll_event_body(event, rollout_detached)->rollout)->claimant[0] = '\0';
+        take_detached(world, event->body);
         break;
     case ROLL_EVENT_rollout_cancelling:
         sim_fact(world, roll_event_body(event, rollout_cancelling)->rollout)->cancelling = true;
@@ -223,10 +271,10 @@ static char *describe(const struct roll_event *event)
 static void write_event(struct world *world, const char *driver, const struct roll_event *draft)
 {
     int64_t seq = sim_head(world) + 1;
-    const struct roll_event *before = seq > 1 ? g_ptr_array_index(world->events, seq - 2) : NULL;
+    const struct roll_event *before =
+        seq > 1 ? g_ptr_array_index(world->here->events, seq - 2) : NULL;
     int host = 0;
     struct roll_event *event;
-    g_autofree char *text = NULL;
 
     sim_driver_alive(world, driver, &host);
     event = roll_event_new(SIM_STREAM, seq, sim_wall(world, host), NULL, draft->kind, draft->body);
@@ -234,10 +282,20 @@ static void write_event(struct world *world, const char *driver, const struct ro
     g_snprintf(event->hash, sizeof event->hash,
                "%048" G_GINT64_MODIFIER "x%016" G_GINT64_MODIFIER "x", (guint64)world->config.seed,
                (guint64)seq);
-    text = describe(event);
-    sim_trace(world, "ledger  %3d %s %s", (int)seq, roll_event_kind_name(event->kind), text);
-    sim_judge(world, driver, event);
-    g_ptr_array_add(world->events, event);
+    sim_take_event(world, driver, event);
+}
+
+void sim_take_event(struct world *world, const char *driver, struct roll_event *event)
+{
+    g_autofree char *text = driver ? describe(event) : NULL;
+
+    if (driver) {
+        sim_trace(world, "ledger  %3" G_GINT64_FORMAT " %s %s", event->seq,
+                  roll_event_kind_name(event->kind), text);
+        if (!world->here->apart || event->seq < ROLL_SIDE_NUMBER)
+            sim_judge(world, driver, event);
+    }
+    g_ptr_array_add(world->here->events, event);
     if (!world->violation)
         take_fact(world, driver, event);
 }

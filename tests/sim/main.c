@@ -8,7 +8,7 @@
 struct options {
     gint64 seed, first, seeds;
     gint targets, acts;
-    gboolean shrink, verbose, expect_violation;
+    gboolean shrink, verbose, expect_violation, shared;
 };
 
 /* ---- one seed
@@ -90,7 +90,8 @@ static void tell(struct sim_config config, const struct options *options, const 
         print_config(&config);
     }
     g_free(run(config, true));
-    printf("again with: sim --seed %llu --verbose --shrink\n", (unsigned long long)config.seed);
+    printf("again with: sim --seed %llu%s --verbose --shrink\n", (unsigned long long)config.seed,
+           config.shared ? " --shared" : "");
 }
 
 static int run_seeds(const struct options *options)
@@ -99,8 +100,10 @@ static int run_seeds(const struct options *options)
     gint64 count = options->seed >= 0 ? 1 : options->seeds;
 
     for (gint64 i = 0; i < count; i++) {
-        struct sim_config config = {
-            .seed = (uint64_t)(first + i), .targets = options->targets, .acts = options->acts};
+        struct sim_config config = {.seed = (uint64_t)(first + i),
+                                    .targets = options->targets,
+                                    .acts = options->acts,
+                                    .shared = options->shared};
         g_autofree char *violation = run(config, options->verbose && !options->shrink);
         if (violation) {
             tell(config, options, violation);
@@ -123,6 +126,8 @@ int main(int argc, char **argv)
         {"shrink", 0, 0, G_OPTION_ARG_NONE, &options.shrink,
          "make a failing seed smaller before its trace", NULL},
         {"verbose", 0, 0, G_OPTION_ARG_NONE, &options.verbose, "print the history", NULL},
+        {"shared", 0, 0, G_OPTION_ARG_NONE, &options.shared,
+         "every world has a shared ledger, not one in 128", NULL},
         {"expect-violation", 0, 0, G_OPTION_ARG_NONE, &options.expect_violation,
          "succeed when a rule is broken", NULL},
         {NULL},

@@ -5,6 +5,8 @@
 
 #include <stdlib.h>
 
+#include "release/internal.h"
+
 /* ---- orders
  * ----------------------------------------------------------------------------------------------------------------
  */
@@ -120,12 +122,12 @@ static struct roll_order *back_order(struct world *world)
     bool partial = sim_between(world, SIM_PLAN, 0, 5) == 0; /* --target */
 
     for (int i = 0; i < world->n_targets; i++) {
-        int goal = goal_of(&world->holdings[i]);
+        int goal = goal_of(&world->here->holdings[i]);
         if (goal > 0 && (!partial || sim_between(world, SIM_PLAN, 0, 1)))
             add_target(world, order, i, goal, 0);
     }
     order->health_reports_only = true;
-    if (world->tidy || sim_between(world, SIM_PLAN, 0, 1))
+    if (world->tidy || (sim_between(world, SIM_PLAN, 0, 1) && !world->replicas))
         order->prune = g_new0(char *, 1);
     if (world->tidy)
         order->max_parallel = (int)sim_between(world, SIM_PLAN, 1, 3);
@@ -170,7 +172,7 @@ static void mark_left(struct world *world, struct roll_rollout_requested *reques
                       const struct roll_order *order)
 {
     const struct roll_order_target *first = g_ptr_array_index(order->targets, 0);
-    int left = world->holdings[sim_target_index(first->name)].live;
+    int left = world->here->holdings[sim_target_index(first->name)].live;
 
     if (left == 0 || goes_to(order, left) || sim_between(world, SIM_PLAN, 0, 2) == 0)
         return;
@@ -201,9 +203,11 @@ static void be_patient(struct world *world, struct process *process)
         sim_at(world, sim_between(world, SIM_PLAN, 1000, 3600000), lose_patience, process, NULL);
 }
 
-static void start(struct world *world, int host, struct roll_order *order, int64_t supersedes)
+static void start(struct world *world, int host, struct roll_order *order, int64_t supersedes,
+                  bool aside)
 {
     bool overrides = !sim_gates_allow(world, order, false);
+    const GPtrArray *blobs = NULL;
 
     /* What stands in the way is passed by with a word for the ledger, or not at all. */
     if (overrides && sim_between(world, SIM_PLAN, 0, 2) > 0) {
@@ -219,6 +223,10 @@ static void start(struct world *world, int host, struct roll_order *order, int64
     g_ptr_array_add(world->order_list, order);
     process->request = g_new0(struct roll_rollout_requested, 1);
     fill_request(world, process->request, order, world->order_list->len - 1, supersedes);
+    if (process->shared) {
+        sim_shared_as(process, order->lane != ROLL_LANE_RELEASE, aside);
+        blobs = sim_shared_keep(process, sim_shared_seal(world, process->request, order));
+    }
     if (overrides)
         process->request->overrides = json_pack("[{s:s}]", "kind", "hold");
     if (order->lane == ROLL_LANE_ROLLBACK)
@@ -230,39 +238,75 @@ static void start(struct world *world, int host, struct roll_order *order, int64
         sim_process_add_chain(world, process, supersedes);
     process->own = 0;
     sim_process_go(world, process);
-    roll_machine_request(process->machine, process->request, order, NULL);
+    roll_machine_request(process->machine, process->request, order, blobs);
     process->order = order;
 }
 
 static void act_out(struct world *world, int host)
 {
-    if (!sim_open_rollout(world))
-        start(world, host, release_order(world, ROLL_LANE_RELEASE, "out"), 0);
+    bool aside, surprised;
+
+    if (!sim_share(world, host, false, &aside) || sim_open_rollout(world))
+        return;
+    if (!world->replicas || !sim_replica_is_surprised(world, &surprised))
+        start(world, host, release_order(world, ROLL_LANE_RELEASE, "out"), 0, aside);
 }
 
 static void act_hotfix(struct world *world, int host)
 {
-    const struct fact *open = sim_open_rollout(world);
+    const struct fact *open;
+    bool aside;
 
-    start(world, host, release_order(world, ROLL_LANE_HOTFIX, "hotfix"), open ? open->number : 0);
+    if (!sim_share(world, host, true, &aside))
+        return;
+    open = sim_open_rollout(world);
+    start(world, host, release_order(world, ROLL_LANE_HOTFIX, "hotfix"), open ? open->number : 0,
+          aside);
 }
 
 static void act_back(struct world *world, int host)
 {
-    const struct fact *open = sim_open_rollout(world);
-    struct roll_order *order = back_order(world);
+    const struct fact *open;
+    bool aside;
 
+    if (!sim_share(world, host, true, &aside))
+        return;
+    open = sim_open_rollout(world);
+    struct roll_order *order = back_order(world);
     if (order)
-        start(world, host, order, open ? open->number : 0);
+        start(world, host, order, open ? open->number : 0, aside);
 }
 
 /* ---- what comes after
  * ------------------------------------------------------------------------------------------------------------
  */
 
+/* The open rollout, after a look at the store, which resume and cancel of a back or a hotfix do
+ * without; NULL: there is none, or the store is needed. */
+static const struct fact *share_for_open(struct world *world, int host, bool *ret_aside)
+{
+    const struct fact *open;
+
+    sim_look(world, host);
+    open = sim_open_rollout(world);
+    bool emergency = open && open->order->lane != ROLL_LANE_RELEASE;
+    return sim_share(world, host, emergency, ret_aside) ? sim_open_rollout(world) : NULL;
+}
+
+/* Another replica's is not gone on with where ARM has what this one does not know of. */
+static bool is_left(const struct world *world, const struct fact *open, bool here, bool take)
+{
+    bool aside;
+
+    return world->replicas && open->claimant[0] && !here && !take &&
+           sim_replica_is_surprised(world, &aside) &&
+           (aside || open->order->lane == ROLL_LANE_RELEASE);
+}
+
 static bool go_on(struct world *world, int host, enum roll_machine_mode mode, bool take)
 {
-    const struct fact *open = sim_open_rollout(world);
+    bool aside = false;
+    const struct fact *open = share_for_open(world, host, &aside);
     int driver_host = -1;
     bool alive, here;
     struct process *process;
@@ -273,10 +317,14 @@ static bool go_on(struct world *world, int host, enum roll_machine_mode mode, bo
     here = driver_host == host;
     if (alive && here && !take)
         return false; /* its lock is held */
+    if (is_left(world, open, here, take))
+        return false;
     process = sim_process_start(world, host, mode, take, here && !alive);
     sim_trace(world, "person on host %d: %s%s #%d with process %d", host,
               mode == ROLL_MACHINE_DRIVE ? "resume" : "settle", take ? " --take" : "",
               (int)open->number, process->id);
+    if (process->shared)
+        sim_shared_as(process, open->order->lane != ROLL_LANE_RELEASE, aside);
     sim_process_add_chain(world, process, open->number);
     be_patient(world, process);
     sim_process_go(world, process);
@@ -291,8 +339,16 @@ bool sim_resume(struct world *world, int host, bool take)
 void sim_note(struct world *world, enum roll_event_kind kind, const void *body)
 {
     g_autoptr(GPtrArray) events = g_ptr_array_new();
-    struct roll_event *event = sim_event(world, kind, body);
+    struct roll_event *event;
+    bool aside;
 
+    if (world->replicas) {
+        if (sim_share(world, world->host, false, &aside))
+            sim_shared_note(world, kind, body);
+        sim_processes_notice(world, NULL);
+        return;
+    }
+    event = sim_event(world, kind, body);
     g_ptr_array_add(events, event);
     sim_append(world, "person", sim_head(world), events);
     sim_processes_notice(world, NULL);
@@ -301,14 +357,18 @@ void sim_note(struct world *world, enum roll_event_kind kind, const void *body)
 
 static void act_cancel(struct world *world, int host)
 {
-    const struct fact *open = sim_open_rollout(world);
+    bool aside;
+    const struct fact *open = share_for_open(world, host, &aside);
     struct roll_rollout_cancelling body = {0};
 
     if (!open)
         return;
     body.rollout = open->number;
     sim_trace(world, "person on host %d: cancel #%d", host, (int)open->number);
-    sim_note(world, ROLL_EVENT_rollout_cancelling, &body);
+    if (world->replicas && !sim_shared_note(world, ROLL_EVENT_rollout_cancelling, &body))
+        return;
+    if (!world->replicas)
+        sim_note(world, ROLL_EVENT_rollout_cancelling, &body);
     sim_resume(world, host, false);
 }
 
@@ -335,6 +395,11 @@ static void act_note(struct world *world, int host)
     sim_note(world, ROLL_EVENT_notice_delivered, &body);
 }
 
+static void free_blob(gpointer blob)
+{
+    release_blob_free(blob);
+}
+
 /* After a failure: touched targets return to what they had. */
 struct roll_choice *sim_auto_back(struct world *world, const struct process *process)
 {
@@ -343,10 +408,10 @@ struct roll_choice *sim_auto_back(struct world *world, const struct process *pro
     struct roll_choice *choice;
 
     for (int i = 0; i < world->n_targets; i++) {
-        int before =
-            world->holdings[i].before ? world->holdings[i].before : world->holdings[i].good[0];
-        if (fact->parts[i].touched && before > 0 && before >= world->floor &&
-            !g_hash_table_contains(world->bad, GINT_TO_POINTER(before)))
+        int before = world->here->holdings[i].before ? world->here->holdings[i].before
+                                                     : world->here->holdings[i].good[0];
+        if (fact->parts[i].touched && before > 0 && before >= world->here->floor &&
+            !g_hash_table_contains(world->here->bad, GINT_TO_POINTER(before)))
             add_target(world, order, i, before, 0);
     }
     order->health_reports_only = true;
@@ -357,6 +422,10 @@ struct roll_choice *sim_auto_back(struct world *world, const struct process *pro
     g_ptr_array_add(world->order_list, order);
     choice = g_new0(struct roll_choice, 1);
     fill_request(world, &choice->request, order, world->order_list->len - 1, 0);
+    if (world->replicas) {
+        choice->blobs = g_ptr_array_new_with_free_func(free_blob);
+        g_ptr_array_add(choice->blobs, sim_shared_seal(world, &choice->request, order));
+    }
     return choice;
 }
 
@@ -377,13 +446,13 @@ static int64_t next_act(struct world *world)
 static void take_it(struct world *world, void *data)
 {
     (void)data;
-    act_take(world, (int)sim_between(world, SIM_PLAN, 0, SIM_HOSTS - 1));
+    act_take(world, (int)sim_between(world, SIM_PLAN, 0, world->hosts - 1));
 }
 
 /* A clock is set, also backwards, within what DESIGN says that clocks may differ. */
 static void set_a_clock(struct world *world)
 {
-    int host = (int)sim_between(world, SIM_CLOCK, 0, SIM_HOSTS - 1);
+    int host = (int)sim_between(world, SIM_CLOCK, 0, world->hosts - 1);
 
     world->offset[host] = sim_between(world, SIM_CLOCK, -29000, 29000);
     sim_trace(world, "clock  of host %d: %d ms off", host, (int)world->offset[host]);
@@ -401,11 +470,12 @@ static void act(struct world *world, void *data)
         act_out,    act_out,    act_out,  act_back,   act_back, act_back,   act_back,
         act_hotfix, act_cancel, act_take, act_settle, act_note, act_resume,
     };
-    int host = (int)sim_between(world, SIM_PLAN, 0, SIM_HOSTS - 1);
+    int host = (int)sim_between(world, SIM_PLAN, 0, world->hosts - 1);
     int count = world->tidy ? G_N_ELEMENTS(tidy_acts) : G_N_ELEMENTS(acts);
     int which = (int)sim_between(world, SIM_PLAN, 0, count - 1);
 
     (void)data;
+    sim_look(world, host);
     (world->tidy ? tidy_acts : acts)[which](world, host);
     if (sim_between(world, SIM_PLAN, 0, 5) == 0)
         sim_at(world, sim_between(world, SIM_PLAN, 50, 15000), take_it, NULL, NULL);

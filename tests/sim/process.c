@@ -22,13 +22,12 @@ struct process *sim_process_start(struct world *world, int host, enum roll_machi
                                   bool take, bool gone)
 {
     struct process *process = g_new0(struct process, 1);
-    struct roll_machine_options options = {.stream = SIM_STREAM,
-                                           .host = "host",
-                                           .mode = mode,
-                                           .take = take,
-                                           .gone = gone,
-                                           .head = sim_head(world)};
+    struct roll_machine_options options = {
+        .stream = SIM_STREAM, .host = "host", .mode = mode, .take = take, .gone = gone};
+    g_autofree char *replica = NULL;
 
+    sim_look(world, host);
+    options.head = sim_head(world);
     process->id = (int)world->processes->len + 1;
     process->host = host;
     process->alive = true;
@@ -40,14 +39,19 @@ struct process *sim_process_start(struct world *world, int host, enum roll_machi
     g_snprintf(process->driver, sizeof process->driver, "%08x-0000-4000-8000-000000000000",
                (unsigned)process->id);
     options.driver = process->driver;
+    if (world->replicas)
+        options.host = replica = sim_replica_host(world);
     process->machine = roll_machine_new(&options);
     g_ptr_array_add(world->processes, process);
+    if (world->replicas)
+        sim_shared_start(world, process);
     return process;
 }
 
 static void free_append(struct pending_append *append)
 {
     g_ptr_array_unref(append->events);
+    g_ptr_array_unref(append->objects);
     g_free(append);
 }
 
@@ -59,6 +63,7 @@ static void free_request(struct roll_rollout_requested *request)
 
 void sim_process_free(struct process *process)
 {
+    sim_shared_free(process->shared);
     roll_machine_free(process->machine);
     if (process->append)
         free_append(process->append);
@@ -123,13 +128,18 @@ void sim_fold_added(const struct world *world, struct roll_machine *machine,
                         : head + 1;
 
     for (int64_t seq = first; seq <= head; seq++)
-        roll_machine_fold(machine, g_ptr_array_index(world->events, (guint)seq - 1));
+        roll_machine_fold(machine, g_ptr_array_index(world->here->events, (guint)seq - 1));
 }
 
 static void catch_up(struct world *world, struct process *process, int64_t head)
 {
+    if (process->shared) {
+        sim_shared_catch_up(world, process);
+        return;
+    }
     for (; process->head < head; process->head++)
-        roll_machine_fold(process->machine, g_ptr_array_index(world->events, (guint)process->head));
+        roll_machine_fold(process->machine,
+                          g_ptr_array_index(world->here->events, (guint)process->head));
 }
 
 /* ---- running
@@ -161,16 +171,30 @@ static void wake_at(struct world *world, struct process *process, int64_t delay_
 
 void sim_process_go(struct world *world, struct process *process)
 {
-    process->head = sim_head(world);
-    sim_fold_added(world, process->machine, process, process->head);
+    if (process->shared) {
+        sim_shared_fold_from(
+            world, process,
+            process->added->len ? (int64_t)GPOINTER_TO_SIZE(process->added->pdata[0]) : 0);
+    } else {
+        process->head = sim_head(world);
+        sim_fold_added(world, process->machine, process, process->head);
+    }
     wake_at(world, process, 0);
 }
 
 void sim_process_observe(struct world *world, struct process *process,
                          const struct roll_observation *observation)
 {
+    sim_look(world, process->host);
+    if (process->shared)
+        sim_shared_enter(world, process);
     roll_machine_observe(process->machine, observation, sim_wall(world, process->host),
                          sim_boot(world, process->host));
+    pump(world, process);
+}
+
+void sim_process_pump(struct world *world, struct process *process)
+{
     pump(world, process);
 }
 
@@ -194,7 +218,7 @@ static struct roll_blob *result_of(const struct answer *answer)
         return NULL;
     blob = g_new0(struct roll_blob, 1);
     blob->data = g_string_new(answer->message ? answer->message : "{}");
-    g_snprintf(blob->digest, sizeof blob->digest, "%064d", answer->message ? 1 : 2);
+    roll_sha256_hex(blob->data->str, blob->data->len, blob->digest);
     return blob;
 }
 
@@ -248,6 +272,12 @@ static void append_reaches_ledger(struct world *world, void *data)
 
     if (!process->alive && sim_chance(world, SIM_CRASH, 500))
         return; /* it died first */
+    sim_look(world, process->host);
+    if (process->shared) {
+        sim_shared_append(world, process);
+        sim_at(world, sim_between(world, SIM_TIME, 1, 15), append_done, process, NULL);
+        return;
+    }
     if (sim_append(world, process->driver, append->expect, append->events)) {
         append->first = append->expect + 1;
         append->last = append->expect + append->events->len;
@@ -274,15 +304,20 @@ static void append_done(struct world *world, void *data)
         sim_at(world, process->paused_until - world->now, append_done, process, NULL);
         return;
     }
+    sim_look(world, process->host);
     observation.id = append->id;
-    if (append->last == 0) {
+    if (process->shared) {
+        sim_shared_appended(world, process, &observation);
+        process->refused |= observation.kind == ROLL_SAW_APPEND_FAILED;
+    } else if (append->last == 0) {
         sim_trace(world, "p%d     conflict", process->id);
         observation.kind = ROLL_SAW_CONFLICT;
         catch_up(world, process, sim_head(world));
     } else {
         if (process->own == 0)
             for (int64_t seq = append->first; seq <= append->last; seq++) {
-                const struct roll_event *event = g_ptr_array_index(world->events, (guint)seq - 1);
+                const struct roll_event *event =
+                    g_ptr_array_index(world->here->events, (guint)seq - 1);
                 if (event->kind == ROLL_EVENT_rollout_requested) {
                     process->own = seq;
                     g_ptr_array_add(process->added, GSIZE_TO_POINTER((gsize)seq));
@@ -301,6 +336,11 @@ static void free_draft(gpointer event)
     roll_event_free(event);
 }
 
+static void free_object(gpointer object)
+{
+    g_string_free(object, TRUE);
+}
+
 static void perform_append(struct world *world, struct process *process,
                            const struct roll_action *action)
 {
@@ -311,6 +351,10 @@ static void perform_append(struct world *world, struct process *process,
     append->expect = process->head;
     append->at_ms = world->now;
     append->events = g_ptr_array_new_with_free_func(free_draft);
+    append->objects = g_ptr_array_new_with_free_func(free_object);
+    for (size_t i = 0; process->shared && i < action->n_blobs; i++)
+        g_ptr_array_add(append->objects, g_string_new_len(action->blobs[i]->data->str,
+                                                          (gssize)action->blobs[i]->data->len));
     for (size_t i = 0; i < action->n_drafts; i++)
         g_ptr_array_add(append->events,
                         sim_event(world, action->drafts[i].kind, action->drafts[i].body));
@@ -334,6 +378,7 @@ static void notice(struct world *world, void *data)
         sim_at(world, MAX(process->paused_until - world->now, 500), notice, process, NULL);
         return;
     }
+    sim_look(world, process->host);
     catch_up(world, process, sim_head(world));
     pump(world, process);
 }
@@ -343,7 +388,8 @@ void sim_processes_notice(struct world *world, const struct process *writer)
 {
     for (guint i = 0; i < world->processes->len; i++) {
         struct process *process = g_ptr_array_index(world->processes, i);
-        if (process->alive && process != writer)
+        if (process->alive && process != writer &&
+            (!world->replicas || process->host == world->host))
             sim_at(world, sim_between(world, SIM_TIME, 100, 5000), notice, process, NULL);
     }
 }
@@ -380,8 +426,9 @@ static void perform_back(struct world *world, struct process *process,
  */
 static void go_back(struct world *world, struct process *process, int64_t number)
 {
+    g_autofree char *replica = world->replicas ? sim_replica_host(world) : g_strdup("host");
     struct roll_machine_options options = {
-        .stream = SIM_STREAM, .driver = process->driver, .host = "host", .head = sim_head(world)};
+        .stream = SIM_STREAM, .driver = process->driver, .host = replica, .head = sim_head(world)};
 
     roll_machine_free(process->machine);
     free_request(g_steal_pointer(&process->request));
@@ -401,13 +448,15 @@ static void perform_done(struct world *world, struct process *process,
                                        "error",     "waiting",    "refused", "expired"};
 
     sim_trace(world, "p%d     done: %s", process->id, ends[action->end]);
-    if (action->end == ROLL_END_ERROR)
+    if (action->end == ROLL_END_ERROR && !process->refused)
         sim_violate(world, "process %d ends with an error", process->id);
     process->end = action->end;
     if (action->end == ROLL_END_FAILED_BACK)
         go_back(world, process, action->next_rollout);
     else
         process->alive = false;
+    if (!process->alive && process->shared)
+        sim_shared_done(world, process);
 }
 
 static void perform(struct world *world, struct process *process, const struct roll_action *action)
@@ -503,6 +552,9 @@ static void pump(struct world *world, struct process *process)
 
     if (!process->alive || world->violation || world->now < process->paused_until)
         return;
+    sim_look(world, process->host);
+    if (process->shared)
+        sim_shared_enter(world, process);
     while (roll_machine_next(process->machine, sim_wall(world, process->host),
                              sim_boot(world, process->host), &action, &wake_boot)) {
         world->steps++;

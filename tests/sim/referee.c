@@ -12,11 +12,35 @@ static bool is_report(const struct fact *fact, const struct part *part, int64_t 
     return fact->order->health_reports_only && step > actions_of(part);
 }
 
+/* After a reconcile several may be open. */
+static const struct fact *claimed_by(const struct world *world, const char *driver)
+{
+    for (guint i = 0; world->replicas && i < world->here->facts->len; i++) {
+        const struct fact *fact = g_ptr_array_index(world->here->facts, i);
+        if (fact->end == ROLL_EVENT_UNKNOWN && strcmp(fact->claimant, driver) == 0)
+            return fact;
+    }
+    return sim_open_rollout(world);
+}
+
+/* Does what happened to one rollout count for another: only as far as it knew of it? */
+static bool is_related(const struct world *world, const struct fact *fact, const struct fact *other)
+{
+    if (!world->replicas || fact == other)
+        return true;
+    while (fact && fact->supersedes) {
+        fact = sim_fact(world, fact->supersedes);
+        if (fact == other)
+            return true;
+    }
+    return false;
+}
+
 /* Facts of a rollout are written by whoever claimed it last; those of a superseded one by its
  * successor's driver. */
 static void judge_driver(struct world *world, const char *driver, const struct roll_event *event)
 {
-    const struct fact *open = sim_open_rollout(world);
+    const struct fact *open = claimed_by(world, driver);
 
     if (!open)
         sim_violate(world, "%s while no rollout is open", event->kind_name);
@@ -29,7 +53,7 @@ static void judge_requested(struct world *world)
 {
     const struct fact *open = sim_open_rollout(world);
 
-    if (open)
+    if (open && !world->replicas)
         sim_violate(world, "a rollout is requested while #%d is open", (int)open->number);
 }
 
@@ -106,13 +130,12 @@ static void judge_order(struct world *world, const struct fact *fact, int target
 
 static void judge_inherited(struct world *world, const struct fact *fact, int target)
 {
-    const struct roll_event *request = g_ptr_array_index(world->events, (guint)fact->number - 1);
-
-    for (guint i = 0; i < world->facts->len; i++) {
-        const struct fact *other = g_ptr_array_index(world->facts, i);
-        if (other == fact || !(other->parts[target].open || other->parts[target].deleting))
+    for (guint i = 0; i < world->here->facts->len; i++) {
+        const struct fact *other = g_ptr_array_index(world->here->facts, i);
+        if (other == fact || !(other->parts[target].open || other->parts[target].deleting) ||
+            !is_related(world, fact, other))
             continue;
-        if (sim_wall(world, 0) - request->at < ROLL_CANCEL_WAIT_MS - 60000)
+        if (sim_wall(world, 0) - fact->at < ROLL_CANCEL_WAIT_MS - 60000)
             sim_violate(world, "t%d is intended while #%d is under way there", target,
                         (int)other->number);
     }
@@ -183,10 +206,13 @@ static void judge_ended(struct world *world, const struct roll_step_ended *body)
  * ----------------------------------------------------------------------------------------------------------------------
  */
 
-static void judge_nothing_open(struct world *world, const struct roll_event *event)
+static void judge_nothing_open(struct world *world, const struct fact *ended,
+                               const struct roll_event *event)
 {
-    for (guint i = 0; i < world->facts->len; i++) {
-        const struct fact *fact = g_ptr_array_index(world->facts, i);
+    for (guint i = 0; i < world->here->facts->len; i++) {
+        const struct fact *fact = g_ptr_array_index(world->here->facts, i);
+        if (!is_related(world, ended, fact))
+            continue;
         for (int j = 0; j < SIM_TARGETS_MAX; j++) {
             if (fact->parts[j].deleting)
                 sim_violate(world, "%s while the deletion on t%d in #%d is open", event->kind_name,
@@ -218,7 +244,7 @@ static void judge_end(struct world *world, const struct roll_event *event)
         sim_violate(world, "%s of #%d, which is not open", event->kind_name, (int)body->rollout);
         return;
     }
-    judge_nothing_open(world, event);
+    judge_nothing_open(world, fact, event);
     if ((event->kind == ROLL_EVENT_rollout_refused || event->kind == ROLL_EVENT_rollout_expired) &&
         fact->started)
         sim_violate(world, "%s of #%d, which was started", event->kind_name, (int)fact->number);
@@ -243,7 +269,7 @@ static void judge_end(struct world *world, const struct roll_event *event)
 static void judge_end_driver(struct world *world, const char *driver,
                              const struct roll_event *event)
 {
-    const struct fact *open = sim_open_rollout(world);
+    const struct fact *open = claimed_by(world, driver);
 
     if (!open || open->started)
         judge_driver(world, driver, event);

@@ -49,6 +49,8 @@ enum sim_chance {
     SIM_NOISE,     /* somebody else writes to the stream */
     SIM_GATE,      /* a gate is not passed, or cannot be evaluated */
     SIM_CLOCK,     /* a host's clock jumps */
+    SIM_AWAY,      /* the shared store is out of reach */
+    SIM_UNHEARD,   /* its answer is lost */
     SIM_TROUBLES,
     SIM_PLAN = SIM_TROUBLES, /* what the people want: never off */
     SIM_TIME,                /* ordinary delays */
@@ -61,6 +63,7 @@ struct sim_config {
     int targets, acts; /* upper bounds; 0: from the seed */
     unsigned off;      /* bit for each trouble that is switched off */
     bool verbose;
+    bool shared; /* the ledger is a shared one, whatever the seed says */
 };
 
 struct world;
@@ -79,6 +82,7 @@ struct intent {
     char correlation[ROLL_UUID_SIZE];
     char *name;
     char *outcome; /* NULL: open */
+    bool disputed; /* two replicas say different things of it */
     bool accepted;
 };
 
@@ -102,7 +106,7 @@ struct wanted { /* what a rollout must have before it starts */
 };
 
 struct fact {
-    int64_t number;
+    int64_t number, at;
     const struct roll_order *order;
     char hash[ROLL_HEX_SIZE];
     char claimant[ROLL_UUID_SIZE]; /* "": nobody */
@@ -110,9 +114,9 @@ struct fact {
     int64_t supersedes;
     bool cancelling;
     struct wanted wanted;
-    const json_t *timing;     /* the freezes that count: of the request, or of a later claim; NULL */
-    bool started;             /* claimed to be driven */
-    bool overrides;           /* hold, floor and marks do not count */
+    const json_t *timing; /* the freezes that count: of the request, or of a later claim; NULL */
+    bool started;         /* claimed to be driven */
+    bool overrides;       /* hold, floor and marks do not count */
     enum roll_event_kind end; /* UNKNOWN: open */
     struct part parts[SIM_TARGETS_MAX];
 };
@@ -131,11 +135,17 @@ struct holding { /* what the ledger says of a target */
 struct deployment {
     int target;
     int release;
+    int64_t rollout;
     char *name;
     char correlation[ROLL_UUID_SIZE];
     int64_t begin_ms, end_ms;
     const char *final; /* state from end_ms on */
     int puts;
+};
+
+struct acted { /* the newest action on a target */
+    int release;
+    int64_t at_ms;
 };
 
 struct answer {
@@ -153,14 +163,21 @@ struct pending_append {
     uint64_t id;
     int64_t expect; /* head */
     int64_t at_ms;
-    GPtrArray *events;   /* kinds and bodies, as struct roll_event without place */
-    int64_t first, last; /* sequence numbers, 0: conflict */
+    GPtrArray *events;            /* kinds and bodies, as struct roll_event without place */
+    GPtrArray *objects;           /* GString *: where the ledger is shared; or NULL */
+    int64_t first, last;          /* sequence numbers, 0: conflict */
+    struct roll_observation seen; /* where the ledger is shared */
+    int64_t boot_ms;
 };
+
+struct shared_driver; /* of replica.c */
 
 struct process {
     int id, host;
+    struct shared_driver *shared; /* or NULL */
     bool alive, take, gone;
     bool first_put_sent; /* under its present claim */
+    bool refused;        /* the shared store did not take an append that cannot wait */
     char driver[ROLL_UUID_SIZE];
     struct roll_machine *machine;
     int machines; /* that it has had: an answer to an earlier one is dropped */
@@ -178,6 +195,22 @@ struct process {
     uint64_t wakes;  /* only the newest wake counts */
     int outstanding; /* questions without an answer */
     enum roll_machine_end end;
+};
+
+/* ---- what is known of the ledger
+ * ------------------------------------------------------------------------------------------------
+ */
+
+/* Everybody's, or, where the ledger is shared, one replica's. */
+struct view {
+    GPtrArray *events;   /* struct roll_event *, in the order of the course */
+    GPtrArray *facts;    /* struct fact * */
+    GHashTable *intents; /* correlation -> struct intent * */
+    struct holding holdings[SIM_TARGETS_MAX];
+    bool hold;       /* a person's */
+    int floor;       /* releases below it must not start */
+    GHashTable *bad; /* releases that a back left behind */
+    bool apart;      /* who drives aside has not heard what came into the main stream meanwhile */
 };
 
 /* ---- the world
@@ -201,18 +234,22 @@ struct world {
     int stacks;         /* bit for each target that is a stack */
     int64_t offset[SIM_HOSTS], boot[SIM_HOSTS];
 
-    GPtrArray *events;   /* struct roll_event * */
-    GPtrArray *facts;    /* struct fact * */
-    GHashTable *intents; /* correlation -> struct intent * */
-    struct holding holdings[SIM_TARGETS_MAX];
-    bool hold;       /* a person's */
-    int floor;       /* releases below it must not start */
-    GHashTable *bad; /* releases that a back left behind */
+    struct view views[SIM_HOSTS];
+    struct view *here; /* through which the facts are seen now */
+    int host;          /* whose machine it is now */
+    struct replica
+        *replicas; /* of replica.c: SIM_HOSTS of them where the ledger is shared, or NULL */
+    int hosts;
+    struct store *store;          /* of store.c */
+    GHashTable *orders_by_digest; /* where the ledger is shared: digest -> struct roll_order * */
 
-    GPtrArray *deployments;             /* struct deployment * */
-    GPtrArray *things;                  /* of prune.c */
-    GHashTable *contents;               /* name -> release */
-    int64_t put_claim[SIM_TARGETS_MAX]; /* claim under which the newest accepted PUT was sent */
+    GPtrArray *deployments; /* struct deployment * */
+    GPtrArray *things;      /* of prune.c */
+    struct acted acted[SIM_TARGETS_MAX];
+    GHashTable *contents; /* name -> release */
+    int64_t put_claim[SIM_TARGETS_MAX]
+                     [SIM_HOSTS + 1]; /* claim under which the newest PUT was sent that
+                                         ARM took: of the main stream, and of side streams */
     int64_t denied_until;
 
     GPtrArray *processes;
@@ -223,6 +260,9 @@ struct world {
 };
 
 /* world.c */
+void sim_view_init(struct view *view);
+void sim_view_clear(struct view *view);
+void sim_look(struct world *world, int host); /* with the eyes, and by the clock, of a host */
 void sim_at(struct world *world, int64_t delay_ms, sim_fn fn, void *data, GDestroyNotify free_data);
 void sim_trace(struct world *world, const char *format, ...) ROLL_PRINTF(2, 3);
 void sim_violate(struct world *world, const char *format, ...) ROLL_PRINTF(2, 3);
@@ -233,6 +273,8 @@ int sim_release(const char *version); /* of "v7": 7 */
 
 /* ledger.c */
 int64_t sim_head(const struct world *world);
+/* Its facts; judged first if it is said by driver (not NULL) now. Consumes event. */
+void sim_take_event(struct world *world, const char *driver, struct roll_event *event);
 bool sim_append(struct world *world, const char *driver, int64_t expect,
                 const GPtrArray *events); /* false: conflict */
 struct fact *sim_fact(const struct world *world, int64_t number);
@@ -286,6 +328,42 @@ void sim_process_free(struct process *process);
 void sim_fold_added(const struct world *world, struct roll_machine *machine,
                     const struct process *process, int64_t head);
 
+void sim_process_pump(struct world *world, struct process *process);
+
+/* store.c */
+void sim_store_open(struct world *world);
+void sim_store_close(struct world *world);
+bool sim_store_is_away(struct world *world, int host);
+void sim_store_go_away(struct world *world, int host);
+
+/* replica.c: where the ledger is shared */
+void sim_replicas_open(struct world *world);
+void sim_replicas_close(struct world *world);
+int64_t sim_replica_head(const struct world *world);
+char *sim_replica_host(const struct world *world); /* as claims name it, owned */
+/* Before a command on that host decides: true at once where the ledger is not shared. */
+bool sim_share(struct world *world, int host, bool emergency, bool *ret_aside);
+bool sim_replica_is_surprised(const struct world *world, bool *ret_aside);
+void sim_shared_start(struct world *world, struct process *process);
+void sim_shared_free(struct shared_driver *shared);
+void sim_shared_as(struct process *process, bool emergency, bool aside);
+void sim_shared_enter(struct world *world, const struct process *process);
+void sim_shared_catch_up(struct world *world, struct process *process);
+void sim_shared_fold_from(struct world *world, struct process *process, int64_t first);
+bool sim_shared_is_settled(const struct world *world, const struct process *process);
+void sim_shared_fold(const struct world *world, struct roll_machine *machine, int64_t first,
+                     int64_t last);
+void sim_shared_append(struct world *world, struct process *process);
+void sim_shared_appended(struct world *world, struct process *process,
+                         struct roll_observation *ret_seen);
+bool sim_shared_note(struct world *world, enum roll_event_kind kind, const void *body);
+void sim_shared_done(struct world *world, struct process *process);
+struct roll_blob *sim_shared_seal(struct world *world, struct roll_rollout_requested *request,
+                                  const struct roll_order *order);
+const GPtrArray *sim_shared_keep(struct process *process, struct roll_blob *blob_take);
+void sim_replicas_exchange(struct world *world);
+void sim_replicas_check(struct world *world);
+
 /* people.c */
 void sim_people_start(struct world *world);
 bool sim_resume(struct world *world, int host, bool take);
@@ -313,6 +391,7 @@ void sim_note(struct world *world, enum roll_event_kind kind, const void *body);
 
 /* check.c */
 void sim_check_live(struct world *world, const struct process *process); /* fold equals live */
+void sim_check_live_release(struct world *world, int target, int release);
 void sim_check_end(struct world *world);
 
 #endif
