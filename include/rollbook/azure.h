@@ -106,6 +106,7 @@ struct roll_arm_reply {
     int64_t duration_ms;        /* properties.duration, 0 */
     int64_t retry_after_ms;     /* -1: none */
     int64_t server_date_ms;     /* 0: none */
+    bool writes_spent;          /* ARM tells that hardly any write is left in the subscription's bucket */
 };
 typedef void (*roll_arm_fn)(void *user, const struct roll_arm_reply *reply);
 

@@ -117,6 +117,22 @@ static const char *provisioning_state(const json_t *body)
         roll_json_get_nocase(roll_json_get_nocase(body, "properties"), "provisioningState"));
 }
 
+/* Others write too, and what is on its way is not counted yet. Absolute numbers mean nothing (REST
+ * reference 8.1), but the last ones of a bucket do. */
+static bool has_few_writes(const struct roll_http_reply *reply)
+{
+    static const char *const counters[] = {"x-ms-ratelimit-remaining-subscription-writes",
+                                           "x-ms-ratelimit-remaining-tenant-writes"};
+    enum { FEW_WRITES = 5 };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(counters); i++) {
+        const char *left = roll_http_header(reply, counters[i]);
+        if (left && g_ascii_isdigit(*left) && g_ascii_strtoll(left, NULL, 10) < FEW_WRITES)
+            return true;
+    }
+    return false;
+}
+
 static void set_deployment_facts(struct arm_answer *answer)
 {
     const json_t *properties = roll_json_get_nocase(answer->body, "properties");
@@ -153,6 +169,7 @@ static void set_headers(struct arm_answer *answer, const struct roll_arm *arm, e
         answer->poll_url = g_strdup(poll);
     answer->reply.retry_after_ms = roll_http_retry_after_ms(reply);
     answer->reply.server_date_ms = reply->server_date_ms;
+    answer->reply.writes_spent = has_few_writes(reply);
 }
 
 /* ---- outcomes ---- */

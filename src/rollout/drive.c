@@ -44,6 +44,8 @@ void roll_driver_clear(struct roll_driver *driver)
     roll_loop_cancel_timer(driver->options->loop, driver->follow_timer);
     g_ptr_array_unref(driver->unsettled);
     g_hash_table_unref(driver->told);
+    g_hash_table_unref(driver->paces);
+    g_hash_table_unref(driver->groupless);
     g_hash_table_unref(driver->remedies);
     g_hash_table_unref(driver->failures);
     roll_pruner_free(driver->pruner);
@@ -88,6 +90,8 @@ void roll_driver_init(struct roll_driver *driver, const struct roll_driver_optio
     driver->poll_urls = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     driver->sends = g_hash_table_new_full(NULL, NULL, roll_send_free, NULL);
     driver->told = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    driver->groupless = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    driver->paces = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     driver->remedies = roll_remedies_new();
     driver->failures =
         g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)json_decref);

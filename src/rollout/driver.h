@@ -55,6 +55,8 @@ struct roll_driver {
     int64_t silent_boot_ms;     /* since then ARM was asked and did not answer, 0: it did */
     char *silence;              /* why, as far as it is known; owned, or NULL */
     GHashTable *told;           /* what was said already */
+    GHashTable *groupless;      /* targets whose resource group ARM says is gone */
+    GHashTable *paces;          /* pace.c: subscription -> how ARM paces writes to it; owned */
     GHashTable *remedies;       /* what stands in the way -> struct remedy, owned by remedy.c */
     struct roll_pruner *pruner; /* owned, or NULL, made at pruner_version of the ledger's data */
     int64_t pruner_version;
@@ -304,5 +306,11 @@ struct roll_blob *roll_result_blob(struct roll_ledger *ledger,
                                    const struct roll_order_target *target,
                                    const struct roll_arm_reply *reply);
 int64_t roll_result_resources(const struct roll_arm_reply *reply);
+
+/* send_put.c: did this PUT meet a resource group that was there before and is gone? Then it is sent again, and makes it. */
+bool roll_put_lacks_group(struct roll_send *send, const struct roll_arm_reply *reply);
+/* pace.c: what an answer to a PUT says of further ones, and how long this one has to wait for that, 0: not. */
+void roll_pace_saw(struct roll_send *send, const struct roll_arm_reply *reply);
+int64_t roll_pace_wait_ms(struct roll_send *send);
 
 #endif

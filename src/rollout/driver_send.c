@@ -106,7 +106,8 @@ static void finish(struct roll_send *send, const struct roll_observation *seen)
 static void say_wait(struct roll_send *send, const struct roll_arm_reply *reply)
 {
     if (reply->outcome == ROLL_ARM_THROTTLED)
-        roll_driver_notice(send->driver, "ARM asks to slow down (429); waiting as it says");
+        roll_driver_notice_once(send->driver,
+                                g_strdup("ARM asks to slow down (429); waiting as it says"));
     else if (reply->outcome == ROLL_ARM_BUSY && send->kind == ROLL_ACTION_PUT &&
              reply->status != 0) /* 0: said where it was made */
         roll_driver_notice_once(
@@ -124,6 +125,10 @@ static bool is_refusal(const struct roll_send *send, const struct roll_arm_reply
 void roll_send_reply(struct roll_send *send, const struct roll_arm_reply *reply,
                      struct roll_blob *result_take)
 {
+    struct roll_arm_reply later = {.outcome = ROLL_ARM_LATER, .retry_after_ms = 0};
+
+    if (!result_take && roll_put_lacks_group(send, reply))
+        reply = &later;
     if (!result_take && roll_remedy_take(send, reply))
         return;
     if (!result_take && is_refusal(send, reply))
@@ -147,6 +152,8 @@ void roll_send_reply(struct roll_send *send, const struct roll_arm_reply *reply,
     if (reply->server_date_ms > 0)
         send->driver->ahead_ms = reply->server_date_ms - roll_now_ms();
     keep_poll_url(send, reply);
+    if (send->kind == ROLL_ACTION_PUT)
+        roll_pace_saw(send, reply);
     count_put(send, reply);
     note_silence(send->driver, reply);
     say_wait(send, reply);
@@ -215,13 +222,18 @@ struct late {
     struct roll_send *send;
     struct roll_error *err;
     const char *code;
+    int64_t wait_ms; /* no error: it has to wait so long */
 };
 
 static void late_refuse(void *user)
 {
     struct late *late = user;
 
-    if (late->send->kind == ROLL_ACTION_PROBE) {
+    if (!late->err) {
+        struct roll_arm_reply reply = {.outcome = ROLL_ARM_THROTTLED,
+                                       .retry_after_ms = late->wait_ms};
+        roll_send_reply(late->send, &reply, NULL);
+    } else if (late->send->kind == ROLL_ACTION_PROBE) {
         roll_send_probed(late->send, false, NULL, late->err->message);
         roll_error_free(late->err);
     } else {
@@ -234,7 +246,16 @@ void roll_send_refuse_later(struct roll_send *send, const char *code, struct rol
 {
     struct late *late = g_new0(struct late, 1);
 
-    *late = (struct late){send, err, code};
+    *late = (struct late){.send = send, .err = err, .code = code};
+    roll_loop_timer(send->driver->options->loop, roll_boot_ms(), late_refuse, late);
+}
+
+/* ARM holds writes back: the machine comes again with this one, and renews its claim meanwhile. */
+static void put_off(struct roll_send *send, int64_t wait_ms)
+{
+    struct late *late = g_new0(struct late, 1);
+
+    *late = (struct late){.send = send, .wait_ms = wait_ms};
     roll_loop_timer(send->driver->options->loop, roll_boot_ms(), late_refuse, late);
 }
 
@@ -253,6 +274,11 @@ void roll_driver_send(struct roll_driver *driver, const struct roll_action *acti
                              action->target->apply);
     if (err) {
         roll_send_refuse_later(send, "NoWayToApply", err);
+        return;
+    }
+    int64_t wait_ms = action->kind == ROLL_ACTION_PUT ? roll_pace_wait_ms(send) : 0;
+    if (wait_ms > 0) {
+        put_off(send, wait_ms);
         return;
     }
     switch (action->kind) {

@@ -97,6 +97,25 @@ static void group_seen(void *user, const struct roll_arm_reply *reply)
         group_made(put, reply);
 }
 
+/* Where a release is, the group was there: looking each time would cost a fleet a third of its
+ * reads. */
+static bool makes_group(const struct roll_send *send)
+{
+    const struct roll_order_target *target = send->target;
+
+    return target->create_group && target->scope == ROLL_SCOPE_GROUP &&
+           (!target->had || g_hash_table_contains(send->driver->groupless, target->name));
+}
+
+bool roll_put_lacks_group(struct roll_send *send, const struct roll_arm_reply *reply)
+{
+    const struct roll_order_target *target = send->target;
+
+    return send->kind == ROLL_ACTION_PUT && target->create_group && target->had &&
+           g_strcmp0(reply->code, "ResourceGroupNotFound") == 0 &&
+           g_hash_table_add(send->driver->groupless, g_strdup(target->name));
+}
+
 /* ---- the beginning -------------------------------------------------------------------------- */
 
 void roll_put_begin(struct roll_send *send, const struct roll_action *action,
@@ -118,7 +137,7 @@ void roll_put_begin(struct roll_send *send, const struct roll_action *action,
         return;
     }
     put->tags = roll_send_tags(send, action->request_hash);
-    if (target->create_group && target->scope == ROLL_SCOPE_GROUP)
+    if (makes_group(send))
         roll_arm_group_get(send->arm, target->subscription, target->resource_group, group_seen,
                            put);
     else

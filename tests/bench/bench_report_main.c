@@ -130,6 +130,8 @@ static bool is_good(const struct bench_row_kind *kind, const struct measured *ro
     case BENCH_AT_LEAST:
         return 1 / row->ratio >= kind->limit &&
                (double)row->count / row->figure.median >= kind->at_least_per_second;
+    case BENCH_SLOWER:
+        return row->ratio >= kind->limit;
     default:
         return row->figure.median <= kind->limit;
     }
@@ -153,7 +155,10 @@ static char *show_figure(const struct bench_row_kind *kind, const struct measure
         return g_strdup("-");
     if (kind->things)
         return g_strdup_printf("%.0f %s/s", (double)row->count / figure->median, kind->things);
-    return g_strdup_printf("%.2f ms", figure->median * 1e3);
+    if (kind->bound == BENCH_MEMORY)
+        return g_strdup_printf("%.0f MB", figure->median);
+    return figure->median < 10 ? g_strdup_printf("%.2f ms", figure->median * 1e3)
+                               : g_strdup_printf("%.1f s", figure->median);
 }
 
 static char *show_ratio(const struct bench_row_kind *kind, double ratio)
@@ -169,8 +174,13 @@ static char *show_bound(const struct bench_row_kind *kind)
 {
     if (kind->bound == BENCH_AT_MOST)
         return g_strdup_printf("at most %.1f x", kind->limit);
+    if (kind->bound == BENCH_SLOWER)
+        return g_strdup_printf("at least %.0f x", kind->limit);
+    if (kind->bound == BENCH_MEMORY)
+        return g_strdup_printf("at most %.0f MB", kind->limit);
     if (kind->bound == BENCH_WITHIN)
-        return g_strdup_printf("at most %.0f ms", kind->limit * 1e3);
+        return kind->limit < 10 ? g_strdup_printf("at most %.0f ms", kind->limit * 1e3)
+                                : g_strdup_printf("at most %.0f s", kind->limit);
     if (kind->at_least_per_second > 0)
         return g_strdup_printf("at least %.0f %%, %.0f/s", kind->limit * 100,
                                kind->at_least_per_second);

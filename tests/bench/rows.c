@@ -18,5 +18,13 @@ const struct bench_row_kind bench_rows[] = {
     {"ready", "roll ready, 50 releases on 20 targets", BENCH_WITHIN, 5, 0, NULL},
     {"ready-counted", "roll ready, the same, requests counted as by ARM", BENCH_WITHIN, 5, 0, NULL},
     {"ready-again", "roll ready right after it: nothing is asked", BENCH_WITHIN, 1, 0, NULL},
+    {"noticed", "completion noticed, from ARM's timestamp", BENCH_WITHIN, 1, 0, NULL},
+    {"az", "az by hand (export, show, create), against roll back", BENCH_SLOWER, 60, 0, NULL},
+    {"fleet-out", "fleet: out to 10,000 new targets, 2 s operations", BENCH_WITHIN, 60, 0, NULL},
+    {"fleet-out-memory", "fleet: memory of that out", BENCH_MEMORY, 60, 0, NULL},
+    {"fleet-back", "fleet: back on 10,000 targets", BENCH_WITHIN, 60, 0, NULL},
+    {"fleet-back-memory", "fleet: memory of that back", BENCH_MEMORY, 60, 0, NULL},
+    {"fleet-buckets", "fleet: 1,000 targets, 2 subscriptions, ARM's buckets", BENCH_WITHIN, 42, 0,
+     NULL},
 };
 const size_t bench_row_count = sizeof bench_rows / sizeof *bench_rows;

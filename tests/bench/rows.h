@@ -8,6 +8,8 @@ enum bench_bound {
     BENCH_AT_MOST,  /* so many times the floor's time */
     BENCH_AT_LEAST, /* this part of the floor's speed */
     BENCH_WITHIN,   /* so many seconds, whatever the floor */
+    BENCH_MEMORY,   /* so many megabytes: the figure is no time */
+    BENCH_SLOWER,   /* the peer takes at least so many times this program's time, which is the floor here */
 };
 
 struct bench_row_kind {
