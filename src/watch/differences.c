@@ -176,7 +176,7 @@ static void sort(json_t *list)
 
     for (size_t i = 0; i < count; i++)
         items[i] = json_incref(json_array_get(list, i));
-    qsort(items, count, sizeof *items, by_key);
+    qsort(items, count, sizeof(json_t *), by_key);
     json_array_clear(list);
     for (size_t i = 0; i < count; i++)
         json_array_append_new(list, items[i]);
