@@ -108,7 +108,7 @@ static struct roll_error *take_range(struct reader *reader, int *ret_low, int *r
 
 static struct roll_error *take_item(struct reader *reader, uint64_t *bits)
 {
-    int low, high, step = 1;
+    int low = 0, high = 0, step = 1;
     bool single;
 
     ROLL_TRY(take_range(reader, &low, &high, &single));

@@ -65,7 +65,7 @@ static void take_resource(struct ready_template *found, const json_t *resource, 
                        scope, depth + 1);
         return;
     }
-    if (!is_plain(type) || !strchr(type, '/'))
+    if (!type || !is_plain(type) || !strchr(type, '/'))
         return;
     if (is_plain(version))
         g_hash_table_add(found->versions, g_strjoin("\n", subscription, type, version, NULL));
