@@ -540,6 +540,9 @@ FROM streams s JOIN targets t ON t.stream = s.id WHERE s.name = :stream ORDER BY
 SELECT t.target, t.release, t.rollout, t.since, t.dirty, t.dirty_rollout, t.floor, t.accepted_release, t.accepted_rollout
 FROM streams s JOIN targets t ON t.stream = s.id WHERE s.name = :stream AND t.target = :target
 
+-- name: target_floor
+SELECT max(t.floor) FROM streams s JOIN targets t ON t.stream = s.id WHERE s.name = :stream
+
 -- name: rollout_add
 INSERT INTO rollouts (stream, number, service, hash, lane, kind, release, from_release, reason, order_digest, proved, claimed,
   requested_at, targets, cause, supersedes, partial, state, ended_at, superseded_by, succeeded, failed, claim_until, detached)

@@ -139,6 +139,8 @@ struct roll_target_row {
 typedef struct roll_error *(*roll_target_fn)(void *user, const struct roll_target_row *row);
 /* target NULL: all, sorted by name. */
 struct roll_error *roll_ledger_targets(struct roll_ledger *ledger, const char *stream, const char *target, roll_target_fn fn, void *user) ROLL_CHECKED;
+/* The highest data floor of its targets; 0: none. */
+struct roll_error *roll_ledger_floor(struct roll_ledger *ledger, const char *stream, int64_t *ret_floor) ROLL_CHECKED;
 
 /* What succeeded on a target, newest first: for the choice of a back's goal, and for --at. */
 struct roll_success_row {

@@ -8,8 +8,7 @@ struct search {
     struct roll_ledger *ledger;
     const char *stream, *service;
     const char *const *except;
-    int64_t floor;  /* -1: not read yet */
-    int64_t newest; /* data version of the service's newest release; -1: not read yet */
+    int64_t floor; /* -1: not read yet */
     char *version;
 };
 
@@ -26,30 +25,12 @@ static struct roll_error *found_or_error(struct roll_error *err)
     return NULL;
 }
 
-static struct roll_error *see_floor(void *user, const struct roll_target_row *row)
-{
-    struct search *search = user;
-
-    search->floor = MAX(search->floor, row->floor);
-    return NULL;
-}
-
-static struct roll_error *see_newest(void *user, const struct roll_release_row *row)
-{
-    struct search *search = user;
-
-    search->newest = row->data_version;
-    return enough();
-}
-
 static struct roll_error *see_data(void *user, const struct roll_release_row *row)
 {
     *(int64_t *)user = row->data_version;
     return NULL;
 }
 
-/* Floors come from releases: one that is made for the newest data is below none of them, and the
- * targets need not be read. */
 static struct roll_error *is_below_floor(struct search *search, const char *version,
                                          bool *ret_below)
 {
@@ -57,14 +38,8 @@ static struct roll_error *is_below_floor(struct search *search, const char *vers
 
     ROLL_TRY(
         roll_ledger_release(search->ledger, search->service, version, see_data, &data_version));
-    if (search->newest < 0)
-        ROLL_TRY(found_or_error(
-            roll_ledger_releases(search->ledger, search->service, see_newest, search)));
-    *ret_below = false;
-    if (data_version >= search->newest)
-        return NULL;
     if (search->floor < 0)
-        ROLL_TRY(roll_ledger_targets(search->ledger, search->stream, NULL, see_floor, search));
+        ROLL_TRY(roll_ledger_floor(search->ledger, search->stream, &search->floor));
     *ret_below = data_version < search->floor;
     return NULL;
 }
@@ -133,8 +108,7 @@ struct roll_error *roll_back_goal(struct roll_app *app, const char *stream,
                             .stream = stream,
                             .service = names[0],
                             .except = except,
-                            .floor = -1,
-                            .newest = -1};
+                            .floor = -1};
 
     *ret_version = NULL;
     if (!app->ledger)

@@ -170,6 +170,21 @@ struct roll_error *roll_ledger_targets(struct roll_ledger *ledger, const char *s
     return each_row(stmt, &call, &any);
 }
 
+struct roll_error *roll_ledger_floor(struct roll_ledger *ledger, const char *stream,
+                                     int64_t *ret_floor)
+{
+    struct roll_sql_stmt *stmt;
+    bool any;
+
+    ROLL_TRY(roll_ledger_freshen(ledger, stream));
+    ROLL_TRY(roll_sql_use(ledger->sql, LEDGER_TARGET_FLOOR, &stmt));
+    roll_sql_bind_text(stmt, ":stream", stream);
+    ROLL_TRY(roll_sql_step(stmt, &any));
+    *ret_floor = any ? roll_sql_int_at(stmt, 0) : 0; /* NULL, where nothing is held, is 0 */
+    roll_sql_reset(stmt);
+    return NULL;
+}
+
 /* ---- successes and marks --------------------------------------------------------------------- */
 
 static struct roll_error *fill_success(struct roll_sql_stmt *stmt, void *fn, void *user)
