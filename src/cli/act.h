@@ -123,7 +123,8 @@ void roll_act_say_notes(struct roll_act *act, const struct roll_choice *choice);
 struct roll_error *roll_act_show_diff(struct roll_act *act, const struct roll_choice *choice)
     ROLL_CHECKED;
 /* What the goal does not have stays, unless leftovers (of one target) are deleted. */
-void roll_act_leave_deleted(json_t *changes, const json_t *leftovers);
+void roll_act_leave_deleted(const struct roll_order_target *target, json_t *changes,
+                            json_t *leftovers);
 /* act_alike.c: the offline difference of many targets, each kind of difference once; holds no more than one of each. */
 struct roll_error *roll_act_say_alike(struct roll_act *act, const struct roll_choice *choice,
                                       const json_t *leftovers) ROLL_CHECKED;

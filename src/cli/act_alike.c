@@ -86,7 +86,7 @@ struct roll_error *roll_act_say_alike(struct roll_act *act, const struct roll_ch
         roll_auto(json) json_t *changes = NULL;
 
         ROLL_TRY(roll_differ_target(differ, target, &changes));
-        roll_act_leave_deleted(changes, json_object_get(leftovers, target->name));
+        roll_act_leave_deleted(target, changes, json_object_get(leftovers, target->name));
         add_target(by_key, all, target, changes);
     }
     for (guint i = 0; i < all->len; i++)

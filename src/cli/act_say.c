@@ -30,6 +30,19 @@ static bool touches_group(const struct roll_order *order, const char **ret_subsc
     return false;
 }
 
+static bool deletes_what_leaves(const struct roll_order_target *target)
+{
+    return target->delete_unmanaged && g_strcmp0(target->apply, "stack") == 0;
+}
+
+static bool any_deletes_what_leaves(const struct roll_order *order)
+{
+    for (guint i = 0; i < order->targets->len; i++)
+        if (deletes_what_leaves(g_ptr_array_index(order->targets, i)))
+            return true;
+    return false;
+}
+
 /* The blast radius in one sentence. */
 char *roll_act_sentence(const struct roll_act *act, const struct roll_choice *choice)
 {
@@ -52,18 +65,38 @@ char *roll_act_sentence(const struct roll_act *act, const struct roll_choice *ch
         g_string_append_printf(text, ", subscription %s", subscription);
     if (order->prune)
         g_string_append(text, ", and deletes what newer releases left over");
+    if (any_deletes_what_leaves(order))
+        g_string_append(text, "; what leaves a stack is deleted");
     return g_string_free(text, FALSE);
 }
 
-/* What the goal does not have stays, unless leftovers are deleted. */
-void roll_act_leave_deleted(json_t *changes, const json_t *leftovers)
+/* What a stack deletes is nobody's leftover. */
+static void drop_leftover(json_t *leftovers, const char *id)
+{
+    for (size_t i = json_array_size(leftovers); i-- > 0;) {
+        const char *other = roll_json_get_string(json_array_get(leftovers, i), "id");
+        if (id && other && g_ascii_strcasecmp(other, id) == 0)
+            json_array_remove(leftovers, i);
+    }
+}
+
+/* What the goal does not have stays, unless leftovers are deleted, or the stack deletes what leaves
+ * it: groups it never does. */
+void roll_act_leave_deleted(const struct roll_order_target *target, json_t *changes,
+                            json_t *leftovers)
 {
     size_t index;
     json_t *change;
 
     json_array_foreach (changes, index, change) {
-        if (g_strcmp0(roll_json_get_string(change, "change"), "delete") == 0 &&
-            !roll_act_is_deleted(leftovers, roll_json_get_string(change, "id")))
+        const char *id = roll_json_get_string(change, "id");
+        const char *type = roll_json_get_string(change, "type");
+        if (g_strcmp0(roll_json_get_string(change, "change"), "delete") != 0)
+            continue;
+        if (deletes_what_leaves(target) && type &&
+            g_ascii_strcasecmp(type, "Microsoft.Resources/resourceGroups") != 0)
+            drop_leftover(leftovers, id);
+        else if (!roll_act_is_deleted(leftovers, id))
             json_object_set_new(change, "change", json_string("leave"));
     }
 }
@@ -79,7 +112,7 @@ static struct roll_error *diff_json(struct roll_act *act, const struct roll_choi
         json_t *changes = NULL;
 
         ROLL_TRY(roll_differ_target(differ, target, &changes));
-        roll_act_leave_deleted(changes, json_object_get(leftovers, target->name));
+        roll_act_leave_deleted(target, changes, json_object_get(leftovers, target->name));
         json_array_append_new(targets,
                               json_pack("{s:s,s:s?,s:s,s:o}", "name", target->name, "from",
                                         target->had, "to", target->release, "changes", changes));
