@@ -45,10 +45,10 @@ struct answer {
 struct answer *sync_answer_new(struct roll_sync *sync);
 void sync_answer_free(struct answer *answer);
 ROLL_AUTO_DEFINE(answer, struct answer, sync_answer_free)
-void sync_answered(void *answer, const struct roll_storage_reply *reply);
-/* Until it is there; ROLL_E_TIMEOUT at the end of a hurry, then *answer is NULL: it is taken care
+void sync_answered(void *user, const struct roll_storage_reply *reply);
+/* Until it is there; ROLL_E_TIMEOUT at the end of a hurry, then *place is NULL: it is taken care
  * of. */
-struct roll_error *sync_wait(struct roll_sync *sync, struct answer **answer) ROLL_CHECKED;
+struct roll_error *sync_wait(struct roll_sync *sync, struct answer **place) ROLL_CHECKED;
 struct roll_error *sync_failed(const struct answer *answer, const char *format, ...)
     ROLL_PRINTF(2, 3) ROLL_NEVER_NULL;
 

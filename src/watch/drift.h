@@ -104,10 +104,10 @@ struct watch_forecast {
     char *code, *why;              /* then: ARM's words. Owned */
 };
 void watch_forecast_clear(struct watch_forecast *forecast);
-/* forecasts: as many as lives. An answer that is no forecast is no error. */
+/* list: as many as lives. An answer that is no forecast is no error. */
 struct roll_error *watch_forecasts(const struct roll_drift_options *options,
                                    const struct watch_lives *lives,
-                                   struct watch_forecast *forecasts) ROLL_CHECKED;
+                                   struct watch_forecast *list) ROLL_CHECKED;
 
 /* ---- who.c ----------------------------------------------------------------------------------- */
 
