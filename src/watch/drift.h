@@ -106,8 +106,8 @@ struct watch_forecast {
 void watch_forecast_clear(struct watch_forecast *forecast);
 /* list: as many as lives. An answer that is no forecast is no error. */
 struct roll_error *watch_forecasts(const struct roll_drift_options *options,
-                                   const struct watch_lives *lives,
-                                   struct watch_forecast *list) ROLL_CHECKED;
+                                   const struct watch_lives *lives, struct watch_forecast *list)
+    ROLL_CHECKED;
 
 /* ---- who.c ----------------------------------------------------------------------------------- */
 
