@@ -184,7 +184,7 @@ static char *foreign_form(const char *audience, const char *issuer, int64_t from
     g_autofree char *header = part(json_pack("{s:s}", "alg", "RS256"));
     g_autofree char *claims =
         part(json_pack("{s:s,s:s,s:s,s:I}", "aud", audience, "iss", issuer, "sub", "repo:a/b",
-                       "exp", (roll_now_ms() / 1000 + from_now_s)));
+                       "exp", (json_int_t)roll_now_ms() / 1000 + from_now_s));
 
     return g_strconcat(APP ARM_SCOPE BY_ASSERTION, header, ".", claims, ".c2ln", NULL);
 }
