@@ -206,8 +206,11 @@ static struct roll_error *publish_part(struct roll_sync *sync, const struct roll
         err = append_lines(sync, part);
     if (roll_error_code(err) != ROLL_E_CONFLICT)
         return err;
-    ROLL_TRY(roll_error_join(roll_sync_pull(sync, sync->ledger, NULL), NULL));
-    ROLL_TRY(roll_ledger_main_head(sync->ledger, part->stream, &head));
+    struct roll_error *looked = roll_sync_pull(sync, sync->ledger, NULL);
+    if (!looked)
+        looked = roll_ledger_main_head(sync->ledger, part->stream, &head);
+    if (looked)
+        return roll_error_join(looked, err);
     if (head.seq != part->before.seq || strcmp(head.hash, part->before.hash) != 0)
         return err;
     roll_error_free(err);
