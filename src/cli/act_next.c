@@ -202,7 +202,10 @@ static struct roll_error *advise_cancelled(struct roll_act *act, const struct ro
     if (g_strcmp0(roll_json_get_string(view, "kind"), "back") == 0) {
         advise(advice, "goes back all the same, in a new rollout", "roll resume %s#%" PRId64, name,
                outcome->rollout);
-        return touched ? advise_failed_back(act, view, advice) : NULL;
+        if (touched)
+            return advise_failed_back(act, view, advice);
+        advise(advice, "ends its hold and lifts its mark", "roll forward %s --reason TEXT", name);
+        return NULL;
     }
     if (touched && roll_json_get_string(view, "from"))
         advise(advice, "returns what was touched", "roll back %s", name);

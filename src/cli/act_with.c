@@ -113,22 +113,6 @@ static struct roll_act_with for_part(const struct roll_act_with *with)
     return part;
 }
 
-static struct roll_error *last_rollout(void *user, const struct roll_environment_row *row)
-{
-    *(int64_t *)user = row->last_rollout;
-    return NULL;
-}
-
-static struct roll_error *was_ever_used(struct roll_app *app, const char *stream, bool *ret_used)
-{
-    int64_t last = 0;
-
-    if (app->ledger)
-        ROLL_TRY(roll_ledger_environments(app->ledger, stream, last_rollout, &last));
-    *ret_used = last != 0;
-    return NULL;
-}
-
 /* What would hinder it, before anything is sent. */
 static struct roll_error *look(const struct roll_act_with *with, const char *name)
 {
@@ -143,27 +127,25 @@ static struct roll_error *look(const struct roll_act_with *with, const char *nam
     return err;
 }
 
-/* What cannot go along is found before anything is sent; what needs nothing is left out. */
+/* What cannot go along is found before anything is sent. A dependent that has nowhere to go keeps
+ * nobody from going back: it is left out. */
 static struct roll_error *look_at(const struct roll_act_with *with, const char *whole,
                                   GPtrArray *names, guint *at)
 {
     const char *name = names->pdata[*at];
-    struct roll_act_with part = strcmp(name, whole) == 0 ? *with : for_part(with);
+    bool itself = strcmp(name, whole) == 0;
+    struct roll_act_with part = itself ? *with : for_part(with);
     struct roll_error *err = look(&part, name);
-    bool used = true;
 
     if (!err) {
         ++*at;
         return NULL;
     }
-    if (roll_error_code(err) == ROLL_E_NOT_FOUND) {
-        struct roll_error *read_err = was_ever_used(with->act->app, name, &used);
-        if (read_err)
-            return roll_error_join(err, read_err);
-    }
-    if (roll_error_code(err) != ROLL_E_NOTHING && used)
+    if (roll_error_code(err) != ROLL_E_NOTHING &&
+        (itself || roll_error_code(err) != ROLL_E_NOT_FOUND))
         return roll_error_wrap(err, "nothing was sent, since '%s' cannot go along", name);
-    roll_say(with->act->app, "note     '%s' has nothing to change and is left out", name);
+    roll_say(with->act->app, "note     '%s' is left out and stays as it is: %s", name,
+             err->message);
     roll_error_free(err);
     g_ptr_array_remove_index(names, *at);
     return NULL;
