@@ -86,9 +86,10 @@ static char *offline_reason(const struct roll_pruner *pruner,
     if (roll_resource_is_kept(order->keep, item->id))
         return g_strdup("the plan keeps it");
     if (!roll_type_may_go(order->prune, item->type))
-        return g_strdup_printf("its type is not one that is safe to delete (\"prune\" in the plan "
-                               "may name %s)",
-                               item->type);
+        return g_strdup_printf(
+            "its type is not one that is safe to delete (\"prune\" of the environment "
+            "may name %s)",
+            item->type);
     if (user)
         return g_strdup_printf("'%s' has it too", user);
     if (pruner->unknown)
