@@ -63,11 +63,12 @@ static struct roll_error *note_event(void *user, const struct roll_event *event)
 {
     const struct roll_prune_intended *intended = roll_event_body(event, prune_intended);
     const struct roll_prune_ended *ended = roll_event_body(event, prune_ended);
+    const char *resource = intended ? intended->resource : ended ? ended->resource : NULL;
     struct check *check = user;
 
-    if (!intended && !ended)
+    if (!resource)
         return NULL;
-    char *id = g_ascii_strdown(intended ? intended->resource : ended->resource, -1);
+    char *id = g_ascii_strdown(resource, -1);
     gpointer open = g_hash_table_lookup(check->deleted, id);
     if (ended && !g_hash_table_contains(check->deleted, id)) { /* why it stays */
         g_free(id);
