@@ -212,6 +212,11 @@ void world_make(struct world *world, const char *folder, const char *program, gu
     set_environment();
     must(g_mkdir_with_parents(world->folder, 0700) == 0, folder);
     must(run_tool(world, WORDS(T("make-app"))), "make-app");
+    /* What commands say is written beside it (start). */
+    must(run_tool(world, WORDS(T("sh"), T("-c"),
+                               T("set -e; echo /out >>.git/info/exclude; git rm -q --cached out; "
+                                 "git commit -q --amend --no-edit; git tag -f v1.0.0"))),
+         "what is ignored");
     if (container)
         share(world);
     world_roll(world, NULL, WORDS(T("out"), T("prod"), T("--yes")), &ran);
