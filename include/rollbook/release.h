@@ -135,6 +135,7 @@ struct roll_choice_options {
     int steps;                     /* back --steps; 0 */
     const char *const *targets;    /* --target, or NULL */
     int ring;                      /* --ring, -1: all */
+    bool again;                    /* out: a target that has the release gets a step too */
     bool no_sticky, include_new, bad, secrets_current, recreate_groups;
     bool prune;                    /* back: leftovers are deleted; a target at its goal that has any gets a step too */
     const char *const *overrides;  /* "order", "hold", …, or NULL */

@@ -143,7 +143,24 @@ static void say_left_out(struct roll_app *app, const char *stream, const json_t 
     roll_say(app, "%s %s: %s", stream, name ? name : many, roll_json_get_string(left, "why"));
 }
 
-static void say(struct roll_app *app, const char *stream, const json_t *report)
+/* What puts it back, for each release that is live where something drifted. */
+static void say_next(struct roll_app *app, const char *name, const json_t *targets)
+{
+    g_autoptr(GHashTable) said = g_hash_table_new(g_str_hash, g_str_equal);
+    size_t index;
+    json_t *target;
+
+    json_array_foreach ((json_t *)(uintptr_t)targets, index, target) {
+        const char *release = roll_json_get_string(target, "release");
+        if (json_array_size(json_object_get(target, "differences")) == 0 ||
+            !g_hash_table_add(said, (gpointer)(uintptr_t)release))
+            continue;
+        roll_say(app, "%sroll out %s --release %s --again  sends what was rolled out once more",
+                 g_hash_table_size(said) == 1 ? "next: " : "      ", name, release);
+    }
+}
+
+static void say(struct roll_app *app, const char *stream, const char *name, const json_t *report)
 {
     size_t index, at;
     json_t *target, *difference;
@@ -161,6 +178,7 @@ static void say(struct roll_app *app, const char *stream, const json_t *report)
             json_array_size(json_object_get(report, "leftOut")) ==
         0)
         roll_say(app, "%s: nothing is live", stream);
+    say_next(app, name, json_object_get(report, "targets"));
 }
 
 /* ---- looking ----------------------------------------------------------------------------------
@@ -185,8 +203,10 @@ static struct roll_error *look(struct drift *drift, const struct roll_plan *plan
 
     ROLL_TRY(roll_drift(&options, &report));
     json_array_append_new(drift->reports, report);
-    if (!app->json)
-        say(app, stream, report);
+    if (!app->json) {
+        g_autofree char *name = roll_name_to_type(app->workspace, plan->service, environment->name);
+        say(app, stream, name, report);
+    }
     if (json_is_true(json_object_get(report, "drifted")))
         app->exit_status = roll_code_exit(ROLL_E_FOUND);
     else if (json_is_true(json_object_get(report, "unknown")) && app->exit_status == 0)
@@ -201,11 +221,11 @@ static void leave_out(struct drift *drift, const struct roll_plan *plan,
 {
     struct roll_app *app = drift->app;
 
-    json_array_append_new(
-        drift->reports, json_pack("{s:s,s:s,s:{s:s},s:b,s:b,s:[],s:[]}", "service", plan->service,
-                                  "environment", environment->name, "error", "message",
-                                  err->message, "drifted", false, "unknown", true, "targets",
-                                  "leftOut"));
+    json_array_append_new(drift->reports,
+                          json_pack("{s:s,s:s,s:{s:s},s:b,s:b,s:[],s:[]}", "service", plan->service,
+                                    "environment", environment->name, "error", "message",
+                                    err->message, "drifted", false, "unknown", true, "targets",
+                                    "leftOut"));
     fprintf(app->err.file, "left out: %s\n", err->message);
     if (app->exit_status == 0)
         app->exit_status = 1;

@@ -4,7 +4,7 @@
 struct context {
     struct roll_act_options act;
     struct roll_act_source source;
-    bool include_new;
+    bool include_new, again;
 };
 
 static struct roll_error *choose(struct roll_act *act, struct roll_choice **ret_choice)
@@ -35,6 +35,7 @@ static struct roll_error *run(struct roll_app *app, void *user, char **arguments
     struct roll_error *err = roll_act_open(&act, arguments[0]);
 
     act.choice.include_new = context->include_new;
+    act.choice.again = context->again;
     act.choice.overrides =
         context->act.overrides ? (const char *const *)context->act.overrides->pdata : NULL;
     if (!err)
@@ -56,6 +57,8 @@ static const struct roll_option options[] = {
      "release although the work tree has changes"},
     {"include-new", 0, ROLL_FLAG, offsetof(struct context, include_new), NULL,
      "targets that the plan has got since the release was made, too"},
+    {"again", 0, ROLL_FLAG, offsetof(struct context, again), NULL,
+     "targets that have the release, too: what drifted is put back"},
     ROLL_ACT_OPTIONS(struct context, act),
     {NULL},
 };

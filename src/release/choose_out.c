@@ -101,6 +101,7 @@ struct roll_error *roll_choose_out(const struct roll_plan *plan,
     roll_auto(release_chooser) struct release_chooser *chooser = NULL;
     ROLL_TRY(release_chooser_new(plan, environment, ledger, options, ROLL_LANE_RELEASE, "out",
                                  &chooser));
+    chooser->again = options->again;
     return release_choose_for_lane_release(chooser, git, promoted ? promoted : options->release,
                                            ret_choice);
 }
