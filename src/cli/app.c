@@ -71,13 +71,53 @@ const char *roll_ended_words(const char *state)
     return "has ended";
 }
 
+/* The only stream that the ledger has by this name, owned; NULL: none, or several. */
+static struct roll_error *find_recorded(struct roll_app *app, const char *name, char **ret_stream)
+{
+    g_auto(GStrv) streams = NULL;
+    g_autofree char *ending = g_strconcat("/", name, NULL);
+
+    if (!app->ledger)
+        return NULL;
+    ROLL_TRY(roll_ledger_streams(app->ledger, &streams));
+    for (char **stream = streams; *stream; stream++) {
+        if (!strchr(*stream, '/') || strchr(*stream, '~') ||
+            (strcmp(*stream, name) != 0 && !g_str_has_suffix(*stream, ending)))
+            continue;
+        if (*ret_stream) {
+            g_clear_pointer(ret_stream, g_free);
+            return NULL;
+        }
+        *ret_stream = g_strdup(*stream);
+    }
+    return NULL;
+}
+
+struct roll_error *roll_stream_argument(struct roll_app *app, const char *name, char **ret_stream)
+{
+    roll_auto(plan) struct roll_plan *plan = NULL;
+    const struct roll_plan_environment *environment = NULL;
+    struct roll_error *err = roll_workspace_environment(app->workspace, name, &plan, &environment);
+
+    *ret_stream = NULL;
+    if (!err) {
+        *ret_stream = roll_stream_of(plan, environment);
+        return NULL;
+    }
+    struct roll_error *failed = find_recorded(app, name, ret_stream);
+    if (failed || !*ret_stream)
+        return roll_error_join(err, failed);
+    if (!app->globals.quiet)
+        roll_print(app->err.file, "from the ledger alone: %s\n", err->message);
+    roll_error_free(err);
+    return NULL;
+}
+
 struct roll_error *roll_rollout_argument(struct roll_app *app, const char *text, char **ret_stream,
                                          int64_t *ret_number)
 {
     const char *hash = strchr(text, '#');
     g_autofree char *environment_name = NULL;
-    roll_auto(plan) struct roll_plan *plan = NULL;
-    const struct roll_plan_environment *environment = NULL;
     char *end = NULL;
     gint64 number;
 
@@ -88,10 +128,8 @@ struct roll_error *roll_rollout_argument(struct roll_app *app, const char *text,
     if (number <= 0 || *end)
         return roll_error_new(ROLL_E_USAGE, "'%s' has no number after '#'", text);
     environment_name = g_strndup(text, (gsize)(hash - text));
-    ROLL_TRY(roll_workspace_environment(app->workspace, environment_name, &plan, &environment));
-    *ret_stream = roll_stream_of(plan, environment);
     *ret_number = number;
-    return NULL;
+    return roll_stream_argument(app, environment_name, ret_stream);
 }
 
 struct roll_error *roll_confirm_possible(const struct roll_app *app, bool yes)

@@ -118,6 +118,10 @@ struct roll_error *roll_version_argument(const char *text, const char *service,
 
 /* A rollout's state in a sentence: "was refused". Static. */
 const char *roll_ended_words(const char *state);
+/* The stream of an environment: as the plan has it; where no plan that can be read does, the only one of that name in the
+ * ledger, since what was recorded can be told all the same. ret_stream owned. */
+struct roll_error *roll_stream_argument(struct roll_app *app, const char *name,
+                                        char **ret_stream) ROLL_CHECKED;
 /* "shop/prod#17", "prod#17" or "#17" (with ENV's stream given by the environment). ret_stream
  * owned. */
 struct roll_error *roll_rollout_argument(struct roll_app *app, const char *text, char **ret_stream,

@@ -21,16 +21,6 @@ static void print(struct roll_app *app, const json_t *facts)
     fwrite(text->str, 1, text->len, app->out.file);
 }
 
-static struct roll_error *find_stream(struct roll_app *app, const char *name, char **ret_stream)
-{
-    roll_auto(plan) struct roll_plan *plan = NULL;
-    const struct roll_plan_environment *environment = NULL;
-
-    ROLL_TRY(roll_workspace_environment(app->workspace, name, &plan, &environment));
-    *ret_stream = roll_stream_of(plan, environment);
-    return NULL;
-}
-
 static struct roll_error *run(struct roll_app *app, void *user, char **arguments)
 {
     const struct context *context = user;
@@ -40,7 +30,7 @@ static struct roll_error *run(struct roll_app *app, void *user, char **arguments
     if (context->to && context->from >= context->to)
         return roll_error_new(ROLL_E_USAGE, "'--from' lies behind '--to'");
     if (arguments[0])
-        ROLL_TRY(find_stream(app, arguments[0], &stream));
+        ROLL_TRY(roll_stream_argument(app, arguments[0], &stream));
     const struct roll_rollout_query query = {.stream = stream};
     const struct roll_audit_options options = {
         .stream = stream, .from = context->from, .to = context->to, .at = roll_now_ms()};

@@ -99,16 +99,13 @@ static struct roll_error *run(struct roll_app *app, void *user, char **arguments
 {
     struct context *context = user;
     roll_auto(json) json_t *views = NULL;
-    roll_auto(plan) struct roll_plan *plan = NULL;
-    const struct roll_plan_environment *environment = NULL;
     g_autofree char *stream = NULL;
     struct roll_rollout_query query = {.limit = context->all     ? 0
                                                 : context->count ? context->count
                                                                  : 20};
 
     if (arguments[0]) {
-        ROLL_TRY(roll_workspace_environment(app->workspace, arguments[0], &plan, &environment));
-        stream = roll_stream_of(plan, environment);
+        ROLL_TRY(roll_stream_argument(app, arguments[0], &stream));
         query.stream = stream;
     }
     if (app->ledger)
