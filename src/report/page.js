@@ -251,7 +251,7 @@ function show(id) {
 }
 
 /* ---- the page ---- */
-/* Drawn when it comes near to what is seen, or is printed. */
+/* Drawn when it comes near to what is seen, or is printed; the first at once. */
 const waiting = new Map();
 const near = window.IntersectionObserver && new IntersectionObserver(entries => { for (const seen of entries) if (seen.isIntersecting) draw(seen.target); }, { rootMargin: "600px" });
 function draw(place) {
@@ -261,10 +261,11 @@ function draw(place) {
   if (near) near.unobserve(place);
   place.append(make());
 }
+let timelines = 0;
 function later(make) {
   const place = el("div", { class: "timeline" });
   waiting.set(place, make);
-  if (near) near.observe(place);
+  if (near && timelines++ > 0) near.observe(place);
   else draw(place);
   return place;
 }
