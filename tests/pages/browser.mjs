@@ -60,7 +60,8 @@ export async function open(program, url) {
   }
   function close() {
     child.kill("SIGKILL");
-    return new Promise(next => child.on("exit", () => { rmSync(profile, { recursive: true, force: true }); next(); }));
+    // Its children end a little later, and write until then.
+    return new Promise(next => child.on("exit", () => { rmSync(profile, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 }); next(); }));
   }
   await goTo(url);
   return { evaluate, press, goTo, call, close, said, requests };
