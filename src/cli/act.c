@@ -110,7 +110,7 @@ struct roll_error *roll_act_open(struct roll_act *act, const char *environment)
         ROLL_TRY(roll_policy_check_names(act->environment,
                                          (const char *const *)act->options->overrides->pdata));
     act->stream = roll_stream_of(act->plan, act->environment);
-    act->name = roll_name_to_type(act->app->workspace, act->plan->service, act->environment->name);
+    act->name = roll_name_to_type(act->app->workspace, act->stream);
     ROLL_TRY(open_loop(act));
     prefetch(act);
     ROLL_TRY(open_ledger(act));

@@ -27,17 +27,16 @@ static struct roll_error *count_name(void *user, const struct roll_outline *row)
 }
 
 /* The command that was asked may not know the short name either when a plan cannot be read. */
-char *roll_name_to_type(const struct roll_workspace *workspace, const char *service,
-                        const char *environment)
+char *roll_name_to_type(const struct roll_workspace *workspace, const char *stream)
 {
-    struct sought_name sought = {.environment = environment};
+    struct sought_name sought = {.environment = strchr(stream, '/') + 1};
     struct roll_error *err = g_strv_length(workspace->plans) > 1
                                  ? roll_workspace_outline(workspace, count_name, &sought)
                                  : NULL;
     bool certain = !err && sought.count < 2;
 
     roll_error_free(err);
-    return certain ? g_strdup(environment) : g_strdup_printf("%s/%s", service, environment);
+    return g_strdup(certain ? sought.environment : stream);
 }
 
 struct roll_error *roll_version_argument(const char *text, const char *service,
@@ -93,6 +92,14 @@ static struct roll_error *find_recorded(struct roll_app *app, const char *name, 
     return NULL;
 }
 
+static bool several_have(const struct roll_workspace *workspace, const char *environment)
+{
+    struct sought_name sought = {.environment = environment};
+
+    roll_error_free(roll_workspace_outline(workspace, count_name, &sought));
+    return sought.count > 1;
+}
+
 struct roll_error *roll_stream_argument(struct roll_app *app, const char *name, char **ret_stream)
 {
     roll_auto(plan) struct roll_plan *plan = NULL;
@@ -104,6 +111,8 @@ struct roll_error *roll_stream_argument(struct roll_app *app, const char *name, 
         *ret_stream = roll_stream_of(plan, environment);
         return NULL;
     }
+    if (several_have(app->workspace, name)) /* which one is meant is not for the ledger to say */
+        return err;
     struct roll_error *failed = find_recorded(app, name, ret_stream);
     if (failed || !*ret_stream)
         return roll_error_join(err, failed);
@@ -113,11 +122,11 @@ struct roll_error *roll_stream_argument(struct roll_app *app, const char *name, 
     return NULL;
 }
 
-struct roll_error *roll_rollout_argument(struct roll_app *app, const char *text, char **ret_stream,
-                                         int64_t *ret_number)
+/* "prod#17": *ret_environment is owned. */
+static struct roll_error *split_rollout(const char *text, char **ret_environment,
+                                        int64_t *ret_number)
 {
     const char *hash = strchr(text, '#');
-    g_autofree char *environment_name = NULL;
     char *end = NULL;
     gint64 number;
 
@@ -127,9 +136,31 @@ struct roll_error *roll_rollout_argument(struct roll_app *app, const char *text,
     number = g_ascii_strtoll(hash + 1, &end, 10);
     if (number <= 0 || *end)
         return roll_error_new(ROLL_E_USAGE, "'%s' has no number after '#'", text);
-    environment_name = g_strndup(text, (gsize)(hash - text));
+    *ret_environment = g_strndup(text, (gsize)(hash - text));
     *ret_number = number;
-    return roll_stream_argument(app, environment_name, ret_stream);
+    return NULL;
+}
+
+struct roll_error *roll_rollout_argument(struct roll_app *app, const char *text, char **ret_stream,
+                                         int64_t *ret_number)
+{
+    g_autofree char *name = NULL;
+    roll_auto(plan) struct roll_plan *plan = NULL;
+    const struct roll_plan_environment *environment = NULL;
+
+    ROLL_TRY(split_rollout(text, &name, ret_number));
+    ROLL_TRY(roll_workspace_environment(app->workspace, name, &plan, &environment));
+    *ret_stream = roll_stream_of(plan, environment);
+    return NULL;
+}
+
+struct roll_error *roll_recorded_argument(struct roll_app *app, const char *text, char **ret_stream,
+                                          int64_t *ret_number)
+{
+    g_autofree char *name = NULL;
+
+    ROLL_TRY(split_rollout(text, &name, ret_number));
+    return roll_stream_argument(app, name, ret_stream);
 }
 
 struct roll_error *roll_confirm_possible(const struct roll_app *app, bool yes)

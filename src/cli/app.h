@@ -108,9 +108,8 @@ void roll_print_error(struct roll_app *app, const struct roll_error *err);
 
 /* "shop/prod" of an environment. Owned. */
 char *roll_stream_of(const struct roll_plan *plan, const struct roll_plan_environment *environment);
-/* What to type for an environment: its short name, where no other service has one of that name. Owned. */
-char *roll_name_to_type(const struct roll_workspace *workspace, const char *service,
-                        const char *environment);
+/* What to type for the environment of a stream: its short name, where no other service has one of that name. Owned. */
+char *roll_name_to_type(const struct roll_workspace *workspace, const char *stream);
 
 /* "shop@1.4.2" or "1.4.2" to a version; a service in it must fit. Borrowed from text. */
 struct roll_error *roll_version_argument(const char *text, const char *service,
@@ -126,6 +125,9 @@ struct roll_error *roll_stream_argument(struct roll_app *app, const char *name,
  * owned. */
 struct roll_error *roll_rollout_argument(struct roll_app *app, const char *text, char **ret_stream,
                                          int64_t *ret_number) ROLL_CHECKED;
+/* The same for reading alone, as roll_stream_argument finds it. */
+struct roll_error *roll_recorded_argument(struct roll_app *app, const char *text, char **ret_stream,
+                                          int64_t *ret_number) ROLL_CHECKED;
 
 /* Whether a question could be asked: looked at before anything is made or recorded. */
 struct roll_error *roll_confirm_possible(const struct roll_app *app, bool yes) ROLL_CHECKED;

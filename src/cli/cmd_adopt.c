@@ -230,7 +230,7 @@ static void say(struct roll_app *app, const char *stream, const json_t *report)
     const json_t *accepted = json_object_get(report, "accepted");
     bool dry_run = json_is_true(json_object_get(report, "dryRun"));
     json_int_t recorded = json_integer_value(json_object_get(report, "recorded"));
-    const char *environment = strchr(stream, '/') + 1;
+    g_autofree char *environment = roll_name_to_type(app->workspace, stream);
     size_t index, count;
     json_t *one;
 

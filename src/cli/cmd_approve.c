@@ -219,7 +219,7 @@ static struct roll_error *record(struct roll_app *app, const struct subject *sub
 static void tell(struct roll_app *app, const struct subject *subject, const struct word *word,
                  const char *missing)
 {
-    const char *name = strchr(subject->stream, '/') + 1;
+    g_autofree char *name = roll_name_to_type(app->workspace, subject->stream);
 
     if (app->json) {
         g_autofree char *rollout = g_strdup_printf("%s#%" PRId64, subject->stream, subject->number);

@@ -204,7 +204,7 @@ static struct roll_error *look(struct drift *drift, const struct roll_plan *plan
     ROLL_TRY(roll_drift(&options, &report));
     json_array_append_new(drift->reports, report);
     if (!app->json) {
-        g_autofree char *name = roll_name_to_type(app->workspace, plan->service, environment->name);
+        g_autofree char *name = roll_name_to_type(app->workspace, stream);
         say(app, stream, name, report);
     }
     if (json_is_true(json_object_get(report, "drifted")))

@@ -51,7 +51,7 @@ static struct roll_error *run(struct roll_app *app, void *user, char **arguments
     if (context->html && (context->markdown || app->json))
         return roll_error_new(ROLL_E_USAGE, "'--html' is one of three forms: html, markdown, json");
     if (context->incident) {
-        ROLL_TRY(roll_rollout_argument(app, context->incident, &stream, &options.incident));
+        ROLL_TRY(roll_recorded_argument(app, context->incident, &stream, &options.incident));
         if (!app->ledger)
             return roll_error_new(ROLL_E_NOT_FOUND, "nothing was ever recorded here");
         options.stream = stream;

@@ -83,7 +83,7 @@ static struct roll_error *open_act(struct roll_act *act, const char *text, int64
     ROLL_TRY(roll_workspace_environment(act->app->workspace, environment, &act->plan,
                                         &act->environment));
     act->stream = g_steal_pointer(&environment);
-    act->name = roll_name_to_type(act->app->workspace, act->plan->service, act->environment->name);
+    act->name = roll_name_to_type(act->app->workspace, act->stream);
     ROLL_TRY(roll_app_open_ledger(act->app));
     ROLL_TRY(know_lane(act, *ret_number));
     ROLL_TRY(roll_app_share(act->app));

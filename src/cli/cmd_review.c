@@ -334,8 +334,7 @@ static struct roll_error *look(struct review *review)
                                         &review->environment));
     ROLL_TRY(roll_app_need_role(app, review->plan, review->environment, ROLL_LANE_RELEASE,
                                 "'roll review'"));
-    g_autofree char *name =
-        roll_name_to_type(app->workspace, review->plan->service, review->environment->name);
+    g_autofree char *name = roll_name_to_type(app->workspace, review->stream);
     review->name = g_strdup_printf("%s#%" PRId64, name, review->rollout);
     if (context->reason)
         ROLL_TRY(check_reviewer(review));

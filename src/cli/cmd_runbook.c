@@ -14,7 +14,7 @@ static struct roll_error *run(struct roll_app *app, void *user, char **arguments
     (void)user;
     ROLL_TRY(roll_workspace_environment(app->workspace, arguments[0], &plan, &environment));
     g_autofree char *stream = roll_stream_of(plan, environment);
-    g_autofree char *name = roll_name_to_type(app->workspace, plan->service, environment->name);
+    g_autofree char *name = roll_name_to_type(app->workspace, stream);
     ROLL_TRY(roll_workspace_store(app->workspace, &store));
     ROLL_TRY(roll_view_status(app, stream, list));
     ROLL_TRY(roll_runbook(app->ledger, plan, environment, name, store != NULL,

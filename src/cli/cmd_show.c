@@ -80,7 +80,7 @@ static struct roll_error *show_rollout(struct roll_app *app, const char *text)
     int64_t number = 0;
     roll_auto(json) json_t *view = NULL;
 
-    ROLL_TRY(roll_rollout_argument(app, text, &stream, &number));
+    ROLL_TRY(roll_recorded_argument(app, text, &stream, &number));
     if (!app->ledger)
         return roll_error_new(ROLL_E_NOT_FOUND, "nothing was ever recorded here");
     ROLL_TRY(roll_view_rollout_find(app, stream, number, &view));

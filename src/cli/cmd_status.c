@@ -293,8 +293,7 @@ static struct roll_error *look(struct status *status, const struct roll_outline 
     struct rows rows = {0};
     g_autoptr(GPtrArray) goals = g_ptr_array_new_with_free_func(g_free);
     g_autofree char *goal = NULL;
-    g_autofree char *name =
-        roll_name_to_type(status->app->workspace, outline->service, outline->environment);
+    g_autofree char *name = roll_name_to_type(status->app->workspace, stream);
     struct roll_error *err = NULL;
 
     if (status->app->ledger)
@@ -532,9 +531,7 @@ static struct roll_error *see_debt(void *user, const struct roll_debt_row *row)
                           json_pack("{s:I,s:s,s:s?,s:s,s:b}", "rollout", (json_int_t)row->rollout,
                                     "debt", row->debt, "owner", row->owner, "due", due, "overdue",
                                     overdue));
-    g_autofree char *service = g_strndup(row->stream, strcspn(row->stream, "/"));
-    g_autofree char *typed =
-        roll_name_to_type(owing->status->app->workspace, service, strchr(row->stream, '/') + 1);
+    g_autofree char *typed = roll_name_to_type(owing->status->app->workspace, row->stream);
     g_autofree char *name = g_strdup_printf("%s#%" PRId64, typed, row->rollout);
     g_autofree char *next = roll_debt_next(name, row->debt);
     g_ptr_array_add(owing->status->hints,

@@ -79,9 +79,7 @@ static struct roll_error *remind(void *user, const struct roll_debt_row *row)
     if (row->closed_at || row->due >= roll_now_ms())
         return NULL;
     g_autofree char *rollout = g_strdup_printf("%s#%" PRId64, row->stream, row->rollout);
-    g_autofree char *service = g_strndup(row->stream, strcspn(row->stream, "/"));
-    g_autofree char *typed =
-        roll_name_to_type(reminder->app->workspace, service, strchr(row->stream, '/') + 1);
+    g_autofree char *typed = roll_name_to_type(reminder->app->workspace, row->stream);
     g_autofree char *name = g_strdup_printf("%s#%" PRId64, typed, row->rollout);
     g_autofree char *next = roll_debt_next(name, row->debt);
     g_autofree char *since = roll_report_time(row->due);

@@ -216,9 +216,10 @@ static struct roll_error *make_up(void *user, int64_t rollout, const char *gate)
         roll_run_note(pass, "evaluated", NULL, rollout, text, 0);
         return NULL;
     }
+    g_autofree char *name = roll_name_to_type(pass->app->workspace, pass->name);
     next = g_strdup_printf("{\"next\":[\"roll review %s#%" PRId64
                            "   evaluates it again; roll run does every six hours\"]}",
-                           strchr(pass->name, '/') + 1, rollout);
+                           name, rollout);
     roll_run_note_error(
         pass, "evaluated", NULL, rollout,
         roll_error_detail(roll_error_new(ROLL_E_REFUSED, "%s: %s", pass->name, text), next));

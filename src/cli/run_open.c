@@ -166,12 +166,12 @@ static struct roll_error *find_asked(struct roll_run_pass *pass, const struct ro
     struct roll_lacks lacks = {0};
     struct roll_error *err = roll_rollout_lacks(pass->app->ledger, pass->app->workspace->root,
                                                 pass->name, open->number, &lacks);
+    g_autofree char *name = roll_name_to_type(pass->app->workspace, pass->name);
     bool expired = lacks.expires_at && lacks.expires_at <= roll_now_ms();
 
     if (!err && lacks.approval && lacks.texts->len == 1 && !expired)
         *ret_reason = g_strdup_printf("it waits for %s; next: roll approve %s#%" PRId64,
-                                      (char *)lacks.texts->pdata[0], strchr(pass->name, '/') + 1,
-                                      open->number);
+                                      (char *)lacks.texts->pdata[0], name, open->number);
     roll_lacks_clear(&lacks);
     return err;
 }

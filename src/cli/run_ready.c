@@ -30,8 +30,7 @@ struct roll_error *roll_run_readiness(struct roll_run_pass *pass, const struct r
                             roll_error_wrap(err, "while looking what is ready"));
         return NULL;
     }
-    g_autofree char *name =
-        roll_name_to_type(pass->app->workspace, plan->service, environment->name);
+    g_autofree char *name = roll_name_to_type(pass->app->workspace, pass->name);
     g_autofree char *text = roll_ready_summary(facts, name);
     roll_run_note(pass, "checked", NULL, 0, text, 0);
     return NULL;
