@@ -82,6 +82,9 @@ json_t *roll_send_tags(const struct roll_send *send, const char *request_hash)
     add(tags, "roll-release", send->target->release);
     add(tags, "roll-head", request_hash);
     add(tags, "roll-target", send->target->name);
+    /* Said also where it held nothing, or nobody knew what: then what came before did not succeed.
+     */
+    json_object_set_new(tags, "roll-had", json_string(send->target->had ? send->target->had : ""));
     add_request(tags, send);
     add_data(tags, send);
     return tags;

@@ -179,16 +179,74 @@ static void judge_breadth(struct watch_lost *lost, const struct watch_lost *befo
             lost->partial = true;
 }
 
-/* What the next rollout found live tells whether this one succeeded, with checks and all. */
-static void judge_by_next(struct watch_lost *lost, const struct watch_lost *next)
+/* What a target holds, as far as is known. */
+struct held {
+    struct watch_lost *lost; /* who put it */
+    const char *release;     /* or NULL: nobody knows; borrowed */
+};
+
+/* What all of them hold, or NULL. */
+static const char *whole(GHashTable *holds)
 {
-    if (!next->told || lost->partial || !lost->release)
+    const char *release = NULL;
+    GHashTableIter iter;
+    gpointer value;
+
+    g_hash_table_iter_init(&iter, holds);
+    while (g_hash_table_iter_next(&iter, NULL, &value)) {
+        const struct held *held = value;
+        if (!held->release || (release && strcmp(held->release, release) != 0))
+            return NULL;
+        release = held->release;
+    }
+    return release;
+}
+
+/* What the next rollout of a target found there tells whether the one before succeeded there, with
+ * checks and all. Returns whether its tags say so. */
+static bool judge_by_had(GHashTable *holds, const struct watch_lost *next)
+{
+    bool told = next->pieces->len > 0;
+
+    for (guint i = 0; i < next->pieces->len; i++) {
+        const struct watch_found *piece = next->pieces->pdata[i];
+        const char *had = tag_of(piece, "roll-had");
+        struct held *held = g_hash_table_lookup(holds, piece->target);
+        told = told && had;
+        if (!had || !held || strcmp(held->lost->ledger, next->ledger) != 0 ||
+            g_strcmp0(held->release, had) == 0)
+            continue;
+        if (held->release)
+            fail(held->lost, g_strdup_printf("the next one on %s, #%" PRId64 ", found %s there",
+                                             piece->target, next->seq, *had ? had : "no release"));
+        held->release = *had ? had : NULL;
+    }
+    return told;
+}
+
+/* What it found live tells so where all targets held the same; where they did not, only an older
+ * tool leaves it open what each had. */
+static void judge_by_next(struct watch_lost *lost, const struct watch_lost *next,
+                          const char *expected, bool told)
+{
+    if (!next->told || lost->partial || !lost->release || (told && !expected))
         return;
     if (!next->from)
         fail(lost, g_strdup_printf("the next one, #%" PRId64 ", found no release live", next->seq));
     else if (strcmp(next->from, lost->release) != 0)
         fail(lost,
              g_strdup_printf("the next one, #%" PRId64 ", found %s live", next->seq, next->from));
+}
+
+static void leave(GHashTable *holds, struct watch_lost *lost)
+{
+    for (guint i = 0; i < lost->pieces->len; i++) {
+        const struct watch_found *piece = lost->pieces->pdata[i];
+        struct held *held = g_new0(struct held, 1);
+        held->lost = lost;
+        held->release = watch_found_succeeded(piece) ? tag_of(piece, "roll-release") : NULL;
+        g_hash_table_replace(holds, piece->target, held);
+    }
 }
 
 /* An older tool did not say what it did: who returns to a release backs away from the one between.
@@ -207,6 +265,7 @@ static void suppose_back(struct watch_lost *lost, const struct watch_lost *befor
 void watch_lost_conclude(const GPtrArray *all)
 {
     g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
+    g_autoptr(GHashTable) holds = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, g_free);
     struct watch_lost *last = all->len ? all->pdata[all->len - 1] : NULL;
 
     for (guint i = 0; i < all->len; i++) {
@@ -219,8 +278,11 @@ void watch_lost_conclude(const GPtrArray *all)
         suppose_back(lost, before, seen);
         if (lost->release)
             g_hash_table_add(seen, (gpointer)(uintptr_t)lost->release);
+        const char *expected = whole(holds);
+        bool told = judge_by_had(holds, lost);
         if (before)
-            judge_by_next(before, lost);
+            judge_by_next(before, lost, expected, told);
+        leave(holds, lost);
     }
     if (last)
         last->hold = g_strcmp0(last->kind, "back") == 0;

@@ -190,6 +190,27 @@ START_TEST(test_adopt__the_next_rollout_tells_whether_checks_passed)
 }
 END_TEST
 
+/* An environment may be mixed, since what was accepted was of one target: then no release is live,
+ * and what each target had tells. */
+START_TEST(test_adopt__what_a_target_had_tells_where_the_environment_was_mixed)
+{
+    static const char *const tags = "\"roll-lane\":\"rollback\",\"roll-kind\":\"back\","
+                                    "\"roll-targets\":\"1\"";
+    g_autofree char *back =
+        g_strdup_printf("{%s,\"roll-from\":\"1.0.0\",\"roll-had\":\"1.0.0\"}", tags);
+    g_autofree char *mixed = g_strdup_printf("{%s,\"roll-had\":\"old\"}", tags);
+    g_autofree char *dirty = g_strdup_printf("{%s,\"roll-had\":\"\"}", tags);
+
+    piece(1, "weu", "1.0.0", "Succeeded", "{" OUT ",\"roll-had\":\"\"}");
+    piece(1, "neu", "1.0.0", "Succeeded", "{" OUT ",\"roll-had\":\"\"}");
+    piece(2, "weu", "old", "Succeeded", back);
+    piece(3, "weu", "1.0.0", "Succeeded", mixed);
+    piece(4, "weu", "old", "Succeeded", back);
+    piece(5, "weu", "older", "Succeeded", dirty);
+    are_lost("1 1.0.0;2 old;3 1.0.0;4 old failed;5 older hold;");
+}
+END_TEST
+
 START_TEST(test_adopt__a_back_says_what_it_left)
 {
     static const char back[] = "{\"roll-lane\":\"rollback\",\"roll-kind\":\"back\","
@@ -361,6 +382,7 @@ int main(void)
     tcase_add_test(tcase, test_adopt__a_whole_rollout_is_good);
     tcase_add_test(tcase, test_adopt__what_failed_or_is_not_whole_is_not_good);
     tcase_add_test(tcase, test_adopt__the_next_rollout_tells_whether_checks_passed);
+    tcase_add_test(tcase, test_adopt__what_a_target_had_tells_where_the_environment_was_mixed);
     tcase_add_test(tcase, test_adopt__a_back_says_what_it_left);
     tcase_add_test(tcase, test_adopt__who_returns_backs_away);
     tcase_add_test(tcase, test_adopt__the_newest_attempt_counts_and_what_is_forged_does_not);
