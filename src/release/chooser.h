@@ -22,6 +22,7 @@ struct release_chooser {
     GPtrArray *used;            /* char *: overrides that made a difference */
     guint clean;                /* targets that hold their goal */
     bool again;                 /* they get it once more */
+    bool keeping;               /* one that is left out for want of values keeps another release */
 };
 
 struct roll_error *

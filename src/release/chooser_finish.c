@@ -207,6 +207,10 @@ struct roll_error *release_chooser_finish(struct release_chooser *chooser,
             chooser->choice->blobs->len);
     if (!chooser->choice->order->targets->len)
         return nothing(chooser);
+    if (chooser->keeping)
+        release_chooser_note(chooser,
+                             "'%s' will be mixed: what is left out keeps the release that it has",
+                             chooser->history->stream);
     struct roll_choice *choice = g_steal_pointer(&chooser->choice);
     govern_order(chooser, choice->order);
     struct roll_error *err = release_check_kept(chooser, choice);

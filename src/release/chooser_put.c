@@ -3,6 +3,7 @@
 #include "release/chooser.h"
 
 #include <limits.h>
+#include <string.h>
 
 static bool named(const struct release_chooser *chooser, const char *target)
 {
@@ -26,6 +27,29 @@ static bool left_out_as_removed(struct release_chooser *chooser, const char *tar
     return true;
 }
 
+/* Left out for want of values: an adopted release covers what it was adopted for, any other one
+ * what the plan had then. */
+static struct roll_error *note_unrecorded(struct release_chooser *chooser, const json_t *manifest,
+                                          const char *version, const char *target)
+{
+    const struct release_held *held = release_history_held(chooser->history, target);
+    bool adopted = roll_json_get_string(manifest, "adopted") != NULL;
+    const GPtrArray *names = NULL;
+    ROLL_TRY(release_history_names(chooser->history, version, &names));
+    g_autofree char *those = release_join_names(names, 3);
+    g_autofree char *why =
+        adopted && names->len
+            ? g_strdup_printf("%s was adopted for %s only, and has", version, those)
+            : g_strdup_printf("added to the plan after %s was made, which has", version);
+    release_chooser_note_target(
+        chooser,
+        g_strdup_printf("left out: %s no recorded values for it (--include-new takes today's plan)",
+                        why),
+        target);
+    chooser->keeping |= held && held->release && strcmp(held->release, version) != 0;
+    return NULL;
+}
+
 /* Finds the entry of the manifest; NULL when the target is left out (and has been named). */
 static struct roll_error *find_entry(struct release_chooser *chooser, const json_t *manifest,
                                      const char *version, const char *target, json_t **ret_entry)
@@ -40,16 +64,8 @@ static struct roll_error *find_entry(struct release_chooser *chooser, const json
         return NULL;
     if (!entry && in_plan && chooser->options->include_new)
         return release_include_new(chooser, manifest, target, ret_entry);
-    if (!entry) {
-        release_chooser_note_target(
-            chooser,
-            g_strdup_printf(
-                "left out: added to the plan after %s was made, which has no recorded values "
-                "for it (--include-new takes today's plan)",
-                version),
-            target);
-        return NULL;
-    }
+    if (!entry)
+        return note_unrecorded(chooser, manifest, version, target);
     /* At three in the morning a back does not build a region that never ran. */
     if (!holds && chooser->lane == ROLL_LANE_ROLLBACK && !named(chooser, target) &&
         !chooser->options->include_new) {
