@@ -348,12 +348,10 @@ static struct roll_error *compare_layouts(struct verify *verify, struct roll_sql
 
 /* The tables, indexes and triggers are those that this program makes: a trigger that guards nothing
  * any more would not be seen in any row. */
-static struct roll_error *check_layout(struct verify *verify)
+static struct roll_error *check_layout(struct verify *verify, struct roll_sql *empty)
 {
-    roll_auto(sql) struct roll_sql *empty = NULL;
     struct roll_sql_stmt *here, *wanted;
 
-    ROLL_TRY(open_empty(&empty));
     ROLL_TRY(roll_sql_use(verify->ledger->sql, LEDGER_LAYOUT, &here));
     ROLL_TRY(roll_sql_use(empty, LEDGER_LAYOUT, &wanted));
     struct roll_error *err = compare_layouts(verify, here, wanted);
@@ -374,25 +372,32 @@ static struct roll_error *dump(struct roll_sql *sql, int64_t id, char ret_hex[RO
 }
 
 /* Stream by stream in memory: the file is only read, and bounded by the largest stream. */
-static struct roll_error *check_projections(struct verify *verify)
+static struct roll_error *check_projections(struct verify *verify, struct roll_sql *empty)
 {
-    roll_auto(sql) struct roll_sql *copy = NULL;
     char stored[ROLL_HEX_SIZE], folded[ROLL_HEX_SIZE];
 
-    ROLL_TRY(open_empty(&copy));
     for (guint i = 0; i < verify->streams->len && !verify->report.first_bad; i++) {
         const struct roll_stream *stream = verify->streams->pdata[i];
         if (stream->projection != ROLL_PROJECTION_VERSION)
             continue; /* folded again before anybody looks at it */
-        ROLL_TRY(roll_sql_begin(copy, true));
-        ROLL_TRY(roll_stream_fold(verify->ledger, copy, stream->id, stream->name));
-        ROLL_TRY(dump(copy, stream->id, folded));
-        roll_sql_rollback(copy);
+        ROLL_TRY(roll_sql_begin(empty, true));
+        ROLL_TRY(roll_stream_fold(verify->ledger, empty, stream->id, stream->name));
+        ROLL_TRY(dump(empty, stream->id, folded));
+        roll_sql_rollback(empty);
         ROLL_TRY(dump(verify->ledger->sql, stream->id, stored));
         if (strcmp(folded, stored) != 0)
             finding(verify, "%s: the projections differ from what its events say", stream->name);
     }
     return NULL;
+}
+
+static struct roll_error *check_tables(struct verify *verify, bool projections)
+{
+    roll_auto(sql) struct roll_sql *empty = NULL;
+
+    ROLL_TRY(open_empty(&empty));
+    ROLL_TRY(check_layout(verify, empty));
+    return projections && !verify->report.first_bad ? check_projections(verify, empty) : NULL;
 }
 
 /* ---- the whole ------------------------------------------------------------------------------- */
@@ -439,9 +444,7 @@ static struct roll_error *verify_all(struct verify *verify, bool projections)
         finding(verify, "no event %s%shas the hash %s: the ledger was cut, or is another one",
                 verify->wanted_place ? verify->wanted_place : "", verify->wanted_place ? " " : "",
                 verify->wanted);
-    if (!verify->report.first_bad)
-        ROLL_TRY(check_layout(verify));
-    return projections && !verify->report.first_bad ? check_projections(verify) : NULL;
+    return verify->report.first_bad ? NULL : check_tables(verify, projections);
 }
 
 /* What SQLite itself calls damaged is a finding like any other. */
