@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "rollbook/ledger.h"
+#include "suite_tools.h"
 
 /* Ends the test with the error's chain. */
 #define ck_ok(expression)                                                                          \
@@ -152,16 +153,6 @@ static inline int64_t roll_out(struct roll_ledger *ledger, const char *stream, i
     }
     say(ledger, stream, at + 3, rollout_succeeded, .rollout = number);
     return number;
-}
-
-static inline int run_suite(Suite *suite)
-{
-    SRunner *runner = srunner_create(suite);
-
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 #endif
