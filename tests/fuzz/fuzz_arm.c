@@ -82,9 +82,73 @@ static void on_end(void *user, const struct roll_arm_reply *reply)
     roll_arm_advice(reply->code);
 }
 
+static const char id[] = "/subscriptions/s/resourceGroups/g/providers/A.B/c/d";
+
+static void on_permissions(void *user, const struct roll_arm_reply *reply)
+{
+    on_end(user, reply);
+    if (reply->outcome == ROLL_ARM_OK)
+        roll_arm_permits(reply->body, "Microsoft.Web/sites/write");
+}
+
+static void on_provider(void *user, const struct roll_arm_reply *reply)
+{
+    on_end(user, reply);
+    if (reply->outcome != ROLL_ARM_OK)
+        return;
+    g_autofree char *version = roll_arm_provider_version(reply->body, "sites/slots");
+    FUZZ_CHECK(!version || roll_arm_provider_offers(reply->body, "sites/slots", version),
+               "'%s' is not offered", version);
+}
+
+static void on_alerts(void *user, const struct roll_arm_reply *reply)
+{
+    static const char *const severities[] = {"Sev1", NULL};
+    const json_t *alerts =
+        reply->outcome == ROLL_ARM_OK ? json_object_get(reply->body, "value") : NULL;
+    size_t index;
+    json_t *alert;
+
+    on_end(user, reply);
+    json_array_foreach ((json_t *)(uintptr_t)alerts, index, alert)
+        roll_alert_counts(alert, severities, "g", 0);
+}
+
+/* What is there besides deployments. */
+static void look(struct roll_arm *arm, const struct roll_arm_scope *scope, char which, int *ends)
+{
+    const struct roll_arm_activity query = {.from_ms = 1, .to_ms = 2, .max = 3};
+
+    switch (which) {
+    case 'e':
+        roll_arm_alerts(arm, "s", "g", on_alerts, ends);
+        break;
+    case 'k':
+        roll_arm_stack_get(arm, scope, "d", on_end, ends);
+        break;
+    case 'm':
+        roll_arm_permissions(arm, "/subscriptions/s", on_permissions, ends);
+        break;
+    case 'n':
+        roll_arm_provider_get(arm, "s", "Microsoft.Web", on_provider, ends);
+        break;
+    case 'c':
+        roll_arm_locks(arm, id, true, on_end, ends);
+        break;
+    case 't':
+        roll_arm_activities(arm, "s", &query, on_end, ends);
+        break;
+    case 'u':
+        roll_arm_resources(arm, "/subscriptions/s", on_end, ends);
+        break;
+    default:
+        roll_arm_export(arm, scope, "d", on_end, ends);
+        break;
+    }
+}
+
 static void call(struct roll_arm *arm, char which, int *ends)
 {
-    static const char id[] = "/subscriptions/s/resourceGroups/g/providers/A.B/c/d";
     struct roll_arm_scope scope = {
         .kind = ROLL_SCOPE_GROUP, .subscription = "s", .resource_group = "g"};
     struct roll_arm_deployment deployment = {.scope = scope,
@@ -118,8 +182,11 @@ static void call(struct roll_arm *arm, char which, int *ends)
     case 'r':
         roll_arm_resource_get(arm, id, "2022-09-01", on_end, ends);
         break;
-    default:
+    case 'g':
         roll_arm_get(arm, &scope, "d", on_end, ends);
+        break;
+    default:
+        look(arm, &scope, which, ends);
         break;
     }
 }
