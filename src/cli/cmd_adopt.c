@@ -8,6 +8,7 @@
 #include "rollbook/watch.h"
 
 #define SHOWN 20 /* newest entries in the table; -o json has all */
+#define GAPS_SHOWN 10
 
 struct context {
     GPtrArray *targets;
@@ -155,17 +156,62 @@ static void say_targets(struct roll_app *app, const char *stream, const json_t *
     }
 }
 
-/* A group that is not there yet has no history; anything else is a gap in what was found. */
-static bool has_gap(const json_t *report)
+/* Targets whose history could not be read; ret_missing: of those, how many are not there. */
+static size_t count_unread(const json_t *report, size_t *ret_missing)
 {
+    size_t index, count = 0, missing = 0;
+    json_t *target;
+
+    json_array_foreach (json_object_get(report, "targets"), index, target) {
+        count += json_object_get(target, "error") != NULL;
+        missing += json_is_true(json_object_get(target, "missing"));
+    }
+    *ret_missing = missing;
+    return count;
+}
+
+/* "'weu': CODE: message; 'neu': …". Owned. */
+static char *join_gaps(const json_t *targets)
+{
+    GString *text = g_string_new(NULL);
     size_t index;
     json_t *target;
 
-    json_array_foreach (json_object_get(report, "targets"), index, target)
-        if (json_object_get(target, "error") &&
-            !g_str_has_prefix(text_of(target, "error"), "ResourceGroupNotFound"))
-            return true;
-    return false;
+    json_array_foreach ((json_t *)(uintptr_t)targets, index, target)
+        if (index < GAPS_SHOWN)
+            g_string_append_printf(text, "%s'%s': %s", index ? "; " : "", text_of(target, "name"),
+                                   text_of(target, "error"));
+    if (json_array_size(targets) > GAPS_SHOWN)
+        g_string_append_printf(text, " and %zu more", json_array_size(targets) - GAPS_SHOWN);
+    return g_string_free(text, FALSE);
+}
+
+/* Nothing was read: that is no empty history. What was done all the same is no error. */
+static struct roll_error *check_read(const char *stream, const json_t *report)
+{
+    const json_t *targets = json_object_get(report, "targets");
+    size_t missing, count = count_unread(report, &missing);
+    g_autofree char *gaps = join_gaps(targets);
+    g_autofree char *next = g_strdup_printf("{\"next\":[\"roll doctor %s\"]}", stream);
+
+    if (count == 0 || count < json_array_size(targets) || json_object_get(report, "accepted") ||
+        json_array_size(json_object_get(report, "recovered")) > 0)
+        return NULL;
+    return roll_error_detail(
+        missing == count
+            ? roll_error_new(ROLL_E_NOT_FOUND, "nothing of '%s' is there: %s", stream, gaps)
+            : roll_error_new(ROLL_E_HTTP, "no history of '%s' could be read: %s", stream, gaps),
+        next);
+}
+
+/* A part that was not read is said last, where it is seen. */
+static void say_gap(struct roll_app *app, const json_t *report)
+{
+    size_t missing, count = count_unread(report, &missing) - missing;
+
+    if (count > 0)
+        roll_say(app, "%zu of %zu targets could not be read: what they have is missing here", count,
+                 json_array_size(json_object_get(report, "targets")));
 }
 
 static char *join(const json_t *names)
@@ -250,6 +296,7 @@ static void say(struct roll_app *app, const char *stream, const json_t *report)
         roll_say(app, "%zu would be recorded; nothing was (--dry-run)", count);
     else
         roll_say(app, "%" JSON_INTEGER_FORMAT " recorded", recorded);
+    say_gap(app, report);
     if (accepted || json_array_size(json_object_get(report, "recovered")) > 0)
         roll_say(app, "next: roll status %s, roll back %s --dry-run", environment, environment);
     else if (count > 0 && !dry_run)
@@ -327,19 +374,20 @@ static struct roll_error *run(struct roll_app *app, void *user, char **arguments
     roll_auto(plan) struct roll_plan *plan = NULL;
     const struct roll_plan_environment *environment = NULL;
     roll_auto(json) json_t *report = NULL;
+    size_t missing;
 
     ROLL_TRY(roll_workspace_environment(app->workspace, arguments[0], &plan, &environment));
     ROLL_TRY(adopt(app, user, plan, environment, &report));
-    if (has_gap(report))
+    g_autofree char *stream = roll_stream_of(plan, environment);
+    if (count_unread(report, &missing) > missing)
         app->exit_status = 1;
     if (json_is_true(json_object_get(json_object_get(report, "recovery"), "refused")))
         app->exit_status = roll_code_exit(ROLL_E_REFUSED);
-    if (app->json) {
+    if (app->json)
         roll_report_json(&app->out, report);
-        return NULL;
-    }
-    g_autofree char *stream = roll_stream_of(plan, environment);
-    say(app, stream, report);
+    ROLL_TRY(check_read(stream, report));
+    if (!app->json)
+        say(app, stream, report);
     return NULL;
 }
 

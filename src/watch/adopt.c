@@ -102,7 +102,8 @@ struct roll_error *roll_adopt(const struct roll_adopt_options *options, json_t *
         .places = g_ptr_array_new_with_free_func(watch_place_free),
         .entries = g_ptr_array_new_with_free_func(watch_entry_free),
         .templates = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, template_free),
-        .targets = json_array()};
+        .targets = json_array(),
+        .gaps = g_hash_table_new(g_str_hash, g_str_equal)};
     struct roll_error *err = adopt(&adopting, ret_report);
 
     g_free(adopting.stream);
@@ -110,5 +111,6 @@ struct roll_error *roll_adopt(const struct roll_adopt_options *options, json_t *
     g_ptr_array_unref(adopting.places);
     g_hash_table_unref(adopting.templates);
     json_decref(adopting.targets);
+    g_hash_table_unref(adopting.gaps);
     return err;
 }

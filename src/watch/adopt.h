@@ -59,6 +59,7 @@ struct watch_adopting {
     GPtrArray *entries;    /* struct watch_entry *, by place, newest first */
     GHashTable *templates; /* template hash -> struct watch_template * */
     json_t *targets;       /* of the report */
+    GHashTable *gaps;      /* name of a target -> its struct watch_place *, which was not read */
     bool unread;           /* a history could not be read */
 };
 
@@ -113,6 +114,10 @@ enum watch_proof watch_prove(const struct roll_adopt_options *options, const cha
 /* ---- adopt_read.c: entries and their classes ------------------------------------------------- */
 
 struct roll_error *watch_adopt_read(struct watch_adopting *adopting) ROLL_CHECKED;
+/* Why a target's history cannot be read, or NULL. *ret_missing: it is not there, and so has none.
+ */
+const char *watch_adopt_gap(const struct watch_adopting *adopting, const char *target,
+                            bool *ret_missing);
 
 /* ---- adopt_nested.c: marks parts of others --------------------------------------------------- */
 
@@ -149,7 +154,8 @@ int64_t watch_found_duration(const struct watch_found *found);
 
 /* What came last, of everything that is known of the targets: to tell what they have. */
 struct watch_traces;
-struct watch_traces *watch_traces_new(const GPtrArray *entries, const GPtrArray *found);
+struct watch_traces *watch_traces_new(const struct watch_adopting *adopting,
+                                      const GPtrArray *found);
 void watch_traces_free(struct watch_traces *traces);
 ROLL_AUTO_DEFINE(watch_traces, struct watch_traces, watch_traces_free)
 /* Nothing later put, or may have put, any of the same resources. What this ledger rolled out later
@@ -160,7 +166,8 @@ bool watch_traces_is_live(const struct watch_traces *traces, const struct watch_
 
 struct watch_acceptance {
     const struct roll_adopt_options *options;
-    const char *stream, *name; /* name: of the deployment, or the lost rollout */
+    const struct watch_adopting *adopting; /* what was read; NULL with lost */
+    const char *stream, *name;             /* name: of the deployment, or the lost rollout */
     const char *reason;
     const struct watch_traces *traces;
     GPtrArray *pieces; /* struct watch_found *: one for each target, of one template */

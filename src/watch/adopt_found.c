@@ -127,9 +127,11 @@ static void leave_entry(struct watch_traces *traces, const struct watch_entry *e
           matters);
 }
 
-struct watch_traces *watch_traces_new(const GPtrArray *entries, const GPtrArray *found)
+struct watch_traces *watch_traces_new(const struct watch_adopting *adopting, const GPtrArray *found)
 {
+    const GPtrArray *entries = adopting->entries;
     struct watch_traces *traces = g_new0(struct watch_traces, 1);
+    bool missing;
 
     traces->resources = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     traces->unknown = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
@@ -139,6 +141,9 @@ struct watch_traces *watch_traces_new(const GPtrArray *entries, const GPtrArray 
     for (guint i = 0; i < found->len; i++) {
         const struct watch_found *row = found->pdata[i];
         leave(traces, row->target, json_object_get(row->details, "outputResources"), row->at, true);
+        /* What is not there, or cannot be read, may have got anything since. */
+        if (watch_adopt_gap(adopting, row->target, &missing))
+            be_later(traces->unknown, row->target, INT64_MAX);
     }
     return traces;
 }

@@ -69,7 +69,8 @@ static struct roll_error *check_piece(const struct watch_acceptance *acceptance,
 {
     g_autoptr(GPtrArray) alone = g_ptr_array_new();
     struct watch_acceptance one = *acceptance;
-    roll_auto(release) struct roll_release *release = NULL;
+    bool missing = false;
+    const char *gap = watch_adopt_gap(acceptance->adopting, piece->target, &missing);
 
     if (piece->accepted)
         return roll_error_new(ROLL_E_NOTHING, "'%s' on '%s' counts already: %s#%" PRId64,
@@ -77,6 +78,11 @@ static struct roll_error *check_piece(const struct watch_acceptance *acceptance,
     if (!watch_found_succeeded(piece))
         return roll_error_new(ROLL_E_REFUSED, "'%s' on '%s' did not succeed: it %s", piece->name,
                               piece->target, piece->state ? piece->state : "has no state");
+    if (gap && !missing)
+        return roll_error_new(ROLL_E_INVALID,
+                              "'%s' on '%s' cannot be accepted now: what came after it cannot be "
+                              "read: %s",
+                              piece->name, piece->target, gap);
     g_ptr_array_add(alone, piece);
     one.pieces = alone;
     return watch_accept_check(&one);
@@ -174,8 +180,9 @@ struct roll_error *watch_accept_name(const struct watch_adopting *adopting, json
     roll_auto(json) json_t *left = json_array();
 
     ROLL_TRY(watch_found_read(options, adopting->stream, &found));
-    traces = watch_traces_new(adopting->entries, found);
+    traces = watch_traces_new(adopting, found);
     struct watch_acceptance acceptance = {.options = options,
+                                          .adopting = adopting,
                                           .stream = adopting->stream,
                                           .name = options->accept,
                                           .reason = options->reason,

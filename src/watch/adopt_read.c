@@ -215,9 +215,20 @@ static void read_deployment(struct watch_adopting *adopting, struct watch_place 
 }
 
 /* A group that is not there yet has no history: nothing of it is missing. */
-static bool is_gap(const struct watch_place *place)
+static bool is_missing(const struct watch_place *place)
 {
-    return place->why && !g_str_has_prefix(place->why, "ResourceGroupNotFound");
+    return place->why && g_str_has_prefix(place->why, "ResourceGroupNotFound");
+}
+
+const char *watch_adopt_gap(const struct watch_adopting *adopting, const char *target,
+                            bool *ret_missing)
+{
+    const struct watch_place *place = g_hash_table_lookup(adopting->gaps, target);
+
+    if (!place)
+        return NULL;
+    *ret_missing = is_missing(place);
+    return place->why;
 }
 
 static void report_place(struct watch_adopting *adopting, const struct watch_place *place)
@@ -226,11 +237,15 @@ static void report_place(struct watch_adopting *adopting, const struct watch_pla
         const struct roll_plan_target *target = place->targets->pdata[i];
         if (!watch_adopt_selected(adopting->options, target))
             continue;
-        json_array_append_new(adopting->targets,
-                              json_pack("{s:s,s:s*,s:I}", "name", target->name, "error", place->why,
-                                        "found", (json_int_t)json_array_size(place->list)));
+        json_t *shown = json_pack("{s:s,s:s*,s:I}", "name", target->name, "error", place->why,
+                                  "found", (json_int_t)json_array_size(place->list));
+        if (is_missing(place))
+            json_object_set_new(shown, "missing", json_true());
+        if (place->why)
+            g_hash_table_insert(adopting->gaps, target->name, (gpointer)(uintptr_t)place);
+        json_array_append_new(adopting->targets, shown);
     }
-    adopting->unread |= is_gap(place);
+    adopting->unread |= place->why && !is_missing(place);
 }
 
 struct roll_error *watch_adopt_read(struct watch_adopting *adopting)

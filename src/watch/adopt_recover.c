@@ -396,7 +396,7 @@ struct roll_error *watch_recover(const struct watch_adopting *adopting, json_t *
         return NULL;
     by_release = gather_all(all);
     newest = newest_of(all);
-    traces = watch_traces_new(adopting->entries, found);
+    traces = watch_traces_new(adopting, found);
     struct recovering recovering = {.adopting = adopting,
                                     .all = all,
                                     .by_release = by_release,

@@ -272,12 +272,34 @@ static struct watch_found *put(const char *target, int64_t at, const char *resou
     return row;
 }
 
-static bool is_live(const GPtrArray *entries, const struct watch_found *row)
+/* gap: a target that was not read, or NULL. */
+static bool is_live_but(const char *gap, GPtrArray *entries, const struct watch_found *row)
 {
-    roll_auto(watch_traces) struct watch_traces *traces = watch_traces_new(entries, found);
+    g_autoptr(GHashTable) gaps = g_hash_table_new(g_str_hash, g_str_equal);
+    struct watch_place unread = {.why = T("AuthorizationFailed: no")};
+    const struct watch_adopting adopting = {.entries = entries, .gaps = gaps};
+
+    if (gap)
+        g_hash_table_insert(gaps, T(gap), &unread);
+    roll_auto(watch_traces) struct watch_traces *traces = watch_traces_new(&adopting, found);
 
     return watch_traces_is_live(traces, row);
 }
+
+static bool is_live(GPtrArray *entries, const struct watch_found *row)
+{
+    return is_live_but(NULL, entries, row);
+}
+
+START_TEST(test_adopt__what_was_not_read_is_not_live)
+{
+    g_autoptr(GPtrArray) none = g_ptr_array_new();
+    const struct watch_found *row = put("weu", 1, "/a");
+
+    ck_assert(is_live_but("neu", none, row));
+    ck_assert(!is_live_but("weu", none, row));
+}
+END_TEST
 
 START_TEST(test_adopt__live_is_what_nothing_later_put)
 {
@@ -388,6 +410,7 @@ int main(void)
     tcase_add_test(tcase, test_adopt__the_newest_attempt_counts_and_what_is_forged_does_not);
     tcase_add_test(tcase, test_adopt__targets_with_different_releases_are_no_release);
     tcase_add_test(tcase, test_adopt__live_is_what_nothing_later_put);
+    tcase_add_test(tcase, test_adopt__what_was_not_read_is_not_live);
     tcase_add_test(tcase, test_adopt__live_is_not_what_runs_or_policy_has_put_over);
     tcase_add_test(tcase, test_adopt__what_was_decided_is_looked_at_again_after_a_conflict);
     suite_add_tcase(suite, tcase);
