@@ -7,7 +7,8 @@ const struct arm_advice arm_advices[] = {
     {"InvalidTemplate",
      "correct the template at the line that ARM names, then release it as a new version"},
     {"InvalidTemplateDeployment",
-     "ARM's preflight refused it: look at the inner cause, correct the template or its parameters"},
+     "ARM's preflight refused it: look at the inner cause; correct the template or its parameters, "
+     "or ask for the role that it names"},
     {"PreflightValidationCheckFailed",
      "correct the property that the message names; nothing was deployed"},
     {"RequestDisallowedByPolicy",

@@ -76,14 +76,25 @@ static json_t *localizable(const char *text)
     return json_pack("{s:s,s:s}", "value", text, "localizedValue", text);
 }
 
+static const char *type_of(const struct sandbox_id *id)
+{
+    return g_ascii_strcasecmp(id->type, "Microsoft.Resources/resourceGroups") == 0
+               ? "Microsoft.Resources/subscriptions/resourceGroups"
+               : id->type;
+}
+
+char *sandbox_action(const struct sandbox_id *id, const char *verb)
+{
+    return g_strdup_printf("%s/%s", type_of(id), verb);
+}
+
 static json_t *make_entry(const struct event *event)
 {
     const struct sandbox_id *id = event->id;
-    bool group = g_ascii_strcasecmp(id->type, "Microsoft.Resources/resourceGroups") == 0;
-    const char *type = group ? "Microsoft.Resources/subscriptions/resourceGroups" : id->type;
-    const char *holder = group ? id->name : id->scope.group;
+    const char *type = type_of(id);
+    const char *holder = type != id->type ? id->name : id->scope.group;
     char time[ROLL_TIME_SIZE], own[ROLL_UUID_SIZE], operation[ROLL_UUID_SIZE];
-    g_autofree char *action = g_strdup_printf("%s/%s", type, event->verb);
+    g_autofree char *action = sandbox_action(id, event->verb);
     g_autofree char *provider = g_strndup(type, strcspn(type, "/"));
     roll_time_format(event->at_ms, time);
     roll_uuid_random(own);
@@ -149,9 +160,8 @@ static struct roll_error *insert(struct sandbox_server *server, const struct eve
 
 /* ---- requests ---- */
 
-/* What a request changes, and how the log calls that; false: it changes nothing that has an id. */
-static bool read_change(const struct sandbox_request *request, struct sandbox_id *ret_id,
-                        char **ret_verb)
+bool sandbox_request_change(const struct sandbox_request *request, struct sandbox_id *ret_id,
+                            char **ret_verb)
 {
     char *const *segments = (char *const *)request->segments->pdata;
     guint count = request->segments->len;
@@ -169,7 +179,7 @@ static struct roll_error *note(struct sandbox_server *server, const struct sandb
 {
     struct sandbox_id id = {0};
     g_autofree char *verb = NULL;
-    if (!read_change(request, &id, &verb))
+    if (!sandbox_request_change(request, &id, &verb))
         return NULL;
     roll_auto(json) json_t *who = who_asks(request);
     struct event event = {.id = &id,

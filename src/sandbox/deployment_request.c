@@ -124,6 +124,9 @@ static struct roll_error *make(struct sandbox_server *server, struct sandbox_req
     if (ret_made->deployment)
         ROLL_TRY(sandbox_deployment_expand(ret_made, reply));
     if (ret_made->deployment)
+        ROLL_TRY(sandbox_role_check_template(server, request, ret_made->expansion->resources, reply,
+                                             &good));
+    if (ret_made->deployment && good)
         ROLL_TRY(sandbox_preflight(server, ret_made, reply, &good));
     if (ret_made->deployment && good)
         ROLL_TRY(sandbox_on_error_read(server, ret_made->deployment,

@@ -84,8 +84,11 @@ static struct roll_error *handle(struct sandbox_server *server, sandbox_handler 
     ROLL_TRY(sandbox_life_advance(server, request->now_ms));
     bool write = !(request->method & (METHOD_GET | METHOD_HEAD));
     ROLL_TRY(roll_sql_begin(server->sql, write));
+    bool allowed = false;
     struct roll_error *err = sandbox_activity_begin(server, request);
     if (!err)
+        err = sandbox_role_check(server, request, reply, &allowed);
+    if (!err && allowed)
         err = handler(server, request, reply);
     if (!err && !reply->refused)
         err = sandbox_activity_end(server, request, reply);

@@ -19,9 +19,8 @@
 
 /* ---- settings ------------------------------------------------------------------------------- */
 
-/* NULL when it was never said. Names are kept in lower case. */
-static struct roll_error *read_said(struct sandbox_server *server, const char *kind,
-                                    const char *what, char **ret_value)
+struct roll_error *sandbox_said(struct sandbox_server *server, const char *kind, const char *what,
+                                char **ret_value)
 {
     g_autofree char *spelt = g_strconcat(kind, ":", what, NULL);
     g_autofree char *name = g_ascii_strdown(spelt, -1);
@@ -36,8 +35,8 @@ static struct roll_error *read_said(struct sandbox_server *server, const char *k
     return NULL;
 }
 
-static struct roll_error *say(struct sandbox_server *server, const char *kind, const char *what,
-                              const char *value)
+struct roll_error *sandbox_say(struct sandbox_server *server, const char *kind, const char *what,
+                               const char *value)
 {
     g_autofree char *spelt = g_strconcat(kind, ":", what, NULL);
     g_autofree char *name = g_ascii_strdown(spelt, -1);
@@ -87,7 +86,7 @@ static struct roll_error *serve_registry(struct sandbox_server *server, const ch
     for (guint i = 1; i + 2 < count; i++)
         g_string_append_printf(what, "/%s", words[i]);
     g_string_append_printf(what, "%c%s", digest ? '@' : ':', reference);
-    ROLL_TRY(read_said(server, "at", what->str, &said));
+    ROLL_TRY(sandbox_said(server, "at", what->str, &said));
     if (said && strcmp(said, GONE) == 0)
         no_image(reply);
     else if (digest || said)
@@ -106,7 +105,7 @@ static struct roll_error *read_versions(struct sandbox_server *server, const cha
     g_autofree char *what = g_strconcat(vault, "/", name, NULL);
     g_autofree char *text = NULL;
 
-    ROLL_TRY(read_said(server, "secret", what, &text));
+    ROLL_TRY(sandbox_said(server, "secret", what, &text));
     *ret_versions = text ? json_loads(text, 0, NULL) : NULL;
     if (!*ret_versions)
         *ret_versions = json_array();
@@ -120,7 +119,7 @@ static struct roll_error *write_versions(struct sandbox_server *server, const ch
     g_autoptr(GString) text = g_string_new(NULL);
 
     roll_json_write(versions, text);
-    return say(server, "secret", what, text->str);
+    return sandbox_say(server, "secret", what, text->str);
 }
 
 /* Borrowed, or NULL. */
@@ -278,7 +277,7 @@ static struct roll_error *serve_blob(struct sandbox_server *server, const char *
         g_string_append_printf(what, "/%s", (const char *)request->segments->pdata[i]);
     if (version)
         g_string_append_printf(what, "?versionid=%s", version);
-    ROLL_TRY(read_said(server, "at", what->str, &said));
+    ROLL_TRY(sandbox_said(server, "at", what->str, &said));
     if (said && strcmp(said, GONE) == 0) {
         sandbox_reply_set(reply, 404, NULL);
         sandbox_reply_header(reply, "x-ms-error-code", "BlobNotFound");
@@ -328,8 +327,8 @@ bool sandbox_services(struct sandbox_server *server, const struct sandbox_reques
 
 /* ---- game days ------------------------------------------------------------------------------ */
 
-static bool need(const struct sandbox_request *request, const char *name,
-                 struct sandbox_reply *reply)
+bool sandbox_need(const struct sandbox_request *request, const char *name,
+                  struct sandbox_reply *reply)
 {
     if (sandbox_query(request, name))
         return true;
@@ -340,9 +339,9 @@ static bool need(const struct sandbox_request *request, const char *name,
 struct roll_error *sandbox_gone(struct sandbox_server *server, struct sandbox_request *request,
                                 struct sandbox_reply *reply)
 {
-    if (!need(request, "what", reply))
+    if (!sandbox_need(request, "what", reply))
         return NULL;
-    ROLL_TRY(say(server, "at", sandbox_query(request, "what"), GONE));
+    ROLL_TRY(sandbox_say(server, "at", sandbox_query(request, "what"), GONE));
     sandbox_reply_set(reply, 204, NULL);
     return NULL;
 }
@@ -352,9 +351,9 @@ struct roll_error *sandbox_there(struct sandbox_server *server, struct sandbox_r
 {
     const char *is = sandbox_query(request, "is");
 
-    if (!need(request, "what", reply))
+    if (!sandbox_need(request, "what", reply))
         return NULL;
-    ROLL_TRY(say(server, "at", sandbox_query(request, "what"), is ? is : ""));
+    ROLL_TRY(sandbox_say(server, "at", sandbox_query(request, "what"), is ? is : ""));
     sandbox_reply_set(reply, 204, NULL);
     return NULL;
 }
@@ -387,8 +386,8 @@ struct roll_error *sandbox_secret(struct sandbox_server *server, struct sandbox_
     roll_auto(json) json_t *versions = NULL;
     size_t index = 0;
 
-    if (!need(request, "vault", reply) || !need(request, "name", reply) ||
-        !need(request, "version", reply))
+    if (!sandbox_need(request, "vault", reply) || !sandbox_need(request, "name", reply) ||
+        !sandbox_need(request, "version", reply))
         return NULL;
     ROLL_TRY(read_versions(server, vault, name, &versions));
     json_t *entry = find_version(versions, version, &index);
@@ -402,76 +401,5 @@ struct roll_error *sandbox_secret(struct sandbox_server *server, struct sandbox_
         return NULL;
     ROLL_TRY(write_versions(server, vault, name, versions));
     sandbox_reply_set(reply, 204, NULL);
-    return NULL;
-}
-
-/* ---- roles ---------------------------------------------------------------------------------- */
-
-static json_t *words_of(const char *list)
-{
-    g_auto(GStrv) words = g_strsplit(list ? list : "", ",", -1);
-    json_t *array = json_array();
-
-    for (char **word = words; *word; word++)
-        if (**word)
-            json_array_append_new(array, json_string(*word));
-    return array;
-}
-
-/* What is allowed at a scope from now on; without actions: nothing. It is shown, and stops nobody:
- * `--fault` has the refusals. */
-struct roll_error *sandbox_role(struct sandbox_server *server, struct sandbox_request *request,
-                                struct sandbox_reply *reply)
-{
-    roll_auto(json) json_t *role = NULL;
-    g_autoptr(GString) text = g_string_new(NULL);
-
-    if (!need(request, "scope", reply))
-        return NULL;
-    role = json_pack("{s:o,s:o}", "actions", words_of(sandbox_query(request, "actions")),
-                     "notActions", words_of(sandbox_query(request, "notactions")));
-    roll_json_write(role, text);
-    ROLL_TRY(say(server, "role", sandbox_query(request, "scope"), text->str));
-    sandbox_reply_set(reply, 204, NULL);
-    return NULL;
-}
-
-static json_t *role_of(const char *said)
-{
-    json_t *role = said ? json_loads(said, 0, NULL) : NULL;
-
-    return role ? role : json_pack("{s:[s],s:[]}", "actions", "*", "notActions");
-}
-
-struct roll_error *sandbox_permissions(struct sandbox_server *server,
-                                       struct sandbox_request *request, struct sandbox_reply *reply)
-{
-    g_autofree char *said = NULL;
-    bool there;
-
-    ROLL_TRY(sandbox_group_require(server, &request->scope, reply, &there));
-    if (!there)
-        return NULL;
-    ROLL_TRY(read_said(server, "role", request->scope.id, &said));
-    sandbox_reply_set(reply, 200, json_pack("{s:[o]}", "value", role_of(said)));
-    return NULL;
-}
-
-/* At a resource, which may be one that was never made here (a vault): what was said of it, else of
- * its group. */
-struct roll_error *sandbox_resource_permissions(struct sandbox_server *server,
-                                                struct sandbox_request *request,
-                                                struct sandbox_reply *reply)
-{
-    char *const *words = (char *const *)request->segments->pdata;
-    g_autofree char *group =
-        g_strdup_printf("/%s/%s/%s/%s", words[0], words[1], words[2], words[3]);
-    g_autofree char *id =
-        g_strdup_printf("%s/%s/%s/%s/%s", group, words[4], words[5], words[6], words[7]);
-    g_autofree char *said = NULL, *above = NULL;
-
-    ROLL_TRY(read_said(server, "role", id, &said));
-    ROLL_TRY(read_said(server, "role", group, &above));
-    sandbox_reply_set(reply, 200, json_pack("{s:[o]}", "value", role_of(said ? said : above)));
     return NULL;
 }

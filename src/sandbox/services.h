@@ -16,6 +16,29 @@ struct roll_error *sandbox_secrets_use(struct sandbox_server *server, const json
                                        int64_t now_ms, struct sandbox_reply *reply, bool *ret_good)
     ROLL_CHECKED;
 
+/* What was said on a game day; NULL when it never was. Names are kept in lower case. Owned. */
+struct roll_error *sandbox_said(struct sandbox_server *server, const char *kind, const char *what,
+                                char **ret_value) ROLL_CHECKED;
+struct roll_error *sandbox_say(struct sandbox_server *server, const char *kind, const char *what,
+                               const char *value) ROLL_CHECKED;
+
+/* False, and the refusal in reply, when the request's query lacks name. */
+bool sandbox_need(const struct sandbox_request *request, const char *name,
+                  struct sandbox_reply *reply);
+
+/* ---- roles.c --------------------------------------------------------------------------------- */
+
+/* *ret_free is false, and AuthorizationFailed in reply, where the role that was said for the scope
+ * does not hold the action of a request that changes something. Reads are free. */
+struct roll_error *sandbox_role_check(struct sandbox_server *server,
+                                      const struct sandbox_request *request,
+                                      struct sandbox_reply *reply, bool *ret_free) ROLL_CHECKED;
+/* The same for what an expanded template writes: its deployment is refused before it begins. */
+struct roll_error *sandbox_role_check_template(struct sandbox_server *server,
+                                               const struct sandbox_request *request,
+                                               const json_t *resources, struct sandbox_reply *reply,
+                                               bool *ret_free) ROLL_CHECKED;
+
 /* Handlers: what the caller may do at a scope, and the switches of game days. */
 struct roll_error *sandbox_permissions(struct sandbox_server *, struct sandbox_request *,
                                        struct sandbox_reply *);

@@ -64,6 +64,8 @@ struct roll_error *sandbox_stack_leave(struct sandbox_server *server, struct san
 
 /* ---- deny settings (stack_deny.c) ---- */
 
+/* Is the action in a list of such as `Microsoft.Storage/storageAccounts/delete`, or with stars? */
+bool sandbox_action_matches(const json_t *list, const char *action);
 /* *ret_free is false, and DenyAssignmentAuthorizationFailed in reply, when a stack denies the
  * change. deployment: serial of the one that makes it, 0: a client; a stack does not deny what its
  * own deployment does. principal: the caller's object id, or NULL. verb: write or delete. */

@@ -19,8 +19,7 @@ static bool is_in(const json_t *list, const char *text)
     return false;
 }
 
-/* `Microsoft.Storage/storageAccounts/delete`, or with stars. */
-static bool is_excluded_action(const json_t *list, const char *action)
+bool sandbox_action_matches(const json_t *list, const char *action)
 {
     g_autofree char *lower = g_ascii_strdown(action, -1);
     size_t index;
@@ -62,7 +61,7 @@ static const char *denied_at(const struct sandbox_stack *stack, const struct san
     if (strcmp(verb, "delete") != 0 && g_strcmp0(mode, "denyWriteAndDelete") != 0)
         return NULL;
     if ((principal && is_in(json_object_get(settings, "excludedPrincipals"), principal)) ||
-        is_excluded_action(json_object_get(settings, "excludedActions"), action))
+        sandbox_action_matches(json_object_get(settings, "excludedActions"), action))
         return NULL;
     return covers(stack, key, json_is_true(json_object_get(settings, "applyToChildScopes")));
 }

@@ -4,6 +4,7 @@
 
 #include "rollbook/digest.h"
 #include "rollbook/json.h"
+#include "sandbox/services.h"
 #include "sandbox/slice.h"
 #include "sandbox/stack.h"
 #include "sandbox/store.h"
@@ -174,7 +175,15 @@ static struct roll_error *make_deployment(struct sandbox_server *server,
     const char *text = sandbox_slice(asked->strict->str, path, &size);
     ROLL_TRY(sandbox_deployment_make(server, id, inner, text, size, request->correlation_id,
                                      request->now_ms, reply, &asked->made));
-    return asked->made.deployment ? sandbox_deployment_expand(&asked->made, reply) : NULL;
+    bool allowed = true;
+    if (asked->made.deployment)
+        ROLL_TRY(sandbox_deployment_expand(&asked->made, reply));
+    if (asked->made.deployment)
+        ROLL_TRY(sandbox_role_check_template(server, request, asked->made.expansion->resources,
+                                             reply, &allowed));
+    if (!allowed)
+        sandbox_new_clear(&asked->made);
+    return NULL;
 }
 
 struct roll_error *sandbox_stack_read(struct sandbox_server *server,
