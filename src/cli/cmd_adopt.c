@@ -105,6 +105,30 @@ static void say_series(struct roll_app *app, const json_t *deployments, const ch
         roll_say(app, "%s: %s", words, text->str);
 }
 
+/* What came before a stack's last change: ARM keeps the tags of that one alone. */
+static void say_stacks(struct roll_app *app, const json_t *deployments)
+{
+    size_t index, count = 0;
+    json_t *deployment;
+    const char *stack = NULL;
+
+    json_array_foreach ((json_t *)(uintptr_t)deployments, index, deployment) {
+        const char *of = roll_json_get_string(deployment, "stack");
+        count += of != NULL;
+        stack = of ? of : stack;
+    }
+    if (count == 1)
+        roll_say(app,
+                 "1 is of the stack '%s', whose tags tell its last change alone: whose it was "
+                 "cannot be told",
+                 stack);
+    else if (count > 1)
+        roll_say(app,
+                 "%zu are of stacks as '%s', whose tags tell their last change alone: whose "
+                 "they were cannot be told",
+                 count, stack);
+}
+
 static size_t count_lack(const json_t *deployments, const char *what)
 {
     size_t index, at, count = 0;
@@ -286,6 +310,7 @@ static void say(struct roll_app *app, const char *stream, const json_t *report)
     say_series(app, deployments, "policy", "of Azure Policy, left out");
     say_series(app, deployments, "own-other", "of other environments, left out");
     say_series(app, deployments, "running", "not ended yet");
+    say_stacks(app, deployments);
     say_lacks(app, deployments);
     json_array_foreach (json_object_get(report, "recovered"), index, one)
         say_accepted(app, stream, one);
@@ -416,7 +441,8 @@ const struct roll_command roll_cmd_adopt = {
         "that "
         "it was good.\nDeployments of this environment by a ledger that was lost are recovered "
         "from "
-        "their tags.\nChanges nothing in Azure, and may run again.",
+        "their tags;\nof a deployment stack only the last one, since a stack keeps no others' tags."
+        "\nChanges nothing in Azure, and may run again.",
     .options = options,
     .context_size = sizeof(struct context),
     .min_arguments = 1,

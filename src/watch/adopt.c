@@ -28,10 +28,10 @@ static json_t *show(const struct watch_entry *entry)
 
     roll_time_format(entry->at, at);
     json_t *shown =
-        json_pack("{s:s,s:s,s:s,s:s*,s:s,s:s,s:s*,s:O*,s:s*}", "name", entry->name, "target",
+        json_pack("{s:s,s:s,s:s,s:s*,s:s,s:s,s:s*,s:O*,s:s*,s:s*}", "name", entry->name, "target",
                   entry->target->name, "at", at, "state", entry->state, "class",
                   classes[entry->class], "series", entry->series, "release", entry->release, "by",
-                  entry->who, "correlationId", entry->correlation);
+                  entry->who, "correlationId", entry->correlation, "stack", entry->stack);
     if (entry->forged)
         json_object_set_new(shown, "forged", json_true());
     if (entry->accepted)
@@ -103,6 +103,7 @@ struct roll_error *roll_adopt(const struct roll_adopt_options *options, json_t *
         .entries = g_ptr_array_new_with_free_func(watch_entry_free),
         .templates = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, template_free),
         .targets = json_array(),
+        .sent = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL),
         .gaps = g_hash_table_new(g_str_hash, g_str_equal)};
     struct roll_error *err = adopt(&adopting, ret_report);
 
@@ -111,6 +112,7 @@ struct roll_error *roll_adopt(const struct roll_adopt_options *options, json_t *
     g_ptr_array_unref(adopting.places);
     g_hash_table_unref(adopting.templates);
     json_decref(adopting.targets);
+    g_hash_table_unref(adopting.sent);
     g_hash_table_unref(adopting.gaps);
     return err;
 }

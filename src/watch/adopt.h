@@ -42,11 +42,12 @@ struct watch_entry {
     char *correlation;               /* in lower case, or NULL */
     bool proved;                     /* tags of this stream, and name and id follow from them */
     bool forged;                     /* such tags, and they do not */
-    char *series;                    /* its name without what counts up */
-    int64_t at, duration_ms;         /* ARM's */
-    json_t *who;                     /* as watch_who, or NULL */
-    json_t *lacks;                   /* as roll_release_lacks; once its template was asked for */
-    int64_t accepted;                /* KNOWN: its rollout of kind adopted, 0 */
+    char *stack;             /* named as a deployment inside that one, and evidence; or NULL */
+    char *series;            /* its name without what counts up */
+    int64_t at, duration_ms; /* ARM's */
+    json_t *who;             /* as watch_who, or NULL */
+    json_t *lacks;           /* as roll_release_lacks; once its template was asked for */
+    int64_t accepted;        /* KNOWN: its rollout of kind adopted, 0 */
 };
 void watch_entry_free(void *data);
 /* Is it to be recorded? */
@@ -59,6 +60,7 @@ struct watch_adopting {
     GPtrArray *entries;    /* struct watch_entry *, by place, newest first */
     GHashTable *templates; /* template hash -> struct watch_template * */
     json_t *targets;       /* of the report */
+    GHashTable *sent;      /* correlation id of this ledger's PUTs -> the target; for stacks */
     GHashTable *gaps;      /* name of a target -> its struct watch_place *, which was not read */
     bool unread;           /* a history could not be read */
 };
@@ -110,6 +112,17 @@ enum watch_proof watch_prove(const struct roll_adopt_options *options, const cha
                              const json_t *tags, const char *name, const char *correlation,
                              const GPtrArray *candidates,
                              const struct roll_plan_target **ret_target);
+
+/* ---- adopt_stack.c: deployments inside stacks ------------------------------------------------ */
+
+/* The stack of a target; NULL: it has none. Owned. */
+char *watch_stack_name(const struct roll_adopt_options *options,
+                       const struct roll_plan_target *target);
+/* Is a deployment named as those that ARM makes for the target's stack? */
+bool watch_is_of_stack(const struct roll_adopt_options *options,
+                       const struct roll_plan_target *target, const char *name);
+/* Fills adopting->sent, where the environment has stacks. */
+struct roll_error *watch_adopt_sent(struct watch_adopting *adopting) ROLL_CHECKED;
 
 /* ---- adopt_read.c: entries and their classes ------------------------------------------------- */
 

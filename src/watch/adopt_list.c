@@ -122,22 +122,13 @@ struct stacks {
     GPtrArray *targets, *places; /* side by side, borrowed */
 };
 
-static char *stack_name(const struct roll_adopt_options *options,
-                        const struct roll_plan_target *target)
-{
-    const struct roll_order_target like = {.deployment_name = target->deployment_name,
-                                           .apply = target->apply};
-
-    return roll_fixed_name(options->plan->service, options->environment->name, &like);
-}
-
 static struct roll_error *ask_stack(void *user, guint index, roll_arm_fn fn, void *call)
 {
     const struct stacks *stacks = user;
     const struct roll_adopt_options *options = stacks->adopting->options;
     const struct roll_plan_target *target = stacks->targets->pdata[index];
     const struct roll_arm_scope scope = watch_adopt_scope(target);
-    g_autofree char *name = stack_name(options, target);
+    g_autofree char *name = watch_stack_name(options, target);
     struct roll_arm *arm = NULL;
 
     ROLL_TRY(watch_adopt_arm(options, target, &arm));

@@ -17,20 +17,12 @@ static bool is_hex(const char *text)
            strspn(text, "0123456789abcdef") == ROLL_HEX_SIZE - 1;
 }
 
-/* A fixed name is followed by a stack's own suffix. */
 static bool is_fixed(const struct roll_adopt_options *options,
                      const struct roll_plan_target *target, const char *name)
 {
-    const struct roll_order_target like = {.deployment_name = target->deployment_name,
-                                           .apply = target->apply};
-    g_autofree char *fixed =
-        roll_fixed_name(options->plan->service, options->environment->name, &like);
-
-    if (!fixed)
-        return false;
     return strcmp(target->apply, "stack") == 0
-               ? g_ascii_strncasecmp(name, fixed, strlen(fixed)) == 0
-               : g_ascii_strcasecmp(name, fixed) == 0;
+               ? watch_is_of_stack(options, target, name)
+               : target->deployment_name && g_ascii_strcasecmp(name, target->deployment_name) == 0;
 }
 
 /* target: of the plan, or NULL: only its name is known. */

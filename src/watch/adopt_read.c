@@ -15,6 +15,7 @@ void watch_entry_free(void *data)
     json_decref(entry->lacks);
     g_free(entry->correlation);
     g_free(entry->series);
+    g_free(entry->stack);
     g_free(entry);
 }
 
@@ -154,13 +155,34 @@ static void add_untagged(const struct reading *reading, bool forged)
         struct watch_entry *entry = add_entry(reading, target);
         entry->forged = forged;
         classify(reading, entry);
+        if (entry->class == WATCH_EVIDENCE &&
+            watch_is_of_stack(reading->adopting->options, target, reading->name))
+            entry->stack = watch_stack_name(reading->adopting->options, target);
     }
+}
+
+/* Made inside a stack by what this ledger sent? */
+static bool is_sent(const struct reading *reading)
+{
+    const struct roll_plan_target *target =
+        reading->correlation ? g_hash_table_lookup(reading->adopting->sent, reading->correlation)
+                             : NULL;
+
+    if (!target || !g_ptr_array_find(reading->place->targets, target, NULL) ||
+        !watch_is_of_stack(reading->adopting->options, target, reading->name))
+        return false;
+    if (watch_adopt_selected(reading->adopting->options, target))
+        add_entry(reading, target)->class = WATCH_OWN;
+    return true;
 }
 
 static void sort_out(const struct reading *reading)
 {
     const struct roll_plan_target *target = NULL;
     struct watch_entry *entry;
+
+    if (is_sent(reading))
+        return;
     enum watch_proof proof =
         watch_prove(reading->adopting->options, reading->adopting->stream, reading->tags,
                     reading->name, reading->correlation, reading->place->targets, &target);
@@ -255,6 +277,7 @@ struct roll_error *watch_adopt_read(struct watch_adopting *adopting)
     json_t *deployment;
 
     ROLL_TRY(roll_ledger_adopted(adopting->options->ledger, adopting->stream, see_known, known));
+    ROLL_TRY(watch_adopt_sent(adopting));
     ROLL_TRY(watch_adopt_list(adopting));
     for (guint i = 0; i < adopting->places->len; i++) {
         struct watch_place *place = adopting->places->pdata[i];
