@@ -106,6 +106,8 @@ struct roll_arm_reply {
     int64_t duration_ms;        /* properties.duration, 0 */
     int64_t retry_after_ms;     /* -1: none */
     int64_t server_date_ms;     /* 0: none */
+    bool whole;                 /* state is a deployment's own record: nothing more can be read of it. The driver's word */
+    bool paced;                 /* LATER: our own pacing holds it back, while ARM takes others. The driver's word */
     bool writes_spent;          /* ARM tells that hardly any write is left in the subscription's bucket */
 };
 typedef void (*roll_arm_fn)(void *user, const struct roll_arm_reply *reply);
@@ -152,6 +154,9 @@ void roll_arm_get(struct roll_arm *arm, const struct roll_arm_scope *scope, cons
  * (no token leaves it): the deployment is. With name NULL poll_url is an action's, which may be a Location: a 2xx without a
  * state then means Succeeded. */
 void roll_arm_poll(struct roll_arm *arm, const struct roll_arm_scope *scope, const char *name, const char *poll_url, roll_arm_fn fn, void *user);
+/* Does ARM count the reads there, so that each one makes others wait? Then a poll should be of the deployment itself (poll_url NULL),
+ * whose last answer has all that is wanted of it. */
+bool roll_arm_counts_reads(const struct roll_arm *arm, const struct roll_arm_scope *scope);
 void roll_arm_cancel(struct roll_arm *arm, const struct roll_arm_scope *scope, const char *name, roll_arm_fn fn, void *user);
 /* All pages, newest first as ARM gives them; at most top (0: 2,000) of them; body: {"value": [...]}. */
 void roll_arm_list(struct roll_arm *arm, const struct roll_arm_scope *scope, int top, roll_arm_fn fn, void *user);

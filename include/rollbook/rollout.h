@@ -177,6 +177,8 @@ struct roll_observation {
     const char *code, *message; /* or NULL */
     int64_t arm_at, duration_ms, resources;
     int64_t retry_after_ms;     /* -1: none */
+    bool whole;                 /* a poll read the deployment itself: an end needs no second look */
+    bool paced;                 /* LATER: no trouble of this request, only its turn; patience does not run out over it */
     struct roll_blob *result;   /* owned by the machine from here; or NULL */
     /* GATE: message is the summary, result what it printed or found (owned by the machine from here, or NULL) */
     const char *verdict;        /* passed, failed, error */

@@ -14,7 +14,7 @@ struct arm_call {
     void *user;
     GDestroyNotify free_user;
 
-    char *method, *url, *body, *correlation_id, *subscription;
+    char *method, *url, *body, *correlation_id, *subscription, *written;
     size_t body_size;
     enum roll_http_retry retry;
     int64_t deadline_ms, leave_by;
@@ -45,6 +45,7 @@ static void call_free(gpointer data)
     g_free(call->body);
     g_free(call->correlation_id);
     g_free(call->subscription);
+    g_free(call->written);
     g_free(call);
 }
 
@@ -107,6 +108,8 @@ static void on_reply(void *user, const struct roll_http_reply *reply)
     call->http = NULL;
     if (call->subscription)
         budget_saw(arm->budget, call->subscription, reply, roll_boot_ms());
+    if (call->written)
+        budget_saw_write(arm->budget, call->written, reply);
     /* 401 is a definite no, so that a PUT may be sent again too. */
     if (reply->status == 401 && !call->renewed && !arm->cloud->sandbox) {
         g_autofree char *claims = challenge_claims(roll_http_header(reply, "www-authenticate"));
@@ -250,6 +253,7 @@ void arm_send(struct roll_arm *arm, const struct arm_request *request, arm_fn fn
     }
     call->correlation_id = g_strdup(request->correlation_id);
     call->subscription = g_strdup(request->subscription);
+    call->written = g_strdup(request->written);
     call->retry = request->retry;
     call->deadline_ms = request->deadline_ms;
     call->leave_by = request->leave_by;

@@ -19,6 +19,11 @@ void budget_free(struct budget *budget);
 /* When the next read of this subscription ("": tenant) may leave, boot ms; at most now when at
  * once. Counts it. */
 int64_t budget_take(struct budget *budget, const char *subscription, int64_t now);
+/* A write's reply: ARM that counts writes counts reads. */
+void budget_saw_write(struct budget *budget, const char *subscription,
+                      const struct roll_http_reply *reply);
+/* ARM counts the reads of this subscription. */
+bool budget_counts(struct budget *budget, const char *subscription);
 /* What a reply says: counters switch pacing on, 429 holds all reads back. */
 void budget_saw(struct budget *budget, const char *subscription,
                 const struct roll_http_reply *reply, int64_t now);
@@ -43,6 +48,7 @@ struct arm_request {
     size_t body_size;
     const char *correlation_id; /* or NULL */
     const char *subscription;   /* of a read, for its budget ("": tenant); NULL: no read */
+    const char *written;        /* of a PUT: whose counters the reply may have; or NULL */
     enum roll_http_retry retry;
     int64_t deadline_ms; /* of all attempts; 0: http's default */
     int64_t at;          /* boot ms, not before; 0 */

@@ -56,6 +56,23 @@ int64_t budget_take(struct budget *budget, const char *subscription, int64_t now
     return MAX(at, now);
 }
 
+void budget_saw_write(struct budget *budget, const char *subscription,
+                      const struct roll_http_reply *reply)
+{
+    static const char *const counters[] = {"x-ms-ratelimit-remaining-subscription-writes",
+                                           "x-ms-ratelimit-remaining-subscription-global-writes",
+                                           "x-ms-ratelimit-remaining-tenant-writes"};
+
+    for (size_t i = 0; i < G_N_ELEMENTS(counters); i++)
+        if (roll_http_header(reply, counters[i]))
+            find(budget, subscription)->counted = true;
+}
+
+bool budget_counts(struct budget *budget, const char *subscription)
+{
+    return find(budget, subscription)->counted;
+}
+
 void budget_saw(struct budget *budget, const char *subscription,
                 const struct roll_http_reply *reply, int64_t now)
 {

@@ -46,6 +46,7 @@ void roll_arm_put(struct roll_arm *arm, const struct roll_arm_deployment *deploy
         .body = body->str,
         .body_size = body->len,
         .correlation_id = deployment->correlation_id,
+        .written = arm_scope_subscription(&deployment->scope),
         .leave_by = deployment->leave_by_boot_ms,
     };
 
@@ -162,6 +163,11 @@ void roll_arm_poll(struct roll_arm *arm, const struct roll_arm_scope *scope, con
         .retry = ROLL_HTTP_RETRY_POLL,
     };
     arm_simple(arm, &request, name ? ARM_STATUS : ARM_LOCATION, fn, user);
+}
+
+bool roll_arm_counts_reads(const struct roll_arm *arm, const struct roll_arm_scope *scope)
+{
+    return budget_counts(arm->budget, arm_scope_subscription(scope));
 }
 
 void roll_arm_cancel(struct roll_arm *arm, const struct roll_arm_scope *scope, const char *name,

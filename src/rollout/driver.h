@@ -201,6 +201,7 @@ void roll_send_refuse(struct roll_send *send, const char *code, struct roll_erro
 void roll_send_refuse_later(struct roll_send *send, const char *code, struct roll_error *err_take);
 /* Where ARM told to poll this attempt, or NULL. Borrowed. */
 const char *roll_send_poll_url(const struct roll_send *send);
+void roll_send_drop_poll_url(const struct roll_send *send);
 /* struct roll_leftover *, as the machine wants them. */
 void roll_send_sorted(struct roll_send *send, GPtrArray *leftovers_take);
 /* code: of what is definitely sick and need not be looked at again, or NULL. */
@@ -312,5 +313,7 @@ bool roll_put_lacks_group(struct roll_send *send, const struct roll_arm_reply *r
 /* pace.c: what an answer to a PUT says of further ones, and how long this one has to wait for that, 0: not. */
 void roll_pace_saw(struct roll_send *send, const struct roll_arm_reply *reply);
 int64_t roll_pace_wait_ms(struct roll_send *send);
+/* ARM takes PUTs of this subscription, though not all at once. */
+bool roll_pace_moves(struct roll_send *send);
 
 #endif

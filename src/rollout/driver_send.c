@@ -25,6 +25,13 @@ static void keep_poll_url(struct roll_send *send, const struct roll_arm_reply *r
     if (reply->poll_url && send->name)
         g_hash_table_replace(send->driver->poll_urls, g_strdup(send->correlation_id),
                              g_strdup(reply->poll_url));
+    else if (roll_arm_state_is_final(reply->state))
+        roll_send_drop_poll_url(send); /* ARM's are 3 KB each, and a fleet has thousands */
+}
+
+void roll_send_drop_poll_url(const struct roll_send *send)
+{
+    g_hash_table_remove(send->driver->poll_urls, send->correlation_id);
 }
 
 const char *roll_send_poll_url(const struct roll_send *send)
@@ -146,6 +153,8 @@ void roll_send_reply(struct roll_send *send, const struct roll_arm_reply *reply,
         .duration_ms = reply->duration_ms,
         .resources = roll_result_resources(reply),
         .retry_after_ms = reply->retry_after_ms,
+        .whole = reply->whole,
+        .paced = reply->paced,
         .result = result_take,
     };
 
@@ -222,7 +231,8 @@ struct late {
     struct roll_send *send;
     struct roll_error *err;
     const char *code;
-    int64_t wait_ms; /* no error: it has to wait so long */
+    int64_t wait_ms; /* no error: it has to wait so long, */
+    bool paced;      /* while ARM takes others */
 };
 
 static void late_refuse(void *user)
@@ -230,8 +240,8 @@ static void late_refuse(void *user)
     struct late *late = user;
 
     if (!late->err) {
-        struct roll_arm_reply reply = {.outcome = ROLL_ARM_THROTTLED,
-                                       .retry_after_ms = late->wait_ms};
+        struct roll_arm_reply reply = {
+            .outcome = ROLL_ARM_LATER, .paced = late->paced, .retry_after_ms = late->wait_ms};
         roll_send_reply(late->send, &reply, NULL);
     } else if (late->send->kind == ROLL_ACTION_PROBE) {
         roll_send_probed(late->send, false, NULL, late->err->message);
@@ -255,7 +265,7 @@ static void put_off(struct roll_send *send, int64_t wait_ms)
 {
     struct late *late = g_new0(struct late, 1);
 
-    *late = (struct late){.send = send, .wait_ms = wait_ms};
+    *late = (struct late){.send = send, .wait_ms = wait_ms, .paced = roll_pace_moves(send)};
     roll_loop_timer(send->driver->options->loop, roll_boot_ms(), late_refuse, late);
 }
 

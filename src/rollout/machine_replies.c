@@ -78,7 +78,11 @@ static void conclude_refused(struct roll_machine *machine, struct job *job,
 static void put_not_now(struct roll_machine *machine, struct job *job,
                         const struct roll_observation *reply)
 {
-    if (!machine_try_again(machine, job, MACHINE_PUT_PATIENCE_MS, reply->retry_after_ms)) {
+    if (reply->paced) {
+        machine_no_trouble(job);
+        machine_due(machine, job,
+                    machine->boot_ms + machine_backoff_ms(job, reply->retry_after_ms));
+    } else if (!machine_try_again(machine, job, MACHINE_PUT_PATIENCE_MS, reply->retry_after_ms)) {
         conclude_refused(machine, job, reply);
         return;
     }
@@ -169,6 +173,20 @@ static void poll_missed(struct roll_machine *machine, struct job *job,
         machine_go(machine, job, PHASE_GET, machine->boot_ms);
 }
 
+static void detail_replied(struct roll_machine *machine, struct job *job,
+                           const struct roll_observation *reply);
+
+/* A poll of the deployment itself has told what DETAIL would ask for. */
+static void poll_ended(struct roll_machine *machine, struct job *job,
+                       const struct roll_observation *reply)
+{
+    if (!reply->whole)
+        machine_note(job, reply);
+    machine_go(machine, job, PHASE_DETAIL, machine->boot_ms);
+    if (reply->whole)
+        detail_replied(machine, job, reply);
+}
+
 static void poll_replied(struct roll_machine *machine, struct job *job,
                          const struct roll_observation *reply)
 {
@@ -177,8 +195,7 @@ static void poll_replied(struct roll_machine *machine, struct job *job,
         machine_no_trouble(job);
         job->missing_boot_ms = -1;
         if (machine_outcome_of(reply->state)) {
-            machine_note(job, reply);
-            machine_go(machine, job, PHASE_DETAIL, machine->boot_ms);
+            poll_ended(machine, job, reply);
         } else {
             machine_due(machine, job,
                         machine->boot_ms + machine_poll_ms(machine, job, reply->retry_after_ms));

@@ -9,13 +9,15 @@
 #include "rollbook/time.h"
 
 enum {
-    REFILL_MS = 500, /* until there are that many again: ten a second */
-    SPREAD_MS = 20,  /* between two that were held back together */
+    MOVES_MS = 5 * 60 * 1000, /* so long after the last PUT that ARM took it is held to take more */
+    REFILL_MS = 500,          /* until there are that many again: ten a second */
+    SPREAD_MS = 20,           /* between two that were held back together */
 };
 
 struct pace {
     int64_t held_boot_ms; /* no PUT before */
     int64_t queued;       /* held back since */
+    int64_t took_boot_ms; /* when ARM took the last one */
 };
 
 static struct pace *find(struct roll_driver *driver, const struct roll_order_target *target)
@@ -25,6 +27,7 @@ static struct pace *find(struct roll_driver *driver, const struct roll_order_tar
 
     if (!pace) {
         pace = g_new0(struct pace, 1);
+        pace->took_boot_ms = -MOVES_MS;
         g_hash_table_insert(driver->paces, g_strdup(key), pace);
     }
     return pace;
@@ -43,6 +46,8 @@ void roll_pace_saw(struct roll_send *send, const struct roll_arm_reply *reply)
     struct pace *pace = find(send->driver, send->target);
     int64_t now = roll_boot_ms();
 
+    if (reply->outcome == ROLL_ARM_OK)
+        pace->took_boot_ms = now;
     if (reply->outcome == ROLL_ARM_THROTTLED && reply->status != 0)
         hold(pace, now + MAX(reply->retry_after_ms, REFILL_MS));
     else if (reply->writes_spent)
@@ -56,4 +61,9 @@ int64_t roll_pace_wait_ms(struct roll_send *send)
     int64_t left = pace->held_boot_ms - roll_boot_ms();
 
     return left > 0 ? left + SPREAD_MS * pace->queued++ : 0;
+}
+
+bool roll_pace_moves(struct roll_send *send)
+{
+    return roll_boot_ms() - find(send->driver, send->target)->took_boot_ms < MOVES_MS;
 }

@@ -360,6 +360,8 @@ static void read_arrives(struct world *world, void *data)
     } else {
         answer.state = sim_state(world, deployment);
         g_strlcpy(answer.correlation, deployment->correlation, sizeof answer.correlation);
+        answer.whole = request->kind == ROLL_ACTION_POLL && world->config.seed % 2 == 0 &&
+                       !sim_is_stack(world, request->target);
         if (!is_active(world, deployment))
             answer.arm_at = SIM_EPOCH_MS + deployment->end_ms;
     }

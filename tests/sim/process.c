@@ -242,6 +242,7 @@ static void deliver(struct world *world, void *data)
     observation.correlation_id =
         delivery->answer.correlation[0] ? delivery->answer.correlation : NULL;
     observation.arm_at = delivery->answer.arm_at;
+    observation.whole = delivery->answer.whole;
     observation.result = result_of(&delivery->answer);
     observation.retry_after_ms = delivery->answer.retry_after_ms;
     sim_trace(world, "p%d     reply to %d: %d %s %s", process->id, (int)delivery->id,

@@ -153,6 +153,7 @@ struct answer {
     const char *state, *code, *message; /* static */
     char correlation[ROLL_UUID_SIZE];
     int64_t arm_at, retry_after_ms;
+    bool whole; /* a poll read the deployment itself */
 };
 
 /* ---- drivers

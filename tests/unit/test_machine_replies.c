@@ -27,6 +27,65 @@ START_TEST(test_machine__throttled_is_tried_again_for_ten_minutes)
 }
 END_TEST
 
+/* A PUT whose turn has not come is in no trouble: 10,000 of them take an hour where ARM takes few.
+ */
+START_TEST(test_machine__a_turn_is_waited_for_without_end)
+{
+    struct world world;
+
+    start(&world, "weu");
+    reply(&world, ROLL_ACTION_PUT, "weu",
+          NOT(THROTTLED, .code = "TooManyRequests", .retry_after_ms = 60000));
+    pass(&world, 60000);
+    for (int i = 0; i < 20; i++) {
+        expect_waiting(&world, "PUT weu");
+        reply(&world, ROLL_ACTION_PUT, "weu", NOT(LATER, .paced = true, .retry_after_ms = 60000));
+        pass(&world, 60000);
+    }
+    for (int i = 0; i < 11; i++) { /* what is held back while ARM takes nothing is in trouble */
+        if (i > 0)
+            pass(&world, 60000);
+        expect_waiting(&world, "PUT weu");
+        reply(&world, ROLL_ACTION_PUT, "weu", NOT(LATER, .retry_after_ms = 60000));
+    }
+    ck_assert_int_eq(world.done.end, ROLL_END_FAILED);
+    world_clear(&world);
+}
+END_TEST
+
+/* A poll of the deployment itself tells its end and all about it. */
+START_TEST(test_machine__a_poll_of_the_whole_needs_no_second_look)
+{
+    struct world world;
+    const struct roll_step_ended *end;
+
+    start(&world, "weu");
+    reply(&world, ROLL_ACTION_PUT, "weu", OK(.state = "Accepted"));
+    reply(&world, ROLL_ACTION_POLL, "weu", OK(.state = "Running", .whole = true));
+    pass(&world, 2000);
+    reply(&world, ROLL_ACTION_POLL, "weu", OK(.state = "Succeeded", .whole = true, .arm_at = 8));
+    end = roll_event_body((struct roll_event *)g_ptr_array_index(world.events, 3), step_ended);
+    ck_assert_str_eq(end->outcome, "succeeded");
+    ck_assert_int_eq(end->arm_at, 8);
+    ck_assert_int_eq(world.done.end, ROLL_END_SUCCEEDED);
+    world_clear(&world);
+}
+END_TEST
+
+START_TEST(test_machine__a_poll_of_the_whole_may_find_anothers)
+{
+    struct world world;
+
+    start(&world, "weu");
+    reply(&world, ROLL_ACTION_PUT, "weu", OK(.state = "Accepted"));
+    reply(&world, ROLL_ACTION_POLL, "weu",
+          OTHERS(.state = "Succeeded", .whole = true, .correlation_id = "theirs"));
+    ck_assert_int_eq(world.done.end, ROLL_END_FAILED);
+    expect_history(&world, 3, "ended:weu:0:conflict:last failed");
+    world_clear(&world);
+}
+END_TEST
+
 START_TEST(test_machine__busy_with_our_own_deployment_is_adopted)
 {
     struct world world;
@@ -377,6 +436,9 @@ int main(void)
 
     tcase_set_timeout(tests, 60);
     tcase_add_test(tests, test_machine__throttled_is_tried_again_for_ten_minutes);
+    tcase_add_test(tests, test_machine__a_turn_is_waited_for_without_end);
+    tcase_add_test(tests, test_machine__a_poll_of_the_whole_needs_no_second_look);
+    tcase_add_test(tests, test_machine__a_poll_of_the_whole_may_find_anothers);
     tcase_add_test(tests, test_machine__busy_with_our_own_deployment_is_adopted);
     tcase_add_test(tests, test_machine__busy_with_something_else_is_put_again);
     tcase_add_test(tests, test_machine__a_name_with_another_correlation_id_is_a_conflict);

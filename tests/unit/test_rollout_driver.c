@@ -212,6 +212,11 @@ static struct roll_error *see_event(void *user, const struct roll_event *event)
     "expect PUT " RECORDS "* times 1\nreply 201\n  header Azure-AsyncOperation: ${url}/op?x=1\n"   \
     "  body {\"properties\":{\"provisioningState\":\"Accepted\",\"correlationId\":"                \
     "\"${header:x-ms-correlation-request-id}\"}}\n"
+#define COUNTED                                                                                    \
+    "expect PUT " RECORDS "* times 1\nreply 201\n  header Azure-AsyncOperation: ${url}/op?x=1\n"   \
+    "  header x-ms-ratelimit-remaining-subscription-writes: 199\n"                                 \
+    "  body {\"properties\":{\"provisioningState\":\"Accepted\",\"correlationId\":"                \
+    "\"${header:x-ms-correlation-request-id}\"}}\n"
 #define POLL(status) "expect GET /op?x=1 times 1\nreply 200\n  body {\"status\":\"" status "\"}\n"
 #define POLL_NO(status, code) "expect GET /op?x=1 times 1\nreply " status "\n" ERROR(code)
 #define GET(state)                                                                                 \
@@ -279,14 +284,14 @@ static const struct {
      ROLL_LANE_RELEASE, false, "PUT GET PUT POLL GET", "succeeded", "Conflict"},
     /* One of ours is there already: it is adopted. */
     {"expect PUT " RECORDS "* times 1\nreply 409\n" SOON ERROR("DeploymentActive") GET("Running")
-         GET("Succeeded") GET("Succeeded"),
-     ROLL_LANE_RELEASE, false, "PUT GET GET GET", "succeeded", NULL},
+         GET("Succeeded"),
+     ROLL_LANE_RELEASE, false, "PUT GET GET", "succeeded", NULL},
     /* Certainly not accepted: the same again. */
     {"expect PUT " RECORDS "* times 1\nreply 429\n" SOON ERROR("TooManyRequests") GOOD,
      ROLL_LANE_RELEASE, false, "PUT PUT POLL GET", "succeeded", "ARM asks to slow down"},
     /* Not known: look by name first. */
-    {PUT_LOST("500") GET("Running") GET("Succeeded") GET("Succeeded"), ROLL_LANE_RELEASE, false,
-     "PUT GET GET GET", "succeeded", NULL},
+    {PUT_LOST("500") GET("Running") GET("Succeeded"), ROLL_LANE_RELEASE, false, "PUT GET GET",
+     "succeeded", NULL},
     {PUT_LOST("408") GET("Succeeded"), ROLL_LANE_RELEASE, false, "PUT GET", "succeeded", NULL},
     {PUT_LOST("504") GET("Succeeded"), ROLL_LANE_RELEASE, false, "PUT GET", "succeeded", NULL},
     {PUT_LOST("404\n  body <html>") GET("Succeeded"), ROLL_LANE_RELEASE, false, "PUT GET",
@@ -298,6 +303,14 @@ static const struct {
     /* Polls: 404 is transient as DeploymentNotFound only. */
     {PUT_OK POLL_NO("404", "DeploymentNotFound") POLL("Running") POLL("Succeeded") GET("Succeeded"),
      ROLL_LANE_RELEASE, false, "PUT POLL POLL POLL GET", "succeeded", NULL},
+    /* Reads that are counted: the deployment itself is polled, whose end needs no second read. */
+    {COUNTED GET("Running") GET_NO("404", "DeploymentNotFound") GET("Succeeded"), ROLL_LANE_RELEASE,
+     false, "PUT GET GET GET", "succeeded", NULL},
+    {COUNTED GET_NO("404", "ResourceGroupNotFound") GET_NO("404", "ResourceGroupNotFound"),
+     ROLL_LANE_RELEASE, false, "PUT GET GET", "failed ResourceGroupNotFound", NULL},
+    {COUNTED GET("Failed") "expect GET " GROUP "/deployments/* times 1\nreply 200\n  body "
+                           "{\"value\":[]}\n",
+     ROLL_LANE_RELEASE, false, "PUT GET OPERATIONS", "failed", NULL},
     {PUT_OK POLL_NO("404", "ResourceGroupNotFound") GET_NO("404", "ResourceGroupNotFound"),
      ROLL_LANE_RELEASE, false, "PUT POLL GET", "failed ResourceGroupNotFound", NULL},
     {PUT_OK POLL_NO("404", "SubscriptionNotFound") GET_NO("404", "SubscriptionNotFound"),
