@@ -66,11 +66,17 @@ void roll_schema_unknown(json_t *schema, GString *out);
  * For tests. */
 const char **roll_schema_keywords(void);
 
-/* The schema once it is needed, kept between the plans of a workspace: preparing it costs more than
- * one plan. */
+/* What is kept between the plans of a workspace. The schema, once it is needed: preparing it costs
+ * more than one plan. And what the plans say where nobody checks them, for `status` asks for it
+ * with each of its environments. */
 struct roll_plan_checker {
     struct roll_schema *schema; /* owned, or NULL until then */
+    GPtrArray *values; /* of json_t *: the plans', NULL those that were not read; or NULL */
+    GHashTable *needs; /* who needs whom (needs.c), or NULL until then */
 };
+/* A plan of the workspace by its place in it, unchecked; borrowed from the workspace. */
+struct roll_error *roll_workspace_value(const struct roll_workspace *workspace, size_t index,
+                                        const json_t **ret_value) ROLL_CHECKED;
 /* roll_plan_read with what a checker keeps. */
 struct roll_error *roll_plan_read_with(struct roll_plan_checker *checker, const char *path,
                                        struct roll_plan **ret_plan) ROLL_CHECKED;

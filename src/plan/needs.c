@@ -188,32 +188,38 @@ static void outline_needs(const char *environment, const json_t *needs, GPtrArra
     }
 }
 
-static void outline_plan(const char *path, const char *service, GHashTable *graph)
+static void outline_plan(const json_t *value, const char *service, GHashTable *graph)
 {
-    struct roll_document *document = NULL;
-    g_autofree char *shown = g_path_get_basename(path);
     const char *name;
     json_t *environment;
-    struct roll_error *err = roll_document_read(path, shown, &document);
-    if (err) {
-        roll_error_free(err);
-        return;
-    }
-    json_object_foreach (json_object_get(document->value, "environments"), name, environment) {
+    json_object_foreach (json_object_get(value, "environments"), name, environment) {
         GPtrArray *names = g_ptr_array_new_with_free_func(g_free);
-        outline_needs(name, json_object_get(document->value, "needs"), names);
+        outline_needs(name, json_object_get(value, "needs"), names);
         outline_needs(name, json_object_get(environment, "needs"), names);
         g_hash_table_insert(graph, g_strdup_printf("%s/%s", service, name), names);
     }
-    roll_document_free(document);
+}
+
+/* Borrowed from the workspace. */
+static GHashTable *outline_graph(const struct roll_workspace *workspace)
+{
+    GHashTable *graph = workspace->checker->needs;
+    if (graph)
+        return graph;
+    graph = workspace->checker->needs = new_graph();
+    for (size_t i = 0; workspace->plans[i]; i++) {
+        const json_t *value = NULL;
+        roll_error_free(roll_workspace_value(workspace, i, &value));
+        if (value)
+            outline_plan(value, workspace->services[i], graph);
+    }
+    return graph;
 }
 
 GPtrArray *roll_workspace_needed_by(const struct roll_workspace *workspace, const char *name)
 {
-    g_autoptr(GHashTable) graph = new_graph();
+    GHashTable *graph = outline_graph(workspace);
     GPtrArray *names = g_ptr_array_new_with_free_func(g_free);
-    for (size_t i = 0; workspace->plans[i]; i++)
-        outline_plan(workspace->plans[i], workspace->services[i], graph);
     g_autoptr(GPtrArray) keys = sorted_keys(graph);
     g_autoptr(GHashTable) set = dependents_of(graph, keys, name);
     for (guint i = 0; i < keys->len; i++)

@@ -2,34 +2,46 @@
  * need no more, and a fleet's file of targets is not read for it. */
 #include "plan/internal.h"
 
-static struct roll_error *outline_plan(const char *path, const char *service, roll_outline_fn fn,
-                                       void *user)
+static void free_value(gpointer value)
 {
-    struct roll_document *document = NULL;
-    g_autofree char *shown = g_path_get_basename(path);
-    const char *name;
-    json_t *environment;
-    struct roll_error *err = roll_document_read(path, shown, &document);
+    json_decref(value);
+}
 
-    if (err)
-        return err;
-    json_object_foreach (json_object_get(document->value, "environments"), name, environment) {
-        struct roll_outline row = {
-            .service = service,
-            .environment = name,
-            .has_lanes = json_object_get(environment, "lanes") != NULL,
-        };
-        if (!err)
-            err = fn(user, &row);
+struct roll_error *roll_workspace_value(const struct roll_workspace *workspace, size_t index,
+                                        const json_t **ret_value)
+{
+    struct roll_plan_checker *checker = workspace->checker;
+    roll_auto(document) struct roll_document *document = NULL;
+
+    if (!checker->values) {
+        checker->values = g_ptr_array_new_with_free_func(free_value);
+        g_ptr_array_set_size(checker->values, (gint)g_strv_length(workspace->plans));
     }
-    roll_document_free(document);
-    return err;
+    if (!checker->values->pdata[index]) {
+        g_autofree char *shown = g_path_get_basename(workspace->plans[index]);
+        ROLL_TRY(roll_document_read(workspace->plans[index], shown, &document));
+        checker->values->pdata[index] = json_incref(document->value);
+    }
+    *ret_value = checker->values->pdata[index];
+    return NULL;
 }
 
 struct roll_error *roll_workspace_outline(const struct roll_workspace *workspace,
                                           roll_outline_fn fn, void *user)
 {
-    for (size_t i = 0; workspace->plans[i]; i++)
-        ROLL_TRY(outline_plan(workspace->plans[i], workspace->services[i], fn, user));
+    for (size_t i = 0; workspace->plans[i]; i++) {
+        const json_t *value;
+        const char *name;
+        json_t *environment;
+        ROLL_TRY(roll_workspace_value(workspace, i, &value));
+        json_object_foreach (json_object_get(value, "environments"), name, environment) {
+            struct roll_outline row = {
+                .service = workspace->services[i],
+                .environment = name,
+                .has_lanes = json_object_get(environment, "lanes") != NULL,
+            };
+            ROLL_TRY(fn(user, &row));
+        }
+    }
     return NULL;
 }

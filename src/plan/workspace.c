@@ -125,6 +125,8 @@ void roll_workspace_free(struct roll_workspace *workspace)
     g_strfreev(workspace->plans);
     g_strfreev(workspace->services);
     roll_schema_free(workspace->checker->schema);
+    g_clear_pointer(&workspace->checker->values, g_ptr_array_unref);
+    g_clear_pointer(&workspace->checker->needs, g_hash_table_unref);
     g_free(workspace->checker);
     g_free(workspace);
 }

@@ -19,10 +19,11 @@ enum {
     APPENDS = 200, /* a round of durable appends */
     GROUPS = 50,   /* a round of group commits … */
     GROUP = 2000,  /* … of so many events each */
-    OBJECTS = 8000,
+    OBJECTS = 24000,
     OBJECT_BYTES = 8000,
     APPEND_ROUNDS = 21,
-    ROUNDS = 5,
+    GROUP_ROUNDS = 7,
+    ROUNDS = 11,
 };
 
 #define S(text) ((char *)(uintptr_t)(text))
@@ -276,7 +277,7 @@ static void store_events(const struct setting *setting)
 
 static const struct row rows[] = {
     {"append", APPEND_ROUNDS, APPENDS, NULL, append_singly, raw_singly},
-    {"group", ROUNDS, (int64_t)GROUPS *GROUP, NULL, append_groups, raw_groups},
+    {"group", GROUP_ROUNDS, (int64_t)GROUPS *GROUP, NULL, append_groups, raw_groups},
     {"verify-events", ROUNDS, (int64_t)GROUPS *GROUP + 1, store_events, verify, raw_verify_events},
     {"verify-objects", ROUNDS, OBJECTS, store_objects, verify, raw_verify_objects},
 };
