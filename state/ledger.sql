@@ -559,7 +559,14 @@ SELECT number, ended_at FROM rollouts WHERE stream = :stream AND number >= 10000
 ORDER BY number DESC
 
 -- name: rollout_recent
-SELECT number, ended_at FROM rollouts WHERE stream = :stream AND number < 1000000000 ORDER BY number DESC LIMIT 100
+SELECT number, ended_at FROM rollouts WHERE stream = :stream ORDER BY requested_at DESC, number DESC LIMIT 100
+
+-- name: rollout_open_any
+-- Mostly there is none, which is known without a look-up for each: rollouts lie by their numbers.
+SELECT 1 FROM (SELECT ended_at FROM rollouts WHERE stream = :stream AND number < 1000000000 ORDER BY number DESC LIMIT 100)
+WHERE ended_at = 0
+UNION ALL SELECT 1 FROM rollouts WHERE stream = :stream AND number >= 1000000000 AND ended_at = 0
+LIMIT 1
 
 -- name: rollout_load
 SELECT release, partial, state, end_reason, ended_at, superseded_by, succeeded, failed, driver, host, claim_until, detached

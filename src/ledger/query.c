@@ -410,15 +410,29 @@ struct roll_error *roll_ledger_debts(struct roll_ledger *ledger, const char *str
     return each_row(stmt, &call, &any);
 }
 
+static struct roll_error *is_any_open(struct roll_ledger *ledger, int64_t stream, bool *ret_any)
+{
+    struct roll_sql_stmt *stmt;
+
+    ROLL_TRY(roll_sql_use(ledger->sql, LEDGER_ROLLOUT_OPEN_ANY, &stmt));
+    roll_sql_bind_int(stmt, ":stream", stream);
+    ROLL_TRY(roll_sql_step(stmt, ret_any));
+    roll_sql_reset(stmt);
+    return NULL;
+}
+
 struct roll_error *roll_ledger_open_rollouts(struct roll_ledger *ledger, const char *stream,
                                              GArray **ret_numbers)
 {
     g_autoptr(GArray) numbers = g_array_new(FALSE, FALSE, sizeof(int64_t));
     int64_t id, projection;
+    bool any;
 
     ROLL_TRY(roll_ledger_freshen(ledger, stream));
     ROLL_TRY(roll_stream_find(ledger, stream, &id, &projection));
-    ROLL_TRY(roll_rows_open(ledger->sql, id, true, numbers));
+    ROLL_TRY(is_any_open(ledger, id, &any));
+    if (any)
+        ROLL_TRY(roll_rows_open(ledger->sql, id, true, numbers));
     *ret_numbers = g_steal_pointer(&numbers);
     return NULL;
 }

@@ -20,6 +20,38 @@ START_TEST(test_plan__workspace_is_found_upwards)
 }
 END_TEST
 
+static struct roll_error *count_row(void *user, const struct roll_outline *row)
+{
+    int *count = user;
+    *count += row->environment != NULL;
+    return NULL;
+}
+
+/* status asks with each of its environments: a plan that changes meanwhile must not be read again,
+ * and one that could not be read must be. */
+START_TEST(test_plan__what_a_workspace_outlines_is_read_once)
+{
+    int count = 0;
+    put("plans/shop.json", SMALLEST);
+    put("plans/zoo.json", "{\"service\":\"zoo\",");
+    roll_auto(workspace) struct roll_workspace *workspace = find_workspace("infra");
+    roll_auto(error) struct roll_error *err = roll_workspace_outline(workspace, count_row, &count);
+    ck_assert_int_eq(roll_error_code(err), ROLL_E_PLAN);
+    ck_assert_int_eq(count, 1);
+    put("plans/shop.json", "{");
+    put("plans/zoo.json",
+        "{\"service\":\"zoo\",\"environments\":{\"prod\":{\"needs\":[\"shop/prod\"]}}}");
+    OK(roll_workspace_outline(workspace, count_row, &count));
+    ck_assert_int_eq(count, 3);
+    g_autoptr(GPtrArray) names = roll_workspace_needed_by(workspace, "shop/prod");
+    ck_assert_int_eq(names->len, 1);
+    put("plans/zoo.json", "{");
+    g_autoptr(GPtrArray) again = roll_workspace_needed_by(workspace, "shop/prod");
+    ck_assert_int_eq(again->len, 1);
+    ck_assert_str_eq(again->pdata[0], "zoo/prod");
+}
+END_TEST
+
 START_TEST(test_plan__examples_and_schema_make_no_workspace)
 {
     size_t size;
@@ -193,6 +225,7 @@ int main(void)
 
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_test(tests, test_plan__workspace_is_found_upwards);
+    tcase_add_test(tests, test_plan__what_a_workspace_outlines_is_read_once);
     tcase_add_test(tests, test_plan__examples_and_schema_make_no_workspace);
     tcase_add_test(tests, test_plan__workspace_of_a_missing_folder_is_not_found);
     tcase_add_test(tests, test_plan__a_glance_finds_the_service);
