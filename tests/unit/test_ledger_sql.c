@@ -19,6 +19,7 @@ static const struct {
     {"pending_list", "what waits for the store"},
     {"event_find", "verify and audit read the whole log"},
     {"rollout_of_service", "in order of its index, up to the limit"},
+    {"rollout_open_any", "a hundred rows that lie side by side"},
 };
 
 static bool is_allowed(const char *statement)
