@@ -277,7 +277,7 @@ static void say_accepted(struct roll_app *app, const char *stream, const json_t 
 }
 
 /* Rollouts of a ledger that is not here: why they do not count, or what no tag says of them. */
-static void say_recovery(struct roll_app *app, const json_t *recovery)
+static void say_recovery(struct roll_app *app, const json_t *recovery, bool dry_run)
 {
     size_t index;
     json_t *row;
@@ -288,6 +288,9 @@ static void say_recovery(struct roll_app *app, const json_t *recovery)
         roll_say(app, "%" JSON_INTEGER_FORMAT " rollout%s of another ledger %s not count: %s",
                  count, count == 1 ? "" : "s", count == 1 ? "does" : "do",
                  text_of(recovery, "waits"));
+    else if (dry_run && count > 0)
+        roll_say(app, "%" JSON_INTEGER_FORMAT " rollout%s of another ledger would be recovered",
+                 count, count == 1 ? "" : "s");
     if (json_object_get(recovery, "notTold"))
         roll_say(app, "tags do not tell, and it is to be set again:");
     json_array_foreach (json_object_get(recovery, "notTold"), index, row)
@@ -306,6 +309,10 @@ static void say(struct roll_app *app, const char *stream, const json_t *report)
 
     say_targets(app, stream, report);
     count = print_new(app, deployments);
+    if (count > SHOWN) {
+        say_series(app, deployments, "recovered", "recovered, by series");
+        say_series(app, deployments, "evidence", "evidence, by series");
+    }
     say_series(app, deployments, "nested", "parts of others, left out");
     say_series(app, deployments, "policy", "of Azure Policy, left out");
     say_series(app, deployments, "own-other", "of other environments, left out");
@@ -314,7 +321,7 @@ static void say(struct roll_app *app, const char *stream, const json_t *report)
     say_lacks(app, deployments);
     json_array_foreach (json_object_get(report, "recovered"), index, one)
         say_accepted(app, stream, one);
-    say_recovery(app, json_object_get(report, "recovery"));
+    say_recovery(app, json_object_get(report, "recovery"), dry_run);
     if (accepted)
         say_accepted(app, stream, accepted);
     if (dry_run)

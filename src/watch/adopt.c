@@ -86,8 +86,8 @@ static struct roll_error *adopt(struct watch_adopting *adopting, json_t **ret_re
     if (!options->dry_run)
         ROLL_TRY(watch_adopt_record(adopting, &recorded));
     report = report_of(adopting, recorded);
-    if (!options->dry_run)
-        ROLL_TRY(watch_recover(adopting, report));
+    ROLL_TRY(options->dry_run ? watch_recover_forecast(adopting, report)
+                              : watch_recover(adopting, report));
     if (!options->dry_run && options->accept)
         ROLL_TRY(accept(adopting, report));
     *ret_report = g_steal_pointer(&report);

@@ -238,5 +238,9 @@ bool watch_lost_is_open(const struct watch_lost *lost);
  * became of it into the report ("recovered", "recovery"). */
 struct roll_error *watch_recover(const struct watch_adopting *adopting, json_t *report)
     ROLL_CHECKED;
+/* How many there are, and what would be in the way, into the report ("recovery"); who asks is not
+ * looked at. */
+struct roll_error *watch_recover_forecast(const struct watch_adopting *adopting, json_t *report)
+    ROLL_CHECKED;
 
 #endif

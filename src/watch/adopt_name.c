@@ -138,9 +138,16 @@ static struct roll_error *check_alike(const GPtrArray *pieces)
 
 /* What a redeploy does otherwise. Deployments in mode Complete are never sent (DESIGN section 6).
  */
-static json_t *notes_of(const GPtrArray *pieces)
+static json_t *notes_of(const struct roll_adopt_options *options, const GPtrArray *pieces)
 {
     json_t *notes = json_array();
+    guint all = options->environment->targets->len;
+
+    if (pieces->len < all)
+        json_array_append_new(notes,
+                              json_sprintf("a back to it is for %u of %u targets: the others keep "
+                                           "what they have",
+                                           pieces->len, all));
 
     for (guint i = 0; i < pieces->len; i++) {
         const struct watch_found *piece = pieces->pdata[i];
@@ -189,7 +196,7 @@ struct roll_error *watch_accept_name(const struct watch_adopting *adopting, json
                                           .traces = traces,
                                           .pieces = pieces};
     struct roll_error *err = accept(&acceptance, found, left, ret_done);
-    roll_auto(json) json_t *notes = notes_of(pieces);
+    roll_auto(json) json_t *notes = notes_of(options, pieces);
     g_free(acceptance.version);
     if (!err && json_array_size(left) > 0)
         json_object_set(*ret_done, "left", left);

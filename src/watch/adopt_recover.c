@@ -407,3 +407,35 @@ struct roll_error *watch_recover(const struct watch_adopting *adopting, json_t *
                                     .done = json_object_get(report, "recovered")};
     return recover_all(&recovering);
 }
+
+/* Each rollout once, whatever the number of its targets. */
+static gint64 count_found(const struct watch_adopting *adopting)
+{
+    g_autoptr(GHashTable) keys = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+
+    for (guint i = 0; i < adopting->entries->len; i++) {
+        const struct watch_entry *entry = adopting->entries->pdata[i];
+        if (entry->class != WATCH_RECOVERED &&
+            !(entry->proved && entry->class == WATCH_KNOWN && !entry->accepted))
+            continue;
+        g_hash_table_add(
+            keys, g_strdup_printf(
+                      "%s#%s", json_string_value(roll_json_get_nocase(entry->tags, "roll-ledger")),
+                      json_string_value(roll_json_get_nocase(entry->tags, "roll-seq"))));
+    }
+    return g_hash_table_size(keys);
+}
+
+struct roll_error *watch_recover_forecast(const struct watch_adopting *adopting, json_t *report)
+{
+    gint64 count = count_found(adopting);
+    bool own = false;
+
+    if (count == 0)
+        return NULL;
+    ROLL_TRY(has_own(adopting, &own));
+    json_object_set_new(
+        report, "recovery",
+        json_pack("{s:I,s:s*}", "rollouts", (json_int_t)count, "waits", obstacle(adopting, own)));
+    return NULL;
+}
