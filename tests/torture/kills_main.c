@@ -32,7 +32,7 @@ struct tally {
 
 static const char *const points[] = {"before-append", "after-append",         "before-put",
                                      "after-put",     "append-before-commit", "append-after-commit",
-                                     "store-has-it"};
+                                     "store-has-it",  "before-delete",        "after-delete"};
 
 /* text: TEXT_SIZE bytes that live as long as the hindrance. */
 static void choose(struct world *world, struct hindrance *hindrance, char *text)
@@ -143,6 +143,12 @@ static void tell(const struct world *world, guint32 seed, int number, const char
             world->history->str, wrong);
 }
 
+static bool is_wanted(const struct options *options, const struct tally *tally)
+{
+    return __atomic_load_n(&tally->kills, __ATOMIC_RELAXED) < options->kills &&
+           __atomic_load_n(&tally->failures, __ATOMIC_RELAXED) == 0;
+}
+
 static void live(const struct options *options, const char *root, int number, struct tally *tally)
 {
     guint32 seed = (guint32)options->seed;
@@ -153,7 +159,7 @@ static void live(const struct options *options, const char *root, int number, st
     char *wrong = NULL;
 
     world_make(&world, folder, options->program, seed * 1000 + (guint32)number, container);
-    for (int i = 0; i < WORLD_KILLS && !wrong; i++)
+    for (int i = 0; i < WORLD_KILLS && !wrong && is_wanted(options, tally); i++)
         wrong = torment(&world, tally);
     if (!wrong)
         wrong = world_recover(&world);
@@ -171,8 +177,7 @@ static void live(const struct options *options, const char *root, int number, st
  * waiting. */
 static void work(const struct options *options, const char *root, struct tally *tally)
 {
-    while (__atomic_load_n(&tally->kills, __ATOMIC_RELAXED) < options->kills &&
-           __atomic_load_n(&tally->failures, __ATOMIC_RELAXED) == 0)
+    while (is_wanted(options, tally))
         live(options, root, __atomic_fetch_add(&tally->worlds, 1, __ATOMIC_RELAXED), tally);
 }
 
@@ -208,7 +213,8 @@ int main(int argc, char **argv)
     struct options options = {.seed = 0, .jobs = 12};
     const GOptionEntry entries[] = {
         {"seed", 0, 0, G_OPTION_ARG_INT64, &options.seed, "N: the same chances again", "N"},
-        {"kills", 0, 0, G_OPTION_ARG_INT, &options.kills, "N: so many (60; 1000 with --long)", "N"},
+        {"kills", 0, 0, G_OPTION_ARG_INT, &options.kills, "N: so many (100; 1000 with --long)",
+         "N"},
         {"jobs", 0, 0, G_OPTION_ARG_INT, &options.jobs, "N: workspaces at once (12)", "N"},
         {"long", 0, 0, G_OPTION_ARG_NONE, &options.thorough, "the long form", NULL},
         {"shared", 0, 0, G_OPTION_ARG_NONE, &options.shared, "with a store (AZURITE)", NULL},
@@ -225,7 +231,7 @@ int main(int argc, char **argv)
     if (options.seed == 0)
         options.seed = g_random_int_range(1, 1000000);
     if (options.kills == 0)
-        options.kills = options.thorough ? 1000 : 60;
+        options.kills = options.thorough ? 1000 : 100;
     if (!options.program)
         options.program = g_build_filename(folder, "roll-faulty", NULL);
     int status = run(&options);
