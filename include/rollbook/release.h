@@ -244,6 +244,8 @@ struct roll_error *roll_pruner_items(struct roll_pruner *pruner, const struct ro
 /* With what ARM says entered: the rest of the reasons; then what stays, and after it what is deleted, in that order. present: what
  * ARM lists in the scope ([{"id"}]). Pure. */
 void roll_prune_decide(GPtrArray *items, const json_t *present);
+/* The last part of that alone, which needs nothing of ARM: what stays keeps what it needs and what it lies below; the order. */
+void roll_prune_spread(GPtrArray *items);
 
 /* ---- keep ----------------------------------------------------------------------------------- */
 

@@ -81,15 +81,8 @@ static void put_in_order(GPtrArray *items)
         memcpy(items->pdata, sorted, items->len * sizeof *sorted);
 }
 
-void roll_prune_decide(GPtrArray *items, const json_t *present)
+void roll_prune_spread(GPtrArray *items)
 {
-    for (guint i = 0; i < items->len; i++) {
-        struct roll_prune_item *item = g_ptr_array_index(items, i);
-        if (!item->reason && !item->gone)
-            item->reason = arm_reason(item);
-        if (!item->reason && !item->gone)
-            item->reason = reason_of_foreign(item, items, present);
-    }
     for (bool changed = true; changed;) {
         changed = false;
         for (guint i = 0; i < items->len; i++) {
@@ -99,4 +92,16 @@ void roll_prune_decide(GPtrArray *items, const json_t *present)
         }
     }
     put_in_order(items);
+}
+
+void roll_prune_decide(GPtrArray *items, const json_t *present)
+{
+    for (guint i = 0; i < items->len; i++) {
+        struct roll_prune_item *item = g_ptr_array_index(items, i);
+        if (!item->reason && !item->gone)
+            item->reason = arm_reason(item);
+        if (!item->reason && !item->gone)
+            item->reason = reason_of_foreign(item, items, present);
+    }
+    roll_prune_spread(items);
 }

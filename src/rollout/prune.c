@@ -205,6 +205,7 @@ static struct roll_error *rehearse(const struct roll_driver_options *options,
 
     ROLL_TRY(roll_pruner_items(pruner, target, &items));
     if (!ask || !roll_sorting_is_needed(items)) {
+        roll_prune_spread(items); /* what needs no answer of ARM is told as it will be done */
         *ret_list = list_of(items);
         return NULL;
     }
