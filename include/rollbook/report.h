@@ -51,6 +51,9 @@ char *roll_report_ago(int64_t unix_ms, int64_t now_ms);
  * neither is known. */
 char *roll_report_actor(const char *proved, const char *claimed);
 
+/* The first few of names, and how many more there are: `weu, neu and 3 more`. Not made safe. Owned; NULL: there is none. */
+char *roll_report_names(const json_t *names);
+
 /* What an event says, in one sentence. Not made safe: it is for JSON, the page and Markdown. Owned. */
 char *roll_report_sentence(const struct roll_event *event);
 /* The same of the event's kind (its name) and body. Owned. */

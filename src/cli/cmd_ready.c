@@ -122,32 +122,16 @@ static void print_release(struct roll_table *table, const json_t *release)
     roll_table_row(table);
 }
 
-enum { MAX_NAMED = 5 };
-
-static char *names_of(const json_t *targets)
-{
-    g_autoptr(GString) text = g_string_new(NULL);
-    size_t count = json_array_size(targets);
-
-    for (size_t i = 0; i < MIN(count, MAX_NAMED); i++)
-        g_string_append_printf(text, "%s%s", i ? ", " : " (",
-                               json_string_value(json_array_get(targets, i)));
-    if (count > MAX_NAMED)
-        g_string_append_printf(text, " and %zu more", count - MAX_NAMED);
-    if (count)
-        g_string_append_c(text, ')');
-    return g_string_free(g_steal_pointer(&text), FALSE);
-}
-
 static void print_reason(struct roll_app *app, const char *version, const json_t *reason)
 {
     const char *subject = roll_json_get_string(reason, "subject");
     const char *next = roll_json_get_string(reason, "next");
-    g_autofree char *names = names_of(json_object_get(reason, "targets"));
+    g_autofree char *names = roll_report_names(json_object_get(reason, "targets"));
     bool own = g_strcmp0(subject, version) == 0; /* a rule names the release itself */
 
-    roll_say(app, "%s %s: %s%s%s%s", version, roll_json_get_string(reason, "state"),
-             own ? "" : subject, own ? "" : ": ", roll_json_get_string(reason, "why"), names);
+    roll_say(app, "%s %s: %s%s%s%s%s%s", version, roll_json_get_string(reason, "state"),
+             own ? "" : subject, own ? "" : ": ", roll_json_get_string(reason, "why"),
+             names ? " (" : "", names ? names : "", names ? ")" : "");
     if (next)
         roll_say(app, "  next: %s", next);
 }

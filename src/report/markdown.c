@@ -92,23 +92,36 @@ static void append_rollouts(GString *out, const json_t *rollouts)
     g_string_append(out, "\n");
 }
 
+static void append_reason(GString *out, const char *version, const json_t *reason)
+{
+    const char *subject = roll_json_get_string(reason, "subject");
+    g_autofree char *names = roll_report_names(json_object_get(reason, "targets"));
+
+    g_string_append(out, "- ");
+    markdown_text(out, version);
+    g_string_append_printf(out, " could not simply be deployed again (%s): ",
+                           roll_json_get_string(reason, "state"));
+    if (g_strcmp0(subject, version) != 0) { /* a rule names the release itself */
+        markdown_text(out, subject);
+        g_string_append(out, ": ");
+    }
+    markdown_text(out, roll_json_get_string(reason, "why"));
+    if (names) {
+        g_string_append(out, " (");
+        markdown_text(out, names);
+        g_string_append_c(out, ')');
+    }
+    g_string_append_c(out, '\n');
+}
+
 static void append_readiness(GString *out, const json_t *list)
 {
     size_t index, at;
     json_t *release, *reason;
 
-    json_array_foreach (list, index, release) {
-        json_array_foreach (json_object_get(release, "reasons"), at, reason) {
-            g_string_append(out, "- ");
-            markdown_text(out, roll_json_get_string(release, "version"));
-            g_string_append_printf(out, " could not simply be deployed again (%s): ",
-                                   roll_json_get_string(reason, "state"));
-            markdown_text(out, roll_json_get_string(reason, "subject"));
-            g_string_append(out, ": ");
-            markdown_text(out, roll_json_get_string(reason, "why"));
-            g_string_append(out, "\n");
-        }
-    }
+    json_array_foreach (list, index, release)
+        json_array_foreach (json_object_get(release, "reasons"), at, reason)
+            append_reason(out, roll_json_get_string(release, "version"), reason);
 }
 
 static void append_owed(GString *out, const json_t *environment)

@@ -314,9 +314,12 @@ function debts(env) {
   return el("div", {}, el("h3", {}, "Debts"), table(["debt", "rollout", "due", "owner"], env.owes.map(debt =>
     [debt.debt, opener(env.stream + "#" + debt.rollout), el("td", { class: debt.overdue ? "bad" : "" }, time(debt.due) + (debt.overdue ? ", overdue" : "")), debt.owner])));
 }
-function whys(reasons) {
+function named(targets) {
+  return targets && targets.length ? " (" + targets.slice(0, 5).join(", ") + (targets.length > 5 ? ` and ${targets.length - 5} more` : "") + ")" : "";
+}
+function whys(reasons, version) {
   const short = text => text.replace(/sha256:([0-9a-f]{12})[0-9a-f]{52}/g, "sha256:$1…");
-  return reasons.slice(0, 3).map(reason => el("div", { title: reason.subject }, short(reason.subject) + ": " + reason.why, reason.next ? el("div", { class: "soft" }, reason.next) : null))
+  return reasons.slice(0, 3).map(reason => el("div", { title: reason.subject }, (reason.subject === version ? "" : short(reason.subject) + ": ") + reason.why + named(reason.targets), reason.next ? el("div", { class: "soft" }, reason.next) : null))
     .concat(reasons.length > 3 ? [el("div", { class: "soft" }, `and ${reasons.length - 3} more`)] : []);
 }
 function readiness(env) {
@@ -324,7 +327,7 @@ function readiness(env) {
   return el("div", {}, el("h3", {}, "Could it be deployed again?"), table(["release", "", "since", "checked", "why not, and what to do"], env.readiness.map(release =>
     [el("td", { class: "fix" }, release.version, el("span", { class: "soft" }, release.live ? " live" : release.goal ? " a back goes here" : "")),
       el("td", { class: "fix " + tone(release.state) }, release.state), el("td", { class: "fix" }, time(release.since)), el("td", { class: "fix" }, time(release.checkedAt)),
-      el("td", { class: "why" }, whys(release.reasons))])));
+      el("td", { class: "why" }, whys(release.reasons, release.version))])));
 }
 /* A rollout that is named elsewhere, to be opened. */
 function linked(id) {

@@ -24,6 +24,20 @@ char *roll_report_actor(const char *proved, const char *claimed)
     return actor ? g_strndup(actor, strcspn(actor, " ")) : NULL;
 }
 
+char *roll_report_names(const json_t *names)
+{
+    enum { MAX_NAMED = 5 };
+    g_autoptr(GString) text = g_string_new(NULL);
+    size_t count = json_array_size(names);
+
+    for (size_t i = 0; i < MIN(count, MAX_NAMED); i++)
+        g_string_append_printf(text, "%s%s", i ? ", " : "",
+                               json_string_value(json_array_get(names, i)));
+    if (count > MAX_NAMED)
+        g_string_append_printf(text, " and %zu more", count - MAX_NAMED);
+    return count ? g_string_free(g_steal_pointer(&text), FALSE) : NULL;
+}
+
 char *roll_report_time(int64_t unix_ms)
 {
     g_autoptr(GDateTime) time = g_date_time_new_from_unix_utc(unix_ms / 1000);

@@ -404,7 +404,8 @@ static json_t *bad_entries(const json_t *result)
     size_t index;
 
     json_array_foreach (json_object_get(result, "items"), index, entry)
-        if (state_of(roll_json_get_string(entry, "state")) != READY_OK)
+        if (state_of(roll_json_get_string(entry, "state")) != READY_OK &&
+            !add_to_alike(list, entry))
             json_array_append(list, entry);
     return list;
 }
