@@ -71,12 +71,19 @@ struct pass {
     bool failed;
 };
 
-static void note(struct pass *pass, const char *did, char *text_take)
+/* quiet: for -v and the JSON alone. */
+static void note_as(struct pass *pass, bool quiet, const char *did, char *text_take)
 {
     json_array_append_new(pass->done, json_pack("{s:s,s:s,s:s,s:i}", "environment", pass->stream,
                                                 "did", did, "reason", text_take, "exit", 0));
-    roll_say(pass->app, "%s: %s: %s", pass->stream, did, text_take);
+    if (!quiet || pass->app->globals.verbose)
+        roll_say(pass->app, "%s: %s: %s", pass->stream, did, text_take);
     g_free(text_take);
+}
+
+static void note(struct pass *pass, const char *did, char *text_take)
+{
+    note_as(pass, false, did, text_take);
 }
 
 static bool note_error(struct pass *pass, const char *did, const json_t *target)
@@ -99,6 +106,7 @@ static json_int_t number(const json_t *target, const char *name)
     return json_integer_value(json_object_get(target, name));
 }
 
+/* After most rollouts nothing differs, which nobody has to read. */
 static void note_baseline(struct pass *pass, const json_t *target)
 {
     json_int_t still = number(target, "differences"), since = number(target, "changedSince");
@@ -113,11 +121,11 @@ static void note_baseline(struct pass *pass, const json_t *target)
 
     if (note_error(pass, "baseline", target) || !json_object_get(target, "differences"))
         return;
-    note(pass, "baseline",
-         g_strdup_printf("%s at %s: %" JSON_INTEGER_FORMAT " propert%s still differ%s%s%s",
-                         roll_json_get_string(target, "name"),
-                         roll_json_get_string(target, "release"), still, still == 1 ? "y" : "ies",
-                         still == 1 ? "s" : "", later, open));
+    note_as(pass, !still && !since && !unsure, "baseline",
+            g_strdup_printf("%s at %s: %" JSON_INTEGER_FORMAT " propert%s still differ%s%s%s",
+                            roll_json_get_string(target, "name"),
+                            roll_json_get_string(target, "release"), still,
+                            still == 1 ? "y" : "ies", still == 1 ? "s" : "", later, open));
 }
 
 static void note_drift(struct pass *pass, const json_t *target)
