@@ -54,14 +54,20 @@ static json_t *event_json(const struct roll_event *event)
     return fact;
 }
 
-/* The rollout that an event is about: its own number for a request, 0 for none. */
+/* The rollout that an event is about: its own number for a request, 0 for none. Of the kinds that
+ * there are many of, the text of the body is not read once more. */
 static int64_t rollout_of(const struct roll_event *event)
 {
+    const struct roll_step_intended *intended = roll_event_body(event, step_intended);
+    const struct roll_step_ended *ended = roll_event_body(event, step_ended);
+    const struct roll_rollout_claimed *claimed = roll_event_body(event, rollout_claimed);
     roll_auto(json) json_t *body = NULL;
     struct roll_error *err = NULL;
 
     if (event->kind == ROLL_EVENT_rollout_requested)
         return event->seq;
+    if (intended || ended || claimed)
+        return intended ? intended->rollout : ended ? ended->rollout : claimed->rollout;
     err = roll_json_parse(event->body_text, strlen(event->body_text), ROLL_JSON_STRICT, &body);
     roll_error_free(err);
     return json_integer_value(json_object_get(body, "rollout"));
