@@ -358,10 +358,17 @@ struct roll_error *sandbox_there(struct sandbox_server *server, struct sandbox_r
     return NULL;
 }
 
-/* state: enabled, disabled, deleted; expires: Unix seconds. */
-static bool change_version(json_t *entry, const char *state, const char *expires,
+static void change_time(json_t *entry, const char *name, const char *unix_s)
+{
+    if (unix_s)
+        json_object_set_new(entry, name, json_integer(g_ascii_strtoll(unix_s, NULL, 10)));
+}
+
+/* state: enabled, disabled, deleted; begins, expires: Unix seconds. */
+static bool change_version(json_t *entry, const struct sandbox_request *request,
                            struct sandbox_reply *reply)
 {
+    const char *state = sandbox_query(request, "state");
     static const char *const states[] = {"enabled", "disabled", "deleted", NULL};
 
     if (state && !g_strv_contains(states, state)) {
@@ -373,8 +380,8 @@ static bool change_version(json_t *entry, const char *state, const char *expires
         json_object_set_new(entry, "enabled", json_boolean(strcmp(state, "disabled") != 0));
         json_object_set_new(entry, GONE, json_boolean(strcmp(state, "deleted") == 0));
     }
-    if (expires)
-        json_object_set_new(entry, "exp", json_integer(g_ascii_strtoll(expires, NULL, 10)));
+    change_time(entry, "nbf", sandbox_query(request, "begins"));
+    change_time(entry, "exp", sandbox_query(request, "expires"));
     return true;
 }
 
@@ -396,8 +403,7 @@ struct roll_error *sandbox_secret(struct sandbox_server *server, struct sandbox_
                           (json_int_t)(request->now_ms / 1000));
         json_array_append_new(versions, entry);
     }
-    if (!change_version(entry, sandbox_query(request, "state"), sandbox_query(request, "expires"),
-                        reply))
+    if (!change_version(entry, request, reply))
         return NULL;
     ROLL_TRY(write_versions(server, vault, name, versions));
     sandbox_reply_set(reply, 204, NULL);
