@@ -441,7 +441,8 @@ static void judge_role(struct ready_item *item, const struct roll_arm_reply *rep
 
     if (vault && reply->outcome == ROLL_ARM_NOT_FOUND) {
         ready_item_say(item, READY_DEAD, g_strdup("the key vault is gone"),
-                       g_strdup("az keyvault recover --name NAME"));
+                       g_strdup_printf("az keyvault recover --name %s",
+                                       strrchr(item->texts[0], '/') + 1));
         return;
     }
     if (reply->outcome == ROLL_ARM_NOT_FOUND) {

@@ -29,7 +29,9 @@ static void need_object(struct needs *needs, const char *what, const char *diges
         struct roll_error *err = roll_ledger_object(check->options->ledger, digest, &data);
         if (err)
             ready_item_say(item, READY_DEAD, g_strdup_printf("%s: %s", what, err->message),
-                           g_strdup("roll ledger verify"));
+                           g_strdup(roll_error_code(err) == ROLL_E_NOT_FOUND
+                                        ? "it is not to be had any more: roll mark VERSION bad"
+                                        : "roll ledger verify"));
         roll_error_free(err);
         if (data)
             g_string_free(data, TRUE);

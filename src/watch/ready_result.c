@@ -230,10 +230,34 @@ static json_t *sorted(json_t *entries)
     return list;
 }
 
+static bool has_text(const json_t *list, const char *text)
+{
+    size_t index;
+    json_t *entry;
+
+    json_array_foreach ((json_t *)(uintptr_t)list, index, entry)
+        if (strcmp(json_string_value(entry), text) == 0)
+            return true;
+    return false;
+}
+
+/* Items of two kinds may concern the same targets. */
+static void add_targets(json_t *other, const json_t *entry)
+{
+    json_t *known = json_object_get(other, "targets"), *target;
+    bool same = g_strcmp0(roll_json_get_string(other, "kind"),
+                          roll_json_get_string(entry, "kind")) == 0;
+    size_t index;
+
+    json_array_foreach (json_object_get(entry, "targets"), index, target)
+        if (same || !has_text(known, json_string_value(target)))
+            json_array_append(known, target);
+}
+
 /* For people each reason is told once, with all the targets that it concerns. */
 static bool add_to_alike(json_t *list, const json_t *entry)
 {
-    static const char *const members[] = {"kind", "state", "subject", "why", "next"};
+    static const char *const members[] = {"state", "subject", "why", "next"};
     const json_t *targets = json_object_get(entry, "targets");
     size_t index;
     json_t *other;
@@ -244,7 +268,7 @@ static bool add_to_alike(json_t *list, const json_t *entry)
             alike = g_strcmp0(roll_json_get_string(other, members[i]),
                               roll_json_get_string(entry, members[i])) == 0;
         if (alike) {
-            json_array_extend(json_object_get(other, "targets"), (json_t *)(uintptr_t)targets);
+            add_targets(other, entry);
             return true;
         }
     }
