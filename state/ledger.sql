@@ -341,6 +341,10 @@ CREATE TABLE store (
 INSERT INTO store SELECT 1, '', at, at, NULL FROM events
 WHERE EXISTS (SELECT 1 FROM remote) ORDER BY id DESC LIMIT 1;
 
+-- Intents without outcome are few: found without a look at what has one.
+-- name: schema_10
+CREATE INDEX steps_open ON steps (stream, rollout) WHERE outcome IS NULL;
+
 -- name: meta_get
 SELECT value FROM meta WHERE key = :key
 
@@ -557,6 +561,11 @@ SELECT requested_at FROM rollouts WHERE stream = :stream AND number = :number
 -- Of side streams.
 SELECT number, ended_at FROM rollouts WHERE stream = :stream AND number >= 1000000000 AND ended_at = 0
 ORDER BY number DESC
+
+-- name: rollout_unsettled
+-- Ended, but what became of a step is not known. In the order of the index.
+SELECT DISTINCT s.rollout FROM steps s INDEXED BY steps_open JOIN rollouts r ON r.stream = s.stream AND r.number = s.rollout
+WHERE s.stream = :stream AND s.outcome IS NULL AND r.ended_at > 0
 
 -- name: rollout_recent
 SELECT number, ended_at FROM rollouts WHERE stream = :stream ORDER BY requested_at DESC, number DESC LIMIT 100

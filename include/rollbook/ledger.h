@@ -185,6 +185,9 @@ struct roll_rollout_query {
 struct roll_error *roll_ledger_rollouts(struct roll_ledger *ledger, const struct roll_rollout_query *query, roll_rollout_fn fn, void *user) ROLL_CHECKED;
 /* Numbers (int64_t) of those without an end, newest first: one, or several after a reconcile. g_array_unref. */
 struct roll_error *roll_ledger_open_rollouts(struct roll_ledger *ledger, const char *stream, GArray **ret_numbers) ROLL_CHECKED;
+/* Numbers (int64_t) of those that have ended with an intent whose outcome nobody has told, in order: a driver that was
+ * overruled on another replica said it when its successor had ended. g_array_unref. */
+struct roll_error *roll_ledger_unsettled(struct roll_ledger *ledger, const char *stream, GArray **ret_numbers) ROLL_CHECKED;
 
 /* The steps of a rollout: last intent and outcome per target and step. */
 struct roll_step_row {

@@ -58,6 +58,9 @@ void roll_machine_set_clock(struct roll_machine *machine, bool known, int64_t ah
  * that it took the place of, and those that these took the place of (whatever is still under way there is ended by the own
  * one's driver). Needed before its rollout.requested is folded. order is borrowed and must outlive the machine. */
 void roll_machine_add(struct roll_machine *machine, int64_t number, const struct roll_order *order);
+/* The same for one that ended with an intent whose outcome nobody has told (roll_ledger_unsettled), in its place by age among
+ * them: its driver may be anywhere. As the own one, added last, it is only settled, without a claim: it takes no PUT. */
+void roll_machine_add_stray(struct roll_machine *machine, int64_t number, const struct roll_order *order);
 
 /* A new rollout that is not yet in the ledger: the first action appends rollout.superseded (if it supersedes),
  * rollout.requested, rollout.claimed and the first intents together. Where request->gates asks for something that must have

@@ -55,14 +55,19 @@ static struct roll_error *see_open(void *user, const struct roll_environment_row
     return NULL;
 }
 
-/* It takes seconds when a request of the earlier command may still be under way. */
-static struct roll_error *settle(struct roll_act *act)
+/* It takes seconds when a request of the earlier command may still be under way. One that has ended
+ * may have left something, too: on another replica, which had not heard of its end. */
+struct roll_error *roll_act_settle(struct roll_act *act)
 {
+    g_autoptr(GArray) unsettled = NULL;
     int64_t open = 0;
     struct roll_driver_options options = roll_act_driver(act, NULL);
     struct roll_outcome outcome;
 
     ROLL_TRY(roll_ledger_environments(act->app->ledger, act->stream, see_open, &open));
+    ROLL_TRY(roll_ledger_unsettled(act->app->ledger, act->stream, &unsettled));
+    if (!open && unsettled->len > 0)
+        open = g_array_index(unsettled, int64_t, unsettled->len - 1);
     if (!open)
         return NULL;
     if (!act->app->globals.quiet) {
@@ -114,7 +119,7 @@ struct roll_error *roll_act_open(struct roll_act *act, const char *environment)
     ROLL_TRY(open_loop(act));
     prefetch(act);
     ROLL_TRY(open_ledger(act));
-    return act->options->dry_run ? NULL : settle(act);
+    return act->options->dry_run ? NULL : roll_act_settle(act);
 }
 
 void roll_act_clear(struct roll_act *act)

@@ -77,6 +77,8 @@ struct roll_act {
 
 /* Finds the environment, opens ledger and loop, settles what an interrupted rollout left. */
 struct roll_error *roll_act_open(struct roll_act *act, const char *environment) ROLL_CHECKED;
+/* Records what became of intents without outcome, of which it speaks first. Nothing to settle: at once. */
+struct roll_error *roll_act_settle(struct roll_act *act) ROLL_CHECKED;
 /* Is it a kind that --override takes, with a name where it needs one? ROLL_E_USAGE. */
 struct roll_error *roll_act_check_override(const char *given) ROLL_CHECKED;
 struct roll_error *roll_act_run(struct roll_act *act) ROLL_CHECKED;

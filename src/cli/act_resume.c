@@ -209,6 +209,23 @@ static struct roll_error *send_again(struct roll_act *act, struct known_rollout 
     return run_again(act, known, rollout);
 }
 
+/* What became of something may have been heard of only when it had ended. */
+static struct roll_error *go_on_after(struct roll_act *act, struct known_rollout *known,
+                                      int64_t rollout)
+{
+    g_autoptr(GArray) unsettled = NULL;
+
+    ROLL_TRY(roll_ledger_unsettled(act->app->ledger, act->stream, &unsettled));
+    if (unsettled->len > 0 && !act->options->dry_run)
+        ROLL_TRY(roll_act_settle(act));
+    struct roll_error *err = send_again(act, known, rollout);
+    if (unsettled->len == 0 || roll_error_code(err) != ROLL_E_NOTHING)
+        return err;
+    roll_error_free(err);
+    roll_say(act->app, "what became of it is recorded; next: roll status %s", act->name);
+    return NULL;
+}
+
 struct roll_error *roll_act_resume(struct roll_act *act, int64_t rollout)
 {
     struct roll_rollout_query query = {.stream = act->stream, .number = rollout, .limit = 1};
@@ -221,7 +238,7 @@ struct roll_error *roll_act_resume(struct roll_act *act, int64_t rollout)
     if (!err && !known.ended_at)
         err = resume_open(act, &known, rollout);
     else if (!err)
-        err = send_again(act, &known, rollout);
+        err = go_on_after(act, &known, rollout);
     known_rollout_clear(&known);
     return err;
 }

@@ -99,6 +99,23 @@ void roll_status_add_next(struct status *status, const char *environment, const 
                                   (gint64)rows->last_rollout));
 }
 
+/* Said by a driver on another replica that had not heard of its end. */
+static struct roll_error *hint_at_unsettled(struct status *status, const char *stream,
+                                            const char *environment)
+{
+    g_autoptr(GArray) numbers = NULL;
+
+    ROLL_TRY(roll_ledger_unsettled(status->app->ledger, stream, &numbers));
+    for (guint i = 0; i < numbers->len; i++) {
+        int64_t number = g_array_index(numbers, int64_t, i);
+        g_ptr_array_add(status->hints,
+                        g_strdup_printf("%s#%" PRId64 " has ended, but what became of something "
+                                        "that it sent is not known; next: roll resume %s#%" PRId64,
+                                        stream, number, environment, number));
+    }
+    return NULL;
+}
+
 struct roll_error *roll_status_add_open(struct status *status, const char *stream,
                                         const char *environment, const struct rows *rows,
                                         json_t *view)
@@ -108,6 +125,7 @@ struct roll_error *roll_status_add_open(struct status *status, const char *strea
 
     if (!status->app->ledger || !rows->seen)
         return NULL;
+    ROLL_TRY(hint_at_unsettled(status, stream, environment));
     ROLL_TRY(roll_ledger_open_rollouts(status->app->ledger, stream, &numbers));
     if (numbers->len == 0)
         return NULL;

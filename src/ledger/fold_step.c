@@ -308,6 +308,15 @@ static bool is_one_course(int64_t a, int64_t b)
     return !roll_number_is_side(a) || a / ROLL_SIDE_MAX == b / ROLL_SIDE_MAX;
 }
 
+/* An older rollout has the target, since what was said of that aside was spliced in behind the
+ * intent of this one: in one course the intent would have made it this one's. */
+static bool is_anothers(const struct roll_step_ended *body, const struct fold_target *target)
+{
+    int64_t holder = target->dirty ? target->dirty_rollout : target->rollout;
+
+    return holder == target->accepted_rollout && holder < body->rollout;
+}
+
 /* Beside this rollout another one was spliced in, and has been accepted here since: ARM's times
  * tell what the target has. */
 static struct roll_error *came_later(struct roll_fold *fold, const struct roll_step_ended *body,
@@ -318,7 +327,7 @@ static struct roll_error *came_later(struct roll_fold *fold, const struct roll_s
 
     *ret_later = false;
     if (!body->accepted || body->arm_at == 0 || target->accepted_rollout == 0 ||
-        is_one_course(body->rollout, target->accepted_rollout))
+        (is_one_course(body->rollout, target->accepted_rollout) && !is_anothers(body, target)))
         return NULL;
     ROLL_TRY(roll_fold_save_steps(fold));
     ROLL_TRY(roll_sql_use(fold->sql, LEDGER_STEP_ARM_TIME, &stmt));
@@ -368,6 +377,19 @@ static struct roll_error *is_not_older(struct roll_fold *fold, int64_t rollout, 
     return NULL;
 }
 
+/* A driver on another replica, which had not heard that it was overruled, says later what became of
+ * the same intent: what was said first counts, and was gone on from. A check has none. */
+static struct roll_error *is_told(struct roll_fold *fold, const struct roll_step_ended *body,
+                                  bool *ret_told)
+{
+    struct fold_step *step;
+
+    ROLL_TRY(roll_fold_step(fold, body->rollout, body->target, body->step, &step));
+    *ret_told =
+        step->there && step->intended_at > 0 && step->outcome && body->attempt <= step->attempt;
+    return NULL;
+}
+
 /* A superseded rollout's step may end after its rollout did, settled by the successor. What it says
  * of acceptance counts by the rollouts' order, and it cleans nothing that a later rollout has
  * touched. */
@@ -375,8 +397,11 @@ struct roll_error *roll_fold_step_ended(struct roll_fold *fold, const struct rol
 {
     const struct roll_step_ended *body = roll_event_body(event, step_ended);
     struct fold_target *target;
-    bool overtaken, later, newer = false;
+    bool told, overtaken, later, newer = false;
 
+    ROLL_TRY(is_told(fold, body, &told));
+    if (told)
+        return NULL;
     ROLL_TRY(record_outcome(fold, event, body));
     ROLL_TRY(roll_fold_target(fold, body->target, &target));
     target->changed = true;

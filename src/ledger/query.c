@@ -421,6 +421,29 @@ static struct roll_error *is_any_open(struct roll_ledger *ledger, int64_t stream
     return NULL;
 }
 
+struct roll_error *roll_ledger_unsettled(struct roll_ledger *ledger, const char *stream,
+                                         GArray **ret_numbers)
+{
+    g_autoptr(GArray) numbers = g_array_new(FALSE, FALSE, sizeof(int64_t));
+    struct roll_sql_stmt *stmt;
+    int64_t id, projection, number;
+    bool row;
+
+    ROLL_TRY(roll_ledger_freshen(ledger, stream));
+    ROLL_TRY(roll_stream_find(ledger, stream, &id, &projection));
+    ROLL_TRY(roll_sql_use(ledger->sql, LEDGER_ROLLOUT_UNSETTLED, &stmt));
+    roll_sql_bind_int(stmt, ":stream", id);
+    for (;;) {
+        ROLL_TRY(roll_sql_step(stmt, &row));
+        if (!row)
+            break;
+        number = roll_sql_int_at(stmt, 0);
+        g_array_append_val(numbers, number);
+    }
+    *ret_numbers = g_steal_pointer(&numbers);
+    return NULL;
+}
+
 struct roll_error *roll_ledger_open_rollouts(struct roll_ledger *ledger, const char *stream,
                                              GArray **ret_numbers)
 {

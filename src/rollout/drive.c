@@ -114,6 +114,7 @@ static struct roll_error *take_row(void *user, const struct roll_rollout_row *ro
     struct roll_known *known = user;
 
     known->number = row->number;
+    known->requested_at = row->requested_at;
     known->supersedes = row->supersedes;
     known->order = g_strdup(row->order);
     known->host = g_strdup(row->host);
@@ -135,41 +136,6 @@ struct roll_error *roll_driver_look_up(struct roll_driver *driver, int64_t rollo
         return roll_error_new(ROLL_E_NOT_FOUND, "there is no rollout '%s#%" PRId64 "'",
                               driver->stream, rollout);
     return NULL;
-}
-
-static struct roll_error *read_order(struct roll_driver *driver, const char *digest,
-                                     const struct roll_order **ret_order)
-{
-    struct roll_order *order = NULL;
-
-    ROLL_TRY(roll_order_load(driver->options->ledger, digest, &order));
-    g_ptr_array_add(driver->orders, order);
-    *ret_order = order;
-    return NULL;
-}
-
-/* The oldest first: what a rollout took the place of may still have deployments under way. */
-static struct roll_error *add_rollouts(struct roll_driver *driver, int64_t rollout, int depth,
-                                       int64_t *ret_first)
-{
-    enum { MAX_CHAIN = 8 };
-    struct roll_known known;
-    const struct roll_order *order = NULL;
-    struct roll_error *err = roll_driver_look_up(driver, rollout, &known);
-
-    if (!err && known.supersedes && depth < MAX_CHAIN)
-        err = add_rollouts(driver, known.supersedes, depth + 1, ret_first);
-    if (!err)
-        err = read_order(driver, known.order, &order);
-    if (!err) {
-        roll_machine_add(driver->machine, rollout, order);
-        driver->order = order;
-        if (*ret_first ==
-            INT64_MAX) /* not the least: numbers of side streams say nothing of when */
-            *ret_first = rollout;
-    }
-    roll_known_clear(&known);
-    return err;
 }
 
 static struct roll_error *machine_new(struct roll_driver *driver, enum roll_machine_mode mode,
@@ -257,7 +223,7 @@ static struct roll_error *run_back(struct roll_driver *driver, struct roll_outco
 
     roll_driver_notice(driver, "rolling back what was touched");
     ROLL_TRY(machine_new(driver, ROLL_MACHINE_DRIVE, false));
-    ROLL_TRY(add_rollouts(driver, outcome->back, 0, &first));
+    ROLL_TRY(roll_driver_add_rollouts(driver, outcome->back, 0, &first));
     ROLL_TRY(fold_from(driver, first));
     ROLL_TRY(run(driver));
     outcome->back_end = driver->outcome.end;
@@ -317,8 +283,7 @@ static struct roll_error *start(struct roll_driver *driver, struct roll_choice *
     ROLL_TRY(prove(driver));
     ROLL_TRY(is_gone(driver, choice->request.supersedes, &gone));
     ROLL_TRY(machine_new(driver, ROLL_MACHINE_DRIVE, gone));
-    if (choice->request.supersedes)
-        ROLL_TRY(add_rollouts(driver, choice->request.supersedes, 0, &first));
+    ROLL_TRY(roll_driver_add_rollouts(driver, 0, choice->request.supersedes, &first));
     driver->order = choice->order;
     ROLL_TRY(fold_from(driver, first));
     if (driver->head.seq != choice->head.seq)
@@ -355,7 +320,7 @@ struct roll_error *roll_driver_go_on(struct roll_driver *driver, const struct ro
     int64_t first = INT64_MAX;
 
     ROLL_TRY(machine_new(driver, mode, gone));
-    ROLL_TRY(add_rollouts(driver, known->number, 0, &first));
+    ROLL_TRY(roll_driver_add_rollouts(driver, known->number, 0, &first));
     if (g_strcmp0(known->state, "waiting") != 0 ||
         !(driver->unproved || mode == ROLL_MACHINE_SETTLE))
         ROLL_TRY(prove(driver));
@@ -438,21 +403,33 @@ static struct roll_error *see_open(void *user, const struct roll_environment_row
     return NULL;
 }
 
+/* Of one that has ended nothing can leave any more under its claim, so that this is not waited for.
+ */
+static bool may_settle(const struct roll_driver *driver, const struct roll_known *known, bool gone,
+                       bool alive)
+{
+    return !alive && (gone || known->ended_at || roll_driver_is_free(driver, known));
+}
+
 static struct roll_error *settle(struct roll_driver *driver, struct roll_outcome *ret_outcome)
 {
     struct open_rollout open = {0};
+    g_autoptr(GArray) unsettled = NULL;
     struct roll_known known = {0};
     bool gone = false, alive = false;
     struct roll_error *err;
 
     ROLL_TRY(roll_ledger_environments(driver->options->ledger, driver->stream, see_open, &open));
+    ROLL_TRY(roll_ledger_unsettled(driver->options->ledger, driver->stream, &unsettled));
+    if (!open.number && unsettled->len > 0)
+        open.number = g_array_index(unsettled, int64_t, unsettled->len - 1);
     *ret_outcome = (struct roll_outcome){.end = ROLL_END_SETTLED, .rollout = open.number};
     if (!open.number)
         return NULL;
     err = roll_driver_look_up(driver, open.number, &known);
     if (!err)
         err = roll_driver_take_lock(driver, &known, &gone, &alive);
-    if (!err && !alive && (gone || roll_driver_is_free(driver, &known)))
+    if (!err && may_settle(driver, &known, gone, alive))
         err = roll_driver_go_on(driver, &known, ROLL_MACHINE_SETTLE, gone, ret_outcome);
     roll_known_clear(&known);
     return err;

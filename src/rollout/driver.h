@@ -130,11 +130,19 @@ struct roll_send *roll_send_new(struct roll_driver *driver, const struct roll_ac
 void roll_driver_send(struct roll_driver *driver, const struct roll_action *action);
 void roll_driver_say_silence(struct roll_driver *driver);
 
+/* ---- driver_chain.c ------------------------------------------------------------------------- */
+
+/* Into the machine, the oldest first: what is still to be told of when own is driven or settled; or,
+ * own being 0, when something new takes the place of supersedes, or of nothing (0). *ret_first: where
+ * folding begins, INT64_MAX: nowhere. */
+struct roll_error *roll_driver_add_rollouts(struct roll_driver *driver, int64_t own,
+                                            int64_t supersedes, int64_t *ret_first) ROLL_CHECKED;
+
 /* ---- drive.c -------------------------------------------------------------------------------- */
 
 /* What the ledger knows of a rollout. */
 struct roll_known {
-    int64_t number, supersedes;
+    int64_t number, supersedes, requested_at;
     char *order, *host, *state; /* owned; host: of the last claim, or NULL */
     int64_t claim_until, ended_at;
     bool detached;

@@ -120,6 +120,13 @@ void roll_machine_add(struct roll_machine *machine, int64_t number, const struct
     own(machine, rollout);
 }
 
+void roll_machine_add_stray(struct roll_machine *machine, int64_t number,
+                            const struct roll_order *order)
+{
+    roll_machine_add(machine, number, order);
+    machine->own->stray = true;
+}
+
 void roll_machine_request(struct roll_machine *machine,
                           const struct roll_rollout_requested *request,
                           const struct roll_order *order, const GPtrArray *blobs)

@@ -179,6 +179,7 @@ struct rollout {
     const struct roll_order *order; /* borrowed */
     char hash[ROLL_HEX_SIZE];       /* of its rollout.requested */
     bool requested, cancelling, ended;
+    bool stray;   /* it ended, and an intent was heard of later */
     bool passive; /* whoever claimed it last sends nothing: it settles, or it is this process */
     int64_t sender_at;     /* UTC ms: last event by a driver that may send */
     struct wait *wait;     /* what must have passed before it starts, or NULL */
@@ -481,6 +482,8 @@ void machine_forget_back(struct roll_machine *machine);
 bool machine_is_stuck(struct roll_machine *machine);
 void machine_draft_end(struct roll_machine *machine, struct append *append,
                        enum roll_machine_end end);
+/* Its own rollout has ended; what it intended is looked at, under no claim. */
+bool machine_tidies(const struct roll_machine *machine);
 size_t machine_count_intents(const struct roll_machine *machine); /* without outcome */
 void machine_draft_detached(struct roll_machine *machine, struct append *append,
                             enum roll_machine_end ending);

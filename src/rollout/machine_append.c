@@ -226,6 +226,14 @@ static void build_regular(struct roll_machine *machine, struct append *append)
         machine_draft_end(machine, append, end);
 }
 
+/* Only outcomes: a second process that looks at the same hears them with its next append. */
+static void build_outcomes(struct roll_machine *machine, struct append *append)
+{
+    machine_draft_records(machine, append);
+    if (append->drafts->len == 0 && machine_end_due(machine) == ROLL_END_SETTLED)
+        machine_finish(machine, ROLL_END_SETTLED);
+}
+
 static void build(struct roll_machine *machine, struct append *append)
 {
     if (machine_waits(machine))
@@ -236,6 +244,8 @@ static void build(struct roll_machine *machine, struct append *append)
         machine_finish(machine, ROLL_END_DETACHED); /* nothing is ours to give back */
     else if (machine->own->number == 0)
         build_request(machine, append);
+    else if (machine_tidies(machine))
+        build_outcomes(machine, append);
     else
         machine_draft_claim(machine, append, machine->own->number,
                             machine->mode == ROLL_MACHINE_SETTLE);
@@ -315,7 +325,7 @@ static void take_back(struct roll_machine *machine, struct append *append)
         machine_finish(machine, ROLL_END_CONFLICT);
     else if (append->ending == ROLL_END_DETACHED || append->ending == ROLL_END_WAITING)
         machine_finish(machine, append->ending);
-    else if (machine->own->ended)
+    else if (machine->own->ended && !machine_tidies(machine))
         machine_finish(machine, ROLL_END_ENDED); /* somebody else ended what waited */
 }
 

@@ -24,6 +24,11 @@ size_t machine_count_intents(const struct roll_machine *machine)
     return count;
 }
 
+bool machine_tidies(const struct roll_machine *machine)
+{
+    return machine->mode == ROLL_MACHINE_SETTLE && machine->own->stray && machine->own->ended;
+}
+
 /* The first look at what was folded: may this process drive at all? */
 void machine_open(struct roll_machine *machine)
 {
@@ -35,7 +40,7 @@ void machine_open(struct roll_machine *machine)
     if (machine->own->number == 0)
         machine_inherit_open(
             machine); /* the first append starts no target on which something is under way */
-    else if (machine->claimed)
+    else if (machine->claimed || (machine_tidies(machine) && machine_count_intents(machine) > 0))
         machine_begin(machine);
     else if (machine_wait_over(machine))
         return; /* which is recorded, also by who only settles */

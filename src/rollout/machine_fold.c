@@ -97,6 +97,8 @@ static void fold_intended(struct roll_machine *machine, const struct roll_event 
     if (!job)
         return;
     note_sender(job->rollout, event);
+    if (!job->rollout->requested)
+        return; /* nobody knows under which name it was sent */
     if (is_intended_already(job, intent))
         return;
     bool was_intended = job->intended;
@@ -187,7 +189,9 @@ static void fold_not_last(struct roll_machine *machine, struct job *job,
         else
             end_target(machine, job, true);
     } else if (machine_succeeded(body->outcome)) {
-        if (next >= 0)
+        /* Before mere reports it would have been the last one: it was overtaken, and what comes of
+         * that follows. */
+        if (next >= 0 && !machine_only_reports(job, next))
             go_on(machine, job, next);
     }
 }
@@ -265,6 +269,8 @@ static void fold_end(struct roll_machine *machine, const struct roll_event *even
         if (rollout->jobs[i].state == ROLL_TARGET_WAITING)
             machine_set_state(machine, &rollout->jobs[i], ROLL_TARGET_SKIPPED);
     }
+    if (machine_tidies(machine))
+        return;
     if (event->kind == ROLL_EVENT_rollout_superseded)
         machine_finish(machine, ROLL_END_SUPERSEDED);
     else if (event->kind == ROLL_EVENT_rollout_refused)

@@ -123,7 +123,8 @@ void machine_record_ready(struct roll_machine *machine, struct job *job)
 
     machine_not_due(machine, job);
     job->again = was_overtaken(job);
-    if (settling && (job->again || waits_for_rivals(job))) {
+    bool may_again = job->again && !machine_tidies(machine);
+    if (settling && (may_again || waits_for_rivals(job))) {
         machine_leave(machine, job); /* only a driver can put it right */
         return;
     }
@@ -145,7 +146,7 @@ enum sequel { SEQUEL_NONE, SEQUEL_ATTEMPT, SEQUEL_CLOSING };
 /* Nothing more is started in this rollout. */
 static bool is_over(const struct roll_machine *machine, const struct job *job)
 {
-    return job->rollout->cancelling || job->rollout != machine->own;
+    return job->rollout->cancelling || job->rollout != machine->own || job->rollout->stray;
 }
 
 static bool is_last(const struct roll_machine *machine, const struct job *job,

@@ -251,8 +251,9 @@ static void forget_step(struct roll_machine *machine, struct job *job)
  * gone had our clock and sends nothing more. */
 static int64_t believe_boot(const struct roll_machine *machine, const struct job *job)
 {
-    int64_t wait = machine->gone ? MACHINE_LATE_MS : ROLL_ABSENT_MS;
-    int64_t skew = machine->gone ? 0 : MACHINE_SKEW_MS;
+    bool gone = machine->gone && !job->rollout->stray;
+    int64_t wait = gone ? MACHINE_LATE_MS : ROLL_ABSENT_MS;
+    int64_t skew = gone ? 0 : MACHINE_SKEW_MS;
     int64_t age = machine->wall_ms - job->rollout->sender_at;
 
     return machine->begin_boot_ms + CLAMP(wait + skew - age, 0, wait);

@@ -41,7 +41,7 @@ sim_bug(heir_does_not_wait machine_inherit.c
 sim_bug(overtaken machine_outcome.c
   "return job->rival_at >= arm_at;" "return false;")
 sim_bug(no_skew machine_targets.c
-  "machine->gone ? 0 : MACHINE_SKEW_MS" "0")
+  "gone ? 0 : MACHINE_SKEW_MS" "0")
 sim_bug(goes_on_when_fenced machine_claim.c
   "machine_finish(machine, ROLL_END_FENCED);" "(void)0;")
 sim_bug(starts_beside_a_failure machine_targets.c
@@ -97,3 +97,5 @@ sim_bug(puts_what_was_put machine_targets.c
   "job->appending && !may_be_sent(machine, job)" "job->appending" --shared)
 sim_bug(deaf_to_the_overruled machine_inherit.c
   "if (!machine->begun || job->appending || machine_is_deletion(job))" "if (true)" --shared)
+sim_bug(deaf_to_what_was_late driver_chain.c
+  "ROLL_TRY(add_strays(driver, links));" "" --shared)

@@ -23,8 +23,7 @@ void sim_check_live(struct world *world, const struct process *process)
         roll_machine_add(fresh, number, sim_fact(world, number)->order);
     }
     if (process->shared)
-        sim_shared_fold(world, fresh, (int64_t)GPOINTER_TO_SIZE(process->added->pdata[0]),
-                        process->head);
+        sim_shared_fold(world, fresh, process);
     else
         sim_fold_added(world, fresh, process, process->head);
     for (size_t i = 0; i < process->order->targets->len; i++) {

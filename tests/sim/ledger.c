@@ -124,7 +124,9 @@ static void take_intent(struct world *world, const char *driver, const struct ro
     holding->live = 0;
 }
 
-/* Two replicas may say of the same intent what became of it, as long as they say the same. */
+/* Two replicas may say of the same intent what became of it, as long as they say the same. Of an
+ * action one of them may know that it ran, and the other one, which took over, that this cannot be
+ * seen; and what was refused to one was taken from the other. */
 static void compare_outcomes(struct world *world, const struct fact *fact,
                              const struct roll_step_ended *body)
 {
@@ -133,7 +135,10 @@ static void compare_outcomes(struct world *world, const struct fact *fact,
     g_free(roll_step_name(SIM_SERVICE, SIM_ENVIRONMENT, fact->hash, body->target, body->step,
                           body->attempt, correlation));
     struct intent *intent = sim_intent(world, correlation);
-    if (intent && intent->outcome &&
+    bool unseen = intent && body->step > 0 && !(intent->accepted && body->accepted);
+    bool refused =
+        intent && intent->accepted && !body->accepted && strcmp(body->outcome, "refused") == 0;
+    if (intent && intent->outcome && !unseen && !refused &&
         (intent->accepted != body->accepted || strcmp(intent->outcome, body->outcome) != 0) &&
         !(body->last && !body->accepted && strcmp(body->outcome, "cancelled") == 0))
         intent->disputed = true;

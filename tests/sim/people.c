@@ -234,9 +234,7 @@ static void start(struct world *world, int host, struct roll_order *order, int64
     if (!world->tidy)
         sim_gates_plan(world, process->request);
     be_patient(world, process);
-    if (supersedes)
-        sim_process_add_chain(world, process, supersedes);
-    process->own = 0;
+    sim_process_add_chain(world, process, 0, supersedes);
     sim_process_go(world, process);
     roll_machine_request(process->machine, process->request, order, blobs);
     process->order = order;
@@ -281,16 +279,21 @@ static void act_back(struct world *world, int host)
  * ------------------------------------------------------------------------------------------------------------
  */
 
-/* The open rollout, after a look at the store, which resume and cancel of a back or a hotfix do
- * without; NULL: there is none, or the store is needed. */
-static const struct fact *share_for_open(struct world *world, int host, bool *ret_aside)
+/* The open rollout, or where one is settled also one that has ended with something unknown; after a
+ * look at the store, which resume and cancel of a back or a hotfix do without. NULL: there is none,
+ * or the store is needed. */
+static const struct fact *share_for_open(struct world *world, int host, enum roll_machine_mode mode,
+                                         bool *ret_aside)
 {
     const struct fact *open;
 
     sim_look(world, host);
     open = sim_open_rollout(world);
     bool emergency = open && open->order->lane != ROLL_LANE_RELEASE;
-    return sim_share(world, host, emergency, ret_aside) ? sim_open_rollout(world) : NULL;
+    if (!sim_share(world, host, emergency, ret_aside))
+        return NULL;
+    open = sim_open_rollout(world);
+    return open || mode == ROLL_MACHINE_DRIVE ? open : sim_shared_unsettled(world);
 }
 
 /* Another replica's is not gone on with where ARM has what this one does not know of. */
@@ -306,7 +309,7 @@ static bool is_left(const struct world *world, const struct fact *open, bool her
 static bool go_on(struct world *world, int host, enum roll_machine_mode mode, bool take)
 {
     bool aside = false;
-    const struct fact *open = share_for_open(world, host, &aside);
+    const struct fact *open = share_for_open(world, host, mode, &aside);
     int driver_host = -1;
     bool alive, here;
     struct process *process;
@@ -325,7 +328,7 @@ static bool go_on(struct world *world, int host, enum roll_machine_mode mode, bo
               (int)open->number, process->id);
     if (process->shared)
         sim_shared_as(process, open->order->lane != ROLL_LANE_RELEASE, aside);
-    sim_process_add_chain(world, process, open->number);
+    sim_process_add_chain(world, process, open->number, 0);
     be_patient(world, process);
     sim_process_go(world, process);
     return true;
@@ -358,7 +361,7 @@ void sim_note(struct world *world, enum roll_event_kind kind, const void *body)
 static void act_cancel(struct world *world, int host)
 {
     bool aside;
-    const struct fact *open = share_for_open(world, host, &aside);
+    const struct fact *open = share_for_open(world, host, ROLL_MACHINE_DRIVE, &aside);
     struct roll_rollout_cancelling body = {0};
 
     if (!open)
@@ -382,7 +385,7 @@ static void act_take(struct world *world, int host)
     sim_resume(world, host, true);
 }
 
-static void act_settle(struct world *world, int host)
+void sim_settle(struct world *world, int host)
 {
     go_on(world, host, ROLL_MACHINE_SETTLE, false);
 }
@@ -462,13 +465,13 @@ static void act(struct world *world, void *data)
 {
     static void (*const acts[])(struct world *, int) = {
         act_out,      act_out,         act_out,         act_back,        act_back,
-        act_hotfix,   act_cancel,      act_resume,      act_take,        act_settle,
+        act_hotfix,   act_cancel,      act_resume,      act_take,        sim_settle,
         act_note,     sim_act_approve, sim_act_approve, sim_act_approve, sim_act_reject,
         sim_act_hold, sim_act_floor,
     };
     static void (*const tidy_acts[])(struct world *, int) = {
         act_out,    act_out,    act_out,  act_back,   act_back, act_back,   act_back,
-        act_hotfix, act_cancel, act_take, act_settle, act_note, act_resume,
+        act_hotfix, act_cancel, act_take, sim_settle, act_note, act_resume,
     };
     int host = (int)sim_between(world, SIM_PLAN, 0, world->hosts - 1);
     int count = world->tidy ? G_N_ELEMENTS(tidy_acts) : G_N_ELEMENTS(acts);

@@ -63,8 +63,8 @@ static void free_request(struct roll_rollout_requested *request)
 
 void sim_process_free(struct process *process)
 {
-    sim_shared_free(process->shared);
     roll_machine_free(process->machine);
+    sim_shared_free(process->shared);
     if (process->append)
         free_append(process->append);
     free_request(process->request);
@@ -112,12 +112,16 @@ static void add(struct world *world, struct process *process, int64_t number)
     g_ptr_array_add(process->added, GSIZE_TO_POINTER((gsize)number));
 }
 
-/* The rollout, and before it what it took the place of. */
-void sim_process_add_chain(struct world *world, struct process *process, int64_t number)
+/* The rollout (0: a new one), and before it what it takes the place of (0: nothing). */
+void sim_process_add_chain(struct world *world, struct process *process, int64_t own,
+                           int64_t supersedes)
 {
-    add(world, process, number);
-    process->own = number;
-    process->order = sim_fact(world, number)->order;
+    if (process->shared)
+        sim_shared_add(world, process, own, supersedes);
+    else if (own || supersedes)
+        add(world, process, own ? own : supersedes);
+    process->own = own;
+    process->order = own ? sim_fact(world, own)->order : NULL;
 }
 
 void sim_fold_added(const struct world *world, struct roll_machine *machine,
@@ -172,9 +176,7 @@ static void wake_at(struct world *world, struct process *process, int64_t delay_
 void sim_process_go(struct world *world, struct process *process)
 {
     if (process->shared) {
-        sim_shared_fold_from(
-            world, process,
-            process->added->len ? (int64_t)GPOINTER_TO_SIZE(process->added->pdata[0]) : 0);
+        sim_shared_fold_from(world, process);
     } else {
         process->head = sim_head(world);
         sim_fold_added(world, process->machine, process, process->head);
@@ -436,7 +438,7 @@ static void go_back(struct world *world, struct process *process, int64_t number
     process->machine = roll_machine_new(&options);
     process->machines++;
     g_ptr_array_set_size(process->added, 0);
-    sim_process_add_chain(world, process, number);
+    sim_process_add_chain(world, process, number, 0);
     sim_process_go(world, process);
 }
 

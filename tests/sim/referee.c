@@ -49,14 +49,6 @@ static void judge_driver(struct world *world, const char *driver, const struct r
                     (int)open->number, open->claimant);
 }
 
-static void judge_requested(struct world *world)
-{
-    const struct fact *open = sim_open_rollout(world);
-
-    if (open && !world->replicas)
-        sim_violate(world, "a rollout is requested while #%d is open", (int)open->number);
-}
-
 static const struct process *find_process(const struct world *world, const char *driver)
 {
     for (guint i = 0; i < world->processes->len; i++) {
@@ -65,6 +57,26 @@ static const struct process *find_process(const struct world *world, const char 
             return process;
     }
     return NULL;
+}
+
+/* What became of an intent of a rollout that has ended is said by whoever looks. */
+static bool is_settled_late(const struct world *world, const char *driver,
+                            const struct roll_step_ended *body)
+{
+    const struct fact *fact = sim_fact(world, body->rollout);
+    const struct process *process = find_process(world, driver);
+
+    return fact && fact->end != ROLL_EVENT_UNKNOWN &&
+           fact->parts[sim_target_index(body->target)].touched && process &&
+           process->mode == ROLL_MACHINE_SETTLE;
+}
+
+static void judge_requested(struct world *world)
+{
+    const struct fact *open = sim_open_rollout(world);
+
+    if (open && !world->replicas)
+        sim_violate(world, "a rollout is requested while #%d is open", (int)open->number);
 }
 
 /* A claim that stands is left alone, unless its driver is gone or a person said so. */
@@ -289,7 +301,8 @@ void sim_judge(struct world *world, const char *driver, const struct roll_event 
         judge_intended(world, event->body);
         break;
     case ROLL_EVENT_step_ended:
-        judge_driver(world, driver, event);
+        if (!is_settled_late(world, driver, event->body))
+            judge_driver(world, driver, event);
         judge_ended(world, event->body);
         break;
     case ROLL_EVENT_prune_intended:

@@ -12,6 +12,7 @@
 #include "rollbook/sync.h"
 #include "rollbook/time.h"
 #include "rollout/driver.h"
+#include "rollout/machine.h"
 
 enum { TRIES = 5, FOLLOW_MS = 200, FLUSH_MS = 2000, PAUSE_MS = 5000, AWAY_MS = 2000 };
 
@@ -26,6 +27,7 @@ struct shared_driver {
     struct roll_driver_options options;
     bool emergency, aside; /* of its command: may go on without the store; does */
     bool following;
+    int64_t first;    /* where its machine's folding began */
     GPtrArray *blobs; /* of its request */
 };
 
@@ -371,14 +373,40 @@ void sim_shared_catch_up(struct world *world, struct process *process)
     leave(world, process);
 }
 
-/* first 0: nothing of what was is its business. */
-void sim_shared_fold_from(struct world *world, struct process *process, int64_t first)
+/* By the real driver: what it took the place of, and what was heard of too late. */
+void sim_shared_add(struct world *world, struct process *process, int64_t own, int64_t supersedes)
 {
     struct roll_driver *driver = &process->shared->driver;
-
     driver->machine = process->machine; /* the automatic back has another one */
     sim_shared_enter(world, process);
-    if (first == 0) {
+    is_fine(world, roll_driver_add_rollouts(driver, own, supersedes, &process->shared->first),
+            "knowing rollouts");
+    for (guint i = 0; i < process->machine->rollouts->len; i++) {
+        const struct rollout *rollout = process->machine->rollouts->pdata[i];
+        g_ptr_array_add(process->added, GSIZE_TO_POINTER((gsize)rollout->number));
+    }
+}
+
+const struct fact *sim_shared_unsettled(struct world *world)
+{
+    g_autoptr(GArray) numbers = NULL;
+
+    if (!world->replicas)
+        return NULL;
+    is_fine(world, roll_ledger_unsettled(here(world)->ledger, SIM_STREAM, &numbers), "intents");
+    if (!numbers || numbers->len == 0)
+        return NULL;
+    return sim_fact(world, g_array_index(numbers, int64_t, numbers->len - 1));
+}
+
+/* Or nothing of what was is its business. */
+void sim_shared_fold_from(struct world *world, struct process *process)
+{
+    int64_t first = process->shared->first;
+    struct roll_driver *driver = &process->shared->driver;
+
+    sim_shared_enter(world, process);
+    if (first == INT64_MAX) {
         is_fine(world, roll_ledger_head(driver->options->ledger, SIM_STREAM, &driver->head),
                 "head");
     } else {
@@ -420,10 +448,14 @@ static struct roll_error *fold(void *user, const struct roll_event *event)
     return NULL;
 }
 
-void sim_shared_fold(const struct world *world, struct roll_machine *machine, int64_t first,
-                     int64_t last)
+void sim_shared_fold(const struct world *world, struct roll_machine *machine,
+                     const struct process *process)
 {
-    struct folding folding = {machine, last, false};
+    struct folding folding = {machine, process->head, false};
+    int64_t first = process->shared->first;
+
+    if (first == INT64_MAX) /* its own request is the first */
+        first = (int64_t)GPOINTER_TO_SIZE(process->added->pdata[0]);
 
     roll_error_free(roll_ledger_events(here(world)->ledger, SIM_STREAM, first, fold, &folding));
 }

@@ -315,7 +315,8 @@ void sim_take_prune_ended(struct world *world, const struct roll_prune_ended *bo
 /* process.c */
 struct process *sim_process_start(struct world *world, int host, enum roll_machine_mode mode,
                                   bool take, bool gone);
-void sim_process_add_chain(struct world *world, struct process *process, int64_t number);
+void sim_process_add_chain(struct world *world, struct process *process, int64_t own,
+                           int64_t supersedes);
 void sim_process_go(struct world *world, struct process *process); /* folds the ledger and runs */
 void sim_process_observe(struct world *world, struct process *process,
                          const struct roll_observation *observation);
@@ -347,13 +348,16 @@ bool sim_share(struct world *world, int host, bool emergency, bool *ret_aside);
 bool sim_replica_is_surprised(const struct world *world, bool *ret_aside);
 void sim_shared_start(struct world *world, struct process *process);
 void sim_shared_free(struct shared_driver *shared);
+void sim_shared_add(struct world *world, struct process *process, int64_t own, int64_t supersedes);
+/* One that has ended with an intent without outcome, NULL: none. */
+const struct fact *sim_shared_unsettled(struct world *world);
 void sim_shared_as(struct process *process, bool emergency, bool aside);
 void sim_shared_enter(struct world *world, const struct process *process);
 void sim_shared_catch_up(struct world *world, struct process *process);
-void sim_shared_fold_from(struct world *world, struct process *process, int64_t first);
+void sim_shared_fold_from(struct world *world, struct process *process);
 bool sim_shared_is_settled(const struct world *world, const struct process *process);
-void sim_shared_fold(const struct world *world, struct roll_machine *machine, int64_t first,
-                     int64_t last);
+void sim_shared_fold(const struct world *world, struct roll_machine *machine,
+                     const struct process *process);
 void sim_shared_append(struct world *world, struct process *process);
 void sim_shared_appended(struct world *world, struct process *process,
                          struct roll_observation *ret_seen);
@@ -368,6 +372,7 @@ void sim_replicas_check(struct world *world);
 /* people.c */
 void sim_people_start(struct world *world);
 bool sim_resume(struct world *world, int host, bool take);
+void sim_settle(struct world *world, int host);
 struct roll_choice *sim_auto_back(struct world *world, const struct process *process);
 
 /* timing.c */

@@ -264,26 +264,33 @@ static void let_time_pass(struct world *world, void *data)
     (void)world, (void)data;
 }
 
-static bool is_open(struct world *world)
+/* False: there is neither an open rollout nor an unknown outcome. */
+static bool go_on(struct world *world, int host)
 {
     if (world->replicas)
         sim_replicas_exchange(world);
-    return sim_open_rollout(world) != NULL;
+    sim_look(world, host);
+    if (sim_open_rollout(world)) {
+        sim_gates_help(world);
+        sim_resume(world, host, true);
+        return true;
+    }
+    bool unsettled = sim_shared_unsettled(world) != NULL;
+    if (unsettled)
+        sim_settle(world, host);
+    return unsettled;
 }
 
 /* The trouble is over: what is open is resumed until nothing is, then everything must agree. */
 static void bring_to_end(struct world *world)
 {
-    enum { TRIES = 12 };
+    enum { TRIES = 13 };
 
     world->calm = true;
-    for (int i = 0; i < TRIES && !world->violation && is_open(world); i++) {
-        sim_look(world, i % world->hosts);
-        sim_gates_help(world);
-        sim_resume(world, i % world->hosts, true);
+    for (int i = 0; i < TRIES && !world->violation && go_on(world, i % world->hosts); i++) {
         /* Whoever is told to wait for a time leaves at once, and by its clock that time has yet to
-         * come. */
-        sim_at(world, 60000, let_time_pass, NULL, NULL);
+         * come; a freeze may last. */
+        sim_at(world, 60000 * (i + 1), let_time_pass, NULL, NULL);
         while (!world->violation && happen(world))
             ;
     }
