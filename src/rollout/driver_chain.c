@@ -4,8 +4,8 @@
  * next, so that an intent has its outcome however its driver ended. */
 #include <inttypes.h>
 
-#include "driver.h"
 #include "rollbook/ledger.h"
+#include "rollout/driver.h"
 
 enum { MAX_CHAIN = 8 };
 
