@@ -314,12 +314,12 @@ function debts(env) {
   return el("div", {}, el("h3", {}, "Debts"), table(["debt", "rollout", "due", "owner"], env.owes.map(debt =>
     [debt.debt, opener(env.stream + "#" + debt.rollout), el("td", { class: debt.overdue ? "bad" : "" }, time(debt.due) + (debt.overdue ? ", overdue" : "")), debt.owner])));
 }
-function named(targets) {
+function concerned(targets) {
   return targets && targets.length ? " (" + targets.slice(0, 5).join(", ") + (targets.length > 5 ? ` and ${targets.length - 5} more` : "") + ")" : "";
 }
 function whys(reasons, version) {
   const short = text => text.replace(/sha256:([0-9a-f]{12})[0-9a-f]{52}/g, "sha256:$1…");
-  return reasons.slice(0, 3).map(reason => el("div", { title: reason.subject }, (reason.subject === version ? "" : short(reason.subject) + ": ") + reason.why + named(reason.targets), reason.next ? el("div", { class: "soft" }, reason.next) : null))
+  return reasons.slice(0, 3).map(reason => el("div", { title: reason.subject }, (reason.subject === version ? "" : short(reason.subject) + ": ") + reason.why + concerned(reason.targets), reason.next ? el("div", { class: "soft" }, reason.next) : null))
     .concat(reasons.length > 3 ? [el("div", { class: "soft" }, `and ${reasons.length - 3} more`)] : []);
 }
 function readiness(env) {
