@@ -6,6 +6,7 @@
 
 #include "azure/arm.h"
 #include "cli/app.h"
+#include "suite_tools.h"
 
 /* REST reference 7.2, and the service's list of common deployment errors. */
 static const char *const known[] = {
@@ -143,10 +144,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-    SRunner *runner = srunner_create(suite());
-
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite());
 }

@@ -5,6 +5,7 @@
 
 #include "azure/cloud.h"
 #include "azure/credential.h"
+#include "suite_tools.h"
 #include "tools/scripted_server.h"
 
 static void ok(struct roll_error *err)
@@ -263,9 +264,5 @@ int main(void)
     tcase_add_test(tests, test_azure_clouds__one_that_does_not_say_is_asked_again_by_the_next);
     tcase_add_test(tests, test_azure_clouds__a_freed_credential_waits_for_no_cloud);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

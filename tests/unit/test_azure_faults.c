@@ -4,6 +4,7 @@
 #include "azure_tools.h"
 
 #include "rollbook/time.h"
+#include "suite_tools.h"
 
 #define SEEDS_AT_ONCE 100
 #define BATCHES 20
@@ -195,10 +196,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-    SRunner *runner = srunner_create(suite());
-
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite());
 }

@@ -6,6 +6,7 @@
 
 #include "azure/credential.h"
 #include "rollbook/json.h"
+#include "suite_tools.h"
 #include "tools/scripted_server.h"
 
 /* The vault is called 127, so that its host below the "suffix" 0.0.1:PORT is this machine. */
@@ -196,9 +197,5 @@ int main(void)
                         G_N_ELEMENTS(odd_names));
     tcase_add_test(tests, test_azure_key_vault__one_that_was_cancelled_says_nothing);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

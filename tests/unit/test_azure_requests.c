@@ -6,6 +6,7 @@
 #include "azure_tools.h"
 
 #include "rollbook/time.h"
+#include "suite_tools.h"
 
 #define SUB "/subscriptions/11111111-1111-1111-1111-111111111111"
 #define SITE GROUP "/providers/Microsoft.Web/sites/web"
@@ -467,10 +468,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-    SRunner *runner = srunner_create(suite());
-
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite());
 }

@@ -3,6 +3,7 @@
 #include "sandbox_tools.h"
 
 #include "rollbook/azure.h"
+#include "suite_tools.h"
 
 #define GROUP SUB "/resourceGroups/shop"
 #define WIDGET GROUP "/providers/Contoso.Widgets/widgets/"
@@ -255,9 +256,5 @@ int main(void)
     tcase_add_test(tests, test_azure_sandbox__providers_are_registered_and_tell_versions);
     tcase_add_test(tests, test_azure_sandbox__a_full_history_takes_no_more);
     suite_add_tcase(all, tests);
-    SRunner *runner = srunner_create(all);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(all);
 }

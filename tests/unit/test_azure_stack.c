@@ -2,6 +2,7 @@
  * reference 4). */
 #include "azure_tools.h"
 #include "rollbook/time.h"
+#include "suite_tools.h"
 
 #define STACK GROUP "/providers/Microsoft.Resources/deploymentStacks/roll-shop-prod"
 #define VERSION "?api-version=2024-03-01"
@@ -298,10 +299,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-    SRunner *runner = srunner_create(suite());
-
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite());
 }

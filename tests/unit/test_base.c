@@ -13,6 +13,7 @@
 #include "rollbook/secret.h"
 #include "rollbook/text.h"
 #include "rollbook/time.h"
+#include "suite_tools.h"
 
 START_TEST(test_error__chain_keeps_code_and_order)
 {
@@ -563,9 +564,5 @@ int main(void)
     tcase_add_test_raise_signal(switches, test_fault__a_misspelt_fault_does_not_pass, SIGTRAP);
     suite_add_tcase(suite, switches);
 #endif
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(suite);
 }

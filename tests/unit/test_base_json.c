@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "rollbook/json.h"
+#include "suite_tools.h"
 
 static void reads(const char *text, enum roll_dialect dialect, const char *strict)
 {
@@ -580,9 +581,5 @@ int main(void)
     tcase_add_test(tcase, test_json__pretty_is_for_people);
     tcase_add_test(tcase, test_json__lookup_prefers_the_exact_spelling);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(suite);
 }

@@ -13,6 +13,7 @@
 
 #include "rollbook/process.h"
 #include "rollbook/time.h"
+#include "suite_tools.h"
 
 static void run(const struct roll_process_options *options, struct roll_process_result *ret_result)
 {
@@ -364,9 +365,5 @@ int main(void)
     tcase_add_test(tcase, test_process__no_core_is_left);
     tcase_add_test(tcase, test_process__works_without_standard_descriptors);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(suite);
 }

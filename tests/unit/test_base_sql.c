@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "rollbook/sql.h"
+#include "suite_tools.h"
 
 #define APPLICATION 0x726F6C6Cu
 #define NOBODY 65534
@@ -465,9 +466,5 @@ int main(void)
     tcase_add_test_raise_signal(aborting, test_sql__a_nested_begin_aborts, SIGABRT);
     suite_add_tcase(suite, tcase);
     suite_add_tcase(suite, aborting);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(suite);
 }

@@ -6,6 +6,7 @@
 #include "rollbook/calendar.h"
 #include "rollbook/json.h"
 #include "rollbook/time.h"
+#include "suite_tools.h"
 
 static int64_t at(const char *text)
 {
@@ -378,9 +379,5 @@ int main(void)
     tcase_add_test(tests, test_calendar__a_search_is_bounded);
     tcase_add_test(tests, test_calendar__a_rule_that_cannot_be_read_is_named);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
+    return run_suite(suite);
 }

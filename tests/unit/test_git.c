@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "git/internal.h"
+#include "suite_tools.h"
 
 static char *folder;   /* the test's own temporary folder */
 static char *config;   /* FOLDER/config: where git would look for the user's configuration */
@@ -655,9 +656,5 @@ int main(void)
     tcase_add_test(tests, test_git__a_repository_cannot_declare_itself_safe);
     Suite *suite = suite_create("git");
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -11,6 +11,7 @@
 
 #include "rollbook/http.h"
 #include "rollbook/time.h"
+#include "suite_tools.h"
 
 #define TLS_1_2 0x0303
 
@@ -156,9 +157,5 @@ int main(void)
     tcase_add_test(tls, test_http_tls__connecting_has_a_limit_of_its_own);
     tcase_add_test(tls, test_http_tls__nothing_older_than_1_2_is_offered);
     suite_add_tcase(all, tls);
-    SRunner *runner = srunner_create(all);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(all);
 }

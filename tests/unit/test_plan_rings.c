@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "plan/internal.h"
+#include "suite_tools.h"
 
 #define FLEET                                                                                      \
     "{\"a\":{\"labels\":{\"tier\":\"canary\",\"region\":\"weu\"}},"                                \
@@ -128,9 +129,5 @@ int main(void)
     tcase_add_test(tests, test_plan_rings__a_share_is_one_of_all);
     tcase_add_test(tests, test_plan_rings__a_fleet_that_grows_keeps_its_rings);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -132,9 +132,5 @@ int main(void)
     tcase_add_test(tcase, test_release__leftovers_leave_out_what_was_there_before_the_goal);
     tcase_add_test(tcase, test_release__leftovers_of_an_old_rollback_do_not_change);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(suite);
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "release/internal.h"
+#include "suite_tools.h"
 
 static char digest_a[ROLL_HEX_SIZE], digest_b[ROLL_HEX_SIZE];
 
@@ -174,9 +175,5 @@ int main(void)
     tcase_add_test(tcase, test_release__order_that_is_no_json_is_refused);
     tcase_add_test(tcase, test_release__order_ignores_what_newer_programs_add);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(suite);
 }

@@ -782,9 +782,5 @@ int main(void)
     tcase_add_test(tcase, test_release__forward_after_something_else_is_a_release);
     tcase_add_test(tcase, test_release__forward_to_what_never_succeeded_here_is_refused);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(suite);
 }

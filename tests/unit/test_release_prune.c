@@ -5,6 +5,7 @@
 
 #include "rollbook/json.h"
 #include "rollbook/release.h"
+#include "suite_tools.h"
 
 #define GROUP "/subscriptions/s/resourceGroups/g/providers/"
 
@@ -121,9 +122,5 @@ int main(void)
     tcase_add_test(tcase, test_prune__what_has_something_that_stays_below_it_stays);
     tcase_add_test(tcase, test_prune__what_is_gone_holds_nothing);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(suite);
 }

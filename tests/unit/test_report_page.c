@@ -119,9 +119,5 @@ int main(void)
     tcase_add_test(tcase, test_report__markdown_escapes_what_it_is_given);
     tcase_add_test(tcase, test_report__sentences_leave_out_what_is_not_there);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(suite);
 }

@@ -1,6 +1,7 @@
 /* The sandbox as a client sees it: groups, deployments and their life, resources, errors, faults.
  */
 #include "sandbox_tools.h"
+#include "suite_tools.h"
 
 #define GROUP SUB "/resourcegroups/shop"
 #define DEPLOYMENT GROUP "/providers/Microsoft.Resources/deployments/"
@@ -696,10 +697,7 @@ static Suite *make_suite(void)
 int main(void)
 {
     curl_global_init(CURL_GLOBAL_DEFAULT);
-    SRunner *runner = srunner_create(make_suite());
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
+    int failed = run_suite(make_suite());
     curl_global_cleanup();
-    return failed ? 1 : 0;
+    return failed;
 }

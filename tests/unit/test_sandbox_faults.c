@@ -1,6 +1,7 @@
 /* Faults on purpose, as a client meets them, and token buckets. */
 #include "sandbox/faults.h"
 #include "sandbox_tools.h"
+#include "suite_tools.h"
 
 #define GROUP SUB "/resourcegroups/shop"
 #define DEPLOYMENT GROUP "/providers/Microsoft.Resources/deployments/"
@@ -230,9 +231,5 @@ static Suite *make_suite(void)
 
 int main(void)
 {
-    SRunner *runner = srunner_create(make_suite());
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(make_suite());
 }

@@ -9,6 +9,7 @@
 #include "azure/credential.h"
 #include "rollbook/digest.h"
 #include "sandbox_tools.h"
+#include "suite_tools.h"
 
 #define TENANT "44444444-4444-4444-4444-444444444444"
 #define APP "client_id=app-1&grant_type=client_credentials"
@@ -441,9 +442,5 @@ int main(void)
     tcase_add_test(tests, test_sandbox_login__discovery_needs_no_token);
     tcase_add_test(tests, test_sandbox_login__metadata_in_every_shape);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

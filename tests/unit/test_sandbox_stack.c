@@ -1,6 +1,7 @@
 /* Deployment stacks of the sandbox: their lives, what leaves them, deny settings, and answers as
  * ARM gives them (REST reference 4). */
 #include "sandbox_tools.h"
+#include "suite_tools.h"
 
 #define GROUP SUB "/resourceGroups/shop"
 #define VERSION "?api-version=2024-03-01"
@@ -449,10 +450,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-    SRunner *runner = srunner_create(suite());
-
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite());
 }

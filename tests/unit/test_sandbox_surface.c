@@ -1,6 +1,7 @@
 /* What clients other than roll ask of the sandbox: lists and filters, tags, moves, exports, reruns,
  * the activity log, what is refused before anything runs, and many clients at once. */
 #include "sandbox_tools.h"
+#include "suite_tools.h"
 
 #define GROUP SUB "/resourcegroups/shop"
 #define DEPLOYMENT GROUP "/providers/Microsoft.Resources/deployments/"
@@ -644,10 +645,7 @@ static Suite *make_suite(void)
 int main(void)
 {
     curl_global_init(CURL_GLOBAL_DEFAULT);
-    SRunner *runner = srunner_create(make_suite());
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
+    int failed = run_suite(make_suite());
     curl_global_cleanup();
-    return failed == 0 ? 0 : 1;
+    return failed;
 }

@@ -5,6 +5,7 @@
 
 #include "rollbook/storage.h"
 #include "rollbook/time.h"
+#include "suite_tools.h"
 #include "tools/scripted_server.h"
 
 #define KEY                                                                                        \
@@ -400,9 +401,5 @@ int main(void)
     tcase_add_test(tcase, test_storage__reads_tell_unchanged_and_beyond);
     tcase_add_test(tcase, test_storage__plain_http_stays_on_the_machine);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -1,5 +1,6 @@
 /* Templates as wholes: resources, loops, dependencies, nested deployments, outputs, types, limits.
  */
+#include "suite_tools.h"
 #include "template_tools.h"
 
 #define STORAGE(rest)                                                                              \
@@ -658,9 +659,5 @@ int main(void)
     tcase_add_test(tcase, test_template__error_says_where);
     tcase_add_test(tcase, test_template__frame_is_checked);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -1,5 +1,6 @@
 /* Small templates that would take for ever or fill the memory are refused soon, and with little
  * memory. */
+#include "suite_tools.h"
 #include "template_tools.h"
 
 #include <sys/resource.h>
@@ -305,9 +306,5 @@ int main(void)
     tcase_add_test(tcase, test_template_bombs__recursion);
     tcase_add_test(tcase, test_template_bombs__long_chains);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_VERBOSE);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -1,4 +1,5 @@
 /* Whole templates and what becomes of them: cases that no single expression shows. */
+#include "suite_tools.h"
 #include "template_tools.h"
 
 #define SUB "{" SCHEMA("subscriptionDeployment") ",`contentVersion`:`1.0.0.0`,"
@@ -83,9 +84,5 @@ int main(void)
     tcase_add_test(tests, test_template_cases__hash_of_the_deployed_template);
     tcase_add_loop_test(tests, test_template_cases__environment_of_the_cloud, 0, 5);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

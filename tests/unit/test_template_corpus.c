@@ -7,6 +7,7 @@
 
 #include "rollbook/json.h"
 #include "rollbook/template.h"
+#include "suite_tools.h"
 
 #define CORPUS ROLL_SOURCE_DIR "/../shared/corpus"
 
@@ -506,9 +507,5 @@ int main(void)
     tcase_add_test(samples, test_template_corpus__recorded_hashes);
     suite_add_tcase(suite, vectors);
     suite_add_tcase(suite, samples);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -6,6 +6,7 @@
 
 #include "rollbook/json.h"
 #include "rollbook/template.h"
+#include "suite_tools.h"
 #include "template/function.h"
 
 #define DATA ROLL_SOURCE_DIR "/tests/data/template/"
@@ -192,9 +193,5 @@ int main(void)
     tcase_add_test(tcase, test_template_functions__table_is_sorted);
     tcase_add_test(tcase, test_template_functions__each_has_vectors);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -1,5 +1,6 @@
 /* ARM's limits, each met and passed by one; and the rules of nested deployments, versions and loops
  * that are refused before anything is sent. */
+#include "suite_tools.h"
 #include "template_tools.h"
 
 static char *repeated(const char *text, int count)
@@ -344,9 +345,5 @@ int main(void)
     tcase_add_test(tcase, test_template_nested__has_one_template_and_one_source_of_parameters);
     tcase_add_test(tcase, test_template__mode_of_a_loop_is_checked);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

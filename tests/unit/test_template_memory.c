@@ -1,6 +1,7 @@
 /* Reading and expanding takes at most 20 times the input and 4 MB of output, whatever the input
  * is: it is expanded within that, or refused within that. Allocations are counted, so that neither
  * the machine nor the allocator's habits decide. */
+#include "suite_tools.h"
 #include "template_tools.h"
 
 #include <errno.h>
@@ -356,10 +357,6 @@ int main(void)
     tcase_add_test(tests, test_template_memory__resources);
     tcase_add_test(tests, test_template_memory__deployments);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }
 #endif

@@ -1,5 +1,6 @@
 /* Runs for servers, and what a release asks of a template: facts, pins, secrets, comparison, hash,
  * findings. */
+#include "suite_tools.h"
 #include "template_tools.h"
 
 /* ---- a server that remembers what was put ---- */
@@ -737,9 +738,5 @@ int main(void)
     tcase_add_test(tcase, test_template__each_link_is_read_once_from_beside_its_file);
     tcase_add_test(tcase, test_template_parameters__envelope_or_map);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "rollbook/time.h"
+#include "suite_tools.h"
 #include "watch/ready.h"
 
 #define NOW (INT64_C(1772355600) * 1000)
@@ -434,9 +435,5 @@ int main(void)
     for (size_t i = 0; i < G_N_ELEMENTS(tests); i++)
         tcase_add_test(tcase, tests[i]);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }
