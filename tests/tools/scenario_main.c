@@ -1,8 +1,8 @@
 /* The scenario runner: a data file of commands with what they must print, run in a folder of its
  * own.
  *
- *   scenario [--update] FILE        exit 0: all as written; 1: differences were printed; 77:
- * skipped
+ *   scenario [--update|--times] FILE   exit 0: all as written; 1: differences were printed; 77:
+ *                                      skipped; --times: what each command took
  *
  * The format is in tests/README.md. Commands run by sh, as a person types them; PATH begins with
  * the program's folder. Output is made comparable (times, digests, durations, folder) before it is
@@ -32,6 +32,7 @@ struct scenario {
     char *needs;            /* a command that succeeds where this can run, or NULL */
     GString *updated;       /* the file with what was printed */
     char *actor;            /* who the ledger says that runs this */
+    bool times;
 };
 
 /* ---- reading -------------------------------------------------------------------------------- */
@@ -244,8 +245,13 @@ static bool run_step(struct scenario *scenario, const struct step *step)
     g_autofree char *output = NULL;
     int exit_status = 0;
 
+    gint64 began_us = g_get_monotonic_time();
+
     if (!execute(scenario, step->command->str, &output, &exit_status))
         return false;
+    if (scenario->times)
+        printf("%s:%u: %.1f s\n", scenario->path, step->line,
+               (double)(g_get_monotonic_time() - began_us) / G_USEC_PER_SEC);
     g_auto(GStrv) actual = output_lines(output);
     g_autoptr(GPtrArray) wanted = g_ptr_array_new_with_free_func(g_free);
     for (guint i = 0; i < step->expected->len; i++)
@@ -369,12 +375,13 @@ static void remove_folder(const char *folder)
 int main(int argc, char **argv)
 {
     bool update = argc > 2 && strcmp(argv[1], "--update") == 0;
-    struct scenario scenario = {.path = argv[argc - 1]};
+    struct scenario scenario = {.path = argv[argc - 1],
+                                .times = argc > 2 && strcmp(argv[1], "--times") == 0};
     g_autofree char *text = NULL;
     bool good, skipped;
 
     if (argc < 2 || !g_file_get_contents(scenario.path, &text, NULL, NULL)) {
-        fprintf(stderr, "usage: scenario [--update] FILE\n");
+        fprintf(stderr, "usage: scenario [--update|--times] FILE\n");
         return 2;
     }
     g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
