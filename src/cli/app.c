@@ -205,6 +205,23 @@ struct roll_error *roll_app_write_ledger(struct roll_app *app)
     return roll_app_share(app);
 }
 
+struct roll_error *roll_app_append(struct roll_app *app, const char *stream,
+                                   const struct roll_draft *drafts, size_t count)
+{
+    struct roll_error *err = NULL;
+
+    for (int tries = 0; tries < 20; tries++) {
+        struct roll_expect expect = {.stream = stream};
+        roll_error_free(err);
+        ROLL_TRY(roll_ledger_head(app->ledger, stream, &expect.head));
+        err = roll_ledger_append(app->ledger, &app->actor, 0, &expect, 1, drafts, count, NULL, 0,
+                                 NULL);
+        if (roll_error_code(err) != ROLL_E_CONFLICT)
+            return err;
+    }
+    return err;
+}
+
 struct roll_error *roll_app_sandbox(void *user, const char **ret_url)
 {
     struct roll_app *app = user;

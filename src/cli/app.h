@@ -141,6 +141,10 @@ struct roll_error *roll_app_open_ledger(struct roll_app *app) ROLL_CHECKED;
 /* The same for what decides and appends: pulls the shared ledger first, where there is one, and
  * attaches it. */
 struct roll_error *roll_app_write_ledger(struct roll_app *app) ROLL_CHECKED;
+/* Appends a person's word to a stream, in one piece: another writer in between changes nothing
+ * about it. */
+struct roll_error *roll_app_append(struct roll_app *app, const char *stream,
+                                   const struct roll_draft *drafts, size_t count) ROLL_CHECKED;
 
 /* share.c: the shared ledger. */
 struct roll_sync_report;

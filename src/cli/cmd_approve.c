@@ -159,30 +159,13 @@ static struct roll_error *import(const char *line, const struct subject *subject
 
 /* ---- recording ------------------------------------------------------------------------------ */
 
-static struct roll_error *append(struct roll_app *app, const char *stream,
-                                 const struct roll_draft *drafts, size_t count)
-{
-    struct roll_error *err = NULL;
-
-    for (int tries = 0; tries < 20; tries++) {
-        struct roll_expect expect = {.stream = stream};
-        roll_error_free(err);
-        ROLL_TRY(roll_ledger_head(app->ledger, stream, &expect.head));
-        err = roll_ledger_append(app->ledger, &app->actor, 0, &expect, 1, drafts, count, NULL, 0,
-                                 NULL);
-        if (roll_error_code(err) != ROLL_E_CONFLICT)
-            return err;
-    }
-    return err;
-}
-
 static struct roll_error *close_debt(struct roll_app *app, const struct subject *subject)
 {
     g_autofree char *debt = g_strdup("approval");
     struct roll_debt_closed body = {.rollout = subject->number, .debt = debt};
     struct roll_draft draft = {subject->stream, ROLL_EVENT_debt_closed, &body};
 
-    return append(app, subject->stream, &draft, 1);
+    return roll_app_append(app, subject->stream, &draft, 1);
 }
 
 /* One voice, however often it is raised. */
@@ -211,7 +194,7 @@ static struct roll_error *record(struct roll_app *app, const struct subject *sub
     struct roll_draft draft = {subject->stream, ROLL_EVENT_approval_given, &body};
 
     ROLL_TRY(check_new(app, subject, word));
-    ROLL_TRY(append(app, subject->stream, &draft, 1));
+    ROLL_TRY(roll_app_append(app, subject->stream, &draft, 1));
     ROLL_TRY(roll_approvals_missing(app->ledger, subject->approved, 0, ret_missing));
     return subject->owed && !*ret_missing ? close_debt(app, subject) : NULL;
 }
@@ -318,7 +301,7 @@ static struct roll_error *reject(struct roll_app *app, const struct context *con
     ROLL_TRY(check_rejecter(app, subject));
     name = roll_report_actor(app->actor.proved, app->actor.claimed);
     body.approver = name;
-    ROLL_TRY(append(app, subject->stream, &draft, 1));
+    ROLL_TRY(roll_app_append(app, subject->stream, &draft, 1));
     ROLL_TRY(roll_loop_new(&act.loop));
     act.links = roll_links_new(act.loop, roll_app_sandbox, app);
     struct roll_driver_options options = roll_act_driver(&act, NULL);

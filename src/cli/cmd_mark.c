@@ -12,23 +12,12 @@ struct context {
     bool yes;
 };
 
-/* Appends one event to a stream; another writer in between changes nothing about a person's word.
- */
 static struct roll_error *append(struct roll_app *app, const char *stream,
                                  enum roll_event_kind kind, const void *body)
 {
-    struct roll_draft draft = {.stream = stream, .kind = kind, .body = body};
-    struct roll_error *err = NULL;
+    const struct roll_draft draft = {.stream = stream, .kind = kind, .body = body};
 
-    for (int tries = 0; tries < 20; tries++) {
-        struct roll_expect expect = {.stream = stream};
-        roll_error_free(err);
-        ROLL_TRY(roll_ledger_head(app->ledger, stream, &expect.head));
-        err = roll_ledger_append(app->ledger, &app->actor, 0, &expect, 1, &draft, 1, NULL, 0, NULL);
-        if (roll_error_code(err) != ROLL_E_CONFLICT)
-            return err;
-    }
-    return err;
+    return roll_app_append(app, stream, &draft, 1);
 }
 
 /* With -o json what was written is the document. */

@@ -172,23 +172,6 @@ static struct roll_error *judge_all(const struct review *review)
 
 /* ---- words ---------------------------------------------------------------------------------- */
 
-static struct roll_error *append(struct roll_app *app, const char *stream,
-                                 const struct roll_draft *drafts, size_t count)
-{
-    struct roll_error *err = NULL;
-
-    for (int tries = 0; tries < 20; tries++) {
-        struct roll_expect expect = {.stream = stream};
-        roll_error_free(err);
-        ROLL_TRY(roll_ledger_head(app->ledger, stream, &expect.head));
-        err = roll_ledger_append(app->ledger, &app->actor, 0, &expect, 1, drafts, count, NULL, 0,
-                                 NULL);
-        if (roll_error_code(err) != ROLL_E_CONFLICT)
-            return err;
-    }
-    return err;
-}
-
 /* One word closes all that it can, or nothing. */
 static struct roll_error *give_word(const struct review *review)
 {
@@ -211,7 +194,7 @@ static struct roll_error *give_word(const struct review *review)
             .rollout = review->rollout, .debt = debt->name, .reason = reason};
         drafts[count++] = (struct roll_draft){review->stream, ROLL_EVENT_debt_closed, &closed[i]};
     }
-    return count > 1 ? append(review->app, review->stream, drafts, count) : NULL;
+    return count > 1 ? roll_app_append(review->app, review->stream, drafts, count) : NULL;
 }
 
 /* ---- gates ---------------------------------------------------------------------------------- */
