@@ -55,7 +55,9 @@ static json_t *reorder(const json_t *object, const char *const *order)
     return ordered;
 }
 
-static json_t *reorder_each(json_t *container, const char *const *order)
+/* Each member, or element, as `one` orders it. */
+static json_t *reorder_each(json_t *container, const char *const *order,
+                            json_t *(*one)(const json_t *value, const char *const *order))
 {
     const char *key;
     size_t index;
@@ -63,10 +65,10 @@ static json_t *reorder_each(json_t *container, const char *const *order)
     json_t *ordered = json_is_object(container) ? json_object() : json_array();
     if (json_is_object(container))
         json_object_foreach (container, key, value)
-            object_put(ordered, key, reorder(value, order));
+            object_put(ordered, key, one(value, order));
     else
         json_array_foreach (container, index, value)
-            json_array_append_new(ordered, reorder(value, order));
+            json_array_append_new(ordered, one(value, order));
     return ordered;
 }
 
@@ -74,24 +76,7 @@ static void replace(json_t *root, const char *key, const char *const *order)
 {
     json_t *section = json_object_get(root, key);
     if (json_is_object(section) || json_is_array(section))
-        object_put(root, key, reorder_each(section, order));
-}
-
-static json_t *reorder_type(const json_t *type, const char *const *order);
-
-static json_t *reorder_types(json_t *container, const char *const *order)
-{
-    const char *key;
-    size_t index;
-    json_t *type;
-    json_t *ordered = json_is_object(container) ? json_object() : json_array();
-    if (json_is_object(container))
-        json_object_foreach (container, key, type)
-            object_put(ordered, key, reorder_type(type, order));
-    else
-        json_array_foreach (container, index, type)
-            json_array_append_new(ordered, reorder_type(type, order));
-    return ordered;
+        object_put(root, key, reorder_each(section, order, reorder));
 }
 
 /* A declaration and those inside it. As deep as the text nests, which its reader bounds. */
@@ -110,7 +95,7 @@ static json_t *reorder_type(const json_t *type, const char *const *order)
     for (size_t i = 0; i < G_N_ELEMENTS(many); i++) {
         json_t *inner = json_object_get(ordered, many[i]);
         if (json_is_object(inner) || json_is_array(inner))
-            object_put(ordered, many[i], reorder_types(inner, type_order));
+            object_put(ordered, many[i], reorder_each(inner, type_order, reorder_type));
     }
     return ordered;
 }
@@ -119,7 +104,7 @@ static void replace_types(json_t *root, const char *key, const char *const *orde
 {
     json_t *section = json_object_get(root, key);
     if (json_is_object(section))
-        object_put(root, key, reorder_types(section, order));
+        object_put(root, key, reorder_each(section, order, reorder_type));
 }
 
 /* The generator's own note of the hash is no part of what is hashed. */
