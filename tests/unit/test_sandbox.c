@@ -509,7 +509,7 @@ START_TEST(test_sandbox__goes_on_after_kill_9_inside_a_transaction)
         make_group();
         expect_only(&peer, 201, "PUT", DEPLOYMENT "d1" API, two_resources);
         struct answer answer = {.status = 200};
-        int64_t until = roll_boot_ms() + 10000;
+        int64_t until = roll_boot_ms() + 30000;
         while (answer.status == 200) {
             ck_assert_int_lt(roll_boot_ms(), until);
             answer_clear(&answer);
