@@ -20,6 +20,9 @@ double bench_samples_median(const struct bench_samples *samples);
 
 /* Seconds of the monotonic clock. */
 double bench_now(void);
+/* Seconds of processors that this process took: for work that waits for nothing, so that others on
+ * the machine hardly change it. */
+double bench_busy(void);
 
 /* One line of JSON on stdout, for bench-report: the row's id (report.h), how
  * many things each sample did, this program's times and the floor's. floor may

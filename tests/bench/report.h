@@ -20,8 +20,10 @@ struct measured {
     const struct bench_row_kind *kind;
     int64_t count;
     struct bench_samples times[2]; /* of hyperfine: floor, this program */
+    struct bench_samples busy[2];  /* their seconds of processors, a mean for each round */
     struct figure figure, floor;
     double ratio, best; /* of the medians, of the minima; 0: no floor */
+    double busy_ratio;  /* of the processors' seconds; 0: not known */
     double fixed_ratio; /* given by the program that measured, or 0 */
     char *missing;      /* why it was not measured; NULL: it was */
 };

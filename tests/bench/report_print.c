@@ -90,14 +90,15 @@ static void print_row(const struct measured *row, int width)
     g_autofree char *floor = show_figure(row, &row->floor);
     g_autofree char *ratio = show_ratio(row->kind, row->ratio);
     g_autofree char *best = show_ratio(row->kind, row->best);
+    g_autofree char *busy = show_ratio(row->kind, row->busy_ratio);
     g_autofree char *bound = report_bound(row->kind);
 
     if (row->missing)
-        printf("%-*s %17s %17s %8s %8s  %-22s not measured: %s\n", width, title, "-", "-", "-", "-",
-               bound, row->missing);
+        printf("%-*s %17s %17s %8s %8s %8s  %-22s not measured: %s\n", width, title, "-", "-", "-",
+               "-", "-", bound, row->missing);
     else
-        printf("%-*s %17s %17s %8s %8s  %-22s %s%s\n", width, title, figure, floor, ratio, best,
-               bound, report_is_good(row) ? "ok" : "MISSED",
+        printf("%-*s %17s %17s %8s %8s %8s  %-22s %s%s\n", width, title, figure, floor, ratio, best,
+               busy, bound, report_is_good(row) ? "ok" : "MISSED",
                report_is_noisy(row) ? " (noisy machine)" : "");
 }
 
@@ -109,15 +110,16 @@ static void print_rows(const GPtrArray *rows)
         g_autofree char *title = report_title(g_ptr_array_index(rows, i));
         width = MAX(width, strlen(title));
     }
-    printf("%-*s %17s %17s %8s %8s  %-22s %s\n", (int)width, "WHAT", "ROLL", "FLOOR OR PEER",
-           "RATIO", "BEST", "BOUND", "VERDICT");
+    printf("%-*s %17s %17s %8s %8s %8s  %-22s %s\n", (int)width, "WHAT", "ROLL", "FLOOR OR PEER",
+           "RATIO", "BEST", "CPU", "BOUND", "VERDICT");
     for (guint i = 0; i < rows->len; i++) {
         const struct measured *row = g_ptr_array_index(rows, i);
         print_row(row, (int)width);
         missing += row->missing != NULL;
         missed += !row->missing && !report_is_good(row);
     }
-    printf("figures and ratios are medians; BEST compares the fastest runs; %zu missed, %zu not "
+    printf("figures and ratios are medians; BEST compares the fastest runs, CPU the seconds of "
+           "processors; %zu missed, %zu not "
            "measured\n",
            missed, missing);
 }
@@ -158,7 +160,8 @@ static void print_growth(const GPtrArray *all)
                report_grows_well(growth) ? "ok" : "WORSE THAN n log n");
     }
     if (all->len)
-        printf("fastest runs; TIMES is the last size by the one before it, N LOG N what it may be "
+        printf("processor time of the cheapest runs; TIMES is the last size by the one before it, "
+               "N LOG N what it may be "
                "(a quarter more\nis noise), EXPONENT 0 no growth at all, 1 in proportion\n");
 }
 
@@ -201,6 +204,7 @@ static json_t *row_json(const struct measured *row)
     json_object_set_new(json, "floor", figure_json(row->kind->bound, &row->floor));
     json_object_set_new(json, "ratio", number_or_null(row->ratio));
     json_object_set_new(json, "ratioOfMinima", number_or_null(row->best));
+    json_object_set_new(json, "ratioOfProcessorTimes", number_or_null(row->busy_ratio));
     json_object_set_new(json, "ok", json_boolean(report_is_good(row)));
     json_object_set_new(json, "noisy", json_boolean(report_is_noisy(row)));
     return json;

@@ -15,9 +15,12 @@ static void free_measured(gpointer data)
 {
     struct measured *row = data;
 
-    for (size_t i = 0; i < G_N_ELEMENTS(row->times); i++)
-        if (row->times[i].seconds)
-            bench_samples_clear(&row->times[i]);
+    for (size_t i = 0; i < G_N_ELEMENTS(row->times); i++) {
+        if (!row->times[i].seconds)
+            continue;
+        bench_samples_clear(&row->times[i]);
+        bench_samples_clear(&row->busy[i]);
+    }
     g_free(row->missing);
     g_free(row);
 }
@@ -60,9 +63,15 @@ static void read_export(struct report *report, const char *path, const json_t *r
         bench_ok(roll_error_new(ROLL_E_INVALID, "'%s' is not called ROW.COUNT.ROUND.json", path));
     struct measured *row = find(report, parts[0], g_ascii_strtoll(parts[1], NULL, 10));
     for (size_t command = 0; command < json_array_size(results) && command < 2; command++) {
-        const json_t *times = json_object_get(json_array_get(results, command), "times");
-        if (!row->times[command].seconds)
+        const json_t *result = json_array_get(results, command);
+        const json_t *times = json_object_get(result, "times");
+        if (!row->times[command].seconds) {
             bench_samples_init(&row->times[command]);
+            bench_samples_init(&row->busy[command]);
+        }
+        bench_samples_add(&row->busy[command],
+                          json_number_value(json_object_get(result, "user")) +
+                              json_number_value(json_object_get(result, "system")));
         for (size_t i = 0; i < json_array_size(times); i++)
             bench_samples_add(&row->times[command], json_number_value(json_array_get(times, i)));
     }
@@ -153,6 +162,7 @@ static void sum_up_row(struct measured *row)
     if (row->times[0].seconds && row->times[1].seconds) {
         row->floor = summary(&row->times[0]);
         row->figure = summary(&row->times[1]);
+        row->busy_ratio = bench_samples_median(&row->busy[1]) / bench_samples_median(&row->busy[0]);
     }
     if (row->floor.runs > 0) {
         row->ratio = row->figure.median / row->floor.median;

@@ -43,6 +43,12 @@ static double slowness(void)
     return getloadavg(load, 1) == 1 ? MAX(1.0, (load[0] + 1) / cpus) : 1.0;
 }
 
+static double processor_seconds(const struct rusage *usage)
+{
+    return (double)(usage->ru_utime.tv_sec + usage->ru_stime.tv_sec) +
+           (double)(usage->ru_utime.tv_usec + usage->ru_stime.tv_usec) / 1e6;
+}
+
 int main(int argc, char **argv)
 {
     struct rusage usage;
@@ -72,6 +78,7 @@ int main(int argc, char **argv)
         megabytes <= g_ascii_strtod(argv[2], NULL) &&
         threads <= (int)g_ascii_strtoll(argv[3], NULL, 10))
         return 0;
-    fprintf(stderr, "it took %.1f s, %.0f MB, %d threads\n", seconds, megabytes, threads);
+    fprintf(stderr, "it took %.1f s, %.0f MB, %d threads, %.4f s of processors\n", seconds,
+            megabytes, threads, processor_seconds(&usage));
     return 1;
 }
