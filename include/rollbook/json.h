@@ -33,12 +33,13 @@ struct roll_error *roll_json_parse(const char *text, size_t size, enum roll_dial
                                    json_t **ret_value) ROLL_CHECKED;
 
 /* roll_json_parse for a document with one large array or object, which stands at the end of `path` (names of members from the root
- * down, NULL-terminated): each element is handed over as soon as it is read (borrowed, gone afterwards; `name` is NULL in
- * an array), and *ret_rest is the document with that container empty. So the whole takes no more memory than its largest element. What `each` returns ends
+ * down, NULL-terminated; "*" stands for any name): each element is handed over as soon as it is read (borrowed, gone afterwards; `name` is NULL in
+ * an array), and *ret_rest is the document with that container empty. `within` is the
+ * name that the path's last "*" stood for, or NULL. So the whole takes no more memory than its largest element. What `each` returns ends
  * the reading; NULL instead of `each`: the elements are only left out. */
 struct roll_error *roll_json_parse_each(const char *text, size_t size, enum roll_dialect dialect,
                                         const char *const *path,
-                                        struct roll_error *(*each)(void *data, const char *name, const json_t *element),
+                                        struct roll_error *(*each)(void *data, const char *within, const char *name, const json_t *element),
                                         void *data, json_t **ret_rest) ROLL_CHECKED;
 
 /* About what a value holds in memory, the allocator's own included: upper bounds, for limits. */

@@ -46,7 +46,7 @@ struct roll_blob {
 struct roll_release {
     char *service, *version;
     char digest[ROLL_HEX_SIZE]; /* of the manifest */
-    json_t *manifest;           /* owned */
+    json_t *manifest;           /* owned. Of a release that was just made the targets are left out (a fleet's are large): digest names the whole */
     GPtrArray *blobs;           /* struct roll_blob *: manifest, template, linked templates, parameters; empty if recorded */
     bool recorded;              /* the same content is in the ledger already under this version */
     char **notes;               /* for the person: deployer(), unpinnable defaults, dirty tree, … */

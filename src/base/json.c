@@ -65,13 +65,15 @@ struct roll_error *roll_json_parse_within(const char *text, size_t size, enum ro
 
 struct roll_error *roll_json_parse_each(const char *text, size_t size, enum roll_dialect dialect,
                                         const char *const *path,
-                                        struct roll_error *(*each)(void *data, const char *name,
+                                        struct roll_error *(*each)(void *data, const char *within,
+                                                                   const char *name,
                                                                    const json_t *element),
                                         void *data, json_t **ret_rest)
 {
     const struct json_each wanted = {path, (int)g_strv_length((char **)(uintptr_t)path), each,
                                      data};
-    struct json_builder builder = {.max_bytes = SIZE_MAX, .each = &wanted};
+    g_autoptr(GString) within = g_string_new(NULL);
+    struct json_builder builder = {.max_bytes = SIZE_MAX, .each = &wanted, .within = within};
 
     return build(text, size, dialect, &builder, ret_rest);
 }

@@ -140,19 +140,22 @@ static json_t *make_number(struct json_reader *r, size_t from)
 }
 
 /* The one element that the container holds is complete: it is given away. */
-static struct roll_error *give_element(const struct json_each *each, json_t *container)
+static struct roll_error *give_element(const struct json_builder *builder, json_t *container)
 {
+    const struct json_each *each = builder->each;
+    const char *within = builder->starred ? builder->within->str : NULL;
     struct roll_error *err = NULL;
 
     if (json_is_array(container)) {
         if (each->call)
-            err = each->call(each->data, NULL, json_array_get(container, 0));
+            err = each->call(each->data, within, NULL, json_array_get(container, 0));
         json_array_clear(container);
         return err;
     }
     void *member = json_object_iter(container);
     if (each->call)
-        err = each->call(each->data, json_object_iter_key(member), json_object_iter_value(member));
+        err = each->call(each->data, within, json_object_iter_key(member),
+                         json_object_iter_value(member));
     json_object_clear(container);
     return err;
 }
@@ -163,18 +166,25 @@ static struct roll_error *hand_over(struct json_builder *builder)
 
     if (!each || builder->depth != each->length + 1 || builder->on_path != builder->depth)
         return NULL;
-    return give_element(each, builder->open[builder->depth - 1]);
+    return give_element(builder, builder->open[builder->depth - 1]);
 }
 
 /* Is the container that is about to open the next one on the path? */
-static bool goes_on(const struct json_builder *builder)
+static bool goes_on(struct json_builder *builder)
 {
     int depth = builder->depth;
 
     if (!builder->each || builder->on_path != depth || depth > builder->each->length)
         return false;
-    return depth == 0 || (json_is_object(builder->open[depth - 1]) &&
-                          strcmp(builder->key->str, builder->each->path[depth - 1]) == 0);
+    if (depth == 0)
+        return true;
+    if (!json_is_object(builder->open[depth - 1]))
+        return false;
+    if (strcmp(builder->each->path[depth - 1], "*") != 0)
+        return strcmp(builder->key->str, builder->each->path[depth - 1]) == 0;
+    builder->starred = true;
+    g_string_assign(builder->within, builder->key->str);
+    return true;
 }
 
 struct roll_error *roll_json_build_scalar(struct json_reader *r, size_t from, const char *at)

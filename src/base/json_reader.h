@@ -26,6 +26,8 @@ struct json_builder {
     size_t bytes;  /* what the value takes so far */
     size_t max_bytes;
     const struct json_each *each; /* or NULL */
+    GString *within;              /* the name that "*" on its path stood for, */
+    bool starred;                 /* if there was one */
     int on_path;                  /* how many of the open containers lie on its path */
 };
 
@@ -33,7 +35,8 @@ struct json_builder {
 struct json_each {
     const char *const *path;
     int length; /* of the path */
-    struct roll_error *(*call)(void *data, const char *name, const json_t *element); /* or NULL */
+    struct roll_error *(*call)(void *data, const char *within, const char *name,
+                               const json_t *element); /* or NULL */
     void *data;
 };
 

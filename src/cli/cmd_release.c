@@ -37,11 +37,13 @@ static struct roll_error *run(struct roll_app *app, void *user, char **arguments
     ROLL_TRY(roll_app_write_ledger(app));
     ROLL_TRY(make(app, user, plan, &release));
     if (app->json) {
+        json_t *manifest = NULL;
+        ROLL_TRY(roll_ledger_object_json(app->ledger, release->digest, &manifest));
         roll_auto(json) json_t *view =
-            json_pack("{s:o,s:s,s:s,s:s,s:b,s:O}", "release",
+            json_pack("{s:o,s:s,s:s,s:s,s:b,s:o}", "release",
                       json_sprintf("%s@%s", release->service, release->version), "service",
                       release->service, "version", release->version, "digest", release->digest,
-                      "new", !release->recorded, "manifest", release->manifest);
+                      "new", !release->recorded, "manifest", manifest);
         roll_report_json(&app->out, view);
         return NULL;
     }

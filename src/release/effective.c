@@ -52,10 +52,14 @@ static void add_own(const struct release_maker *maker, json_t *own, json_t *para
 
 /* ---- pins ------------------------------------------------------------------------------------ */
 
-static const json_t *recorded_entry(const struct release_maker *maker, const char *environment,
-                                    const char *target)
+/* New reference, or NULL. */
+static struct roll_error *recorded_entry(const struct release_maker *maker, const char *environment,
+                                         const char *target, json_t **ret_entry)
 {
-    return maker->recorded ? release_manifest_target(maker->recorded, environment, target) : NULL;
+    *ret_entry = NULL;
+    return maker->recorded_book
+               ? release_book_entry(maker->recorded_book, environment, target, ret_entry)
+               : NULL;
 }
 
 /* Values that were drawn when the same release was made before. New reference, or NULL. */
@@ -206,7 +210,8 @@ struct roll_error *release_effective_entry(struct release_maker *maker,
     add_own(maker, target->parameters, parameters);
     ROLL_TRY(release_artifacts_apply(maker, where, parameters));
     ROLL_TRY(release_check_parameters(maker, where, parameters));
-    const json_t *before = recorded_entry(maker, environment->name, target->name);
+    roll_auto(json) json_t *before = NULL;
+    ROLL_TRY(recorded_entry(maker, environment->name, target->name, &before));
     ROLL_TRY(roll_error_wrap(pin(maker, &place, before, parameters, pins),
                              "while preparing target '%s'", where));
     ROLL_TRY(

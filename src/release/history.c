@@ -222,7 +222,7 @@ struct roll_error *release_history_entry(struct release_history *history, const 
     const struct release_book *book = NULL;
 
     ROLL_TRY(find_book(history, version, &book));
-    return release_book_entry(book, target, ret_entry);
+    return release_book_entry(book, history->environment, target, ret_entry);
 }
 
 struct roll_error *release_history_names(struct release_history *history, const char *version,
@@ -231,7 +231,7 @@ struct roll_error *release_history_names(struct release_history *history, const 
     const struct release_book *book = NULL;
 
     ROLL_TRY(find_book(history, version, &book));
-    *ret_names = release_book_names(book);
+    *ret_names = release_book_names(book, history->environment);
     return NULL;
 }
 

@@ -66,13 +66,24 @@ struct roll_error *release_list_changes(struct release_maker *maker, int64_t rec
     return err;
 }
 
+void release_forget_recorded(struct release_maker *maker)
+{
+    g_clear_pointer(&maker->recorded, json_decref);
+    g_clear_pointer(&maker->recorded_book, release_book_free);
+    g_clear_pointer(&maker->recorded_digest, g_free);
+}
+
 struct roll_error *release_load_recorded(struct release_maker *maker, int64_t *ret_seq)
 {
     struct release_known known = {0};
     struct roll_error *err = release_known_find(maker, maker->version, &known);
-    g_clear_pointer(&maker->recorded, json_decref);
+    release_forget_recorded(maker);
     if (!err && known.manifest)
-        err = roll_ledger_object_json(maker->ledger, known.manifest, &maker->recorded);
+        err = release_book_read(maker->ledger, known.manifest, NULL, &maker->recorded_book);
+    if (!err && known.manifest) {
+        maker->recorded = json_incref((json_t *)(uintptr_t)release_book_head(maker->recorded_book));
+        maker->recorded_digest = g_steal_pointer(&known.manifest);
+    }
     *ret_seq = known.seq;
     release_known_clear(&known);
     return err;

@@ -21,41 +21,44 @@ static char **take_lines(GPtrArray *lines)
     return copy;
 }
 
-struct roll_error *release_as_made(struct release_maker *maker, json_t *manifest, bool recorded,
-                                   struct roll_release **ret_release)
+static struct roll_release *release_new(struct release_maker *maker, json_t *manifest,
+                                        const char *digest)
 {
-    GString *text = NULL;
-    struct roll_error *err = roll_json_canonical(manifest, &text);
-    if (err) {
-        json_decref(manifest);
-        return roll_error_wrap(err, "the manifest of '%s'", maker->version);
-    }
     struct roll_release *release = g_new0(struct roll_release, 1);
     release->service = g_strdup(maker->plan->service);
     release->version = g_strdup(maker->version);
-    release->manifest = manifest;
-    release->recorded = recorded;
+    release->manifest = json_incref(manifest);
     release->notes = take_lines(maker->notes);
-    const char *digest = release_blobs_add_take(maker->blobs, text);
     g_strlcpy(release->digest, digest, sizeof release->digest);
-    release->blobs = recorded ? release_blobs_new() : g_ptr_array_ref(maker->blobs);
-    *ret_release = release;
-    return NULL;
+    return release;
+}
+
+struct roll_release *release_as_recorded(struct release_maker *maker, json_t *manifest,
+                                         const char *digest)
+{
+    struct roll_release *release = release_new(maker, manifest, digest);
+    release->recorded = true;
+    release->blobs = release_blobs_new();
+    return release;
 }
 
 struct roll_error *release_finish(struct release_maker *maker, struct roll_release **ret_release)
 {
-    json_t *manifest = release_manifest_write(maker);
-    if (!maker->recorded) {
-        release_seen_write(maker, manifest);
-        return release_as_made(maker, manifest, false, ret_release);
+    roll_auto(json) json_t *manifest = release_manifest_write(maker);
+    GString *text = NULL;
+    if (maker->recorded) {
+        g_autofree char *differs = release_manifest_difference(maker, manifest);
+        if (*differs)
+            return taken(maker, differs);
+        *ret_release = release_as_recorded(maker, maker->recorded, maker->recorded_digest);
+        return NULL;
     }
-    g_autofree char *differs = release_manifest_difference(maker->recorded, manifest);
-    json_decref(manifest);
-    if (*differs)
-        return taken(maker, differs);
-    json_object_clear(maker->environments); /* of a fleet as much as what is recorded */
-    return release_as_made(maker, json_incref(maker->recorded), true, ret_release);
+    release_seen_write(maker, manifest);
+    ROLL_TRY(roll_error_wrap(release_book_write(maker->book, manifest, &text),
+                             "the manifest of '%s'", maker->version));
+    *ret_release = release_new(maker, manifest, release_blobs_add_take(maker->blobs, text));
+    (*ret_release)->blobs = g_ptr_array_ref(maker->blobs);
+    return NULL;
 }
 
 /* The number-th name of a hotfix of the base, and what is recorded under it. */
@@ -66,7 +69,6 @@ struct roll_error *release_try_hotfix_name(struct release_maker *maker, int numb
     int64_t seq;
     g_free(maker->version);
     maker->version = g_strdup_printf("%s-hotfix.%d", stem, number);
-    g_clear_pointer(&maker->recorded, json_decref);
     return release_load_recorded(maker, &seq);
 }
 

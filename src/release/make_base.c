@@ -7,7 +7,11 @@ static struct roll_error *load_base(struct release_maker *maker)
     struct release_known base = {0};
     struct roll_error *err = release_known_base(maker, &base);
     if (!err)
-        err = roll_ledger_object_json(maker->ledger, base.manifest, &maker->base);
+        err = release_book_read(maker->ledger, base.manifest, NULL, &maker->base_book);
+    if (!err) {
+        maker->base = json_incref((json_t *)(uintptr_t)release_book_head(maker->base_book));
+        maker->base_digest = g_steal_pointer(&base.manifest);
+    }
     release_known_clear(&base);
     return err;
 }
@@ -37,23 +41,31 @@ static struct roll_error *open_base(struct release_maker *maker)
     return NULL;
 }
 
+static struct roll_error *each_target(struct release_maker *maker, const char *environment)
+{
+    const GPtrArray *names = release_book_names(maker->base_book, environment);
+    for (guint i = 0; i < names->len; i++) {
+        const char *target = g_ptr_array_index(names, i);
+        roll_auto(json) json_t *entry = NULL, *made = NULL;
+        ROLL_TRY(release_book_entry(maker->base_book, environment, target, &entry));
+        ROLL_TRY(release_effective_from_base(maker, environment, target, entry, &made));
+        ROLL_TRY(release_book_add(maker->book, environment, target, made));
+    }
+    return NULL;
+}
+
 static struct roll_error *gather_from_base(struct release_maker *maker)
 {
     ROLL_TRY(release_artifacts_prepare(maker));
-    const char *environment, *target;
-    json_t *recorded, *entry;
+    const char *environment;
+    json_t *recorded;
     json_object_foreach (json_object_get(maker->base, "environments"), environment, recorded) {
-        json_t *targets = json_object(), *value = json_object();
-        json_object_set_new(value, "targets", targets);
+        json_t *value = json_object(), *steps = json_object_get(recorded, "steps");
+        json_object_set_new(value, "targets", json_object());
         json_object_set_new(maker->environments, environment, value);
-        json_t *steps = json_object_get(recorded, "steps");
         if (steps)
             json_object_set(value, "steps", steps);
-        json_object_foreach (json_object_get(recorded, "targets"), target, entry) {
-            json_t *made = NULL;
-            ROLL_TRY(release_effective_from_base(maker, environment, target, entry, &made));
-            json_object_set_new(targets, target, made);
-        }
+        ROLL_TRY(each_target(maker, environment));
     }
     return NULL;
 }
@@ -66,7 +78,7 @@ static struct roll_error *name_by_content(struct release_maker *maker)
         if (!maker->recorded)
             return NULL;
         roll_auto(json) json_t *manifest = release_manifest_write(maker);
-        g_autofree char *differs = release_manifest_difference(maker->recorded, manifest);
+        g_autofree char *differs = release_manifest_difference(maker, manifest);
         if (!*differs)
             return NULL;
     }
@@ -93,7 +105,8 @@ static struct roll_error *base_again(struct release_maker *maker, struct roll_re
     if (is_base_again(maker)) {
         g_free(maker->version);
         maker->version = g_strdup(maker->options->base);
-        return release_as_made(maker, json_incref(maker->base), true, ret_release);
+        *ret_release = release_as_recorded(maker, maker->base, maker->base_digest);
+        return NULL;
     }
     return roll_error_new(ROLL_E_NOTHING,
                           "'%s' has these artifacts already: the hotfix would change nothing",

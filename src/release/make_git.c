@@ -42,16 +42,16 @@ static struct roll_error *check_base(struct release_maker *maker)
 static struct roll_error *each_target(struct release_maker *maker,
                                       const struct roll_plan_environment *environment)
 {
-    json_t *targets = json_object(), *value = json_object();
-    json_object_set_new(value, "targets", targets);
+    json_t *value = json_object();
+    json_object_set_new(value, "targets", json_object());
     json_object_set_new(maker->environments, environment->name, value);
     if (environment->steps->len)
         json_object_set_new(value, "steps", release_steps_write(environment->steps));
     for (guint i = 0; i < environment->targets->len; i++) {
         const struct roll_plan_target *target = g_ptr_array_index(environment->targets, i);
-        json_t *entry = NULL;
+        roll_auto(json) json_t *entry = NULL;
         ROLL_TRY(release_effective_entry(maker, environment, target, &entry));
-        json_object_set_new(targets, target->name, entry);
+        ROLL_TRY(release_book_add(maker->book, environment->name, target->name, entry));
     }
     return NULL;
 }

@@ -28,6 +28,7 @@ struct release_maker *release_maker_new(const struct roll_plan *plan, struct rol
     maker->changes = json_array();
     maker->linked = json_array();
     maker->environments = json_object();
+    maker->book = release_book_new();
     maker->artifacts = g_ptr_array_new_with_free_func(free_artifact);
     maker->scanner = release_scanner_new();
     maker->blobs = release_blobs_new();
@@ -41,13 +42,18 @@ void release_maker_free(struct release_maker *maker)
         return;
     roll_git_close(maker->git);
     roll_commit_clear(&maker->commit);
-    char *texts[] = {maker->git_prefix, maker->commit_id, maker->ref,   maker->author,
-                     maker->version,    maker->dirty,     maker->bicep, maker->template_digest};
+    char *texts[] = {maker->git_prefix,     maker->commit_id,       maker->ref,
+                     maker->author,         maker->version,         maker->dirty,
+                     maker->bicep,          maker->template_digest, maker->base_digest,
+                     maker->recorded_digest};
     for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
         g_free(texts[i]);
     roll_template_free(maker->tmpl);
     json_decref(maker->base);
     json_decref(maker->recorded);
+    release_book_free(maker->base_book);
+    release_book_free(maker->recorded_book);
+    release_book_free(maker->book);
     json_decref(maker->changes);
     json_decref(maker->linked);
     json_decref(maker->spec);

@@ -3,6 +3,7 @@
 #ifndef ROLL_RELEASE_MAKER_H
 #define ROLL_RELEASE_MAKER_H
 
+#include "release/book.h"
 #include "release/internal.h"
 #include "release/manifest.h"
 #include "release/secret_scan.h"
@@ -32,8 +33,11 @@ struct release_maker {
     char *template_digest;
     json_t *spec;            /* {"id","digest"} of a template spec, or NULL */
     GHashTable *spec_linked; /* path -> GString *: its linked templates; or NULL */
-    json_t *base;            /* manifest of options->base, or NULL */
-    json_t *recorded;        /* manifest of the same version, or NULL */
+    json_t *base;            /* manifest of options->base without its targets, or NULL */
+    json_t *recorded;        /* of the same version, or NULL */
+    struct release_book *base_book, *recorded_book; /* their targets */
+    char *base_digest, *recorded_digest;
+    struct release_book *book; /* the targets of the release that is made */
     json_t *changes, *linked, *artifacts_json, *environments; /* parts of the manifest */
     GPtrArray *artifacts;                                     /* struct release_artifact * */
     struct release_scanner *scanner;
@@ -62,9 +66,11 @@ struct roll_error *release_known_find(struct release_maker *maker, const char *v
 /* The release that options->base names; ROLL_E_NOT_FOUND. */
 struct roll_error *release_known_base(struct release_maker *maker, struct release_known *known)
     ROLL_CHECKED;
-/* Fills maker->recorded, if the ledger has this version; *ret_seq is 0 if not. */
+/* Fills maker->recorded and what goes with it, if the ledger has this version; *ret_seq is 0 if
+ * not. */
 struct roll_error *release_load_recorded(struct release_maker *maker, int64_t *ret_seq)
     ROLL_CHECKED;
+void release_forget_recorded(struct release_maker *maker);
 /* Fills maker->changes: since the base, else since the release made before recorded_seq (0: the
  * last one). */
 struct roll_error *release_list_changes(struct release_maker *maker, int64_t recorded_seq)
@@ -72,9 +78,9 @@ struct roll_error *release_list_changes(struct release_maker *maker, int64_t rec
 
 /* ---- make.c, make_git.c, make_base.c --------------------------------------------------------- */
 
-/* Consumes manifest. recorded: the ledger has it already. */
-struct roll_error *release_as_made(struct release_maker *maker, json_t *manifest, bool recorded,
-                                   struct roll_release **ret_release) ROLL_CHECKED;
+/* A release that the ledger has as `digest`. manifest: without its targets; borrowed. */
+struct roll_release *release_as_recorded(struct release_maker *maker, json_t *manifest,
+                                         const char *digest);
 /* What was gathered becomes a release: a new one, or the same again, or ROLL_E_CONFLICT. */
 struct roll_error *release_finish(struct release_maker *maker, struct roll_release **ret_release)
     ROLL_CHECKED;
@@ -170,8 +176,8 @@ struct roll_error *release_effective_from_base(struct release_maker *maker, cons
 
 /* ---- check_template.c ------------------------------------------------------------------------ */
 
-/* No text of the template looks like a credential, but for those that --override secret-scan:POINTER
- * names. ROLL_E_REFUSED names the place. */
+/* No text of the template looks like a credential, but for those that --override
+ * secret-scan:POINTER names. ROLL_E_REFUSED names the place. */
 struct roll_error *release_check_template(struct release_maker *maker) ROLL_CHECKED;
 
 /* ---- check_parameters.c ---------------------------------------------------------------------- */
@@ -183,10 +189,11 @@ struct roll_error *release_check_parameters(struct release_maker *maker, const c
 
 /* ---- manifest_write.c ------------------------------------------------------------------------ */
 
-/* New reference. */
+/* The manifest without its targets, which are in maker->book. New reference. */
 json_t *release_manifest_write(const struct release_maker *maker);
-/* Names of the members in which two manifests differ, "" when they are the same release. Owned. */
-char *release_manifest_difference(const json_t *a, const json_t *b);
+/* Names of the members in which it differs from what is recorded under this version, "" when they
+ * are the same release. Owned. */
+char *release_manifest_difference(const struct release_maker *maker, const json_t *manifest);
 
 /* ---- context.c ------------------------------------------------------------------------------- */
 

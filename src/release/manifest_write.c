@@ -68,10 +68,10 @@ static const char *const circumstances[] = {"ref",   "author", "changes", "dirty
                                             "bicep", "tags",   "seen"};
 
 /* Names of the members in which two manifests differ, "" when they are the same release. Owned. */
-char *release_manifest_difference(const json_t *a, const json_t *b)
+char *release_manifest_difference(const struct release_maker *maker, const json_t *manifest)
 {
-    roll_auto(json) json_t *left = json_copy((json_t *)(uintptr_t)a),
-                           *right = json_copy((json_t *)(uintptr_t)b);
+    roll_auto(json) json_t *left = json_copy(maker->recorded),
+                           *right = json_copy((json_t *)(uintptr_t)manifest);
     for (size_t i = 0; i < G_N_ELEMENTS(circumstances); i++) {
         json_object_del(left, circumstances[i]);
         json_object_del(right, circumstances[i]);
@@ -80,7 +80,9 @@ char *release_manifest_difference(const json_t *a, const json_t *b)
     const char *name;
     json_t *value;
     json_object_foreach (left, name, value)
-        if (!json_equal(value, json_object_get(right, name)))
+        if (!json_equal(value, json_object_get(right, name)) ||
+            (strcmp(name, "environments") == 0 &&
+             !release_book_equals(maker->recorded_book, maker->book)))
             g_ptr_array_add(names, (gpointer)(uintptr_t)name);
     json_object_foreach (right, name, value)
         if (!json_object_get(left, name))

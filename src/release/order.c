@@ -227,9 +227,10 @@ static struct roll_error *wrap_target(struct roll_error *err,
                            target->name ? target->name : "without a name");
 }
 
-static struct roll_error *each_target(void *data, const char *name, const json_t *value)
+static struct roll_error *each_target(void *data, const char *within, const char *name,
+                                      const json_t *value)
 {
-    (void)name;
+    (void)within, (void)name;
     struct roll_order *order = data;
     struct roll_order_target *target = release_order_target_new();
 

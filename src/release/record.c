@@ -23,7 +23,7 @@ void roll_release_free(struct roll_release *release)
 static void add_part(GHashTable *parts, const char *digest)
 {
     if (digest)
-        g_hash_table_add(parts, (gpointer)(uintptr_t)digest);
+        g_hash_table_add(parts, g_strdup(digest));
 }
 
 static int by_text(gconstpointer a, gconstpointer b)
@@ -31,29 +31,51 @@ static int by_text(gconstpointer a, gconstpointer b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-static char **parts_of(const json_t *manifest)
+static struct roll_error *add_target(void *data, const char *within, const char *name,
+                                     const json_t *target)
 {
-    g_autoptr(GHashTable) parts = g_hash_table_new(g_str_hash, g_str_equal);
-    add_part(parts, roll_json_get_string(manifest, "template"));
-    const json_t *linked = json_object_get(manifest, "linked");
-    for (size_t i = 0; i < json_array_size(linked); i++)
-        add_part(parts, roll_json_get_string(json_array_get(linked, i), "digest"));
-    const char *name;
-    json_t *environment, *target;
-    json_object_foreach (json_object_get(manifest, "environments"), name, environment) {
-        const char *target_name;
-        json_object_foreach (json_object_get(environment, "targets"), target_name, target)
-            add_part(parts, roll_json_get_string(target, "parameters"));
+    const char *digest = roll_json_get_string(target, "parameters");
+    (void)within, (void)name;
+    if (digest)
+        g_hash_table_add(data, g_strdup(digest));
+    return NULL;
+}
+
+static const struct roll_blob *manifest_of(const struct roll_release *release)
+{
+    for (guint i = 0; i < release->blobs->len; i++) {
+        const struct roll_blob *blob = g_ptr_array_index(release->blobs, i);
+        if (strcmp(blob->digest, release->digest) == 0)
+            return blob;
     }
+    return NULL;
+}
+
+static struct roll_error *parts_of(const struct roll_release *release, char ***ret_parts)
+{
+    static const char *const path[] = {"environments", "*", "targets", NULL};
+    g_autoptr(GHashTable) parts = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     g_autoptr(GPtrArray) sorted = g_ptr_array_new();
+    roll_auto(json) json_t *head = NULL;
+    const struct roll_blob *manifest = manifest_of(release);
     GHashTableIter iter;
     gpointer digest;
+
+    if (!manifest)
+        return roll_error_new(ROLL_E_INTERNAL, "a release without its manifest");
+    ROLL_TRY(roll_json_parse_each(manifest->data->str, manifest->data->len, ROLL_JSON_STRICT, path,
+                                  add_target, parts, &head));
+    add_part(parts, roll_json_get_string(head, "template"));
+    const json_t *linked = json_object_get(head, "linked");
+    for (size_t i = 0; i < json_array_size(linked); i++)
+        add_part(parts, roll_json_get_string(json_array_get(linked, i), "digest"));
     g_hash_table_iter_init(&iter, parts);
     while (g_hash_table_iter_next(&iter, &digest, NULL))
         g_ptr_array_add(sorted, digest);
     g_ptr_array_sort(sorted, by_text);
     g_ptr_array_add(sorted, NULL);
-    return g_strdupv((char **)sorted->pdata);
+    *ret_parts = g_strdupv((char **)sorted->pdata);
+    return NULL;
 }
 
 static void free_kept(gpointer data)
@@ -155,7 +177,8 @@ struct roll_error *roll_release_record(struct roll_ledger *ledger, const struct 
     if (release->recorded)
         return NULL;
     const json_t *manifest = release->manifest, *data = json_object_get(manifest, "data");
-    g_auto(GStrv) parts = parts_of(manifest);
+    g_auto(GStrv) parts = NULL;
+    ROLL_TRY(parts_of(release, &parts));
     g_autoptr(GPtrArray) chunks = chunks_of(parts);
     g_autoptr(GArray) drafts = g_array_new(FALSE, FALSE, sizeof(struct roll_draft));
     for (guint i = 0; i + 1 < chunks->len; i++) {

@@ -92,7 +92,7 @@ static char *all_of(struct world *world, const struct kind *kind, const char *ac
         if (!wrong && trial % 100 == 0) {
             guint32 seed = g_rand_int(world->chance);
             world_clear(world, false);
-            world_make(world, folder, program, seed, NULL);
+            world_make(world, folder, program, seed, NULL, 0);
         }
     }
     return wrong;
@@ -122,7 +122,7 @@ static void try_kind(const struct options *options, const char *root, size_t num
     char *wrong = NULL;
 
     world_make(&world, folder, options->program, (guint32)options->seed * 100 + (guint32)number,
-               NULL);
+               NULL, 0);
     if (!options->thorough)
         wrong = some_of(&world, kind, tally);
     for (size_t i = 0; options->thorough && i < G_N_ELEMENTS(acts) && !wrong; i++)

@@ -15,11 +15,11 @@
 
 #include "torture/world.h"
 
-enum { WORLD_KILLS = 25, TEXT_SIZE = 64 };
+enum { WORLD_KILLS = 25, TEXT_SIZE = 64, TOLD_BYTES = 4096 };
 
 struct options {
     gint64 seed;
-    gint kills, jobs;
+    gint kills, jobs, targets;
     gboolean thorough, shared;
     gchar *program;
 };
@@ -34,11 +34,42 @@ static const char *const points[] = {"before-append", "after-append",         "b
                                      "after-put",     "append-before-commit", "append-after-commit",
                                      "store-has-it",  "before-delete",        "after-delete"};
 
-/* text: TEXT_SIZE bytes that live as long as the hindrance. */
+/* A fleet is killed somewhere in the middle, and often ARM refuses, fails or does not answer some
+ * of it. text: two times TEXT_SIZE bytes. */
+static void choose_fleets(struct world *world, struct hindrance *hindrance, char *text)
+{
+    static const char *const faults[] = {"fail=Microsoft.Web/sites", "status=409:PUT:/deployments/",
+                                         "lost=PUT:/deployments/", "drop=PUT:/deployments/"};
+    GRand *chance = world->chance;
+    size_t count = 0;
+
+    *hindrance = (struct hindrance){0};
+    if (g_rand_int_range(chance, 0, 3) == 0) {
+        g_snprintf(text, TEXT_SIZE, "ROLL_FAULT=%s:%d:kill",
+                   g_rand_boolean(chance) ? "after-put" : "before-put",
+                   g_rand_int_range(chance, 1, world->targets));
+        hindrance->environment[count++] = text;
+    } else {
+        hindrance->kill_after_us =
+            200000 + (gint64)(g_rand_double(chance) * (double)world->span_us);
+    }
+    if (g_rand_boolean(chance)) {
+        g_snprintf(text + TEXT_SIZE, TEXT_SIZE, "ROLL_SANDBOX_FAULTS=%s:%d",
+                   faults[g_rand_int_range(chance, 0, G_N_ELEMENTS(faults))],
+                   g_rand_int_range(chance, 1, world->targets / 20 + 2));
+        hindrance->environment[count] = text + TEXT_SIZE;
+    }
+}
+
+/* text: two times TEXT_SIZE bytes that live as long as the hindrance. */
 static void choose(struct world *world, struct hindrance *hindrance, char *text)
 {
     GRand *chance = world->chance;
 
+    if (world->targets) {
+        choose_fleets(world, hindrance, text);
+        return;
+    }
     *hindrance = (struct hindrance){0};
     switch (g_rand_int_range(chance, 0, 8)) {
     case 0:
@@ -80,7 +111,7 @@ static char *resume_killed(struct world *world, struct tally *tally)
     char *arguments[] = {(char *)(uintptr_t) "resume", (char *)(uintptr_t) "prod",
                          (char *)(uintptr_t) "--yes", NULL};
     struct hindrance hindrance;
-    char text[TEXT_SIZE];
+    char text[2 * TEXT_SIZE];
     struct ran ran;
 
     choose(world, &hindrance, text);
@@ -110,7 +141,7 @@ static void change_scene(struct world *world)
         world_swap(world);
     if (world->shared && !world->down && g_rand_int_range(chance, 0, 6) == 0)
         world_store(world, true);
-    if (!world->shared && g_rand_int_range(chance, 0, 4) == 0)
+    if (!world->shared && !world->targets && g_rand_int_range(chance, 0, 4) == 0)
         world_age(world, g_rand_int_range(chance, 1, world_newest()));
 }
 
@@ -118,7 +149,7 @@ static void change_scene(struct world *world)
 static char *torment(struct world *world, struct tally *tally)
 {
     struct hindrance hindrance;
-    char text[TEXT_SIZE];
+    char text[2 * TEXT_SIZE];
     struct ran ran;
 
     change_scene(world);
@@ -126,8 +157,9 @@ static char *torment(struct world *world, struct tally *tally)
     world_act(world, "any", &hindrance, &ran);
     count(tally, &ran);
     char *wrong = world_check_said(world, &ran);
-    if (!wrong && g_rand_int_range(world->chance, 0, 4) == 0)
-        wrong = resume_killed(world, tally);
+    for (int i = 0; !wrong && i < (world->targets ? 3 : 1); i++)
+        if (g_rand_int_range(world->chance, 0, world->targets ? 2 : 4) == 0)
+            wrong = resume_killed(world, tally);
     if (!wrong && g_rand_int_range(world->chance, 0, 3) == 0)
         return NULL; /* the next act finds it as it lies */
     if (!wrong)
@@ -139,8 +171,8 @@ static char *torment(struct world *world, struct tally *tally)
 
 static void tell(const struct world *world, guint32 seed, int number, const char *wrong)
 {
-    g_print("FAILED: seed %u, world %d, left in %s\n%s%s\n", seed, number, world->folder,
-            world->history->str, wrong);
+    g_print("FAILED: seed %u, world %d, left in %s\n%s%.*s\n", seed, number, world->folder,
+            world->history->str, TOLD_BYTES, wrong);
 }
 
 static bool is_wanted(const struct options *options, const struct tally *tally)
@@ -158,8 +190,10 @@ static void live(const struct options *options, const char *root, int number, st
     struct world world;
     char *wrong = NULL;
 
-    world_make(&world, folder, options->program, seed * 1000 + (guint32)number, container);
-    for (int i = 0; i < WORLD_KILLS && !wrong && is_wanted(options, tally); i++)
+    world_make(&world, folder, options->program, seed * 1000 + (guint32)number, container,
+               options->targets);
+    int kills = options->targets ? options->kills : WORLD_KILLS;
+    for (int i = 0; i < kills && !wrong && is_wanted(options, tally); i++)
         wrong = torment(&world, tally);
     if (!wrong)
         wrong = world_recover(&world);
@@ -210,12 +244,13 @@ static int run(const struct options *options)
 int main(int argc, char **argv)
 {
     setlocale(LC_ALL, "C.UTF-8");
-    struct options options = {.seed = 0, .jobs = 12};
+    struct options options = {.seed = 0};
     const GOptionEntry entries[] = {
         {"seed", 0, 0, G_OPTION_ARG_INT64, &options.seed, "N: the same chances again", "N"},
-        {"kills", 0, 0, G_OPTION_ARG_INT, &options.kills, "N: so many (100; 1000 with --long)",
-         "N"},
+        {"kills", 0, 0, G_OPTION_ARG_INT, &options.kills,
+         "N: so many (100; a fleet's: 6; 1000 with --long)", "N"},
         {"jobs", 0, 0, G_OPTION_ARG_INT, &options.jobs, "N: workspaces at once (12)", "N"},
+        {"targets", 0, 0, G_OPTION_ARG_INT, &options.targets, "N: a fleet of so many", "N"},
         {"long", 0, 0, G_OPTION_ARG_NONE, &options.thorough, "the long form", NULL},
         {"shared", 0, 0, G_OPTION_ARG_NONE, &options.shared, "with a store (AZURITE)", NULL},
         {"program", 0, 0, G_OPTION_ARG_FILENAME, &options.program, "FILE: roll-faulty", "FILE"},
@@ -230,8 +265,10 @@ int main(int argc, char **argv)
     setvbuf(stdout, NULL, _IOLBF, 0);
     if (options.seed == 0)
         options.seed = g_random_int_range(1, 1000000);
+    if (options.jobs == 0)
+        options.jobs = options.targets ? 1 : 12; /* a fleet keeps the machine busy */
     if (options.kills == 0)
-        options.kills = options.thorough ? 1000 : 100;
+        options.kills = options.thorough ? 1000 : options.targets ? 6 : 100;
     if (!options.program)
         options.program = g_build_filename(folder, "roll-faulty", NULL);
     int status = run(&options);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #define DEADLINE_US (90 * G_USEC_PER_SEC)
+#define TARGET_DEADLINE_US (G_USEC_PER_SEC / 5) /* and so much more for each target of a fleet */
 #define TRIES 8
 
 /* ---- running --------------------------------------------------------------------------------- */
@@ -46,16 +47,17 @@ static pid_t start(struct world *world, const struct hindrance *hindrance, char 
     _exit(127);
 }
 
-static void await(struct ran *ran, pid_t child, gint64 kill_after_us)
+static void await(const struct world *world, struct ran *ran, pid_t child, gint64 kill_after_us)
 {
     gint64 began = g_get_monotonic_time();
+    gint64 deadline = DEADLINE_US + world->targets * TARGET_DEADLINE_US;
     bool killed = false;
     int status = 0;
 
     while (waitpid(child, &status, WNOHANG) == 0) {
         gint64 passed = g_get_monotonic_time() - began;
-        if (!killed && ((kill_after_us && passed >= kill_after_us) || passed > DEADLINE_US)) {
-            ran->late = passed > DEADLINE_US;
+        if (!killed && ((kill_after_us && passed >= kill_after_us) || passed > deadline)) {
+            ran->late = passed > deadline;
             kill(child, SIGKILL);
             killed = true;
         }
@@ -70,8 +72,11 @@ static void read_output(const struct world *world, struct ran *ran)
     g_autofree char *text = NULL;
 
     ran->output[0] = '\0';
-    if (g_file_get_contents(path, &text, NULL, NULL))
-        g_strlcpy(ran->output, text, sizeof ran->output);
+    if (!g_file_get_contents(path, &text, NULL, NULL))
+        return;
+    size_t size = strlen(text); /* a fleet's: the end says what came of it */
+    g_strlcpy(ran->output, size < sizeof ran->output ? text : text + size - sizeof ran->output + 1,
+              sizeof ran->output);
 }
 
 void world_roll(struct world *world, const struct hindrance *hindrance, char *const *arguments,
@@ -85,7 +90,7 @@ void world_roll(struct world *world, const struct hindrance *hindrance, char *co
         g_ptr_array_add(argv, *arguments);
     g_ptr_array_add(argv, NULL);
     *ret_ran = (struct ran){0};
-    await(ret_ran, start(world, hindrance, (char *const *)argv->pdata),
+    await(world, ret_ran, start(world, hindrance, (char *const *)argv->pdata),
           hindrance ? hindrance->kill_after_us : 0);
     read_output(world, ret_ran);
     note(world, "  roll %s", words);
@@ -102,7 +107,7 @@ static bool run_tool(struct world *world, char *const *argv)
 {
     struct ran ran = {0};
 
-    await(&ran, start(world, NULL, argv), 0);
+    await(world, &ran, start(world, NULL, argv), 0);
     read_output(world, &ran);
     if (ran.status != 0)
         fprintf(stderr, "'%s' ended with %d: %s\n", argv[0], ran.status, ran.output);
@@ -196,8 +201,26 @@ static void set_environment(void)
         g_setenv(names[i], "test@example.com", TRUE);
 }
 
+char *world_group(const struct world *world, const char *target)
+{
+    return world->targets ? g_strdup_printf("app-%d", (int)g_ascii_strtoll(target + 1, NULL, 10))
+                          : g_strconcat("app-", target, NULL);
+}
+
+static bool make_app(struct world *world)
+{
+    g_autofree char *count = g_strdup_printf("%d", world->targets);
+    g_autofree char *plan = g_strdup_printf(
+        "\"rings\": [[\"s00007\"], {\"labels\": {\"tier\": \"canary\"}}, {\"percent\": 10}], "
+        "\"maxParallel\": %d, \"maxFailures\": %d, \"onFailure\": \"back\"",
+        MAX(world->targets / 5, 4), world->targets / 50);
+
+    return world->targets ? run_tool(world, WORDS(T("make-fleet"), count, plan))
+                          : run_tool(world, WORDS(T("make-app")));
+}
+
 void world_make(struct world *world, const char *folder, const char *program, guint32 seed,
-                const char *container)
+                const char *container, int targets)
 {
     struct ran ran;
 
@@ -206,12 +229,13 @@ void world_make(struct world *world, const char *folder, const char *program, gu
                             .other = container ? g_build_filename(folder, "bob", NULL) : NULL,
                             .container = g_strdup(container),
                             .program = g_strdup(program),
+                            .targets = targets,
                             .chance = g_rand_new_with_seed(seed),
                             .looks = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free),
                             .history = g_string_new(NULL)};
     set_environment();
     must(g_mkdir_with_parents(world->folder, 0700) == 0, folder);
-    must(run_tool(world, WORDS(T("make-app"))), "make-app");
+    must(make_app(world), "the app");
     /* What commands say is written beside it (start). */
     must(run_tool(world, WORDS(T("sh"), T("-c"),
                                T("set -e; echo /out >>.git/info/exclude; git rm -q --cached out; "
@@ -219,7 +243,9 @@ void world_make(struct world *world, const char *folder, const char *program, gu
          "what is ignored");
     if (container)
         share(world);
+    world->span_us = -g_get_monotonic_time();
     world_roll(world, NULL, WORDS(T("out"), T("prod"), T("--yes")), &ran);
+    world->span_us += g_get_monotonic_time();
     must(ran.status == 0, ran.output);
     if (container)
         add_operator(world);
@@ -292,6 +318,8 @@ void world_act(struct world *world, const char *act, const struct hindrance *hin
 
     if (g_str_equal(act, "any") && world->down)
         act = in_emergency[g_rand_int_range(world->chance, 0, G_N_ELEMENTS(in_emergency))];
+    if (g_str_equal(act, "any") && world->targets)
+        act = g_rand_int_range(world->chance, 0, 3) ? "out" : "back";
     if (g_str_equal(act, "any"))
         act = world->shared && g_rand_int_range(world->chance, 0, 5) == 0
                   ? "sync"
@@ -363,6 +391,33 @@ static char *sync_both(struct world *world)
     return wrong ? wrong : sync_once(world);
 }
 
+static struct roll_error *note_dirty(void *user, const struct roll_environment_row *row)
+{
+    *(int64_t *)user = row->dirty;
+    return NULL;
+}
+
+/* What failed in a fleet whose back failed too is sent again; whatever hindered it has an end. */
+static char *clean(struct world *world)
+{
+    g_autofree char *state = g_build_filename(world->folder, "state", NULL);
+    int64_t dirty = 0;
+    struct ran ran = {0};
+
+    for (int i = 0; world->targets && i < TRIES; i++) {
+        roll_auto(ledger) struct roll_ledger *ledger = NULL;
+        struct roll_error *err = roll_ledger_open(state, ROLL_LEDGER_READ, &ledger);
+        if (!err)
+            err = roll_ledger_environments(ledger, WORLD_STREAM, note_dirty, &dirty);
+        char *wrong = err ? g_strdup(err->message) : NULL;
+        roll_error_free(err);
+        if (wrong || dirty == 0)
+            return wrong;
+        world_roll(world, NULL, WORDS(T("resume"), T("prod"), T("--yes")), &ran);
+    }
+    return dirty == 0 ? NULL : g_strdup_printf("%d targets stay dirty: %s", (int)dirty, ran.output);
+}
+
 char *world_recover(struct world *world)
 {
     struct ran ran = {0};
@@ -375,7 +430,7 @@ char *world_recover(struct world *world)
         if (!wrong)
             wrong = open_rollout(world, &open);
         if (wrong || open == 0)
-            return wrong;
+            return wrong ? wrong : clean(world);
         g_autofree char *name = g_strdup_printf("prod#%" G_GINT64_FORMAT, open);
         world_roll(world, NULL, WORDS(T("resume"), name, T("--yes"), T("--take")), &ran);
         if (ran.late)

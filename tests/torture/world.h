@@ -18,6 +18,8 @@ struct world {
     GString *history; /* what was run so far, a line each: printed with a failure */
     GHashTable *looks; /* release → what its site looks like, as it was first seen */
     int version;      /* last release's number: 1.0.N */
+    int targets;      /* a fleet of so many (make-fleet); 0: the two of make-app */
+    gint64 span_us;   /* what its first release took */
     bool shared;      /* its ledger has a store (ARM_ACCESS_KEY and AZURITE are set) */
     bool down;        /* the store is out of reach */
 };
@@ -29,14 +31,18 @@ struct ran {
     char output[16384];
 };
 
+/* Of a target: a fleet's are numbered. Owned. */
+char *world_group(const struct world *world, const char *target);
+
 struct hindrance {
     const char *environment[4]; /* NAME=VALUE …, NULL at the end */
     gint64 kill_after_us;       /* SIGKILL then; 0: not */
 };
 
 /* Makes the workspace in `folder`, which must not be there, with release 1.0.0 deployed to prod. Ends the process with a
- * message where that fails. shared: `container` of the store in AZURITE, else NULL. */
-void world_make(struct world *world, const char *folder, const char *program, guint32 seed, const char *container);
+ * message where that fails. shared: `container` of the store in AZURITE, else NULL. targets: of a fleet, in rings, that goes back when too
+ * many fail; 0: none. */
+void world_make(struct world *world, const char *folder, const char *program, guint32 seed, const char *container, int targets);
 void world_clear(struct world *world, bool keep);
 
 /* Runs `roll ARGUMENTS…` in the workspace; hindrance may be NULL. */
@@ -58,7 +64,7 @@ int world_newest(void);
 
 /* world_prune.c: what is gone was to be deleted, once, and what is live has all its things. wrong: what is not so is added.
  * sandbox: the path of its state. */
-struct roll_error *world_check_prunes(struct roll_ledger *ledger, const char *sandbox, GString *wrong) ROLL_CHECKED;
+struct roll_error *world_check_prunes(const struct world *world, struct roll_ledger *ledger, const char *sandbox, GString *wrong) ROLL_CHECKED;
 
 /* Resumes until nothing is open. NULL, or what is wrong; owned. */
 char *world_recover(struct world *world);

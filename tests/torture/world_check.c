@@ -237,7 +237,7 @@ static void check_site(struct check *check, const char *group, const char *relea
 static struct roll_error *check_target(void *user, const struct roll_target_row *row)
 {
     struct check *check = user;
-    g_autofree char *group = g_strconcat("app-", row->target, NULL);
+    g_autofree char *group = world_group(check->world, row->target);
     const struct deployment *last = g_hash_table_lookup(check->last, group);
 
     if (row->dirty || !row->release)
@@ -291,7 +291,7 @@ static struct roll_error *check_all(struct check *check)
     ROLL_TRY(read_sandbox(check));
     ROLL_TRY(roll_ledger_open(state, ROLL_LEDGER_WRITE, &check->ledger));
     ROLL_TRY(check_ledger(check));
-    return world_check_prunes(check->ledger, sandbox, check->wrong);
+    return world_check_prunes(check->world, check->ledger, sandbox, check->wrong);
 }
 
 char *world_check(struct world *world)

@@ -16,6 +16,7 @@ static const struct roll_sql_text statements[] = {
 };
 
 struct check {
+    const struct world *world;
     struct roll_sql *sql;
     GHashTable *things; /* id in lower case of what is there */
     GHashTable *deleted; /* id in lower case → number of deletions under way: intended, not ended */
@@ -96,8 +97,9 @@ static struct roll_error *check_live(void *user, const struct roll_target_row *r
 {
     struct check *check = user;
     g_autofree char *thing = row->dirty || !row->release ? NULL : world_thing(row->release);
+    g_autofree char *group = world_group(check->world, row->target);
     g_autofree char *scope = g_strdup_printf(
-        "/subscriptions/11111111-1111-1111-1111-111111111111/resourcegroups/app-%s", row->target);
+        "/subscriptions/11111111-1111-1111-1111-111111111111/resourcegroups/%s", group);
     g_autofree char *id = thing ? id_of(scope, thing) : NULL;
 
     if (id && !g_hash_table_contains(check->things, id))
@@ -115,12 +117,13 @@ static struct roll_error *check_all(struct check *check, struct roll_ledger *led
     return roll_ledger_targets(ledger, WORLD_STREAM, NULL, check_live, check);
 }
 
-struct roll_error *world_check_prunes(struct roll_ledger *ledger, const char *sandbox,
-                                      GString *wrong)
+struct roll_error *world_check_prunes(const struct world *world, struct roll_ledger *ledger,
+                                      const char *sandbox, GString *wrong)
 {
     struct roll_sql_options options = {
         .path = sandbox, .statements = statements, .count = SELECT_COUNT};
-    struct check check = {.things = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL),
+    struct check check = {.world = world,
+                          .things = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL),
                           .deleted = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL),
                           .wrong = wrong};
     struct roll_error *err = roll_sql_open(&options, &check.sql);

@@ -139,20 +139,32 @@ static inline void edit(struct shop *shop, const char *name, const char *from, c
     change(shop, name, edited->str);
 }
 
-static inline const json_t *entry_of(const struct roll_release *release, const char *environment,
-                                     const char *target)
+/* The manifest of a release that was just made, its targets too: the object, or what is recorded.
+ */
+static inline void whole(struct shop *shop, struct roll_release *release)
 {
+    json_decref(release->manifest);
+    release->manifest = NULL;
+    ck_ok(release_object_json(shop->ledger, release->blobs, release->digest, &release->manifest));
+}
+
+static inline const json_t *entry_of(struct shop *shop, struct roll_release *release,
+                                     const char *environment, const char *target)
+{
+    if (!release_manifest_target(release->manifest, environment, target))
+        whole(shop, release);
     const json_t *entry = release_manifest_target(release->manifest, environment, target);
     ck_assert_ptr_nonnull(entry);
     return entry;
 }
 
 /* The effective parameters of a target. New reference. */
-static inline json_t *parameters_of(struct shop *shop, const struct roll_release *release,
+static inline json_t *parameters_of(struct shop *shop, struct roll_release *release,
                                     const char *environment, const char *target)
 {
     json_t *parameters = NULL;
-    const char *digest = roll_json_get_string(entry_of(release, environment, target), "parameters");
+    const char *digest =
+        roll_json_get_string(entry_of(shop, release, environment, target), "parameters");
     ck_ok(release_object_json(shop->ledger, release->blobs, digest, &parameters));
     return parameters;
 }

@@ -499,16 +499,20 @@ static void no_error_is_lost(void)
 }
 
 /* Elements as canonical text, one a line; a `3` ends the reading. */
-static struct roll_error *each_line(void *data, const char *name, const json_t *element)
+static struct roll_error *each_line(void *data, const char *within, const char *name,
+                                    const json_t *element)
 {
     g_autoptr(GString) text = NULL;
 
     ROLL_TRY(roll_json_canonical(element, &text));
+    if (within)
+        g_string_append_printf(data, "%s: ", within);
     g_string_append_printf(data, "%s%s%s\n", name ? name : "", name ? "=" : "", text->str);
     return strcmp(text->str, "3") == 0 ? roll_error_new(ROLL_E_CONFLICT, "three") : NULL;
 }
 
 static const char *const list[] = {"list", NULL};
+static const char *const any[] = {"*", "list", NULL};
 static const char *const inner[] = {"a", "b", "list", NULL};
 
 static void hands_over(const char *const *path, const char *text, const char *lines,
@@ -541,6 +545,13 @@ START_TEST(test_json__elements_are_handed_over_one_by_one)
     hands_over(list, "{\"list\":[]}", "", "{\"list\":[]}");
     hands_over(list, "{\"list\":{\"list\":[1],\"b\":2}}", "list=[1]\nb=2\n", "{\"list\":{}}");
     hands_over(list, "[[1],{\"list\":[1]}]", "", "[[1],{\"list\":[1]}]");
+    hands_over(
+        any,
+        "{\"a\":{\"list\":[1],\"b\":2},\"b\":{\"c\":{\"list\":[3]}},\"c\":{\"list\":{\"x\":4}},"
+        "\"d\":[{\"list\":[5]}],\"list\":[6]}",
+        "a: 1\nc: x=4\n",
+        "{\"a\":{\"b\":2,\"list\":[]},\"b\":{\"c\":{\"list\":[3]}},\"c\":{\"list\":{}},"
+        "\"d\":[{\"list\":[5]}],\"list\":[6]}");
     hands_over(list, "{\"list\":[1,3,4]}", "1\n3\n", NULL);
     hands_over(
         inner,

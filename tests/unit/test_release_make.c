@@ -34,7 +34,7 @@ START_TEST(test_release__make_layers_file_own_artifact_and_pins)
     assert_value(staging, "region", "\"st\"");
     assert_value(weu, "webImage", "\"" WEB_1 "\"");
     ck_assert_int_eq(json_object_size(weu), 4); /* region, capacity, webImage, seed */
-    const json_t *pins = json_object_get(entry_of(release, "prod", "weu"), "pins");
+    const json_t *pins = json_object_get(entry_of(&shop, release, "prod", "weu"), "pins");
     ck_assert_str_eq(json_string_value(json_array_get(pins, 0)), "seed");
     const char *one = roll_json_get_string(json_object_get(weu, "seed"), "value");
     const char *other = roll_json_get_string(json_object_get(neu, "seed"), "value");
@@ -48,7 +48,7 @@ START_TEST(test_release__make_records_scope_steps_data_and_sticky)
 {
     struct shop shop = shop_make();
     roll_auto(release) struct roll_release *release = made(&shop, NULL);
-    const json_t *entry = entry_of(release, "prod", "weu"),
+    const json_t *entry = entry_of(&shop, release, "prod", "weu"),
                  *scope = json_object_get(entry, "scope");
     ck_assert_str_eq(roll_json_get_string(scope, "resourceGroup"), "w");
     ck_assert_str_eq(roll_json_get_string(scope, "kind"), "resourceGroup");
@@ -83,6 +83,11 @@ START_TEST(test_release__record_and_load)
     roll_auto(release) struct roll_release *loaded = NULL;
     ck_ok(roll_release_load(shop.ledger, "shop", "1.0.0", &loaded));
     ck_assert_str_eq(loaded->digest, release->digest);
+    g_autoptr(GString) text = NULL, canonical = NULL;
+    ck_ok(roll_ledger_object(shop.ledger, release->digest, &text));
+    ck_ok(roll_json_canonical(loaded->manifest, &canonical));
+    ck_assert_str_eq(text->str, canonical->str);
+    whole(&shop, release);
     ck_assert(json_equal(loaded->manifest, release->manifest));
     roll_auto(release) struct roll_release *none = NULL;
     ck_fails(roll_release_load(shop.ledger, "shop", "1.0.1", &none), ROLL_E_NOT_FOUND);

@@ -137,8 +137,8 @@ START_TEST(test_release__a_leaking_deployment_name_needs_a_fixed_one)
     edit(&shop, "plans/shop.json", "\"resourceGroup\": \"n\"",
          "\"resourceGroup\": \"n\", \"deploymentName\": \"fixed\"");
     roll_auto(release) struct roll_release *release = made(&shop, &options);
-    ck_assert_str_eq(roll_json_get_string(entry_of(release, "prod", "neu"), "deploymentName"),
-                     "fixed");
+    ck_assert_str_eq(
+        roll_json_get_string(entry_of(&shop, release, "prod", "neu"), "deploymentName"), "fixed");
     shop_close(&shop);
 }
 END_TEST
@@ -173,7 +173,7 @@ START_TEST(test_release__a_key_vault_reference_is_recorded)
          "\"password\": {\"reference\": {\"keyVault\": {\"id\": \"" VAULT "\"}, \"secretName\": "
          "\"pw\", \"secretVersion\": \"7\"}}");
     roll_auto(release) struct roll_release *release = made(&shop, NULL);
-    const json_t *secrets = json_object_get(entry_of(release, "prod", "weu"), "secrets");
+    const json_t *secrets = json_object_get(entry_of(&shop, release, "prod", "weu"), "secrets");
     const json_t *secret = json_array_get(secrets, 0);
     ck_assert_str_eq(roll_json_get_string(secret, "name"), "password");
     ck_assert_str_eq(roll_json_get_string(secret, "vault"), VAULT);
