@@ -25,7 +25,7 @@ struct roll_ready_options {
  * loop. One JSON document:
  *
  *   {"service","environment","stream","checkedAt","asked": number of questions,"goals":[where a plain back goes; several where
- *      targets differ; absent with release],"usual"?:{"count","medianMs","p95Ms"} of past rollbacks, where there are any,
+ *      targets differ; absent with release],"noGoal"?: why a back has nothing to do,"usual"?:{"count","medianMs","p95Ms"} of past rollbacks, where there are any,
  *    "releases":[{"release","version","state": ready | degraded | dead,"since","live","goal","targets":{"ready","degraded","dead"},
  *      "reasons":[{"kind","state","subject","why","next"?,"targets"?: those that it concerns, absent: all}],
  *      "drill"?: {TARGET: {"valid"?: true,"changes"?: number,"deletes"?: number}} of the last day; absent: ARM said no, or a stack has none}]}

@@ -137,6 +137,22 @@ static void advise_access(struct roll_act *act, const struct roll_outcome *outco
                "roll resume %s#%" PRId64 " --wait-for-access", act->name, outcome->rollout);
 }
 
+/* Has any target got something of the rollout? */
+static bool was_touched(const json_t *view)
+{
+    static const char *const untouched[] = {"skipped", "absent", "refused", "conflict", NULL};
+    size_t index;
+    json_t *target;
+
+    json_array_foreach (json_object_get(view, "targets"), index, target) {
+        const char *state = roll_json_get_string(target, "state");
+        bool deployed = json_object_get(target, "step") != NULL; /* an action after it failed */
+        if (state && (deployed || !g_strv_contains(untouched, state)))
+            return true;
+    }
+    return false;
+}
+
 static struct roll_error *advise_failure(struct roll_act *act, const struct roll_outcome *outcome,
                                          const json_t *view, struct advice *advice)
 {
@@ -146,7 +162,7 @@ static struct roll_error *advise_failure(struct roll_act *act, const struct roll
     advise(advice, "sends what failed again", "roll resume %s#%" PRId64, name, outcome->rollout);
     if (g_strcmp0(roll_json_get_string(view, "kind"), "back") == 0)
         return advise_failed_back(act, view, advice);
-    if (roll_json_get_string(view, "from"))
+    if (was_touched(view) && roll_json_get_string(view, "from"))
         advise(advice, "returns what was touched", "roll back %s", name);
     return NULL;
 }
@@ -174,21 +190,6 @@ static void advise_detached(struct roll_act *act, const struct roll_outcome *out
            outcome->rollout);
     if (nothing)
         advise(advice, "drops it", "roll cancel %s#%" PRId64, name, outcome->rollout);
-}
-
-/* Of the targets that a cancel left, has any got something of the rollout? */
-static bool was_touched(const json_t *view)
-{
-    static const char *const untouched[] = {"skipped", "absent", "refused", "conflict", NULL};
-    size_t index;
-    json_t *target;
-
-    json_array_foreach (json_object_get(view, "targets"), index, target) {
-        const char *state = roll_json_get_string(target, "state");
-        if (state && !g_strv_contains(untouched, state))
-            return true;
-    }
-    return false;
 }
 
 /* What ended is not opened again: resume asks for it in a new rollout, which waits for what this

@@ -195,8 +195,9 @@ static void print_one(struct roll_app *app, const json_t *facts, bool drill)
             print_drill(app, release);
     }
     const json_t *goals = json_object_get(facts, "goals");
+    const char *why = roll_json_get_string(facts, "noGoal");
     if (goals && json_array_size(goals) == 0)
-        roll_say(app, "there is no other release that a back could go to");
+        roll_say(app, "%s", why ? why : "there is no other release that a back could go to");
     if (drill)
         print_usual(app, facts);
 }

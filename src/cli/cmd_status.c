@@ -160,8 +160,10 @@ static struct roll_error *look(struct status *status, const struct roll_outline 
     if (status->app->ledger)
         err = roll_ledger_environments(status->app->ledger, stream, take, &rows);
     const char *live[] = {rows.live ? rows.live : rows.last_good, NULL};
-    if (!err && (rows.mixed || rows.dirty > 0))
-        goal = roll_uneven_goal(status->app, stream, rows.clean + rows.dirty, goals);
+    bool uneven = rows.mixed || rows.dirty > 0;
+    if (!err && (uneven || g_strcmp0(rows.last_state, "failed") == 0))
+        goal = roll_uneven_goal(status->app, stream, uneven ? NULL : *live, rows.clean + rows.dirty,
+                                goals);
     else if (!err)
         err = roll_back_goal(status->app, stream, live, &goal);
     if (!err && status->app->ledger)

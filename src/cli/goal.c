@@ -68,7 +68,8 @@ static struct roll_error *see_success(void *user, const struct roll_success_row 
 }
 
 /* Where targets differ, only the choice itself knows; a plan that cannot be read leaves it open. */
-static char *chosen_goal(struct roll_app *app, const char *stream, GPtrArray *goals)
+static char *chosen_goal(struct roll_app *app, const char *stream, const char *live,
+                         GPtrArray *goals)
 {
     roll_auto(plan) struct roll_plan *plan = NULL;
     const struct roll_plan_environment *environment = NULL;
@@ -79,9 +80,10 @@ static char *chosen_goal(struct roll_app *app, const char *stream, GPtrArray *go
 
     if (!err)
         err = roll_choose_back(plan, environment, app->ledger, &options, &choice);
-    if (err) {
+    if (err) { /* what was refused left everything where a back would go */
+        bool there = roll_error_code(err) == ROLL_E_NOTHING;
         roll_error_free(err);
-        return NULL;
+        return there ? g_strdup(live) : NULL;
     }
     if (choice->request.release)
         return g_strdup(choice->request.release);
@@ -93,11 +95,12 @@ static char *chosen_goal(struct roll_app *app, const char *stream, GPtrArray *go
     return g_strdup("each its own");
 }
 
-char *roll_uneven_goal(struct roll_app *app, const char *stream, int64_t targets, GPtrArray *goals)
+char *roll_uneven_goal(struct roll_app *app, const char *stream, const char *live, int64_t targets,
+                       GPtrArray *goals)
 {
     enum { MANY = 200 };
 
-    return targets <= MANY ? chosen_goal(app, stream, goals) : g_strdup("each its own");
+    return targets <= MANY ? chosen_goal(app, stream, live, goals) : g_strdup("each its own");
 }
 
 struct roll_error *roll_back_goal(struct roll_app *app, const char *stream,

@@ -68,6 +68,14 @@ static void add_waits(struct status *status, const char *stream, const char *env
     }
 }
 
+/* Does a back have anything to do, where all targets have what is live? Not after a rollout that
+ * ARM refused. */
+static bool goes_elsewhere(const json_t *view)
+{
+    return g_strcmp0(roll_json_get_string(json_object_get(view, "rollback"), "version"),
+                     roll_json_get_string(view, "version")) != 0;
+}
+
 void roll_status_add_next(struct status *status, const char *environment, const struct rows *rows,
                           json_t *view)
 {
@@ -92,7 +100,7 @@ void roll_status_add_next(struct status *status, const char *environment, const 
     else if (rows->dirty > 0 || g_strcmp0(rows->last_state, "failed") == 0)
         g_ptr_array_add(
             status->hints,
-            rows->last_good
+            rows->last_good && (rows->dirty > 0 || rows->mixed || goes_elsewhere(view))
                 ? g_strdup_printf("next: roll back %s, or roll resume %s#%" G_GINT64_FORMAT,
                                   environment, environment, (gint64)rows->last_rollout)
                 : g_strdup_printf("next: roll resume %s#%" G_GINT64_FORMAT, environment,

@@ -278,6 +278,25 @@ static struct roll_error *leave_behind(const struct back *back)
     return release_chooser_leave_order(chooser, order, back->last->touched);
 }
 
+/* ARM refused all that it sent: everything holds what it had. Whoever types `back` then may mean
+ * what was refused, or what is live: the older release is theirs to name. */
+static struct roll_error *changed_nothing(const struct back *back, struct roll_error *nothing)
+{
+    struct release_chooser *chooser = back->chooser;
+    const char *stream = chooser->history->stream, *live = chooser->history->live;
+    g_autofree char *older = NULL;
+    if (!live)
+        return nothing;
+    roll_error_free(nothing);
+    roll_error_free(newest_eligible(chooser, live, 1, &older));
+    nothing = roll_error_new(ROLL_E_NOTHING,
+                             "nothing to do in '%s': #%" PRId64 " changed nothing, %s is live",
+                             stream, back->last->number, live);
+    return older ? release_error_next(nothing,
+                                      g_strdup_printf("roll back %s --to %s", stream, older), NULL)
+                 : nothing;
+}
+
 static struct roll_error *choose(struct back *back, struct roll_choice **ret_choice)
 {
     struct release_chooser *chooser = back->chooser;
@@ -289,7 +308,11 @@ static struct roll_error *choose(struct back *back, struct roll_choice **ret_cho
     ROLL_TRY(choose_goals(back));
     ROLL_TRY(leave_behind(back));
     chooser->choice->request.hold = true;
-    return release_chooser_finish(chooser, ret_choice);
+    struct roll_error *err = release_chooser_finish(chooser, ret_choice);
+    return roll_error_code(err) == ROLL_E_NOTHING && back->failed &&
+                   !explicit_goal(chooser->options)
+               ? changed_nothing(back, err)
+               : err;
 }
 
 struct roll_error *roll_choose_back(const struct roll_plan *plan,

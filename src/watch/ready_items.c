@@ -230,6 +230,7 @@ void ready_check_free(struct ready_check *check)
     g_hash_table_unref(check->items);
     g_hash_table_unref(check->templates);
     roll_choice_free(check->choice);
+    g_free(check->no_goal);
     g_free(check);
 }
 

@@ -77,6 +77,8 @@ static struct roll_error *add_goals(struct ready_check *check)
                                               &plain, &check->choice);
 
     if (err) { /* there is none: status and back say why */
+        if (roll_error_code(err) == ROLL_E_NOTHING)
+            check->no_goal = g_strdup(err->message);
         roll_error_free(err);
         check->choice = NULL;
         return NULL;
