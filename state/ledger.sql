@@ -345,6 +345,10 @@ WHERE EXISTS (SELECT 1 FROM remote) ORDER BY id DESC LIMIT 1;
 -- name: schema_10
 CREATE INDEX steps_open ON steps (stream, rollout) WHERE outcome IS NULL;
 
+-- name: schema_11
+-- Few have a floor: status does not look through ten thousand targets for one.
+CREATE INDEX targets_floor ON targets (stream, floor) WHERE floor > 0;
+
 -- name: meta_get
 SELECT value FROM meta WHERE key = :key
 
@@ -545,7 +549,7 @@ SELECT t.target, t.release, t.rollout, t.since, t.dirty, t.dirty_rollout, t.floo
 FROM streams s JOIN targets t ON t.stream = s.id WHERE s.name = :stream AND t.target = :target
 
 -- name: target_floor
-SELECT max(t.floor) FROM streams s JOIN targets t ON t.stream = s.id WHERE s.name = :stream
+SELECT max(t.floor) FROM streams s JOIN targets t ON t.stream = s.id WHERE s.name = :stream AND t.floor > 0
 
 -- name: rollout_add
 INSERT INTO rollouts (stream, number, service, hash, lane, kind, release, from_release, reason, order_digest, proved, claimed,

@@ -8,8 +8,9 @@
 #include "ledger/store.h"
 
 static const int migrations[ROLL_LEDGER_VERSION] = {
-    LEDGER_SCHEMA_1, LEDGER_SCHEMA_2, LEDGER_SCHEMA_3, LEDGER_SCHEMA_4, LEDGER_SCHEMA_5,
-    LEDGER_SCHEMA_6, LEDGER_SCHEMA_7, LEDGER_SCHEMA_8, LEDGER_SCHEMA_9, LEDGER_SCHEMA_10};
+    LEDGER_SCHEMA_1, LEDGER_SCHEMA_2,  LEDGER_SCHEMA_3, LEDGER_SCHEMA_4,
+    LEDGER_SCHEMA_5, LEDGER_SCHEMA_6,  LEDGER_SCHEMA_7, LEDGER_SCHEMA_8,
+    LEDGER_SCHEMA_9, LEDGER_SCHEMA_10, LEDGER_SCHEMA_11};
 
 /* ---- folder ---------------------------------------------------------------------------------- */
 

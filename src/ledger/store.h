@@ -7,7 +7,7 @@
 #include "ledger/statements.h"
 #include "rollbook/ledger.h"
 
-#define ROLL_LEDGER_VERSION 10             /* user_version: how many schema_N scripts have run */
+#define ROLL_LEDGER_VERSION 11             /* user_version: how many schema_N scripts have run */
 #define ROLL_LEDGER_APPLICATION 0x526F6C6C /* application_id: "Roll" */
 #define ROLL_OBJECT_MAX (64u << 20)
 

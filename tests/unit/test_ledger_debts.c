@@ -162,12 +162,12 @@ END_TEST
 START_TEST(test_debts__an_older_ledger_gets_them)
 {
     ask("hotfix", HOTFIX);
-    ck_ok(roll_sql_script(
-        ledger->sql,
-        "DROP TABLE debts; DROP TABLE notices; DROP TABLE looks; "
-        "DROP TABLE adopted; DROP TABLE prunes; DROP INDEX events_joins; DROP INDEX steps_open; "
-        "DROP INDEX rollouts_stream; DROP TABLE remote; DROP TABLE store; "
-        "DROP TABLE pending; UPDATE streams SET projection = 2"));
+    ck_ok(roll_sql_script(ledger->sql,
+                          "DROP TABLE debts; DROP TABLE notices; DROP TABLE looks; "
+                          "DROP TABLE adopted; DROP TABLE prunes; DROP INDEX events_joins; DROP "
+                          "INDEX steps_open; DROP INDEX targets_floor; "
+                          "DROP INDEX rollouts_stream; DROP TABLE remote; DROP TABLE store; "
+                          "DROP TABLE pending; UPDATE streams SET projection = 2"));
     ck_ok(roll_sql_pragma_set(ledger->sql, "user_version", 2));
     roll_ledger_close(ledger);
     ledger = place_open(&place, ROLL_LEDGER_WRITE);

@@ -82,12 +82,12 @@ END_TEST
 START_TEST(test_slots__an_older_ledger_gets_them)
 {
     take("weekly", TUESDAY);
-    ck_ok(roll_sql_script(
-        ledger->sql, "DROP TABLE slots; DROP TABLE debts; DROP TABLE notices; "
-                     "DROP TABLE looks; DROP TABLE prunes; DROP TABLE adopted; "
-                     "DROP INDEX events_joins; DROP INDEX rollouts_stream; DROP INDEX steps_open; "
-                     "DROP TABLE remote; DROP TABLE store; DROP TABLE pending; "
-                     "UPDATE streams SET projection = 1"));
+    ck_ok(roll_sql_script(ledger->sql, "DROP TABLE slots; DROP TABLE debts; DROP TABLE notices; "
+                                       "DROP TABLE looks; DROP TABLE prunes; DROP TABLE adopted; "
+                                       "DROP INDEX events_joins; DROP INDEX rollouts_stream; DROP "
+                                       "INDEX steps_open; DROP INDEX targets_floor; "
+                                       "DROP TABLE remote; DROP TABLE store; DROP TABLE pending; "
+                                       "UPDATE streams SET projection = 1"));
     ck_ok(roll_sql_pragma_set(ledger->sql, "user_version", 1));
     roll_ledger_close(ledger);
     ledger = place_open(&place, ROLL_LEDGER_WRITE);
