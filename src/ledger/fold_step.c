@@ -378,16 +378,37 @@ static struct roll_error *is_not_older(struct roll_fold *fold, int64_t rollout, 
 }
 
 /* A driver on another replica, which had not heard that it was overruled, says later what became of
- * the same intent: what was said first counts, and was gone on from. A check has none. */
-static struct roll_error *is_told(struct roll_fold *fold, const struct roll_step_ended *body,
-                                  bool *ret_told)
+ * the same intent: what was said first counts, and was gone on from. A check has none. But what
+ * Azure took is taken, though it refused somebody else's request of the same name: that is
+ * revoked. */
+struct telling {
+    bool told, revokes;
+};
+
+static struct roll_error *look_at_telling(struct roll_fold *fold,
+                                          const struct roll_step_ended *body,
+                                          struct telling *ret_telling)
 {
     struct fold_step *step;
 
     ROLL_TRY(roll_fold_step(fold, body->rollout, body->target, body->step, &step));
-    *ret_told =
+    bool again =
         step->there && step->intended_at > 0 && step->outcome && body->attempt <= step->attempt;
+    ret_telling->revokes = again && body->accepted && !step->accepted;
+    ret_telling->told = again && !ret_telling->revokes;
     return NULL;
+}
+
+/* Unless a later rollout has it. */
+static struct roll_error *count_after_all(struct roll_fold *fold,
+                                          const struct roll_step_ended *body,
+                                          struct fold_target *target)
+{
+    bool newer = false;
+
+    ROLL_TRY(is_not_older(fold, body->rollout,
+                          target->dirty ? target->dirty_rollout : target->rollout, &newer));
+    return newer ? take_back(fold, body, target) : NULL;
 }
 
 /* A superseded rollout's step may end after its rollout did, settled by the successor. What it says
@@ -397,10 +418,11 @@ struct roll_error *roll_fold_step_ended(struct roll_fold *fold, const struct rol
 {
     const struct roll_step_ended *body = roll_event_body(event, step_ended);
     struct fold_target *target;
-    bool told, overtaken, later, newer = false;
+    struct telling telling;
+    bool overtaken, later, newer = false;
 
-    ROLL_TRY(is_told(fold, body, &told));
-    if (told)
+    ROLL_TRY(look_at_telling(fold, body, &telling));
+    if (telling.told)
         return NULL;
     ROLL_TRY(record_outcome(fold, event, body));
     ROLL_TRY(roll_fold_target(fold, body->target, &target));
@@ -416,6 +438,8 @@ struct roll_error *roll_fold_step_ended(struct roll_fold *fold, const struct rol
     } else if (body->accepted) {
         ROLL_TRY(is_not_older(fold, body->rollout, target->accepted_rollout, &newer));
     }
+    if (telling.revokes && newer && !later)
+        ROLL_TRY(count_after_all(fold, body, target));
     if (newer) {
         fold_set_text(&target->accepted_release, body->release ? body->release : target->going);
         target->accepted_rollout = body->rollout;

@@ -117,6 +117,30 @@ static struct roll_error *see_again(void *user, const struct roll_event *event)
     return NULL;
 }
 
+/* Another process of this replica went aside, and took along what this one had said. */
+static bool was_taken_along(const struct roll_driver *driver)
+{
+    return roll_number_is_side(driver->head.seq) && !roll_ledger_is_aside(driver->options->ledger);
+}
+
+/* Then what others said in the main stream meanwhile lies before the join: it is heard, as whoever
+ * did not go aside is fenced by it. */
+static struct roll_error *has_gone_on(const struct roll_driver *driver, bool *ret_on)
+{
+    roll_auto(event) struct roll_event *next = NULL;
+
+    *ret_on = false;
+    if (!was_taken_along(driver) || roll_number_is_side(driver->settled))
+        return NULL;
+    struct roll_error *err =
+        roll_ledger_event(driver->options->ledger, driver->stream, driver->settled + 1, &next);
+    *ret_on = !err;
+    if (roll_error_code(err) != ROLL_E_NOT_FOUND)
+        return err;
+    roll_error_free(err);
+    return NULL;
+}
+
 struct roll_error *roll_driver_look_again(struct roll_driver *driver)
 {
     roll_auto(event) struct roll_event *last = NULL;
@@ -127,9 +151,10 @@ struct roll_error *roll_driver_look_again(struct roll_driver *driver)
         roll_ledger_event(driver->options->ledger, driver->stream, driver->head.seq, &last);
     if (err && err->code != ROLL_E_NOT_FOUND)
         return err;
-    bool stays = !err && strcmp(last->hash, driver->head.hash) == 0;
+    bool stays = !err && strcmp(last->hash, driver->head.hash) == 0, on;
     roll_error_free(err);
-    if (stays)
+    ROLL_TRY(has_gone_on(driver, &on));
+    if (stays && !on)
         return NULL;
     struct again again = {.driver = driver, .known = driver->unsettled};
     driver->unsettled = g_ptr_array_new_with_free_func(g_free);
@@ -149,7 +174,8 @@ void roll_driver_published(struct roll_driver *driver, int64_t boot_ms)
     driver->append_boot_ms = boot_ms;
     driver->waiting_from = 0;
     driver->follow_pause_ms = 0;
-    g_ptr_array_set_size(driver->unsettled, 0);
+    if (!was_taken_along(driver))
+        g_ptr_array_set_size(driver->unsettled, 0);
 }
 
 /* What came between is folded first: it may say that somebody else drives now. */

@@ -134,7 +134,9 @@ struct job {
     char *lost_words; /* what the last of them was answered; owned, or NULL */
     int tries;        /* failures in a row, which began at trouble_boot_ms (-1: none) */
     int looks;        /* in vain, in mode SETTLE */
-    int64_t deleting_boot_ms; /* since when ARM is seen deleting the leftover; 0: not yet */
+    bool heard, heard_intended; /* of by another driver, while an append of ours was under way; was
+                                   it intended before? */
+    int64_t deleting_boot_ms;   /* since when ARM is seen deleting the leftover; 0: not yet */
     int64_t trouble_boot_ms;
     int64_t again_boot_ms;           /* the next PUT not before this */
     int64_t believe_boot_ms;         /* "not found" is believed if it was asked for from then on */

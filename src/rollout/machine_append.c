@@ -283,7 +283,7 @@ bool machine_append_due(struct roll_machine *machine, struct roll_action *ret_ac
 static void go_on(struct roll_machine *machine, struct job *job)
 {
     machine_schedule(machine, job);
-    job->appending = false;
+    job->appending = job->heard = false;
 }
 
 static void appended(struct roll_machine *machine, struct append *append)
@@ -306,19 +306,23 @@ static void appended(struct roll_machine *machine, struct append *append)
     }
 }
 
+static void queue_again(struct roll_machine *machine, struct job *job, GQueue *queue)
+{
+    job->appending = false;
+    if (job->heard)
+        machine_inherit_heard(machine, job, job->heard_intended);
+    else
+        g_queue_push_head(queue, job);
+    job->heard = false;
+}
+
 /* Nothing was written: all of it is decided again, on what others wrote. */
 static void take_back(struct roll_machine *machine, struct append *append)
 {
-    for (guint i = append->records->len; i > 0; i--) {
-        struct job *job = g_ptr_array_index(append->records, i - 1);
-        job->appending = false;
-        g_queue_push_head(&machine->records, job);
-    }
-    for (guint i = append->starts->len; i > 0; i--) {
-        struct job *job = g_ptr_array_index(append->starts, i - 1);
-        job->appending = false;
-        g_queue_push_head(&machine->starts, job);
-    }
+    for (guint i = append->records->len; i > 0; i--)
+        queue_again(machine, g_ptr_array_index(append->records, i - 1), &machine->records);
+    for (guint i = append->starts->len; i > 0; i--)
+        queue_again(machine, g_ptr_array_index(append->starts, i - 1), &machine->starts);
     if (append->ending == ROLL_END_FAILED_BACK)
         machine_forget_back(machine);
     if (append->first)

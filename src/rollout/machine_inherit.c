@@ -167,8 +167,13 @@ static void forget_plans(struct roll_machine *machine, struct job *job)
  * here just now: what this one was about to do there is decided again. */
 void machine_inherit_heard(struct roll_machine *machine, struct job *job, bool was_intended)
 {
-    if (!machine->begun || job->appending || machine_is_deletion(job))
+    if (!machine->begun || machine_is_deletion(job))
         return;
+    if (job->appending) { /* perhaps it is our own word: the answer tells */
+        job->heard_intended = job->heard ? job->heard_intended : was_intended;
+        job->heard = true;
+        return;
+    }
     forget_plans(machine, job);
     if (was_intended && !job->intended)
         machine_inherit_ended(machine, job);

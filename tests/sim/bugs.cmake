@@ -96,6 +96,15 @@ sim_bug(late_intent_counts machine_fold.c
 sim_bug(puts_what_was_put machine_targets.c
   "job->appending && !may_be_sent(machine, job)" "job->appending" --shared)
 sim_bug(deaf_to_the_overruled machine_inherit.c
-  "if (!machine->begun || job->appending || machine_is_deletion(job))" "if (true)" --shared)
+  "if (!machine->begun || machine_is_deletion(job))" "if (true)" --shared)
 sim_bug(deaf_to_what_was_late machine_end.c
   "return machine->mode == ROLL_MACHINE_SETTLE && machine->own->stray && machine->own->ended;" "return false;" --shared)
+
+# One for each rule that none of those above breaks: two contents under a name, what is known is not what is durable, no end.
+sim_bug(names_without_the_request machine_name.c
+  "request_hash, target" "\"\", target")
+sim_bug(fails_before_it_is_durable machine_outcome.c
+  "job->phase = PHASE_RECORD;"
+  "job->phase = PHASE_RECORD; if (!machine_succeeded(job->outcome->outcome)) machine_set_state(machine, job, ROLL_TARGET_FAILED);")
+sim_bug(never_believes_a_404 machine_found.c
+  "if (job->asked_boot_ms < job->believe_boot_ms)" "if (true)")

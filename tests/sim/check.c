@@ -15,7 +15,8 @@ void sim_check_live(struct world *world, const struct process *process)
 
     if (process->own == 0 || process->added->len == 0 || world->steps % 7 != 0)
         return;
-    if (process->shared && !sim_shared_is_settled(world, process))
+    /* Who drives aside does not hear what came into the main stream before its join. */
+    if (process->shared && (world->here->apart || !sim_shared_is_settled(world, process)))
         return;
     fresh = roll_machine_new(&options);
     for (guint i = 0; i < process->added->len; i++) {

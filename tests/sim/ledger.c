@@ -124,9 +124,14 @@ static void take_intent(struct world *world, const char *driver, const struct ro
     holding->live = 0;
 }
 
+static bool is_closing(const struct roll_step_ended *body)
+{
+    return body->last && !body->accepted && strcmp(body->outcome, "cancelled") == 0;
+}
+
 /* Two replicas may say of the same intent what became of it, as long as they say the same. Of an
  * action one of them may know that it ran, and the other one, which took over, that this cannot be
- * seen; and what was refused to one was taken from the other. */
+ * seen; and a refusal is of one request, where the other's may have been taken. */
 static void compare_outcomes(struct world *world, const struct fact *fact,
                              const struct roll_step_ended *body)
 {
@@ -135,13 +140,18 @@ static void compare_outcomes(struct world *world, const struct fact *fact,
     g_free(roll_step_name(SIM_SERVICE, SIM_ENVIRONMENT, fact->hash, body->target, body->step,
                           body->attempt, correlation));
     struct intent *intent = sim_intent(world, correlation);
-    bool unseen = intent && body->step > 0 && !(intent->accepted && body->accepted);
-    bool refused =
-        intent && intent->accepted && !body->accepted && strcmp(body->outcome, "refused") == 0;
-    if (intent && intent->outcome && !unseen && !refused &&
-        (intent->accepted != body->accepted || strcmp(intent->outcome, body->outcome) != 0) &&
-        !(body->last && !body->accepted && strcmp(body->outcome, "cancelled") == 0))
+    if (!intent || !intent->outcome || is_closing(body))
+        return;
+    bool unseen = body->step > 0 && !(intent->accepted && body->accepted);
+    bool refused = strcmp(intent->outcome, "refused") == 0 || strcmp(body->outcome, "refused") == 0;
+    bool same = intent->accepted == body->accepted && strcmp(intent->outcome, body->outcome) == 0;
+    if (!same && !unseen && !refused)
         intent->disputed = true;
+    if (body->accepted && !intent->accepted) { /* what ARM took is taken */
+        g_free(intent->outcome);
+        intent->outcome = g_strdup(body->outcome);
+        intent->accepted = true;
+    }
 }
 
 /* As the ledger's projection does it: the last event decides; what never arrived changed nothing.

@@ -4,11 +4,13 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 struct options {
     gint64 seed, first, seeds;
-    gint targets, acts;
-    gboolean shrink, verbose, expect_violation, shared;
+    gint targets, acts, jobs;
+    gboolean shrink, verbose, expect_violation, shared, all;
 };
 
 /* ---- one seed
@@ -94,33 +96,74 @@ static void tell(struct sim_config config, const struct options *options, const 
            config.shared ? " --shared" : "");
 }
 
-static int run_seeds(const struct options *options)
+/* Every jobs-th seed from one on: how many broke a rule. The first one ends it, but with --all. */
+static int run_share(const struct options *options, int job)
 {
     gint64 first = options->seed >= 0 ? options->seed : options->first;
     gint64 count = options->seed >= 0 ? 1 : options->seeds;
+    int failed = 0;
 
-    for (gint64 i = 0; i < count; i++) {
+    for (gint64 i = job; i < count && (failed == 0 || options->all); i += options->jobs) {
         struct sim_config config = {.seed = (uint64_t)(first + i),
                                     .targets = options->targets,
                                     .acts = options->acts,
                                     .shared = options->shared};
         g_autofree char *violation = run(config, options->verbose && !options->shrink);
-        if (violation) {
+        if (!violation)
+            continue;
+        failed++;
+        if (options->all)
+            printf("seed %llu: %s\n", (unsigned long long)config.seed, violation);
+        else
             tell(config, options, violation);
-            return options->expect_violation ? EXIT_SUCCESS : EXIT_FAILURE;
-        }
+        fflush(stdout);
     }
-    printf("%lld seeds from %lld: every rule held\n", (long long)count, (long long)first);
-    return options->expect_violation ? EXIT_FAILURE : EXIT_SUCCESS;
+    return failed;
+}
+
+/* Each job is a process of its own. Did one of them break a rule? */
+static bool run_jobs(const struct options *options)
+{
+    bool failed = false;
+    int status;
+
+    fflush(stdout);
+    for (int job = 1; job < options->jobs; job++) {
+        pid_t child = fork();
+        if (child < 0) {
+            perror("fork");
+            exit(2);
+        }
+        if (child == 0)
+            exit(run_share(options, job) > 0);
+    }
+    failed = run_share(options, 0) > 0;
+    while (wait(&status) > 0)
+        failed |= status != 0;
+    return failed;
+}
+
+static int run_seeds(const struct options *options)
+{
+    gint64 first = options->seed >= 0 ? options->seed : options->first;
+    gint64 count = options->seed >= 0 ? 1 : options->seeds;
+    bool failed = run_jobs(options);
+
+    if (!failed)
+        printf("%lld seeds from %lld: every rule held\n", (long long)count, (long long)first);
+    return failed == (options->expect_violation != FALSE) ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 int main(int argc, char **argv)
 {
-    struct options options = {.seed = -1, .first = 1, .seeds = 1000};
+    struct options options = {.seed = -1, .first = 1, .seeds = 1000, .jobs = 1};
     const GOptionEntry entries[] = {
         {"seed", 0, 0, G_OPTION_ARG_INT64, &options.seed, "run this one", "N"},
         {"seeds", 0, 0, G_OPTION_ARG_INT64, &options.seeds, "run so many (1000)", "N"},
         {"first", 0, 0, G_OPTION_ARG_INT64, &options.first, "from this one on (1)", "N"},
+        {"jobs", 0, 0, G_OPTION_ARG_INT, &options.jobs, "by so many processes (1)", "N"},
+        {"all", 0, 0, G_OPTION_ARG_NONE, &options.all,
+         "go on behind a failing seed, and only name each", NULL},
         {"targets", 0, 0, G_OPTION_ARG_INT, &options.targets, "at most so many targets", "N"},
         {"acts", 0, 0, G_OPTION_ARG_INT, &options.acts, "people act at most so often", "N"},
         {"shrink", 0, 0, G_OPTION_ARG_NONE, &options.shrink,
@@ -140,5 +183,6 @@ int main(int argc, char **argv)
         fprintf(stderr, "%s\n", error->message);
         return 2;
     }
+    options.jobs = CLAMP(options.jobs, 1, 64);
     return run_seeds(&options);
 }

@@ -159,6 +159,80 @@ START_TEST(test_machine__whoever_is_superseded_stops)
 }
 END_TEST
 
+/* ---- what is heard of too late -------------------------------------------------------------- */
+
+/* It ended without this intent, which a driver on another replica had said. */
+static void end_and_hear(struct world *world)
+{
+    struct roll_rollout_superseded end = {.rollout = 1, .by = 9};
+    struct roll_step_intended intent = {
+        .rollout = 1, .target = (char[]){"weu"}, .attempt = 1, .release = (char[]){"1.1.0"}};
+
+    start(world, "weu");
+    g_ptr_array_set_size(world->events, 2); /* request and claim */
+    world_event(world, ROLL_EVENT_rollout_superseded, &end);
+    world_event(world, ROLL_EVENT_step_intended, &intent);
+    roll_machine_free(world->machine);
+    world->n_asked = 0;
+    world->machine = machine_new(world, "d2", ROLL_MACHINE_SETTLE);
+    roll_machine_add_stray(world->machine, 1, world->order);
+    for (guint i = 0; i < world->events->len; i++)
+        roll_machine_fold(world->machine, g_ptr_array_index(world->events, i));
+    pump(world);
+}
+
+START_TEST(test_machine__an_intent_behind_the_end_is_settled_without_a_claim)
+{
+    struct world world;
+
+    end_and_hear(&world);
+    expect_waiting(&world, "GET weu");
+    reply(&world, ROLL_ACTION_GET, "weu", OK(.state = "Succeeded", .arm_at = 5));
+    expect_history(&world, 4, "ended:weu:0:succeeded:last");
+    ck_assert_int_eq(world.done.end, ROLL_END_SETTLED);
+    world_clear(&world);
+}
+END_TEST
+
+START_TEST(test_machine__an_intent_behind_the_end_whose_deployment_runs_is_left)
+{
+    struct world world;
+
+    end_and_hear(&world);
+    reply(&world, ROLL_ACTION_GET, "weu", OK(.state = "Running"));
+    expect_history(&world, 4, "");
+    ck_assert_int_eq(world.done.end, ROLL_END_SETTLED);
+    world_clear(&world);
+}
+END_TEST
+
+/* A deployment of before ended later, so that once more would be needed: the cancel forbids it. */
+START_TEST(test_machine__an_overtaken_deployment_of_a_cancelled_back_is_no_success)
+{
+    struct roll_step_ended overtaken = {.rollout = 1,
+                                        .target = (char[]){"weu"},
+                                        .attempt = 1,
+                                        .outcome = (char[]){"succeeded"},
+                                        .accepted = true},
+                           closing = {.rollout = 1,
+                                      .target = (char[]){"weu"},
+                                      .attempt = 2,
+                                      .outcome = (char[]){"cancelled"},
+                                      .last = true};
+    struct world world;
+
+    start(&world, "weu");
+    g_ptr_array_add(world.order->health, g_new0(struct roll_plan_health, 1));
+    world.order->health_reports_only = true;
+    cancelling(&world);
+    world_event(&world, ROLL_EVENT_step_ended, &overtaken);
+    world_event(&world, ROLL_EVENT_step_ended, &closing);
+    rebuild(&world, "d2", ROLL_MACHINE_DRIVE, true, false);
+    ck_assert_int_eq(roll_machine_target_state(world.machine, 0), ROLL_TARGET_FAILED);
+    world_clear(&world);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("machine_inherit");
@@ -172,6 +246,9 @@ int main(void)
     tcase_add_test(tests, test_machine__a_back_cancels_and_waits_for_what_is_under_way);
     tcase_add_test(tests, test_machine__what_does_not_stop_is_followed_and_overwritten);
     tcase_add_test(tests, test_machine__whoever_is_superseded_stops);
+    tcase_add_test(tests, test_machine__an_intent_behind_the_end_is_settled_without_a_claim);
+    tcase_add_test(tests, test_machine__an_intent_behind_the_end_whose_deployment_runs_is_left);
+    tcase_add_test(tests, test_machine__an_overtaken_deployment_of_a_cancelled_back_is_no_success);
     suite_add_tcase(suite, tests);
     return run_suite(suite);
 }
