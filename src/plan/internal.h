@@ -127,6 +127,9 @@ json_t *roll_plan_json_of(const json_t *object, const char *name); /* new refere
 
 /* ---- workspace ------------------------------------------------------------------------------ */
 
+/* A large file, such as a fleet's targets, without the word that makes it a plan: passed over piece
+ * by piece, since each start asks. false: look into it. */
+bool roll_plan_lacks_service(const char *path);
 /* The value of the member "service" at the top of a JSON text, found without parsing it; owned,
  * NULL if there is none. */
 char *roll_plan_scan_service(const char *text, size_t size);

@@ -1,11 +1,47 @@
 /* Is a JSON text a plan? Asked of every file in plans/ at every start, so nothing is parsed: the
  * text is passed over once, and only where it holds the word at all. A text with mistakes behind
  * the word is a plan with mistakes. */
+#include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "plan/internal.h"
 
 #define WORD "\"service\""
+
+enum { CHUNK = 64 * 1024, OVERLAP = sizeof WORD - 2 };
+
+/* Whether WORD is in the file; true, too, where it cannot be read to its end. */
+static bool may_hold_word(int fd)
+{
+    g_autofree char *buffer = g_malloc(CHUNK + OVERLAP);
+    size_t kept = 0;
+
+    for (;;) {
+        ssize_t got = read(fd, buffer + kept, CHUNK);
+        if (got <= 0)
+            return got < 0;
+        size_t size = kept + (size_t)got;
+        if (memmem(buffer, size, WORD, strlen(WORD)))
+            return true;
+        kept = MIN(size, (size_t)OVERLAP);
+        memmove(buffer, buffer + size - kept, kept);
+    }
+}
+
+bool roll_plan_lacks_service(const char *path)
+{
+    struct stat info;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe is no plan either */
+    bool large = fd >= 0 && fstat(fd, &info) == 0 && S_ISREG(info.st_mode) &&
+                 info.st_size > CHUNK && info.st_size <= (off_t)ROLL_JSON_MAX_BYTES;
+    bool lacks = large && !may_hold_word(fd);
+
+    if (fd >= 0)
+        close(fd);
+    return lacks;
+}
 
 static bool comment_begins(const char *at, const char *end, char second)
 {

@@ -35,6 +35,8 @@ static char *service_of(const char *path)
 {
     g_autofree char *text = NULL;
     size_t size = 0;
+    if (roll_plan_lacks_service(path))
+        return NULL;
     roll_auto(error) struct roll_error *err = roll_plan_read_text(path, path, &text, &size);
     return err ? NULL : roll_plan_scan_service(text, size);
 }

@@ -52,6 +52,22 @@ START_TEST(test_plan__what_a_workspace_outlines_is_read_once)
 }
 END_TEST
 
+/* Large files are looked at in pieces of 64 KB: the word may lie across their border. */
+START_TEST(test_plan__a_large_plan_is_found_wherever_its_service_stands)
+{
+    for (size_t padding = 65536 - 14; padding <= 65536 + 2; padding++) {
+        g_autofree char *blank = g_strnfill(padding, ' ');
+        g_autofree char *text = g_strdup_printf("{%s%s", blank, strchr(SMALLEST, '\n'));
+        g_autofree char *none = g_strdup_printf("{%s\"servicf\":\"shop\"}", blank);
+        put("plans/shop.json", text);
+        put("plans/stamps.json", none);
+        roll_auto(workspace) struct roll_workspace *workspace = find_workspace("infra");
+        ck_assert_str_eq(workspace->services[0], "shop");
+        ck_assert_ptr_null(workspace->services[1]);
+    }
+}
+END_TEST
+
 START_TEST(test_plan__examples_and_schema_make_no_workspace)
 {
     size_t size;
@@ -226,6 +242,7 @@ int main(void)
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_test(tests, test_plan__workspace_is_found_upwards);
     tcase_add_test(tests, test_plan__what_a_workspace_outlines_is_read_once);
+    tcase_add_test(tests, test_plan__a_large_plan_is_found_wherever_its_service_stands);
     tcase_add_test(tests, test_plan__examples_and_schema_make_no_workspace);
     tcase_add_test(tests, test_plan__workspace_of_a_missing_folder_is_not_found);
     tcase_add_test(tests, test_plan__a_glance_finds_the_service);
