@@ -649,11 +649,11 @@ WHERE s.name = :stream AND p.rollout = :rollout AND p.target = :target ORDER BY 
 INSERT INTO successes (stream, seq, release, rollout, at, adopted) VALUES (:stream, :seq, :release, :rollout, :at, 0)
 
 -- name: success_list
-SELECT '', x.release, x.rollout, x.at, x.adopted
+SELECT '', x.release, x.rollout, x.at, x.adopted, 'succeeded'
 FROM streams s JOIN successes x ON x.stream = s.id WHERE s.name = :stream ORDER BY x.at DESC, x.seq DESC
 
 -- name: success_of_target
-SELECT p.target, p.release, p.rollout, p.clean_at, 0
+SELECT p.target, p.release, p.rollout, p.clean_at, 0, r.state
 FROM streams s CROSS JOIN rollouts r ON r.stream = s.id
   CROSS JOIN steps p ON p.stream = r.stream AND p.rollout = r.number AND p.target = :target
 WHERE s.name = :stream AND p.clean_at > 0 ORDER BY r.requested_at DESC, r.number DESC, p.step DESC

@@ -147,6 +147,7 @@ struct roll_success_row {
     const char *target, *release;
     int64_t rollout, at; /* UTC ms of its success on the target */
     bool adopted;
+    bool good; /* so did its rollout, of some targets or of all */
 };
 typedef struct roll_error *(*roll_success_fn)(void *user, const struct roll_success_row *row);
 /* target NULL: rows of the whole environment, a row per rollout that succeeded as a whole. */

@@ -193,7 +193,8 @@ static struct roll_error *fill_success(struct roll_sql_stmt *stmt, void *fn, voi
                                          .release = roll_sql_text_at(stmt, 1),
                                          .rollout = roll_sql_int_at(stmt, 2),
                                          .at = roll_sql_int_at(stmt, 3),
-                                         .adopted = roll_sql_int_at(stmt, 4) != 0};
+                                         .adopted = roll_sql_int_at(stmt, 4) != 0,
+                                         .good = roll_state_is_good(roll_sql_text_at(stmt, 5))};
 
     return (*(roll_success_fn *)fn)(user, &row);
 }

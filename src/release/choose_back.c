@@ -149,22 +149,35 @@ static struct roll_error *to_newest(const struct back *back)
 
 /* ---- a goal for each ------------------------------------------------------------------------- */
 
+/* May a target return to what once succeeded on it? That its rollout meant only some targets does
+ * not matter here. */
+static struct roll_error *judge(struct release_chooser *chooser, const char *target,
+                                const struct release_success *success,
+                                enum release_verdict *ret_verdict, char **ret_reason)
+{
+    const struct release_held *held = release_history_held(chooser->history, target);
+    struct release_facts facts = {.adopted = success->adopted};
+    if (!success->adopted)
+        ROLL_TRY(release_history_facts(chooser->history, success->release, held ? held->floor : 0,
+                                       target, &facts));
+    facts.succeeded |= success->good;
+    *ret_verdict = release_eligible(&facts, ret_reason);
+    return NULL;
+}
+
 struct roll_error *release_target_goal(struct release_chooser *chooser, const char *target,
                                        int64_t skip_rollout, char **ret_version)
 {
-    const struct release_held *held = release_history_held(chooser->history, target);
     g_autoptr(GPtrArray) successes = NULL;
     const struct release_success_query query = {.target = target, .skip_rollout = skip_rollout};
     ROLL_TRY(release_history_successes(chooser->history, &query, &successes));
     *ret_version = NULL;
     for (guint i = 0; i < successes->len; i++) {
         const struct release_success *success = g_ptr_array_index(successes, i);
-        struct release_facts facts = {.adopted = success->adopted};
-        if (!success->adopted)
-            ROLL_TRY(release_history_facts(chooser->history, success->release,
-                                           held ? held->floor : 0, target, &facts));
+        enum release_verdict verdict;
         char *reason = NULL;
-        if (release_eligible(&facts, &reason) == RELEASE_ELIGIBLE) {
+        ROLL_TRY(judge(chooser, target, success, &verdict, &reason));
+        if (verdict == RELEASE_ELIGIBLE) {
             *ret_version = g_strdup(success->release);
             return NULL;
         }
@@ -222,12 +235,9 @@ static struct roll_error *to_time(struct release_chooser *chooser)
             continue;
         }
         const struct release_success *success = g_ptr_array_index(successes, 0);
-        enum release_verdict verdict = RELEASE_ADOPTED;
+        enum release_verdict verdict;
         char *reason = NULL;
-        if (success->adopted)
-            reason = g_strdup("adopted and not accepted");
-        else
-            ROLL_TRY(release_chooser_verdict(chooser, success->release, &verdict, &reason));
+        ROLL_TRY(judge(chooser, target, success, &verdict, &reason));
         if (verdict != RELEASE_ELIGIBLE)
             return release_chooser_refuse(chooser, success->release, verdict, reason);
         goals++;

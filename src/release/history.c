@@ -328,7 +328,7 @@ static void free_success(gpointer data)
 struct success_list {
     const struct release_success_query *query;
     GPtrArray *successes;
-    GHashTable *seen;
+    GHashTable *seen; /* release -> struct release_success *, borrowed */
 };
 
 static struct roll_error *take_success(void *user, const struct roll_success_row *row)
@@ -336,16 +336,21 @@ static struct roll_error *take_success(void *user, const struct roll_success_row
     struct success_list *list = user;
     const struct release_success_query *query = list->query;
     if (!row->release || (query->until && row->at > query->until) ||
-        (query->skip_rollout && row->rollout == query->skip_rollout) ||
-        g_hash_table_contains(list->seen, row->release))
+        (query->skip_rollout && row->rollout == query->skip_rollout))
         return NULL;
-    struct release_success *success = g_new0(struct release_success, 1);
+    struct release_success *success = g_hash_table_lookup(list->seen, row->release);
+    if (success) {
+        success->good |= row->good;
+        return NULL;
+    }
+    success = g_new0(struct release_success, 1);
     success->release = g_strdup(row->release);
     success->rollout = row->rollout;
     success->at = row->at;
     success->adopted = row->adopted;
+    success->good = row->good;
     g_ptr_array_add(list->successes, success);
-    g_hash_table_add(list->seen, success->release);
+    g_hash_table_insert(list->seen, success->release, success);
     return query->limit && list->successes->len >= query->limit ? release_stop() : NULL;
 }
 

@@ -96,6 +96,7 @@ struct release_success {
     char *release; /* or NULL: targets went to different ones */
     int64_t rollout, at;
     bool adopted;
+    bool good; /* in a rollout that succeeded, of some targets or of all */
 };
 struct release_success_query {
     const char *target;   /* NULL: of the environment as a whole */
