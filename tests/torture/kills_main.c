@@ -53,10 +53,10 @@ static void choose_fleets(struct world *world, struct hindrance *hindrance, char
         hindrance->kill_after_us =
             200000 + (gint64)(g_rand_double(chance) * (double)world->span_us);
     }
-    if (g_rand_boolean(chance)) {
+    if (g_rand_int_range(chance, 0, 3) > 0) {
         g_snprintf(text + TEXT_SIZE, TEXT_SIZE, "ROLL_SANDBOX_FAULTS=%s:%d",
                    faults[g_rand_int_range(chance, 0, G_N_ELEMENTS(faults))],
-                   g_rand_int_range(chance, 1, world->targets / 20 + 2));
+                   g_rand_int_range(chance, 1, world->targets / 10 + 2));
         hindrance->environment[count] = text + TEXT_SIZE;
     }
 }

@@ -309,8 +309,8 @@ static void act_hotfix(struct world *world, const struct hindrance *hindrance, s
         ran);
 }
 
-void world_act(struct world *world, const char *act, const struct hindrance *hindrance,
-               struct ran *ret_ran)
+static void act_once(struct world *world, const char *act, const struct hindrance *hindrance,
+                     struct ran *ret_ran)
 {
     static const char *const weights[] = {"out",     "out",    "out",   "back",  "back", "back",
                                           "forward", "hotfix", "prune", "prune", "hold"};
@@ -340,6 +340,16 @@ void world_act(struct world *world, const char *act, const struct hindrance *hin
                    WORDS(T("mark"), T("prod"), T("floor"), T("0"), T("--reason"), T("r")), ret_ran);
     else
         world_roll(world, hindrance, WORDS(T("ledger"), T("sync")), ret_ran);
+}
+
+void world_act(struct world *world, const char *act, const struct hindrance *hindrance,
+               struct ran *ret_ran)
+{
+    gint64 began = g_get_monotonic_time();
+
+    act_once(world, act, hindrance, ret_ran);
+    if (ret_ran->status == 0)
+        world->span_us = g_get_monotonic_time() - began;
 }
 
 /* ---- rest ------------------------------------------------------------------------------------ */

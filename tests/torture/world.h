@@ -19,7 +19,7 @@ struct world {
     GHashTable *looks; /* release → what its site looks like, as it was first seen */
     int version;      /* last release's number: 1.0.N */
     int targets;      /* a fleet of so many (make-fleet); 0: the two of make-app */
-    gint64 span_us;   /* what its first release took */
+    gint64 span_us;   /* what the last act that was not killed took */
     bool shared;      /* its ledger has a store (ARM_ACCESS_KEY and AZURITE are set) */
     bool down;        /* the store is out of reach */
 };
