@@ -107,7 +107,12 @@ void roll_machine_add(struct roll_machine *machine, int64_t number, const struct
 {
     struct rollout *rollout = g_new0(struct rollout, 1);
 
+    /* Known of the one that is gone on with, or that is superseded; not of what these took the
+     * place of, which may have been driven elsewhere. */
+    for (guint i = 0; number && i < machine->rollouts->len; i++)
+        ((struct rollout *)g_ptr_array_index(machine->rollouts, i))->gone = false;
     rollout->number = number;
+    rollout->gone = number && machine->gone;
     rollout->order = order;
     rollout->n_jobs = order->targets->len;
     rollout->jobs = g_new0(struct job, rollout->n_jobs);

@@ -181,6 +181,7 @@ struct rollout {
     const struct roll_order *order; /* borrowed */
     char hash[ROLL_HEX_SIZE];       /* of its rollout.requested */
     bool requested, cancelling, ended;
+    bool gone;    /* its last driver was of this replica, and is not any more */
     bool stray;   /* it ended, and an intent was heard of later */
     bool passive; /* whoever claimed it last sends nothing: it settles, or it is this process */
     int64_t sender_at;     /* UTC ms: last event by a driver that may send */

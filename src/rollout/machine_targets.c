@@ -239,7 +239,7 @@ static void forget_step(struct roll_machine *machine, struct job *job)
     machine->failing -= job->failing;
     job->failing = false;
     machine_no_trouble(job);
-    job->accepted = job->cancel_sent = job->again = false;
+    job->accepted = job->cancel_sent = job->again = job->held = false;
     job->lost = job->looks = 0;
     job->believe_boot_ms = job->again_boot_ms = 0;
     job->missing_boot_ms = job->probe_boot_ms = -1;
@@ -247,16 +247,15 @@ static void forget_step(struct roll_machine *machine, struct job *job)
 }
 
 /* When "not found" may be believed of a request that another process may have sent. Its fence, the
- * way to ARM, and a clock that differs from ours are waited out; a process of this replica that is
- * gone had our clock and sends nothing more. */
+ * way to ARM, and a clock that differs from ours are waited out. A process of this replica that is
+ * gone sends nothing more, but the clock may have been set since. */
 static int64_t believe_boot(const struct roll_machine *machine, const struct job *job)
 {
-    bool gone = machine->gone && !job->rollout->stray;
+    bool gone = job->rollout->gone && !job->rollout->stray;
     int64_t wait = gone ? MACHINE_LATE_MS : ROLL_ABSENT_MS;
-    int64_t skew = gone ? 0 : MACHINE_SKEW_MS;
     int64_t age = machine->wall_ms - job->rollout->sender_at;
 
-    return machine->begin_boot_ms + CLAMP(wait + skew - age, 0, wait);
+    return machine->begin_boot_ms + CLAMP(wait + MACHINE_SKEW_MS - age, 0, wait);
 }
 
 /* Another driver may have sent the same where this one did not hear of it: before it was overruled,

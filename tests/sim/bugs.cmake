@@ -41,7 +41,7 @@ sim_bug(heir_does_not_wait machine_inherit.c
 sim_bug(overtaken machine_outcome.c
   "return job->rival_at >= arm_at;" "return false;")
 sim_bug(no_skew machine_targets.c
-  "gone ? 0 : MACHINE_SKEW_MS" "0")
+  "wait + MACHINE_SKEW_MS - age" "wait - age")
 sim_bug(goes_on_when_fenced machine_claim.c
   "machine_finish(machine, ROLL_END_FENCED);" "(void)0;")
 sim_bug(starts_beside_a_failure machine_targets.c

@@ -302,7 +302,7 @@ START_TEST(test_machine__settling_leaves_a_young_intent_and_ends_an_old_one)
     }
     expect_history(&world, 3, "claimed detached");
     ck_assert_int_eq(world.done.end, ROLL_END_SETTLED);
-    pass(&world, ROLL_ABSENT_MS);
+    pass(&world, ROLL_ABSENT_MS + 60000);
     rebuild(&world, "d3", ROLL_MACHINE_SETTLE, true, false);
     reply(&world, ROLL_ACTION_GET, "weu", NOT(NOT_FOUND));
     expect_history(&world, 5, "claimed ended:weu:0:absent detached");
