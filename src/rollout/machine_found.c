@@ -14,10 +14,11 @@ static enum owner owner_of(const struct job *job, const struct roll_observation 
 
 /* ---- ours ----------------------------------------------------------------------------------- */
 
-/* The outcome is known; a failure is explained first. */
+/* The outcome is known; what did not succeed is explained first: why, and what it has put by then.
+ */
 void machine_finalize(struct roll_machine *machine, struct job *job)
 {
-    if (strcmp(job->outcome->outcome, "failed") == 0)
+    if (!machine_succeeded(job->outcome->outcome))
         machine_go(machine, job, PHASE_EXPLAIN, machine->boot_ms);
     else
         machine_record_ready(machine, job);

@@ -254,12 +254,15 @@ static void detail_replied(struct roll_machine *machine, struct job *job,
     machine_finalize(machine, job);
 }
 
+/* A cancelled one is asked about once: a back that took its place waits for it. */
 static void explain_replied(struct roll_machine *machine, struct job *job,
                             const struct roll_observation *reply)
 {
+    bool failed = strcmp(job->outcome->outcome, "failed") == 0;
+
     if (reply->outcome == ROLL_ARM_OK)
         machine_note(job, reply);
-    else if (job->tries < MACHINE_DETAIL_TRIES &&
+    else if (failed && job->tries < MACHINE_DETAIL_TRIES &&
              machine_try_again(machine, job, MACHINE_READ_PATIENCE_MS, reply->retry_after_ms))
         return;
     machine_record_ready(machine, job);

@@ -17,18 +17,18 @@ static void free_leftover(gpointer leftover)
     roll_leftover_free(leftover);
 }
 
-/* As the machine wants them; what is gone by itself is no leftover any more. */
+/* As the machine wants them; what is gone by itself is recorded too: the ledger alone does not know
+ * it, and would go on listing it as left over. */
 static GPtrArray *leftovers_of(const GPtrArray *items, const char *all_stay)
 {
     GPtrArray *leftovers = g_ptr_array_new_with_free_func(free_leftover);
 
     for (guint i = 0; i < items->len; i++) {
         const struct roll_prune_item *item = g_ptr_array_index(items, i);
-        const char *reason = item->reason ? item->reason : all_stay;
-        struct roll_leftover *leftover;
-        if (item->gone)
-            continue;
-        leftover = g_new0(struct roll_leftover, 1);
+        const char *reason = item->gone     ? "it is not there any more"
+                             : item->reason ? item->reason
+                                            : all_stay;
+        struct roll_leftover *leftover = g_new0(struct roll_leftover, 1);
         leftover->id = g_strdup(item->id);
         leftover->api_version = reason ? NULL : g_strdup(item->api_version);
         leftover->reason = g_strdup(reason);

@@ -158,6 +158,53 @@ static void add_causes(json_t *result, const struct roll_arm_reply *reply)
         json_object_set(result, "error", error);
 }
 
+/* ARM took the resource: it is there, whatever its state. What a provider refused never was (REST
+ * reference 7.1: ResourceDeploymentFailure is said of what was accepted and failed later). */
+static bool was_put(const json_t *operation)
+{
+    const char *kind = roll_json_get_string(operation, "provisioningOperation");
+    const char *state = roll_json_get_string(operation, "provisioningState");
+    const json_t *error = json_object_get(json_object_get(operation, "statusMessage"), "error");
+
+    return g_strcmp0(kind, "Create") == 0 &&
+           (g_strcmp0(state, "Failed") != 0 ||
+            g_strcmp0(roll_json_get_string(error, "code"), "ResourceDeploymentFailure") == 0);
+}
+
+static bool has_id(const json_t *ids, const json_t *id)
+{
+    size_t index;
+    json_t *known;
+
+    json_array_foreach ((json_t *)(uintptr_t)ids, index, known)
+        if (g_ascii_strcasecmp(json_string_value(known), json_string_value(id)) == 0)
+            return true;
+    return false;
+}
+
+/* What a deployment that did not succeed has put all the same: it says so nowhere else (REST
+ * reference 1.6). Records of nested deployments are no resources. */
+static void add_put(json_t *result, const json_t *operations)
+{
+    json_t *ids = json_array(), *operation;
+    size_t index;
+
+    json_array_foreach ((json_t *)(uintptr_t)operations, index, operation) {
+        const json_t *properties = json_object_get(operation, "properties");
+        const json_t *target = json_object_get(properties, "targetResource");
+        const char *type = roll_json_get_string(target, "resourceType");
+        json_t *id = json_object_get(target, "id");
+        if (json_is_string(id) && type &&
+            g_ascii_strcasecmp(type, "Microsoft.Resources/deployments") != 0 &&
+            was_put(properties) && !has_id(ids, id))
+            json_array_append(ids, id);
+    }
+    if (json_object_get(result, "outputResources"))
+        json_decref(ids);
+    else
+        add_list(result, "outputResources", ids);
+}
+
 struct roll_blob *roll_result_failed(struct roll_driver *driver, const struct roll_send *send,
                                      const struct roll_arm_reply *reply)
 {
@@ -169,5 +216,7 @@ struct roll_blob *roll_result_failed(struct roll_driver *driver, const struct ro
     }
     if (send->kind == ROLL_ACTION_EXPLAIN && reply->error_json)
         add_causes(known, reply);
+    if (send->kind == ROLL_ACTION_EXPLAIN)
+        add_put(known, json_object_get(reply->body, "value"));
     return blob_of(known);
 }

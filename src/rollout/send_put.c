@@ -29,7 +29,8 @@ void roll_send_seen(void *user, const struct roll_arm_reply *reply)
 
     if (reply->outcome == ROLL_ARM_OK &&
         (send->kind == ROLL_ACTION_EXPLAIN ||
-         (reply->state && g_ascii_strcasecmp(reply->state, "Failed") == 0)))
+         (reply->state && (g_ascii_strcasecmp(reply->state, "Failed") == 0 ||
+                           g_ascii_strcasecmp(reply->state, "Canceled") == 0))))
         result = roll_result_failed(send->driver, send, reply);
     else if (reply->outcome == ROLL_ARM_OK && roll_arm_state_is_final(reply->state))
         result = roll_result_blob(send->driver->options->ledger, send->target, reply);

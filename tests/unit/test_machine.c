@@ -122,6 +122,7 @@ START_TEST(test_machine__cancelling_stops_what_runs_and_starts_nothing)
     reply(&world, ROLL_ACTION_CANCEL, "weu", OK());
     reply(&world, ROLL_ACTION_POLL, "weu", OK(.state = "Canceled"));
     reply(&world, ROLL_ACTION_GET, "weu", OK(.state = "Canceled"));
+    reply(&world, ROLL_ACTION_EXPLAIN, "weu", OK());
     expect_history(&world, 3, "cancelling ended:weu:0:cancelled:last cancelled");
     ck_assert_int_eq(roll_machine_target_state(world.machine, 1), ROLL_TARGET_SKIPPED);
     world_clear(&world);

@@ -110,6 +110,7 @@ START_TEST(test_machine__a_back_cancels_and_waits_for_what_is_under_way)
     reply(&world, ROLL_ACTION_CANCEL, "weu", OK());
     reply(&world, ROLL_ACTION_POLL, "weu", OK(.state = "Canceled"));
     reply(&world, ROLL_ACTION_GET, "weu", OK(.state = "Canceled"));
+    reply(&world, ROLL_ACTION_EXPLAIN, "weu", NOT(LOST)); /* asked once: the back waits */
     expect_history(&world, 7, "ended:weu:0:cancelled:last intended:weu:0");
     ck_assert_int_eq(take_asked(&world, ROLL_ACTION_PUT, "weu").rollout, 5);
     world_clear(&world);

@@ -316,8 +316,13 @@ static const struct {
     {PUT_OK POLL_NO("404", "SubscriptionNotFound") GET_NO("404", "SubscriptionNotFound"),
      ROLL_LANE_RELEASE, false, "PUT POLL GET", "failed SubscriptionNotFound", NULL},
     {PUT_OK "expect GET /op?x=1 times 1\nreply 503\n" SOON POLL("SomethingNew") POLL("canceled")
-         GET("Canceled"),
-     ROLL_LANE_RELEASE, false, "PUT POLL POLL POLL GET", "cancelled", NULL},
+         GET("Canceled") "expect GET " GROUP "/deployments/* times 1\nreply 200\n  body "
+                         "{\"value\":[]}\n",
+     ROLL_LANE_RELEASE, false, "PUT POLL POLL POLL GET OPERATIONS", "cancelled", NULL},
+    /* What a cancelled one has put is asked once: a back may be waiting. */
+    {COUNTED GET("Canceled") "expect GET " GROUP
+                             "/deployments/* times 1\nreply 403\n" ERROR("AuthorizationFailed"),
+     ROLL_LANE_RELEASE, false, "PUT GET OPERATIONS", "cancelled", NULL},
     {PUT_OK POLL_NO("403", "AuthorizationFailed") GET("Succeeded"), ROLL_LANE_RELEASE, false,
      "PUT POLL GET", "succeeded", NULL},
     /* A role that was just granted. */
