@@ -198,12 +198,16 @@ struct roll_error *roll_release_quarantined(struct roll_ledger *ledger, const ch
 
 /* ---- comparing ------------------------------------------------------------------------------ */
 
-/* Compares what targets hold (nothing where they had nothing) with what a choice would put there, offline. Made once for all
- * targets of the choice, which is borrowed, as ledger is: what they share is read once. */
+/* Compares what targets hold (nothing where they had nothing) with what a choice would put there, offline. Where the last rollout did
+ * not succeed nobody knows what a target holds: it is compared with what was sent. Made once for all targets of the choice, which is
+ * borrowed, as ledger is: what they share is read once. */
 struct roll_differ;
 struct roll_error *roll_differ_new(struct roll_ledger *ledger, const struct roll_choice *choice, struct roll_differ **ret_differ) ROLL_CHECKED;
 void roll_differ_free(struct roll_differ *differ);
 ROLL_AUTO_DEFINE(differ, struct roll_differ, roll_differ_free)
+/* The release that was sent last where it did not succeed; NULL: the target holds what the order says that it had. Borrowed until the
+ * differ is freed. */
+struct roll_error *roll_differ_tried(struct roll_differ *differ, const struct roll_order_target *target, const char **ret_version) ROLL_CHECKED;
 /* One target of the choice's order. As roll_template_compare; new reference. */
 struct roll_error *roll_differ_target(struct roll_differ *differ, const struct roll_order_target *target, json_t **ret_changes) ROLL_CHECKED;
 /* Two releases of a service in an environment: {"target": changes}. */

@@ -127,6 +127,10 @@ struct roll_error *roll_act_show_diff(struct roll_act *act, const struct roll_ch
 /* What the goal does not have stays, unless leftovers (of one target) are deleted. */
 void roll_act_leave_deleted(const struct roll_order_target *target, json_t *changes,
                             json_t *leftovers);
+/* One target's, or that of several alike. tried, or NULL: what was sent last and did not succeed, where it is not known what they hold
+ * (from is NULL then). */
+void roll_act_say_change(struct roll_app *app, const char *names, const char *from,
+                         const char *tried, const char *to, const json_t *changes);
 /* act_alike.c: the offline difference of many targets, each kind of difference once; holds no more than one of each. */
 struct roll_error *roll_act_say_alike(struct roll_act *act, const struct roll_choice *choice,
                                       const json_t *leftovers) ROLL_CHECKED;

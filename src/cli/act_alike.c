@@ -8,7 +8,7 @@
 enum { NAMES_SHOWN = 3 };
 
 struct alike {
-    char *from, *to;
+    char *from, *tried, *to;
     json_t *changes; /* of the first */
     GString *names;
     guint count;
@@ -19,6 +19,7 @@ static void alike_free(gpointer data)
     struct alike *alike = data;
 
     g_free(alike->from);
+    g_free(alike->tried);
     g_free(alike->to);
     json_decref(alike->changes);
     g_string_free(alike->names, TRUE);
@@ -26,13 +27,14 @@ static void alike_free(gpointer data)
 }
 
 /* What makes two differences the same. Owned. */
-static char *key_of(const struct roll_order_target *target, const json_t *changes)
+static char *key_of(const struct roll_order_target *target, const char *tried,
+                    const json_t *changes)
 {
     GString *key = g_string_new(target->had);
     size_t index;
     json_t *change;
 
-    g_string_append_printf(key, "\n%s", target->release);
+    g_string_append_printf(key, "\n%s\n%s", tried ? tried : "", target->release);
     json_array_foreach ((json_t *)(uintptr_t)changes, index, change) {
         const json_t *properties = json_object_get(change, "properties");
         g_string_append_printf(key, "\n%s %s ", roll_json_get_string(change, "change"),
@@ -44,15 +46,16 @@ static char *key_of(const struct roll_order_target *target, const json_t *change
 }
 
 static void add_target(GHashTable *by_key, GPtrArray *all, const struct roll_order_target *target,
-                       json_t *changes)
+                       const char *tried, json_t *changes)
 {
-    g_autofree char *key = key_of(target, changes);
+    g_autofree char *key = key_of(target, tried, changes);
     struct alike *alike = g_hash_table_lookup(by_key, key);
 
     if (!alike) {
         alike = g_new0(struct alike, 1);
-        *alike = (struct alike){g_strdup(target->had), g_strdup(target->release),
-                                json_incref(changes), g_string_new(NULL), 0};
+        *alike =
+            (struct alike){g_strdup(target->had), g_strdup(tried),    g_strdup(target->release),
+                           json_incref(changes),  g_string_new(NULL), 0};
         g_ptr_array_add(all, alike);
         g_hash_table_insert(by_key, g_steal_pointer(&key), alike);
     }
@@ -62,15 +65,10 @@ static void add_target(GHashTable *by_key, GPtrArray *all, const struct roll_ord
 
 static void say_alike(struct roll_app *app, const struct alike *alike)
 {
-    const char *from = alike->from ? alike->from : "nothing";
-
     if (alike->count > NAMES_SHOWN)
-        roll_say(app, "%s and %u more  %s → %s", alike->names->str, alike->count - NAMES_SHOWN,
-                 from, alike->to);
-    else
-        roll_say(app, "%s  %s → %s", alike->names->str, from, alike->to);
-    if (roll_report_changes(&app->out, alike->changes, 2) == 0)
-        roll_say(app, "  no differences");
+        g_string_append_printf(alike->names, " and %u more", alike->count - NAMES_SHOWN);
+    roll_act_say_change(app, alike->names->str, alike->from, alike->tried, alike->to,
+                        alike->changes);
 }
 
 struct roll_error *roll_act_say_alike(struct roll_act *act, const struct roll_choice *choice,
@@ -84,10 +82,12 @@ struct roll_error *roll_act_say_alike(struct roll_act *act, const struct roll_ch
     for (guint i = 0; i < choice->order->targets->len; i++) {
         const struct roll_order_target *target = g_ptr_array_index(choice->order->targets, i);
         roll_auto(json) json_t *changes = NULL;
+        const char *tried = NULL;
 
+        ROLL_TRY(roll_differ_tried(differ, target, &tried));
         ROLL_TRY(roll_differ_target(differ, target, &changes));
         roll_act_leave_deleted(target, changes, json_object_get(leftovers, target->name));
-        add_target(by_key, all, target, changes);
+        add_target(by_key, all, target, tried, changes);
     }
     for (guint i = 0; i < all->len; i++)
         say_alike(act->app, g_ptr_array_index(all, i));

@@ -110,14 +110,28 @@ static struct roll_error *diff_json(struct roll_act *act, const struct roll_choi
     for (guint i = 0; i < choice->order->targets->len; i++) {
         const struct roll_order_target *target = g_ptr_array_index(choice->order->targets, i);
         json_t *changes = NULL;
+        const char *tried = NULL;
 
+        ROLL_TRY(roll_differ_tried(differ, target, &tried));
         ROLL_TRY(roll_differ_target(differ, target, &changes));
         roll_act_leave_deleted(target, changes, json_object_get(leftovers, target->name));
-        json_array_append_new(targets,
-                              json_pack("{s:s,s:s?,s:s,s:o}", "name", target->name, "from",
-                                        target->had, "to", target->release, "changes", changes));
+        json_array_append_new(targets, json_pack("{s:s,s:s?,s:s*,s:s,s:o}", "name", target->name,
+                                                 "from", target->had, "tried", tried, "to",
+                                                 target->release, "changes", changes));
     }
     return NULL;
+}
+
+void roll_act_say_change(struct roll_app *app, const char *names, const char *from,
+                         const char *tried, const char *to, const json_t *changes)
+{
+    roll_say(app, "%s  %s%s → %s", names,
+             from    ? from
+             : tried ? tried
+                     : "nothing",
+             !from && tried ? " (did not succeed)" : "", to);
+    if (roll_report_changes(&app->out, changes, 2) == 0)
+        roll_say(app, !from && tried ? "  the same is sent again" : "  no differences");
 }
 
 static const char *change_sign(const char *type)
@@ -220,11 +234,10 @@ struct roll_error *roll_act_show_diff(struct roll_act *act, const struct roll_ch
         return NULL;
     }
     json_array_foreach (targets, index, target) {
-        const char *from = roll_json_get_string(target, "from");
-        roll_say(app, "%s  %s → %s", roll_json_get_string(target, "name"), from ? from : "nothing",
-                 roll_json_get_string(target, "to"));
-        if (roll_report_changes(&app->out, json_object_get(target, "changes"), 2) == 0)
-            roll_say(app, "  no differences");
+        roll_act_say_change(app, roll_json_get_string(target, "name"),
+                            roll_json_get_string(target, "from"),
+                            roll_json_get_string(target, "tried"),
+                            roll_json_get_string(target, "to"), json_object_get(target, "changes"));
     }
     if (forecasts)
         say_forecast(app, forecasts);

@@ -128,12 +128,39 @@ static struct roll_error *held_resources(struct roll_differ *differ, const char 
     return err;
 }
 
+/* The body that the last rollout sent, where that did not succeed; else NULL. */
+static struct roll_error *tried_body(struct roll_differ *differ,
+                                     const struct roll_order_target *target,
+                                     const struct roll_order_target **ret_body)
+{
+    const struct release_held *held = release_history_held(differ->history, target->name);
+    *ret_body = NULL;
+    if (target->had || !held || !held->dirty || !held->dirty_rollout)
+        return NULL;
+    return release_history_order_target(differ->history, held->dirty_rollout, target->name,
+                                        ret_body);
+}
+
+struct roll_error *roll_differ_tried(struct roll_differ *differ,
+                                     const struct roll_order_target *target,
+                                     const char **ret_version)
+{
+    const struct roll_order_target *body = NULL;
+    ROLL_TRY(tried_body(differ, target, &body));
+    *ret_version = body ? body->release : NULL;
+    return NULL;
+}
+
 struct roll_error *roll_differ_target(struct roll_differ *differ,
                                       const struct roll_order_target *target, json_t **ret_changes)
 {
     roll_auto(json) json_t *before = NULL, *after = NULL;
+    const struct roll_order_target *tried = NULL;
+    ROLL_TRY(tried_body(differ, target, &tried));
     if (target->had)
         ROLL_TRY(held_resources(differ, target->name, target->had, &before));
+    else if (tried)
+        ROLL_TRY(resources(differ, tried, &before));
     else
         before = json_array();
     ROLL_TRY(resources(differ, target, &after));
