@@ -54,6 +54,9 @@ static struct roll_error *run(struct roll_app *app, void *user, char **arguments
     mallopt(M_MXFAST, 0);
     if (context->html && (context->markdown || app->json))
         return roll_error_new(ROLL_E_USAGE, "'--html' is one of three forms: html, markdown, json");
+    if (context->incident && context->since)
+        return roll_error_new(ROLL_E_USAGE,
+                              "'--incident' tells a whole story: it does not go with '--since'");
     if (context->incident) {
         ROLL_TRY(roll_recorded_argument(app, context->incident, &stream, &options.incident));
         if (!app->ledger)

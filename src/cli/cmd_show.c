@@ -94,7 +94,31 @@ static struct roll_error *show_rollout(struct roll_app *app, const char *text)
 
 /* ---- a release ------------------------------------------------------------------------------ */
 
-static void print_release(struct roll_app *app, const struct roll_release *release)
+/* Where nobody goes back to it any more: for the service, or where a rollback left it. Owned; NULL:
+ * nowhere. */
+static struct roll_error *bad_where(struct roll_app *app, const struct roll_plan *plan,
+                                    const char *version, char **ret_words)
+{
+    g_autoptr(GString) names = g_string_new(NULL);
+
+    *ret_words = NULL;
+    for (guint i = 0; i < plan->environments->len; i++) {
+        const struct roll_plan_environment *environment = g_ptr_array_index(plan->environments, i);
+        g_autofree char *stream = roll_stream_of(plan, environment);
+        const char *where = NULL;
+        ROLL_TRY(roll_ledger_bad(app->ledger, stream, version, &where));
+        if (g_strcmp0(where, "here") == 0)
+            g_string_append_printf(names, "%s%s", names->len ? ", " : "in ", environment->name);
+        else if (where)
+            *ret_words = g_strdup("for the whole service");
+        if (*ret_words)
+            return NULL;
+    }
+    *ret_words = names->len ? g_strdup(names->str) : NULL;
+    return NULL;
+}
+
+static void print_release(struct roll_app *app, const struct roll_release *release, const char *bad)
 {
     roll_auto(table) struct roll_table *table = roll_table_new(NULL);
     const json_t *artifacts = json_object_get(release->manifest, "artifacts");
@@ -105,6 +129,7 @@ static void print_release(struct roll_app *app, const struct roll_release *relea
     json_t *change;
 
     field(table, "release", release->version);
+    field(table, "bad", bad);
     field(table, "digest", release->digest);
     field(table, "commit", roll_json_get_string(release->manifest, "commit"));
     field(table, "ref", roll_json_get_string(release->manifest, "ref"));
@@ -127,6 +152,7 @@ static struct roll_error *show_release(struct roll_app *app, const char *text)
 {
     roll_auto(plan) struct roll_plan *plan = NULL;
     roll_auto(release) struct roll_release *release = NULL;
+    g_autofree char *bad = NULL;
     const char *at = strrchr(text, '@');
     g_autofree char *service = at ? g_strndup(text, (gsize)(at - text)) : NULL;
     const char *version = NULL;
@@ -136,10 +162,12 @@ static struct roll_error *show_release(struct roll_app *app, const char *text)
     if (!app->ledger)
         return roll_error_new(ROLL_E_NOT_FOUND, "nothing was ever recorded here");
     ROLL_TRY(roll_release_load(app->ledger, plan->service, version, &release));
-    if (app->json)
+    if (app->json) {
         roll_report_json(&app->out, release->manifest);
-    else
-        print_release(app, release);
+        return NULL;
+    }
+    ROLL_TRY(bad_where(app, plan, version, &bad));
+    print_release(app, release, bad);
     return NULL;
 }
 

@@ -86,7 +86,8 @@ static void add_diff(struct roll_app *app, json_t *view, json_t *diffs)
 {
     const char *service = roll_json_get_string(view, "service");
     const char *environment = roll_json_get_string(view, "environment");
-    const char *from = roll_json_get_string(view, "from");
+    const char *tried = roll_json_get_string(view, "tried");
+    const char *from = tried ? tried : roll_json_get_string(view, "from");
     const char *to = roll_json_get_string(view, "version");
     size_t targets = json_array_size(json_object_get(view, "targets"));
     roll_auto(json) json_t *diff = NULL;
@@ -136,6 +137,22 @@ void facts_shorten_targets(json_t *view)
         json_object_set_new(view, "moreTargets", json_integer((json_int_t)(all - kept)));
 }
 
+/* What went back to the release that had been live all along undid one that did not succeed: that
+ * one is what it changed. Newest first. */
+static void add_tried(json_t *rollouts)
+{
+    for (size_t i = 0; i + 1 < json_array_size(rollouts); i++) {
+        json_t *view = json_array_get(rollouts, i), *before = json_array_get(rollouts, i + 1);
+        const char *to = roll_json_get_string(view, "version");
+        const char *tried = roll_json_get_string(before, "version");
+
+        if (g_strcmp0(roll_json_get_string(view, "kind"), "back") == 0 && to && tried &&
+            g_strcmp0(roll_json_get_string(view, "from"), to) == 0 && strcmp(tried, to) != 0 &&
+            !roll_state_is_good(roll_json_get_string(before, "state")))
+            json_object_set_new(view, "tried", json_string(tried));
+    }
+}
+
 static void leave_out_older(json_t *rollouts, int64_t since)
 {
     size_t kept = 0;
@@ -160,6 +177,7 @@ static struct roll_error *add_rollouts(struct roll_app *app, json_t *environment
     json_object_set_new(environment, "rollouts", rollouts);
     ROLL_TRY(facts_add_looks(app, stream, environment));
     add_durations(rollouts);
+    add_tried(rollouts);
     leave_out_older(rollouts, since);
     ROLL_TRY(facts_add_events(app, stream, rollouts, bands));
     json_array_foreach (rollouts, index, view) {
@@ -202,6 +220,39 @@ static struct roll_error *take_release(void *user, const struct roll_release_row
     return NULL;
 }
 
+/* Where a rollback left it, so that it is bad there alone. */
+static struct roll_error *add_bad(struct roll_app *app, const json_t *environment,
+                                  const json_t *releases, size_t from)
+{
+    for (size_t i = from; i < json_array_size(releases); i++) {
+        json_t *release = json_array_get(releases, i), *names;
+        const char *where = NULL;
+
+        ROLL_TRY(roll_ledger_bad(app->ledger, roll_json_get_string(environment, "stream"),
+                                 roll_json_get_string(release, "version"), &where));
+        if (g_strcmp0(where, "here") != 0)
+            continue;
+        names = json_object_get(release, "badIn");
+        if (!names)
+            json_object_set_new(release, "badIn", names = json_array());
+        json_array_append(names, json_object_get(environment, "environment"));
+    }
+    return NULL;
+}
+
+static struct roll_error *add_releases_of(struct roll_app *app, const char *service,
+                                          const json_t *environments, json_t *releases)
+{
+    size_t index, from = json_array_size(releases);
+    json_t *environment;
+
+    ROLL_TRY(roll_ledger_releases(app->ledger, service, take_release, releases));
+    json_array_foreach ((json_t *)(uintptr_t)environments, index, environment)
+        if (g_strcmp0(roll_json_get_string(environment, "service"), service) == 0)
+            ROLL_TRY(add_bad(app, environment, releases, from));
+    return NULL;
+}
+
 static struct roll_error *add_releases(struct roll_app *app, const json_t *environments,
                                        json_t *releases)
 {
@@ -212,7 +263,7 @@ static struct roll_error *add_releases(struct roll_app *app, const json_t *envir
     json_array_foreach (environments, index, environment) {
         const char *service = roll_json_get_string(environment, "service");
         if (app->ledger && g_hash_table_add(seen, (gpointer)(uintptr_t)service))
-            ROLL_TRY(roll_ledger_releases(app->ledger, service, take_release, releases));
+            ROLL_TRY(add_releases_of(app, service, environments, releases));
     }
     return NULL;
 }

@@ -131,7 +131,8 @@ static json_t *sentence_of(const json_t *view)
                  {"forward", "Way forward"},
                  {"adopted", "Adoption"}};
     const char *kind = roll_json_get_string(view, "kind"), *words = kind;
-    const char *from = roll_json_get_string(view, "from"),
+    const char *tried = roll_json_get_string(view, "tried");
+    const char *from = tried ? tried : roll_json_get_string(view, "from"),
                *to = roll_json_get_string(view, "version");
     const char *reason = roll_json_get_string(view, "reason");
     const char *why = roll_json_get_string(view, "endReason");
@@ -139,12 +140,13 @@ static json_t *sentence_of(const json_t *view)
     for (size_t i = 0; i < G_N_ELEMENTS(kinds); i++)
         if (g_strcmp0(kinds[i].kind, kind) == 0)
             words = kinds[i].words;
-    return json_sprintf(
-        "%s of %s/%s%s%s%s%s: %s%s%s%s. Asked for at %.19s UTC%s%s.", words,
-        roll_json_get_string(view, "service"), roll_json_get_string(view, "environment"),
-        from ? " from " : "", from ? from : "", to ? " to " : "", to ? to : "",
-        roll_json_get_string(view, "state"), why ? " (" : "", why ? why : "", why ? ")" : "",
-        roll_json_get_string(view, "startedAt"), reason ? ", because: " : "", reason ? reason : "");
+    return json_sprintf("%s of %s/%s%s%s%s%s%s: %s%s%s%s. Asked for at %.19s UTC%s%s.", words,
+                        roll_json_get_string(view, "service"),
+                        roll_json_get_string(view, "environment"), from ? " from " : "",
+                        from ? from : "", tried ? ", which did not succeed," : "", to ? " to " : "",
+                        to ? to : "", roll_json_get_string(view, "state"), why ? " (" : "",
+                        why ? why : "", why ? ")" : "", roll_json_get_string(view, "startedAt"),
+                        reason ? ", because: " : "", reason ? reason : "");
 }
 
 struct roll_error *facts_add_incident(struct roll_app *app,

@@ -55,7 +55,8 @@ static void append_took(GString *out, const json_t *view)
 
 static void append_rollout_row(GString *out, const json_t *view)
 {
-    const char *from = roll_json_get_string(view, "from");
+    const char *tried = roll_json_get_string(view, "tried");
+    const char *from = tried ? tried : roll_json_get_string(view, "from");
     const char *to = roll_json_get_string(view, "version");
     const json_t *actor = json_object_get(view, "actor");
     g_autofree char *by = roll_report_actor(roll_json_get_string(actor, "proved"),
@@ -99,8 +100,8 @@ static void append_reason(GString *out, const char *version, const json_t *reaso
 
     g_string_append(out, "- ");
     markdown_text(out, version);
-    g_string_append_printf(out, " could not simply be deployed again (%s): ",
-                           roll_json_get_string(reason, "state"));
+    g_string_append_printf(
+        out, " could not simply be deployed again (%s): ", roll_json_get_string(reason, "state"));
     if (g_strcmp0(subject, version) != 0) { /* a rule names the release itself */
         markdown_text(out, subject);
         g_string_append(out, ": ");

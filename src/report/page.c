@@ -106,7 +106,7 @@ static bool is_listed(const char *member)
 {
     static const char *const listed[] = {"rollout", "kind",      "from",       "version",
                                          "state",   "startedAt", "finishedAt", "durationMs",
-                                         "reason",  "actor",     NULL};
+                                         "reason",  "actor",     "tried",      NULL};
 
     return g_strv_contains(listed, member);
 }

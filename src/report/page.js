@@ -47,6 +47,10 @@ const tones = { succeeded: "good", recovered: "good", ready: "good", passed: "go
   degraded: "warn", cancelled: "warn", expired: "warn", superseded: "warn", waiting: "busy", requested: "busy", running: "busy", verifying: "busy" };
 const tone = state => tones[state] || "";
 
+/* What a rollout found: a release that did not succeed, or what was live. */
+const found = rollout => rollout.tried || rollout.from;
+const lastState = env => env.state === "empty" ? "none" : env.state;
+
 /* ---- what is live now ---- */
 function term(name, value, mark) {
   return el("div", {}, el("dt", {}, name), el("dd", { class: mark }, value));
@@ -56,7 +60,7 @@ function now(env) {
   const list = el("dl", { class: "now" });
   list.append(term("live", env.mixed ? "mixed" : env.version || "nothing", "big"));
   if (env.since) list.append(term("since", time(env.since)));
-  list.append(term("last rollout", env.state, tone(env.state)));
+  list.append(term("last rollout", lastState(env), tone(env.state)));
   list.append(term("targets", (targets.clean || 0) + " clean" + (targets.dirty ? ", " + targets.dirty + " dirty" : ""), targets.dirty ? "bad" : ""));
   const readiness = [rollback.ready, rollback.checkedAt && "checked " + time(rollback.checkedAt), rollback.usualMs && "usually " + took(rollback.usualMs)].filter(Boolean).join(", ");
   list.append(term("roll back goes to", (rollback.version || "nothing") + (readiness ? ": " + readiness : ""), tone(rollback.ready)));
@@ -85,7 +89,8 @@ function timeline(env) {
     rect.append(svg("title", {}, `${band.kind}: ${band.name || ""} ${time(band.from)} to ${time(band.to) || "now"}`));
     root.append(rect);
   }
-  const live = rollouts.filter(rollout => rollout.state === "succeeded" || rollout.state === "recovered");
+  const live = rollouts.filter(rollout => rollout.state === "succeeded" || rollout.state === "recovered")
+    .filter((rollout, i, all) => i === 0 || all[i - 1].version !== rollout.version);
   live.forEach((rollout, i) => {
     const from = x(ms(rollout.finishedAt)), to = i + 1 < live.length ? x(ms(live[i + 1].finishedAt)) : x(last);
     const bar = svg("rect", { x: from, y: top + 14, width: Math.max(to - from, .5), height: 16, fill: i % 2 ? "var(--live-b)" : "var(--live-a)" });
@@ -103,7 +108,7 @@ function timeline(env) {
       : rollout.kind === "hotfix" ? svg("path", { d: `M${at} ${y - 7}L${at + 7} ${y}L${at} ${y + 7}L${at - 7} ${y}Z` })
       : svg("circle", { cx: at, cy: y, r: 5.5 });
     shape.setAttribute("class", "mark " + mark);
-    shape.append(svg("title", {}, `${rollout.rollout} ${rollout.kind} ${rollout.from ? rollout.from + " → " : ""}${rollout.version || ""}: ${rollout.state}, ${time(rollout.startedAt)}`));
+    shape.append(svg("title", {}, `${rollout.rollout} ${rollout.kind} ${found(rollout) ? found(rollout) + " → " : ""}${rollout.version || ""}: ${rollout.state}, ${time(rollout.startedAt)}`));
     shape.addEventListener("click", () => show(rollout.rollout));
     root.append(shape);
   }
@@ -130,6 +135,12 @@ const short = id => { const at = id.search(/\/providers\//i); return at < 0 ? id
 const named = id => el("td", { class: "mono", title: id }, short(id || ""));
 const mono = text => el("td", { class: "mono" }, text || "");
 const toned = state => el("td", { class: tone(state) }, state || "");
+/* Of the targets that the rollout had, and reached: the others did not change. */
+function reached(rollout, diff) {
+  if (rollout.moreTargets || !rollout.targets) return diff;
+  const names = new Set(rollout.targets.filter(target => target.state !== "skipped").map(target => target.name));
+  return diff.map(group => Object.assign({}, group, { targets: group.targets.filter(name => names.has(name)) })).filter(group => group.targets.length);
+}
 function changes(diff) {
   return diff.map(group => [
     el("p", { class: "soft" }, group.targets.length > 3 ? group.targets.length + " targets alike" : group.targets.join(", ")),
@@ -179,8 +190,8 @@ function details(rollout, told) {
   box.append(table([], rows.map(row => [el("td", { class: "soft fix" }, row[0]), row[1]])), ...parts(rollout), ...targets(rollout));
   const events = rollout.events || [], gates = events.filter(event => /^(approval|gate|debt|review)\./.test(event.kind));
   if (gates.length) box.append(el("h3", {}, "Approvals and gates"), story(gates));
-  const diff = rollout.diff && facts.diffs[rollout.diff];
-  if (diff) box.append(el("h3", {}, `What changed: ${rollout.from} → ${rollout.version}`), ...changes(diff).flat());
+  const diff = rollout.diff && facts.diffs[rollout.diff] && reached(rollout, facts.diffs[rollout.diff]);
+  if (diff && diff.length) box.append(el("h3", {}, `What changed: ${found(rollout)} → ${rollout.version}`), ...changes(diff).flat());
   if (!told && events.length) box.append(el("h3", {}, "What the ledger says"), story(events));
   if (rollout.moreEvents) box.append(el("p", { class: "soft" }, `and ${rollout.moreEvents} events of targets for which all went well`));
   return box;
@@ -191,7 +202,7 @@ const blank = el("details", {}, el("summary", {}, ...Array.from({ length: 7 }, (
 function entry(rollout) {
   const item = blank.cloneNode(true), cells = item.firstChild.children;
   const by = rollout.reason || (rollout.actor && (rollout.actor.proved || rollout.actor.claimed)) || "";
-  const texts = ["#" + rollout.rollout.split("#")[1], rollout.kind, (rollout.from ? rollout.from + " → " : "") + (rollout.version || "each its own"), rollout.state,
+  const texts = ["#" + rollout.rollout.split("#")[1], rollout.kind, (found(rollout) ? found(rollout) + " → " : "") + (rollout.version || "each its own"), rollout.state,
     time(rollout.startedAt), took(rollout.durationMs), by];
   item.id = rollout.rollout;
   texts.forEach((text, i) => { cells[i].textContent = text; });
@@ -301,7 +312,7 @@ function overview(list) {
       (env.drift || []).length && el("span", { class: "warn" }, "drift")].filter(Boolean).flatMap((node, i) => i ? [", ", node] : [node]);
   };
   return el("nav", { class: "card", "aria-label": "Environments" }, table(["environment", "live", "since", "last rollout", "a back goes to", "to see to"], list.map((env, index) =>
-    [el("a", { href: "#env-" + index }, env.stream), el("td", { class: "fix" }, env.mixed ? "mixed" : env.version || "nothing"), el("td", { class: "fix" }, time(env.since)), toned(env.state),
+    [el("a", { href: "#env-" + index }, env.stream), el("td", { class: "fix" }, env.mixed ? "mixed" : env.version || "nothing"), el("td", { class: "fix" }, time(env.since)), toned(lastState(env)),
       el("td", { class: "fix" }, (env.rollback || {}).version || "nothing", (env.rollback || {}).ready ? el("span", { class: tone(env.rollback.ready) }, " " + env.rollback.ready) : null), el("td", {}, seeTo(env))])));
 }
 function drift(env) {
@@ -341,12 +352,12 @@ function releases(list) {
   if (list.length === 0) return null;
   return el("section", { class: "card", "aria-label": "Releases" }, el("h2", {}, "Releases"), table(["release", "made", "commit", "digest", "verdict"],
     list.map(r => [r.release, time(r.madeAt), mono((r.commit || "").slice(0, 10)), mono(r.digest.slice(0, 12)),
-      el("td", { class: r.verdict === "bad" ? "bad" : "good" }, r.verdict ? r.verdict + (r.reason ? ": " + r.reason : "") : "")])));
+      el("td", { class: r.verdict === "bad" || r.badIn ? "bad" : "good" }, [r.verdict && r.verdict + (r.reason ? ": " + r.reason : ""), r.badIn && "bad in " + r.badIn.join(", ")].filter(Boolean).join("; "))])));
 }
 function incident(story_of) {
   const last = story_of.events[story_of.events.length - 1];
   return el("section", { class: "card" }, el("h2", {}, "Incident " + story_of.rollout), el("p", {}, story_of.sentence), el("h3", {}, "In order of time"), story(story_of.events),
-    story_of.rollouts.map(rollout => [el("h3", {}, `${rollout.rollout}: ${rollout.kind} ${rollout.from ? rollout.from + " → " : ""}${rollout.version || ""}`), details(rollout, true)]).flat(),
+    story_of.rollouts.map(rollout => [el("h3", {}, `${rollout.rollout}: ${rollout.kind} ${found(rollout) ? found(rollout) + " → " : ""}${rollout.version || ""}`), details(rollout, true)]).flat(),
     last ? [el("h3", {}, "Proof"), el("p", {}, "What is told here ends with the ledger's event #" + last.seq + ":"), el("p", { class: "mono" }, last.hash), el("p", { class: "soft" }, "roll ledger verify recomputes the chain that leads to it.")] : null);
 }
 function nothing() {
