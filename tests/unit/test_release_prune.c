@@ -102,6 +102,17 @@ START_TEST(test_prune__what_has_something_that_stays_below_it_stays)
 }
 END_TEST
 
+START_TEST(test_prune__what_nobody_knows_how_to_delete_stays)
+{
+    struct roll_prune_item *item = add(GROUP "N/t/a", NULL);
+
+    g_clear_pointer(&item->api_version, g_free);
+    add(GROUP "N/t/b", NULL);
+    ck_decided(NULL, "a! b");
+    ck_assert_str_eq(item->reason, "no api-version is known to delete it with");
+}
+END_TEST
+
 START_TEST(test_prune__what_is_gone_holds_nothing)
 {
     add(GROUP "N/t/a", NULL);
@@ -120,6 +131,7 @@ int main(void)
     tcase_add_test(tcase, test_prune__what_was_there_before_stays);
     tcase_add_test(tcase, test_prune__what_stays_keeps_what_it_needs);
     tcase_add_test(tcase, test_prune__what_has_something_that_stays_below_it_stays);
+    tcase_add_test(tcase, test_prune__what_nobody_knows_how_to_delete_stays);
     tcase_add_test(tcase, test_prune__what_is_gone_holds_nothing);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);
