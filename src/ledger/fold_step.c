@@ -283,19 +283,26 @@ static struct roll_error *count_target(struct roll_fold *fold, int64_t number,
     return NULL;
 }
 
+static bool is_its(const struct roll_step_ended *body, const struct fold_target *target)
+{
+    return target->dirty && target->dirty_rollout == body->rollout;
+}
+
+/* behind: what ARM has is what another rollout put later, and had been told of. */
 static struct roll_error *fold_outcome(struct roll_fold *fold, const struct roll_event *event,
                                        const struct roll_step_ended *body,
-                                       struct fold_target *target)
+                                       struct fold_target *target, bool behind)
 {
-    bool good = false, ours = target->dirty && target->dirty_rollout == body->rollout;
+    bool good = false, ours = is_its(body, target);
+    bool as_before = never_arrived(body) || behind;
 
     if (body->last)
         ROLL_TRY(all_good(fold, body, &good));
-    if (ours && !never_arrived(body))
+    if (ours && !as_before)
         forget_held(target);
-    if (ours && target->restorable && never_arrived(body))
+    if (ours && target->restorable && (never_arrived(body) || (behind && body->last)))
         ROLL_TRY(restore(fold, target));
-    else if (ours && good)
+    else if (ours && good && !behind)
         ROLL_TRY(make_clean(fold, event, body, target));
     return body->last ? count_target(fold, body->rollout, target, good) : NULL;
 }
@@ -317,17 +324,30 @@ static bool is_anothers(const struct roll_step_ended *body, const struct fold_ta
     return holder == target->accepted_rollout && holder < body->rollout;
 }
 
-/* Beside this rollout another one was spliced in, and has been accepted here since: ARM's times
- * tell what the target has. */
-static struct roll_error *came_later(struct roll_fold *fold, const struct roll_step_ended *body,
-                                     const struct fold_target *target, bool *ret_later)
+/* Its intent was heard of when a later rollout had been accepted here already: a driver on another
+ * replica died before it could tell. Or it waited while that one ran. */
+static bool is_heard_late(const struct roll_step_ended *body, const struct fold_target *target)
+{
+    return is_its(body, target) && target->accepted_rollout > body->rollout;
+}
+
+/* What the target has, by ARM's times, where the order of the log does not tell: what this outcome
+ * speaks of came later than what was accepted last, or is behind it. */
+struct order_at_arm {
+    bool later, behind;
+};
+
+static struct roll_error *order_at_arm(struct roll_fold *fold, const struct roll_step_ended *body,
+                                       const struct fold_target *target,
+                                       struct order_at_arm *ret_order)
 {
     struct roll_sql_stmt *stmt;
     bool row;
 
-    *ret_later = false;
+    *ret_order = (struct order_at_arm){0};
     if (!body->accepted || body->arm_at == 0 || target->accepted_rollout == 0 ||
-        (is_one_course(body->rollout, target->accepted_rollout) && !is_anothers(body, target)))
+        (is_one_course(body->rollout, target->accepted_rollout) && !is_anothers(body, target) &&
+         !is_heard_late(body, target)))
         return NULL;
     ROLL_TRY(roll_fold_save_steps(fold));
     ROLL_TRY(roll_sql_use(fold->sql, LEDGER_STEP_ARM_TIME, &stmt));
@@ -335,8 +355,10 @@ static struct roll_error *came_later(struct roll_fold *fold, const struct roll_s
     roll_sql_bind_int(stmt, ":rollout", target->accepted_rollout);
     roll_sql_bind_text(stmt, ":target", body->target);
     ROLL_TRY(roll_sql_step(stmt, &row));
-    *ret_later = row && body->arm_at > roll_sql_int_at(stmt, 0);
+    int64_t accepted_at = row ? roll_sql_int_at(stmt, 0) : 0;
     roll_sql_reset(stmt);
+    ret_order->later = row && body->arm_at > accepted_at;
+    ret_order->behind = is_heard_late(body, target) && body->arm_at < accepted_at;
     return NULL;
 }
 
@@ -419,7 +441,8 @@ struct roll_error *roll_fold_step_ended(struct roll_fold *fold, const struct rol
     const struct roll_step_ended *body = roll_event_body(event, step_ended);
     struct fold_target *target;
     struct telling telling;
-    bool overtaken, later, newer = false;
+    struct order_at_arm order;
+    bool overtaken, newer = false;
 
     ROLL_TRY(look_at_telling(fold, body, &telling));
     if (telling.told)
@@ -431,20 +454,20 @@ struct roll_error *roll_fold_step_ended(struct roll_fold *fold, const struct rol
     if (overtaken)
         return body->last ? count_target(fold, body->rollout, target, is_good(body->outcome))
                           : NULL;
-    ROLL_TRY(came_later(fold, body, target, &later));
-    if (later) {
+    ROLL_TRY(order_at_arm(fold, body, target, &order));
+    if (order.later) {
         newer = true;
         ROLL_TRY(take_back(fold, body, target));
     } else if (body->accepted) {
         ROLL_TRY(is_not_older(fold, body->rollout, target->accepted_rollout, &newer));
     }
-    if (telling.revokes && newer && !later)
+    if (telling.revokes && newer && !order.later)
         ROLL_TRY(count_after_all(fold, body, target));
     if (newer) {
         fold_set_text(&target->accepted_release, body->release ? body->release : target->going);
         target->accepted_rollout = body->rollout;
     }
-    return fold_outcome(fold, event, body, target);
+    return fold_outcome(fold, event, body, target, order.behind);
 }
 
 /* ---- floors ---------------------------------------------------------------------------------- */

@@ -131,7 +131,9 @@ static bool is_closing(const struct roll_step_ended *body)
 
 /* Two replicas may say of the same intent what became of it, as long as they say the same. Of an
  * action one of them may know that it ran, and the other one, which took over, that this cannot be
- * seen; and a refusal is of one request, where the other's may have been taken. */
+ * seen; and a refusal is of one request, where the other's may have been taken. Who goes on without
+ * the store may find that nothing has arrived, which somebody else, who hears nothing of it, sends
+ * then: what ARM took is taken. */
 static void compare_outcomes(struct world *world, const struct fact *fact,
                              const struct roll_step_ended *body)
 {
@@ -145,7 +147,9 @@ static void compare_outcomes(struct world *world, const struct fact *fact,
     bool unseen = body->step > 0 && !(intent->accepted && body->accepted);
     bool refused = strcmp(intent->outcome, "refused") == 0 || strcmp(body->outcome, "refused") == 0;
     bool same = intent->accepted == body->accepted && strcmp(intent->outcome, body->outcome) == 0;
-    if (!same && !unseen && !refused)
+    bool sent_then = world->emergency && intent->accepted != body->accepted &&
+                     strcmp(intent->accepted ? body->outcome : intent->outcome, "absent") == 0;
+    if (!same && !unseen && !refused && !sent_then)
         intent->disputed = true;
     if (body->accepted && !intent->accepted) { /* what ARM took is taken */
         g_free(intent->outcome);

@@ -287,7 +287,7 @@ bool sim_share(struct world *world, int host, bool emergency, bool *ret_aside)
     if (!knows || !emergency)
         return false;
     sim_trace(world, "host %d goes on aside", host);
-    *ret_aside = true;
+    *ret_aside = world->emergency = true;
     act_as(world, true, false);
     is_fine(world, roll_ledger_go_aside(here(world)->ledger), "going aside");
     see(world, NULL, 0);

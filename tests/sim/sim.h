@@ -240,6 +240,7 @@ struct world {
     int host;          /* whose machine it is now */
     struct replica
         *replicas; /* of replica.c: SIM_HOSTS of them where the ledger is shared, or NULL */
+    bool emergency; /* somebody went on without the store */
     int hosts;
     struct store *store;          /* of store.c */
     GHashTable *orders_by_digest; /* where the ledger is shared: digest -> struct roll_order * */

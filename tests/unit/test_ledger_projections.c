@@ -295,6 +295,30 @@ START_TEST(test_targets__a_superseded_rollout_ends_late)
 }
 END_TEST
 
+/* A driver dies before its intent reached the store; a later rollout ends; then the intent is
+ * heard. */
+START_TEST(test_targets__an_intent_heard_late_is_placed_by_arms_time)
+{
+    bool last_at_arm = _i == 1;
+    int64_t dead = request(ledger, PROD, 1000, "out", "1.0");
+    say(ledger, PROD, 1001, rollout_cancelled, .rollout = dead);
+    int64_t live = request(ledger, PROD, 2000, "out", "1.1");
+    intend(ledger, PROD, 2001, live, "weu", "1.1");
+    say(ledger, PROD, 2003, step_ended, .rollout = live, .target = T("weu"), .attempt = 1,
+        .outcome = T("succeeded"), .accepted = true, .arm_at = 2002, .last = true);
+    say(ledger, PROD, 2004, rollout_succeeded, .rollout = live);
+    intend(ledger, PROD, 2005, dead, "weu", "1.0");
+    ck_assert(target("weu").dirty);
+    say(ledger, PROD, 3000, step_ended, .rollout = dead, .target = T("weu"), .attempt = 1,
+        .outcome = T("succeeded"), .accepted = true, .arm_at = last_at_arm ? 2010 : 1500,
+        .last = true);
+    ck_assert(!target("weu").dirty);
+    ck_assert_str_eq(target("weu").release, last_at_arm ? "1.0" : "1.1");
+    ck_assert_str_eq(target("weu").accepted_release, last_at_arm ? "1.0" : "1.1");
+    ck_assert_str_eq(environment().live, last_at_arm ? "1.0" : "1.1");
+}
+END_TEST
+
 START_TEST(test_targets__floor_rises_with_intents_and_falls_by_a_person)
 {
     int64_t number = request(ledger, PROD, 1000, "out", "1.0");
@@ -331,6 +355,7 @@ int main(void)
     tcase_add_loop_test(tests, test_targets__stay_dirty_if_anything_may_have_reached_arm, 0, 5);
     tcase_add_test(tests, test_targets__an_attempt_that_never_arrived_can_be_followed_by_another);
     tcase_add_test(tests, test_targets__a_superseded_rollout_ends_late);
+    tcase_add_loop_test(tests, test_targets__an_intent_heard_late_is_placed_by_arms_time, 0, 2);
     tcase_add_test(tests, test_targets__floor_rises_with_intents_and_falls_by_a_person);
     suite_add_tcase(suite, tests);
     return run_suite(suite);
