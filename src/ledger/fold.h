@@ -167,18 +167,25 @@ struct roll_error *roll_fold_deployment_adopted(struct roll_fold *fold,
                                                 const struct roll_event *event) ROLL_CHECKED;
 struct roll_error *roll_fold_adoption_accepted(struct roll_fold *fold,
                                                const struct roll_event *event) ROLL_CHECKED;
-/* fold_step.c: what is live, after a target has become clean by this rollout. */
+/* fold_target.c: what is live, after a target has become clean by this rollout. */
 void roll_fold_live(struct fold_environment *environment, int64_t rollout, int64_t at);
+/* From now on nobody knows what the target holds, until rollout (or a later one) succeeded there.
+ */
+struct roll_error *roll_fold_make_dirty(struct roll_fold *fold, struct fold_target *target,
+                                        int64_t rollout) ROLL_CHECKED;
+/* A dirty target: the rollout succeeded there; what it held comes back, unless it is forgotten. */
+struct roll_error *roll_fold_make_clean(struct roll_fold *fold, struct fold_target *target,
+                                        int64_t rollout, const char *release, int64_t at)
+    ROLL_CHECKED;
+struct roll_error *roll_fold_restore(struct roll_fold *fold, struct fold_target *target)
+    ROLL_CHECKED;
+void roll_fold_forget_held(struct fold_target *target);
 /* fold_rollout.c: the environment's success. */
 struct roll_error *roll_fold_success_add(struct roll_fold *fold, int64_t seq, int64_t at,
                                          int64_t rollout, const char *release) ROLL_CHECKED;
 struct roll_error *roll_fold_bad_add(struct roll_fold *fold, const char *version, int64_t rollout)
     ROLL_CHECKED;
 struct roll_error *roll_fold_bad_lift(struct roll_fold *fold, const char *version) ROLL_CHECKED;
-/* From now on nobody knows what the target holds, until rollout (or a later one) succeeded there.
- */
-struct roll_error *roll_fold_make_dirty(struct roll_fold *fold, struct fold_target *target,
-                                        int64_t rollout) ROLL_CHECKED;
 /* fold_debts.c: called by the rules of rollouts. sent: it had intended something. */
 struct roll_error *roll_fold_debts_requested(struct roll_fold *fold, const struct roll_event *event)
     ROLL_CHECKED;

@@ -1,118 +1,9 @@
-/* Folding steps: what a target holds, whether it is dirty, its data floor, and with them what is
- * live. */
+/* Folding steps: intents and outcomes, and what they say of their targets; data floors. */
 #include <string.h>
 
 #include "ledger/fold.h"
 #include "ledger/statements.h"
 #include "rollbook/ledger.h"
-
-/* ---- what a target holds --------------------------------------------------------------------- */
-
-/* The environment is whole when no target is dirty and all clean ones hold one release; that is the
- * moment from which it is live. What was live stays noted while targets are dirty, so that it is
- * still known as the previous one. */
-void roll_fold_live(struct fold_environment *environment, int64_t rollout, int64_t at)
-{
-    const char *held = roll_fold_held(environment);
-
-    if (environment->dirty > 0 || !held)
-        return;
-    if (g_strcmp0(environment->live, held) != 0) {
-        fold_set_text(&environment->previous, environment->live);
-        fold_set_text(&environment->live, held);
-    }
-    environment->live_rollout = rollout;
-    environment->since = at;
-}
-
-/* The first intent of a rollout: from now on nobody knows what the target holds, until the rollout
- * has succeeded there. */
-struct roll_error *roll_fold_make_dirty(struct roll_fold *fold, struct fold_target *target,
-                                        int64_t rollout)
-{
-    struct fold_environment *environment;
-
-    if (target->dirty && target->dirty_rollout == rollout)
-        return NULL;
-    ROLL_TRY(roll_fold_environment(fold, &environment));
-    if (target->release)
-        roll_fold_hold(environment, target->release, -1);
-    if (!target->dirty)
-        environment->dirty++;
-    environment->changed = true;
-    target->restorable = !target->dirty;
-    g_free(target->held_release);
-    target->held_release = g_steal_pointer(&target->release);
-    target->held_rollout = target->rollout;
-    target->held_since = target->since;
-    target->rollout = target->since = 0;
-    target->dirty = true;
-    target->dirty_rollout = rollout;
-    return NULL;
-}
-
-static void forget_held(struct fold_target *target)
-{
-    target->restorable = false;
-    target->held_rollout = target->held_since = 0;
-    fold_set_text(&target->held_release, NULL);
-}
-
-/* Nothing of the rollout reached ARM: the target is what it was before. */
-static struct roll_error *restore(struct roll_fold *fold, struct fold_target *target)
-{
-    struct fold_environment *environment;
-
-    ROLL_TRY(roll_fold_environment(fold, &environment));
-    environment->dirty--;
-    environment->changed = true;
-    target->dirty = false;
-    target->dirty_rollout = 0;
-    target->rollout = target->held_rollout;
-    target->since = target->held_since;
-    target->release = g_steal_pointer(&target->held_release);
-    forget_held(target);
-    if (target->release)
-        roll_fold_hold(environment, target->release, 1);
-    return NULL;
-}
-
-/* The success is noted in the step that brought it. */
-static struct roll_error *note_success(struct roll_fold *fold, const struct roll_event *event,
-                                       const struct roll_step_ended *body, const char *release)
-{
-    struct fold_step *step;
-
-    ROLL_TRY(roll_fold_step(fold, body->rollout, body->target, body->step, &step));
-    fold_set_text(&step->release, release);
-    step->clean_at = event->at;
-    step->changed = true;
-    return NULL;
-}
-
-/* The rollout succeeded here: the target holds its release. */
-static struct roll_error *make_clean(struct roll_fold *fold, const struct roll_event *event,
-                                     const struct roll_step_ended *body, struct fold_target *target)
-{
-    struct fold_environment *environment;
-    const char *release = target->going ? target->going : body->release;
-
-    if (!release)
-        return NULL;
-    ROLL_TRY(roll_fold_environment(fold, &environment));
-    environment->dirty--;
-    environment->changed = true;
-    fold_set_text(&target->release, release);
-    target->rollout = body->rollout;
-    target->since = event->at;
-    target->dirty = false;
-    target->dirty_rollout = 0;
-    forget_held(target);
-    roll_fold_hold(environment, release, 1);
-    ROLL_TRY(note_success(fold, event, body, release));
-    roll_fold_live(environment, body->rollout, event->at);
-    return NULL;
-}
 
 /* ---- intents --------------------------------------------------------------------------------- */
 
@@ -283,6 +174,30 @@ static struct roll_error *count_target(struct roll_fold *fold, int64_t number,
     return NULL;
 }
 
+/* The success is noted in the step that brought it. */
+static struct roll_error *note_success(struct roll_fold *fold, const struct roll_event *event,
+                                       const struct roll_step_ended *body, const char *release)
+{
+    struct fold_step *step;
+
+    ROLL_TRY(roll_fold_step(fold, body->rollout, body->target, body->step, &step));
+    fold_set_text(&step->release, release);
+    step->clean_at = event->at;
+    step->changed = true;
+    return NULL;
+}
+
+static struct roll_error *make_clean(struct roll_fold *fold, const struct roll_event *event,
+                                     const struct roll_step_ended *body, struct fold_target *target)
+{
+    const char *release = target->going ? target->going : body->release;
+
+    if (!release)
+        return NULL;
+    ROLL_TRY(roll_fold_make_clean(fold, target, body->rollout, release, event->at));
+    return note_success(fold, event, body, release);
+}
+
 static bool is_its(const struct roll_step_ended *body, const struct fold_target *target)
 {
     return target->dirty && target->dirty_rollout == body->rollout;
@@ -299,9 +214,9 @@ static struct roll_error *fold_outcome(struct roll_fold *fold, const struct roll
     if (body->last)
         ROLL_TRY(all_good(fold, body, &good));
     if (ours && !as_before)
-        forget_held(target);
+        roll_fold_forget_held(target);
     if (ours && target->restorable && (never_arrived(body) || (behind && body->last)))
-        ROLL_TRY(restore(fold, target));
+        ROLL_TRY(roll_fold_restore(fold, target));
     else if (ours && good && !behind)
         ROLL_TRY(make_clean(fold, event, body, target));
     return body->last ? count_target(fold, body->rollout, target, good) : NULL;
