@@ -148,6 +148,14 @@ static bool turned_away(struct world *world, const struct request *request)
  * --------------------------------------------------------------------------------------------------------------------
  */
 
+/* Who drives aside is heard by nobody, and hears nobody: fences hold in each course by itself. */
+static int course_of(const struct world *world, const struct request *request)
+{
+    bool aside = world->replicas && request->claim_seq >= ROLL_SIDE_NUMBER;
+
+    return aside ? request->process->host + 1 : 0;
+}
+
 static void accept_deployment(struct world *world, const struct request *request,
                               struct deployment *deployment)
 {
@@ -157,15 +165,15 @@ static void accept_deployment(struct world *world, const struct request *request
         deployment = g_new0(struct deployment, 1);
         deployment->target = request->target;
         deployment->name = g_strdup(request->name);
+        deployment->final = sim_chance(world, SIM_FAIL, 100) ? "Failed" : "Succeeded";
         g_ptr_array_add(world->deployments, deployment);
     }
+    deployment->course = course_of(world, request);
     deployment->release = request->release;
     deployment->rollout = request->rollout;
     g_strlcpy(deployment->correlation, request->correlation, sizeof deployment->correlation);
     deployment->begin_ms = world->now;
     deployment->end_ms = world->now + sim_between(world, SIM_TIME, 300, most);
-    deployment->final = sim_chance(world, SIM_FAIL, 100) ? "Failed" : "Succeeded";
-    deployment->puts++;
     sim_thing_put(world, request->target, request->release);
     sim_trace(world, "arm    t%d takes v%d as %s, until %.3f %s", request->target, request->release,
               request->name, (double)deployment->end_ms / 1000, deployment->final);
@@ -185,8 +193,7 @@ static void judge_content(struct world *world, const struct request *request)
 /* A driver that was overruled must not come after the one that overruled it. */
 static void judge_arrival(struct world *world, const struct request *request)
 {
-    bool aside = world->replicas && request->claim_seq >= ROLL_SIDE_NUMBER;
-    int64_t *last = &world->put_claim[request->target][aside ? request->process->host + 1 : 0];
+    int64_t *last = &world->put_claim[request->target][course_of(world, request)];
 
     if (request->claim_seq < *last)
         sim_violate(world,
@@ -211,7 +218,7 @@ static void put_arrives(struct world *world, void *data)
     struct answer answer = {.outcome = ROLL_ARM_OK, .state = "Accepted", .retry_after_ms = -1};
 
     judge_content(world, request);
-    if (deployment)
+    if (deployment && deployment->course == course_of(world, request))
         sim_violate(world, "t%d: %s is put again, although ARM has it", request->target,
                     request->name);
     if (turned_away(world, request))

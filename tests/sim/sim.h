@@ -140,7 +140,7 @@ struct deployment {
     char correlation[ROLL_UUID_SIZE];
     int64_t begin_ms, end_ms;
     const char *final; /* state from end_ms on */
-    int puts;
+    int course;        /* of the last PUT: of who is aside on a host, counted from 1, or 0 */
 };
 
 struct acted { /* the newest action on a target */
@@ -239,7 +239,7 @@ struct world {
     struct view *here; /* through which the facts are seen now */
     int host;          /* whose machine it is now */
     struct replica
-        *replicas; /* of replica.c: SIM_HOSTS of them where the ledger is shared, or NULL */
+        *replicas;  /* of replica.c: SIM_HOSTS of them where the ledger is shared, or NULL */
     bool emergency; /* somebody went on without the store */
     int hosts;
     struct store *store;          /* of store.c */
