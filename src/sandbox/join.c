@@ -21,8 +21,9 @@
 #include "rollbook/time.h"
 #include "sandbox/place.h"
 
-#define GREETING_MS 15000
-#define PATIENCE_MS 20000
+/* Long enough for a machine where everything stands still for a while. */
+#define GREETING_MS 30000
+#define PATIENCE_MS 60000
 
 struct roll_sandbox {
     char *url;
