@@ -631,7 +631,7 @@ SELECT 1 FROM steps WHERE stream = :stream AND rollout = :rollout AND target = :
   AND (outcome IS NULL OR outcome NOT IN ('succeeded', 'skipped')) LIMIT 1
 
 -- name: step_arm_time
-SELECT max(CASE WHEN arm_at > 0 THEN arm_at ELSE ended_at END) FROM steps
+SELECT max(CASE WHEN arm_at > 0 THEN arm_at ELSE ended_at END), max(arm_at) FROM steps
 WHERE stream = :stream AND rollout = :rollout AND target = :target AND accepted
 
 -- name: step_list

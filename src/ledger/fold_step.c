@@ -239,11 +239,13 @@ static bool is_anothers(const struct roll_step_ended *body, const struct fold_ta
     return holder == target->accepted_rollout && holder < body->rollout;
 }
 
-/* Its intent was heard of when a later rollout had been accepted here already: a driver on another
- * replica died before it could tell. Or it waited while that one ran. */
+/* Its intent was heard of when a later rollout had been accepted here already, or one of which the
+ * numbers do not tell: a driver on another replica could not tell in time. Or it waited while that
+ * one ran. */
 static bool is_heard_late(const struct roll_step_ended *body, const struct fold_target *target)
 {
-    return is_its(body, target) && target->accepted_rollout > body->rollout;
+    return is_its(body, target) && (target->accepted_rollout > body->rollout ||
+                                    !is_one_course(body->rollout, target->accepted_rollout));
 }
 
 /* What the target has, by ARM's times, where the order of the log does not tell: what this outcome
@@ -252,28 +254,52 @@ struct order_at_arm {
     bool later, behind;
 };
 
-static struct roll_error *order_at_arm(struct roll_fold *fold, const struct roll_step_ended *body,
-                                       const struct fold_target *target,
-                                       struct order_at_arm *ret_order)
+/* When a rollout's deployment was last seen at ARM: by ARM's clock (0: nobody knows), or else ours.
+ */
+struct seen_at {
+    int64_t arm, any;
+};
+
+static struct roll_error *look_when(struct roll_fold *fold, int64_t rollout, const char *target,
+                                    struct seen_at *ret_seen)
 {
     struct roll_sql_stmt *stmt;
     bool row;
 
-    *ret_order = (struct order_at_arm){0};
-    if (!body->accepted || body->arm_at == 0 || target->accepted_rollout == 0 ||
-        (is_one_course(body->rollout, target->accepted_rollout) && !is_anothers(body, target) &&
-         !is_heard_late(body, target)))
-        return NULL;
     ROLL_TRY(roll_fold_save_steps(fold));
     ROLL_TRY(roll_sql_use(fold->sql, LEDGER_STEP_ARM_TIME, &stmt));
     roll_sql_bind_int(stmt, ":stream", fold->stream);
-    roll_sql_bind_int(stmt, ":rollout", target->accepted_rollout);
-    roll_sql_bind_text(stmt, ":target", body->target);
+    roll_sql_bind_int(stmt, ":rollout", rollout);
+    roll_sql_bind_text(stmt, ":target", target);
     ROLL_TRY(roll_sql_step(stmt, &row));
-    int64_t accepted_at = row ? roll_sql_int_at(stmt, 0) : 0;
+    *ret_seen = row ? (struct seen_at){roll_sql_int_at(stmt, 1), roll_sql_int_at(stmt, 0)}
+                    : (struct seen_at){0};
     roll_sql_reset(stmt);
-    ret_order->later = row && body->arm_at > accepted_at;
-    ret_order->behind = is_heard_late(body, target) && body->arm_at < accepted_at;
+    return NULL;
+}
+
+/* Steps that ARM does not see, as checks, have the time of those before them. */
+static struct roll_error *order_at_arm(struct roll_fold *fold, const struct roll_step_ended *body,
+                                       const struct fold_target *target,
+                                       struct order_at_arm *ret_order)
+{
+    bool late = is_heard_late(body, target);
+    struct seen_at own = {0}, accepted;
+
+    *ret_order = (struct order_at_arm){0};
+    if (target->accepted_rollout == 0 || (!body->accepted && !late) ||
+        (is_one_course(body->rollout, target->accepted_rollout) && !is_anothers(body, target) &&
+         !late))
+        return NULL;
+    if (body->accepted)
+        own.arm = body->arm_at;
+    else
+        ROLL_TRY(look_when(fold, body->rollout, body->target, &own));
+    if (own.arm == 0)
+        return NULL;
+    ROLL_TRY(look_when(fold, target->accepted_rollout, body->target, &accepted));
+    ret_order->later = body->accepted && own.arm > accepted.any;
+    ret_order->behind = late && own.arm < accepted.arm;
     return NULL;
 }
 
@@ -373,7 +399,7 @@ struct roll_error *roll_fold_step_ended(struct roll_fold *fold, const struct rol
     if (order.later) {
         newer = true;
         ROLL_TRY(take_back(fold, body, target));
-    } else if (body->accepted) {
+    } else if (body->accepted && !order.behind) {
         ROLL_TRY(is_not_older(fold, body->rollout, target->accepted_rollout, &newer));
     }
     if (telling.revokes && newer && !order.later)
