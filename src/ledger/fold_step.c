@@ -39,26 +39,43 @@ static struct roll_error *start_rollout(struct roll_fold *fold, int64_t number)
     return NULL;
 }
 
+/* When a rollout's deployment was last seen at ARM: by ARM's clock (0: nobody knows), or else ours.
+ */
+struct seen_at {
+    int64_t arm, any;
+};
+
+static struct roll_error *look_when(struct roll_fold *fold, int64_t rollout, const char *target,
+                                    struct seen_at *ret_seen)
+{
+    struct roll_sql_stmt *stmt;
+    bool row;
+
+    ROLL_TRY(roll_fold_save_steps(fold));
+    ROLL_TRY(roll_sql_use(fold->sql, LEDGER_STEP_ARM_TIME, &stmt));
+    roll_sql_bind_int(stmt, ":stream", fold->stream);
+    roll_sql_bind_int(stmt, ":rollout", rollout);
+    roll_sql_bind_text(stmt, ":target", target);
+    ROLL_TRY(roll_sql_step(stmt, &row));
+    *ret_seen = row ? (struct seen_at){roll_sql_int_at(stmt, 1), roll_sql_int_at(stmt, 0)}
+                    : (struct seen_at){0};
+    roll_sql_reset(stmt);
+    return NULL;
+}
+
 /* A side stream was spliced in beside what others did meanwhile: the target has what ARM had later.
  */
 static struct roll_error *is_overtaken(struct roll_fold *fold, const struct roll_event *event,
                                        const struct fold_target *target, const char *name,
                                        bool *ret_overtaken)
 {
-    struct roll_sql_stmt *stmt;
-    bool row;
+    struct seen_at accepted;
 
     *ret_overtaken = false;
     if (!event->beside_at || target->accepted_rollout == 0)
         return NULL;
-    ROLL_TRY(roll_fold_save_steps(fold));
-    ROLL_TRY(roll_sql_use(fold->sql, LEDGER_STEP_ARM_TIME, &stmt));
-    roll_sql_bind_int(stmt, ":stream", fold->stream);
-    roll_sql_bind_int(stmt, ":rollout", target->accepted_rollout);
-    roll_sql_bind_text(stmt, ":target", name);
-    ROLL_TRY(roll_sql_step(stmt, &row));
-    *ret_overtaken = row && roll_sql_int_at(stmt, 0) > event->beside_at;
-    roll_sql_reset(stmt);
+    ROLL_TRY(look_when(fold, target->accepted_rollout, name, &accepted));
+    *ret_overtaken = accepted.any > event->beside_at;
     return NULL;
 }
 
@@ -253,30 +270,6 @@ static bool is_heard_late(const struct roll_step_ended *body, const struct fold_
 struct order_at_arm {
     bool later, behind;
 };
-
-/* When a rollout's deployment was last seen at ARM: by ARM's clock (0: nobody knows), or else ours.
- */
-struct seen_at {
-    int64_t arm, any;
-};
-
-static struct roll_error *look_when(struct roll_fold *fold, int64_t rollout, const char *target,
-                                    struct seen_at *ret_seen)
-{
-    struct roll_sql_stmt *stmt;
-    bool row;
-
-    ROLL_TRY(roll_fold_save_steps(fold));
-    ROLL_TRY(roll_sql_use(fold->sql, LEDGER_STEP_ARM_TIME, &stmt));
-    roll_sql_bind_int(stmt, ":stream", fold->stream);
-    roll_sql_bind_int(stmt, ":rollout", rollout);
-    roll_sql_bind_text(stmt, ":target", target);
-    ROLL_TRY(roll_sql_step(stmt, &row));
-    *ret_seen = row ? (struct seen_at){roll_sql_int_at(stmt, 1), roll_sql_int_at(stmt, 0)}
-                    : (struct seen_at){0};
-    roll_sql_reset(stmt);
-    return NULL;
-}
 
 /* Steps that ARM does not see, as checks, have the time of those before them. */
 static struct roll_error *order_at_arm(struct roll_fold *fold, const struct roll_step_ended *body,
