@@ -172,16 +172,16 @@ struct roll_error *roll_app_pending(struct roll_app *app, json_t **ret_list) ROL
 /* For roll_driver_options.sandbox; user is the app. */
 struct roll_error *roll_app_sandbox(void *user, const char **ret_url) ROLL_CHECKED;
 
+/* goal.c: the newest release that succeeded in the environment and may be returned to, other than
+ * `except` (NULL-terminated, or NULL). *ret_version: owned, NULL when there is none. */
+struct roll_error *roll_back_goal(struct roll_app *app, const char *stream,
+                                  const char *const *except, char **ret_version) ROLL_CHECKED;
+
 /* The same where targets are dirty or differ, or the last rollout failed: what the choice says ("each its own" when they go to
  * different ones, and for more targets than a status should look at; live (or NULL) where a back has nothing to do). Owned, NULL
  * when there is none. goals: gets their versions (char *, owned), each once, where they are known and several. */
 char *roll_uneven_goal(struct roll_app *app, const char *stream, const char *live, int64_t targets,
                        GPtrArray *goals);
-
-/* goal.c: the newest release that succeeded in the environment and may be returned to, other than
- * `except` (NULL-terminated, or NULL). *ret_version: owned, NULL when there is none. */
-struct roll_error *roll_back_goal(struct roll_app *app, const char *stream,
-                                  const char *const *except, char **ret_version) ROLL_CHECKED;
 
 /* prove.c: has who asks one of the lane's roles? Where it names any, the token of the environment's credential says who that
  * is, and what is recorded from then on names it; in the sandbox the claimed name counts. what is for that role: "'roll
