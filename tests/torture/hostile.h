@@ -89,9 +89,10 @@ struct client {
     const char *name, *host; /* the host that it speaks to */
     /* True: it holds what it wanted. */
     bool (*run)(const struct hostile *server);
-    int64_t bound_ms; /* of all that it does, before ROLL_TEST_HASTE */
-    bool program;     /* the real program, which has its own bounds: no haste */
-    bool any_body;    /* only the status counts */
+    int64_t bound_ms;  /* of all that it does, before ROLL_TEST_HASTE */
+    bool program;      /* the real program, which has its own bounds: no haste */
+    bool any_body;     /* only the status counts */
+    int64_t pauses_ms; /* between attempts, which no haste makes shorter */
 };
 extern const struct client clients[];
 extern const size_t client_count;

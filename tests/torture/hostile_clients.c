@@ -304,7 +304,7 @@ const struct client clients[] = {
     {"storage-read", "drop.blob.core.windows.net", run_storage_read, 120 * SECOND, false,
      .any_body = true},
     {"storage-append", "drop.blob.core.windows.net", run_storage_append, 120 * SECOND, false,
-     .any_body = true},
+     .any_body = true, .pauses_ms = 20 * SECOND},
     {"gate", "gate.example", run_gate, 40 * SECOND, true, .any_body = true},
     {"health", "health.example", run_health, 40 * SECOND, true, .any_body = true},
     {"webhook", "hook.example", run_webhook, 30 * SECOND, true},
