@@ -21,10 +21,9 @@
 #define MEMORY_MAX_KB (160L << 10)
 
 #ifdef __SANITIZE_ADDRESS__
-/* What was freed counts as taken while the sanitizer keeps it aside: 256 MB of it, unless told. The
- * name is the sanitizer's. */
-const char *__asan_default_options(void); // NOLINT(bugprone-reserved-identifier)
-const char *__asan_default_options(void)  // NOLINT(bugprone-reserved-identifier)
+/* What was freed counts as taken while the sanitizer keeps it aside: 256 MB of it, unless told. */
+const char *__asan_default_options(void);
+const char *__asan_default_options(void)
 {
     return "quarantine_size_mb=16";
 }
