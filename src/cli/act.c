@@ -12,15 +12,11 @@ enum { MAX_TRIES = 5 };
 
 /* ---- opening -------------------------------------------------------------------------------- */
 
-static struct roll_error *open_ledger(struct roll_act *act)
+struct roll_error *roll_act_read_ledger(struct roll_act *act)
 {
     struct roll_app *app = act->app;
     struct roll_error *err;
 
-    /* A rollback needs ARM, a credential and the local ledger, nothing else. */
-    app->emergency = strcmp(act->verb, "back") == 0 || strcmp(act->verb, "hotfix") == 0;
-    if (!act->options->dry_run)
-        return roll_app_write_ledger(app);
     if (app->ledger)
         return NULL;
     if (!app->actor.claimed)
@@ -31,6 +27,15 @@ static struct roll_error *open_ledger(struct roll_act *act)
     roll_error_free(err);
     ROLL_TRY(roll_app_need_knowledge(app, NULL));
     return app->ledger ? NULL : roll_ledger_rehearse(NULL, &app->ledger);
+}
+
+static struct roll_error *open_ledger(struct roll_act *act)
+{
+    struct roll_app *app = act->app;
+
+    /* A rollback needs ARM, a credential and the local ledger, nothing else. */
+    app->emergency = strcmp(act->verb, "back") == 0 || strcmp(act->verb, "hotfix") == 0;
+    return act->options->dry_run ? roll_act_read_ledger(act) : roll_app_write_ledger(app);
 }
 
 /* With --dry-run a new release is recorded in a copy that is forgotten. */

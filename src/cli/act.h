@@ -77,6 +77,9 @@ struct roll_act {
 
 /* Finds the environment, opens ledger and loop, settles what an interrupted rollout left. */
 struct roll_error *roll_act_open(struct roll_act *act, const char *environment) ROLL_CHECKED;
+/* For --dry-run, which asks nobody, not even the shared store: what this machine knows; a ledger in
+ * memory where it knows nothing. */
+struct roll_error *roll_act_read_ledger(struct roll_act *act) ROLL_CHECKED;
 /* Records what became of intents without outcome, of which it speaks first. Nothing to settle: at once. */
 struct roll_error *roll_act_settle(struct roll_act *act) ROLL_CHECKED;
 /* Is it a kind that --override takes, with a name where it needs one? ROLL_E_USAGE. */
@@ -131,6 +134,14 @@ void roll_act_leave_deleted(const struct roll_order_target *target, json_t *chan
  * (from is NULL then). */
 void roll_act_say_change(struct roll_app *app, const char *names, const char *from,
                          const char *tried, const char *to, const json_t *changes);
+/* The names of a view's targets in these states, in a line behind words; none: nothing. */
+void roll_act_say_group(struct roll_app *app, const json_t *view, const char *words,
+                        const char *const *states);
+/* act_rehearse.c: --dry-run of resume and cancel, whose rollout was decided when it was asked for:
+ * where each target stands, as far as it is known here, and what would become of it.
+ * ROLL_E_NOTHING: it has ended. */
+struct roll_error *roll_act_rehearse_resume(struct roll_act *act, int64_t rollout) ROLL_CHECKED;
+struct roll_error *roll_act_rehearse_cancel(struct roll_act *act, int64_t rollout) ROLL_CHECKED;
 /* act_alike.c: the offline difference of many targets, each kind of difference once; holds no more than one of each. */
 struct roll_error *roll_act_say_alike(struct roll_act *act, const struct roll_choice *choice,
                                       const json_t *leftovers) ROLL_CHECKED;

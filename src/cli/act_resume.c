@@ -74,10 +74,7 @@ static struct roll_error *resume_open(struct roll_act *act, const struct known_r
                               "an open rollout is resumed as a whole; '--target' and '--ring' are "
                               "for one that failed");
     if (act->options->dry_run)
-        return roll_error_new(ROLL_E_USAGE,
-                              "an open rollout was decided already; 'roll show "
-                              "%s#%" PRId64 "' shows it",
-                              act->name, rollout);
+        return roll_act_rehearse_resume(act, rollout);
     if (act->requested != rollout)
         ROLL_TRY(ask_to_resume(act, known, rollout));
     if (act->app->json && !act->documents) {

@@ -309,8 +309,8 @@ static const char *end_word(enum roll_machine_end end)
     return (size_t)end < G_N_ELEMENTS(words) && words[end] ? words[end] : "ended";
 }
 
-static void say_group(struct roll_app *app, const json_t *view, const char *words,
-                      const char *const *states)
+void roll_act_say_group(struct roll_app *app, const json_t *view, const char *words,
+                        const char *const *states)
 {
     enum { SHOWN_NAMES = 20 };
     g_autoptr(GString) names = g_string_new(NULL);
@@ -331,11 +331,12 @@ static void say_group(struct roll_app *app, const json_t *view, const char *word
 /* What a cancel left behind, by target. */
 static void say_cancelled(struct roll_app *app, const json_t *view)
 {
-    say_group(app, view, "deployed before the cancel, stays", (const char *[]){"succeeded", NULL});
-    say_group(app, view, "stopped on its way, half-applied",
-              (const char *[]){"cancelled", "failed", "running", NULL});
-    say_group(app, view, "not touched",
-              (const char *[]){"skipped", "absent", "refused", "conflict", NULL});
+    roll_act_say_group(app, view, "deployed before the cancel, stays",
+                       (const char *[]){"succeeded", NULL});
+    roll_act_say_group(app, view, "stopped on its way, half-applied",
+                       (const char *[]){"cancelled", "failed", "running", NULL});
+    roll_act_say_group(app, view, "not touched",
+                       (const char *[]){"skipped", "absent", "refused", "conflict", NULL});
 }
 
 static void say_end(struct roll_act *act, const struct roll_outcome *outcome, const json_t *view)

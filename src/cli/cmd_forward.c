@@ -7,16 +7,21 @@ struct context {
     bool no_sticky, include_new;
 };
 
+/* It undoes a back with the rollback role alone; otherwise it is an ordinary release. */
 static struct roll_error *choose(struct roll_act *act, struct roll_choice **ret_choice)
 {
-    roll_act_try_git(act);
-    struct roll_error *err = roll_choose_forward(act->plan, act->environment, act->app->ledger,
-                                                 act->git, &act->choice, ret_choice);
+    roll_auto(choice) struct roll_choice *choice = NULL;
 
-    /* It undoes a back with the rollback role alone; otherwise it is an ordinary release. */
-    if (!err)
-        act->lane = (*ret_choice)->order->lane;
-    return err;
+    roll_act_try_git(act);
+    ROLL_TRY(roll_choose_forward(act->plan, act->environment, act->app->ledger, act->git,
+                                 &act->choice, &choice));
+    act->lane = choice->order->lane;
+    if (act->lane == ROLL_LANE_ROLLBACK && !act->options->reason && !act->options->dry_run)
+        return roll_error_new(ROLL_E_USAGE,
+                              "'roll forward' needs '--reason' here: it lifts the mark of a "
+                              "release that was left as bad");
+    *ret_choice = g_steal_pointer(&choice);
+    return NULL;
 }
 
 static struct roll_error *run_forward(struct roll_act *act, const struct context *context,
@@ -41,14 +46,8 @@ static struct roll_error *run(struct roll_app *app, void *user, char **arguments
                            .verb = "forward",
                            .user = context,
                            .choose = choose};
-    struct roll_error *err = NULL;
+    struct roll_error *err = run_forward(&act, context, arguments[0]);
 
-    if (!context->act.reason && !context->act.dry_run)
-        err = roll_error_new(
-            ROLL_E_USAGE,
-            "'roll forward' needs '--reason': it lifts the mark of a release that was left as bad");
-    if (!err)
-        err = run_forward(&act, context, arguments[0]);
     roll_act_clear(&act);
     return err;
 }
@@ -66,11 +65,11 @@ static const struct roll_option options[] = {
 
 const struct roll_command roll_cmd_forward = {
     .name = "forward",
-    .arguments = "ENV --reason TEXT",
+    .arguments = "ENV",
     .summary = "undo a rollback: return to what it left",
     .details = "While the hold of a back stands and nothing else was deployed since, this needs "
-               "only the rollback role.\n"
-               "Otherwise it is a release to the newest good version.",
+               "--reason and\n"
+               "only the rollback role. Otherwise it is a release to the newest good version.",
     .options = options,
     .context_size = sizeof(struct context),
     .min_arguments = 1,

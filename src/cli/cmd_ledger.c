@@ -136,10 +136,18 @@ static struct roll_error *run_rebuild(struct roll_app *app, void *user, char **a
     return NULL;
 }
 
+/* What writes only the ledger never asks, and takes the word all the same (DESIGN section 9). */
+static const struct roll_option yes_options[] = {
+    {"yes", 'y', ROLL_FLAG, offsetof(struct context, yes), NULL, "accepted; nothing is asked"},
+    {NULL},
+};
+
 static const struct roll_command cmd_rebuild = {
     .name = "rebuild",
     .arguments = "",
     .summary = "fold all events again into the tables that commands read",
+    .options = yes_options,
+    .context_size = sizeof(struct context),
     .needs = ROLL_NEEDS_WORKSPACE | ROLL_WRITES_LEDGER,
     .run = run_rebuild,
 };
@@ -242,6 +250,8 @@ static const struct roll_command cmd_import = {
     .name = "import",
     .arguments = "FILE | -",
     .summary = "extend this ledger by an export of it",
+    .options = yes_options,
+    .context_size = sizeof(struct context),
     .min_arguments = 1,
     .max_arguments = 1,
     .needs = ROLL_NEEDS_WORKSPACE | ROLL_WRITES_LEDGER,

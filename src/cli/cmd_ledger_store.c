@@ -20,8 +20,8 @@ static struct roll_error *need_store(struct roll_app *app)
 
 /* ---- init-store ------------------------------------------------------------------------------ */
 
-struct init {
-    bool replace;
+struct context {
+    bool replace, yes;
 };
 
 /* Locking cannot be undone, and only a locked policy binds the account's owners too. Source:
@@ -51,19 +51,19 @@ static void say_policy(struct roll_app *app)
 
 static struct roll_error *run_init(struct roll_app *app, void *user, char **arguments)
 {
-    const struct init *init = user;
+    const struct context *context = user;
     bool made = false;
 
     (void)arguments;
     ROLL_TRY(need_store(app));
-    if (init->replace) {
+    if (context->replace) {
         struct roll_store *store = g_steal_pointer(&app->store); /* opening forgets it */
         struct roll_error *err = roll_app_open_ledger(app);
         app->store = store;
         ROLL_TRY(err);
     }
     ROLL_TRY(roll_sync_new(app->store, &app->sync));
-    ROLL_TRY(roll_sync_init_store(app->sync, app->ledger, init->replace, &made));
+    ROLL_TRY(roll_sync_init_store(app->sync, app->ledger, context->replace, &made));
     if (app->json) {
         roll_auto(json) json_t *view =
             json_pack("{s:s,s:s,s:s,s:b}", "account", app->store->account, "container",
@@ -78,8 +78,9 @@ static struct roll_error *run_init(struct roll_app *app, void *user, char **argu
 }
 
 static const struct roll_option init_options[] = {
-    {"replace", 0, ROLL_FLAG, offsetof(struct init, replace), NULL,
+    {"replace", 0, ROLL_FLAG, offsetof(struct context, replace), NULL,
      "the store that this machine knew is gone: begin a new one with what is here"},
+    {"yes", 'y', ROLL_FLAG, offsetof(struct context, yes), NULL, "accepted; nothing is asked"},
     {NULL},
 };
 
@@ -90,7 +91,7 @@ const struct roll_command roll_cmd_ledger_init_store = {
     .details = "A machine that knows a shared ledger makes none in its place, unless it is told to "
                "--replace it; roll ledger sync then uploads all that this machine has.",
     .options = init_options,
-    .context_size = sizeof(struct init),
+    .context_size = sizeof(struct context),
     .needs = ROLL_NEEDS_WORKSPACE | ROLL_READS_LEDGER,
     .run = run_init,
 };
@@ -276,6 +277,11 @@ static struct roll_error *run_sync(struct roll_app *app, void *context, char **a
     return NULL;
 }
 
+static const struct roll_option sync_options[] = {
+    {"yes", 'y', ROLL_FLAG, offsetof(struct context, yes), NULL, "accepted; nothing is asked"},
+    {NULL},
+};
+
 const struct roll_command roll_cmd_ledger_sync = {
     .name = "sync",
     .arguments = "",
@@ -284,6 +290,8 @@ const struct roll_command roll_cmd_ledger_sync = {
         "A machine that has nothing yet gets the whole ledger and works at once. What an emergency "
         "recorded aside is joined to the ledger, and contents that the store has lost are put "
         "back.",
+    .options = sync_options,
+    .context_size = sizeof(struct context),
     .needs = ROLL_NEEDS_WORKSPACE | ROLL_WRITES_LEDGER,
     .run = run_sync,
 };

@@ -84,9 +84,13 @@ static struct roll_error *open_act(struct roll_act *act, const char *text, int64
                                         &act->environment));
     act->stream = g_steal_pointer(&environment);
     act->name = roll_name_to_type(act->app->workspace, act->stream);
-    ROLL_TRY(roll_app_open_ledger(act->app));
+    if (act->options->dry_run)
+        ROLL_TRY(roll_act_read_ledger(act));
+    else
+        ROLL_TRY(roll_app_open_ledger(act->app));
     ROLL_TRY(know_lane(act, *ret_number));
-    ROLL_TRY(roll_app_share(act->app));
+    if (!act->options->dry_run)
+        ROLL_TRY(roll_app_share(act->app));
     ROLL_TRY(roll_loop_new(&act->loop));
     act->links = roll_links_new(act->loop, roll_app_sandbox, act->app);
     ROLL_TRY(find_number(act, ret_number));
@@ -133,6 +137,8 @@ static struct roll_error *cancel(struct roll_act *act, const char *text)
     struct roll_error *err;
 
     ROLL_TRY(open_act(act, text, &number));
+    if (act->options->dry_run)
+        return roll_act_rehearse_cancel(act, number);
     ROLL_TRY(check_canceller(act, number));
     question =
         g_strdup_printf("cancel %s#%" G_GINT64_FORMAT ": what ARM has done so far stays. Go on?",
@@ -172,6 +178,8 @@ static const struct roll_option resume_options[] = {
 static const struct roll_option cancel_options[] = {
     {"take", 0, ROLL_FLAG, offsetof(struct context, act.take), NULL,
      "take over although another driver's claim still stands"},
+    {"dry-run", 0, ROLL_FLAG, offsetof(struct context, act.dry_run), NULL,
+     "show what would be stopped and what stays, offline; do nothing"},
     {"yes", 'y', ROLL_FLAG, offsetof(struct context, act.yes), NULL, "do not ask"},
     {"reason", 'r', ROLL_TEXT, offsetof(struct context, act.reason), "TEXT", "why; recorded"},
     {"wait", 0, ROLL_FLAG, offsetof(struct context, act.wait), NULL, "wait for the end (default)"},

@@ -116,7 +116,7 @@ static struct roll_error *make(struct sandbox_server *server, struct sandbox_req
     ROLL_TRY(sandbox_group_require(server, &request->scope, reply, &there));
     if (there)
         ROLL_TRY(resolve_link(server, body, reply, &there));
-    if (!there)
+    if (!there || !sandbox_tags_check(roll_json_get_nocase(body, "tags"), reply))
         return NULL;
     const char *text = find_text(body, strict, &size);
     ROLL_TRY(sandbox_deployment_make(server, id, body, text, size, request->correlation_id,

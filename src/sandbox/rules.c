@@ -42,20 +42,48 @@ struct roll_error *sandbox_location_check(struct sandbox_server *server,
     return NULL;
 }
 
-bool sandbox_tags_check(const json_t *tags, struct sandbox_reply *reply)
+/* Characters, not bytes. */
+static bool is_longer(const char *text, long max)
 {
-    const char *name;
-    json_t *value;
-    json_object_foreach ((json_t *)(uintptr_t)tags, name, value) {
-        if (!strpbrk(name, "<>%&\\?/"))
-            continue;
+    return text && g_utf8_strlen(text, -1) > max;
+}
+
+/* Storage accounts take shorter names, and some types fewer tags: their providers say so. */
+static bool check_tag(const char *name, const char *value, struct sandbox_reply *reply)
+{
+    enum { NAME_MAX_CHARACTERS = 512, VALUE_MAX_CHARACTERS = 256 };
+    bool reserved = strpbrk(name, "<>%&\\?/") != NULL;
+
+    if (reserved)
         sandbox_reply_error(reply, 400, "InvalidTagNameCharacters",
                             "The tag name '%s' has reserved characters '<,>,%%,&,\\,?,/' or "
                             "control characters.",
                             name);
-        return false;
-    }
-    return true;
+    else if (is_longer(name, NAME_MAX_CHARACTERS))
+        sandbox_reply_error(reply, 400, "InvalidTagName",
+                            "A tag's name is longer than '%d' characters.", NAME_MAX_CHARACTERS);
+    else if (is_longer(value, VALUE_MAX_CHARACTERS))
+        sandbox_reply_error(reply, 400, "InvalidTagValueLength",
+                            "The value of tag '%s' is longer than '%d' characters.", name,
+                            VALUE_MAX_CHARACTERS);
+    else
+        return true;
+    return false;
+}
+
+bool sandbox_tags_check(const json_t *tags, struct sandbox_reply *reply)
+{
+    enum { TAGS_MAX = 50 };
+    const char *name;
+    json_t *value;
+    json_object_foreach ((json_t *)(uintptr_t)tags, name, value)
+        if (!check_tag(name, json_string_value(value), reply))
+            return false;
+    if (json_object_size(tags) <= TAGS_MAX)
+        return true;
+    sandbox_reply_error(reply, 400, "InvalidTagsCount",
+                        "The number of tags is more than the maximum of '%d'.", TAGS_MAX);
+    return false;
 }
 
 static bool check_level(const json_t *body, struct sandbox_reply *reply)

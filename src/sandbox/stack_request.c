@@ -196,6 +196,8 @@ struct roll_error *sandbox_stack_read(struct sandbox_server *server,
         !sandbox_request_json(request, reply, &asked->body, &asked->strict))
         return NULL;
     const json_t *properties = roll_json_get_nocase(asked->body, "properties");
+    if (!sandbox_tags_check(roll_json_get_nocase(asked->body, "tags"), reply))
+        return NULL;
     if (!json_is_object(properties)) {
         refuse(reply, "properties is missing");
         return NULL;

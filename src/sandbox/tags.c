@@ -7,7 +7,6 @@
 #include "sandbox/store.h"
 
 #define TAIL_SEGMENTS 4 /* providers/Microsoft.Resources/tags/default */
-#define TAGS_MAX 50
 
 bool sandbox_is_tags(const struct sandbox_request *request)
 {
@@ -97,12 +96,7 @@ static json_t *apply(const struct sandbox_request *request, struct sandbox_reply
     if (!sandbox_tags_check(given, reply))
         return NULL;
     change(tags, given, g_ascii_strcasecmp(operation, "Delete") == 0);
-    if (json_object_size(tags) > TAGS_MAX) {
-        sandbox_reply_error(reply, 400, "InvalidTagsCount",
-                            "The number of tags is more than the maximum of '%d'.", TAGS_MAX);
-        return NULL;
-    }
-    return g_steal_pointer(&tags);
+    return sandbox_tags_check(tags, reply) ? g_steal_pointer(&tags) : NULL;
 }
 
 static struct roll_error *save(struct sandbox_server *server, const struct sandbox_request *request,

@@ -233,6 +233,53 @@ START_TEST(test_sandbox_refusals__names_that_tags_cannot_have)
 }
 END_TEST
 
+/* `{"location":"westeurope","tags":{…},REST}`, with a tag of so many letters, or so many tags. */
+static char *tagged(size_t name_size, size_t value_size, int count, const char *rest)
+{
+    GString *body = g_string_new("{\"location\":\"westeurope\",\"tags\":{\"");
+    for (size_t i = 0; i < name_size; i++)
+        g_string_append(body, "ä");
+    g_string_append(body, "\":\"");
+    for (size_t i = 0; i < value_size; i++)
+        g_string_append(body, "ö");
+    g_string_append_c(body, '"');
+    for (int i = 1; i < count; i++)
+        g_string_append_printf(body, ",\"t%d\":\"\"", i);
+    g_string_append_printf(body, "}%s}", rest);
+    return g_string_free(body, FALSE);
+}
+
+/* 50 tags of 512 characters with values of 256 (REST reference 6.5), whatever carries them. */
+START_TEST(test_sandbox_refusals__tags_that_are_too_many_or_too_long)
+{
+    static const struct {
+        size_t name, value;
+        int count;
+        const char *code;
+    } bad[] = {{513, 1, 1, "InvalidTagName"},
+               {1, 257, 1, "InvalidTagValueLength"},
+               {1, 1, 51, "InvalidTagsCount"}};
+    const char *template =
+        ",\"properties\":{\"mode\":\"Incremental\",\"template\":{\"$schema\":"
+        "\"https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#\","
+        "\"contentVersion\":\"1.0.0.0\",\"resources\":[]}}";
+    for (size_t i = 0; i < G_N_ELEMENTS(bad); i++) {
+        g_autofree char *plain = tagged(bad[i].name, bad[i].value, bad[i].count, "");
+        g_autofree char *deployment = tagged(bad[i].name, bad[i].value, bad[i].count, template);
+        expect_error(&peer, 400, bad[i].code, "PUT", GROUP API, plain);
+        expect_error(&peer, 400, bad[i].code, "PATCH", GROUP API, plain);
+        expect_error(&peer, 400, bad[i].code, "PUT", WIDGETS "one" API, plain);
+        expect_error(&peer, 400, bad[i].code, "PUT", DEPLOYMENT "d1" API, deployment);
+        expect_error(&peer, 400, bad[i].code, "PUT",
+                     GROUP "/providers/Microsoft.Resources/deploymentStacks/s?api-version="
+                           "2024-03-01",
+                     deployment);
+    }
+    g_autofree char *most = tagged(512, 256, 50, template);
+    expect_only(&peer, 201, "PUT", DEPLOYMENT "d1" API, most);
+}
+END_TEST
+
 START_TEST(test_sandbox_refusals__pages_of_no_number)
 {
     static const char *const paths[] = {GROUP "/resources", SUB "/resourcegroups",
@@ -335,6 +382,7 @@ static Suite *make_suite(void)
     tcase_add_test(tcase, test_sandbox_refusals__surplus_parameters_say_where);
     tcase_add_test(tcase, test_sandbox_refusals__levels_that_locks_do_not_have);
     tcase_add_test(tcase, test_sandbox_refusals__names_that_tags_cannot_have);
+    tcase_add_test(tcase, test_sandbox_refusals__tags_that_are_too_many_or_too_long);
     tcase_add_test(tcase, test_sandbox_refusals__pages_of_no_number);
     tcase_add_test(tcase, test_sandbox_refusals__template_spec_version_without_its_parent);
     tcase_add_test(tcase, test_sandbox_refusals__locks_are_no_resources_of_a_group);
