@@ -10,7 +10,8 @@ extern const char *const ready_words[]; /* "ready", "degraded", "dead" */
 
 struct ready_item;
 
-/* A kind of finding: how it is asked for and judged (ready_kinds.c). */
+/* A kind of finding: how it is asked for and judged (ready_artifacts.c,
+ * ready_conditions.c, ready_drill.c). */
 struct ready_kind {
     const char *name;
     int64_t valid_ms; /* how long a good answer holds */
@@ -55,6 +56,11 @@ struct ready_item *ready_item_new(const struct ready_kind *kind, const char *a, 
 void ready_item_free(struct ready_item *item);
 /* why and next are taken; a worse word than the item's stands. */
 void ready_item_say(struct ready_item *item, enum ready_state state, char *why, char *next);
+/* Degraded, since there was no answer or none that decides. next is taken: advice for who was told
+ * no, or NULL. */
+void ready_item_unasked(struct ready_item *item, const struct roll_arm_reply *reply, char *next);
+/* A ready_kind's question that is about a place, whatever else the item compares it with. Owned. */
+char *ready_item_question(const struct ready_item *item);
 
 struct ready_use {
     struct ready_item *item; /* borrowed from the check */
@@ -125,14 +131,22 @@ struct roll_error *ready_ask_all(struct ready_check *check, GHashTable *only, in
 bool ready_is_known(const struct ready_item *item, int64_t now_ms);
 void ready_judge_item(struct ready_item *item, const struct roll_arm_reply *reply, int64_t now_ms);
 
-/* ready_result.c: what is recorded of a release, and what was. */
+/* ready_result.c: the word on a release, by its findings; and as JSON (new references). */
+enum ready_state ready_state_of(const char *word); /* ready when the word is none */
+void ready_judge(struct ready_check *check, struct ready_release *release);
+/* What is recorded: each item with its key, its times and all that a later check goes by. */
+json_t *ready_result(const struct ready_check *check, const struct ready_release *release);
+json_t *ready_reasons(const struct ready_check *check,
+                      const struct ready_release *release); /* what is not well; for people */
+json_t *ready_counts(const struct ready_release *release);  /* targets by state */
+/* For people each reason is told once, with all the targets that it concerns: adds entry's targets
+ * to the entry of list that says the same. False: there is none. */
+bool ready_add_alike(json_t *list, const json_t *entry);
+
+/* ready_record.c: what was recorded of a release, and recording the check. */
 struct roll_error *ready_load_last(struct ready_check *check, struct ready_release *release)
     ROLL_CHECKED;
-void ready_judge(struct ready_check *check, struct ready_release *release);
 struct roll_error *ready_record(struct ready_check *check) ROLL_CHECKED;
-json_t *ready_reasons(const struct ready_check *check,
-                      const struct ready_release *release); /* new reference */
-json_t *ready_counts(const struct ready_release *release);  /* targets by state; new reference */
 
 /* ready_drill.c: ARM's validation and forecast of the check's choice; what an earlier drill found,
  * from an entry of the release's last result. */

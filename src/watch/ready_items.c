@@ -4,6 +4,12 @@
 #include "rollbook/digest.h"
 #include "watch/ready.h"
 
+const char *const ready_words[] = {"ready", "degraded", "dead"};
+
+/* What needs no question: judged when it is made. */
+const struct ready_kind ready_object = {"object", 0, NULL, NULL, NULL};
+const struct ready_kind ready_rule = {"rule", 0, NULL, NULL, NULL};
+
 /* ---- places --------------------------------------------------------------------------------- */
 
 void ready_place_free(struct roll_order_target *place)
@@ -161,6 +167,22 @@ void ready_item_say(struct ready_item *item, enum ready_state state, char *why, 
     item->state = state;
     item->why = why;
     item->next = next;
+}
+
+void ready_item_unasked(struct ready_item *item, const struct roll_arm_reply *reply, char *next)
+{
+    const char *text = reply->message ? reply->message : reply->code;
+
+    item->unasked = true;
+    if (reply->outcome != ROLL_ARM_REFUSED && reply->outcome != ROLL_ARM_NO_TOKEN)
+        g_clear_pointer(&next, g_free);
+    ready_item_say(item, READY_DEGRADED,
+                   g_strdup_printf("could not be asked: %s", text ? text : "no answer"), next);
+}
+
+char *ready_item_question(const struct ready_item *item)
+{
+    return g_strdup_printf("%s %s", item->kind->name, item->texts[0]);
 }
 
 /* ---- releases ------------------------------------------------------------------------------- */
