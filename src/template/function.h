@@ -97,6 +97,10 @@ struct roll_error *return_chars(const struct call *call, const char *text, size_
 /* ---- shared by some of them ---- */
 struct roll_error *index_of_text(const struct call *call, bool last, json_t **ret_value)
     ROLL_CHECKED; /* indexOf */
+/* The first element that equals wanted; index SIZE_MAX: none, of which ret_unknown says that it may
+ * not be known: there or in wanted is a marker. */
+struct roll_error *array_find(const struct call *call, const json_t *array, json_t *wanted,
+                              size_t *ret_index, bool *ret_unknown) ROLL_CHECKED;
 /* A number by a custom picture, such as #,##0.00 (picture.c). */
 void append_picture(json_int_t number, const char *picture, GString *out);
 

@@ -1,162 +1,10 @@
-/* Functions that take a lambda (reference 17.5). A lambda is no value: only a direct argument of
- * these. */
-#include "function.h"
+/* Functions that take a lambda (reference 17.5). */
+#include "lambda.h"
 
-#define MAX_VARIABLES_OF_LAMBDA 3
-
-struct lambda {
-    const struct eval *eval;
-    unsigned count;
-    const char *names[MAX_VARIABLES_OF_LAMBDA];
-    const struct expr *body;
-    const struct expr *expr;
-};
-
-static struct roll_error *lambda_read(const struct eval *eval, const struct expr *call,
-                                      unsigned index, unsigned least, unsigned most,
-                                      struct lambda *lambda)
-{
-    const struct expr *expr = call->args[index];
-    lambda->eval = eval;
-    if (expr->kind != EXPR_CALL || !expr->function || expr->function->special != special_lambda)
-        return template_error(
-            "The template language function '%s' expects parameter '%u' to be a lambda function. "
-            "Please see https://aka.ms/arm-functions for usage details.",
-            call->function->name, index + 1);
-    lambda->expr = expr;
-    lambda->count = expr->count - 1;
-    if (expr->count < 1 || lambda->count < least || lambda->count > most)
-        return template_error(
-            "The template language function '%s' expects a lambda function with '%u' to '%u' "
-            "variables. The provided one has '%u'.",
-            call->function->name, least, most, expr->count - 1);
-    for (unsigned i = 0; i < lambda->count; i++) {
-        lambda->names[i] = expr_literal_text(expr->args[i]);
-        if (!lambda->names[i])
-            return template_error("The variables of a lambda function must be string literals.");
-    }
-    lambda->body = expr->args[lambda->count];
-    return NULL;
-}
-
-/* values are borrowed; those beyond the lambda's variables are not used. */
-static struct roll_error *lambda_run(const struct lambda *lambda, json_t *const *values,
-                                     json_t **ret_value)
-{
-    struct frame frames[MAX_VARIABLES_OF_LAMBDA];
-    struct eval inner = *lambda->eval;
-    for (unsigned i = 0; i < lambda->count; i++) {
-        frames[i] = (struct frame){.kind = FRAME_LAMBDA,
-                                   .name = lambda->names[i],
-                                   .value = values[i],
-                                   .outer = inner.frame};
-        inner.frame = &frames[i];
-    }
-    return eval_expr(&inner, lambda->body, ret_value);
-}
-
-static struct roll_error *lambda_run_indexed(const struct lambda *lambda, json_t *element,
-                                             size_t index, json_t **ret_value)
-{
-    roll_auto(json) json_t *number = lambda->count > 1 ? json_integer((json_int_t)index) : NULL;
-    json_t *const values[] = {element, number};
-    ROLL_TRY(work_hold(lambda->eval->work, ROLL_JSON_NUMBER_BYTES));
-    return lambda_run(lambda, values, ret_value);
-}
-
-/* The lambda with what is known of its body filled in, its variables left as they are. */
-static const struct expr *lambda_reduce(const struct lambda *lambda)
-{
-    struct work *work = lambda->eval->work;
-    struct frame frames[MAX_VARIABLES_OF_LAMBDA];
-    const struct expr *args[MAX_VARIABLES_OF_LAMBDA + 1];
-    struct eval inner = *lambda->eval;
-    for (unsigned i = 0; i < lambda->count; i++) {
-        args[i] = expr_text(work, lambda->names[i]);
-        frames[i] = (struct frame){
-            .kind = FRAME_LAMBDA,
-            .name = lambda->names[i],
-            .value = marker_new(work, expr_call(work, "lambdaVariables", &args[i], 1)),
-            .outer = inner.frame};
-        inner.frame = &frames[i];
-    }
-    args[lambda->count] = expr_reduce(&inner, lambda->body);
-    return expr_call(work, "lambda", args, lambda->count + 1);
-}
-
-static json_t *unknown_call(const struct eval *eval, const struct expr *call, json_t *first,
-                            json_t *second)
-{
-    struct work *work = eval->work;
-    const struct expr *args[3] = {expr_of(work, first), second ? expr_of(work, second) : NULL,
-                                  NULL};
-    for (unsigned i = second ? 2 : 1; i < call->count && i < 3; i++) {
-        struct lambda lambda = {0};
-        struct roll_error *err = lambda_read(eval, call, i, 0, MAX_VARIABLES_OF_LAMBDA, &lambda);
-        args[i] = err ? call->args[i] : lambda_reduce(&lambda);
-        roll_error_free(err);
-    }
-    return marker_new(work, expr_call(work, call->name, args, call->count));
-}
-
-/* ---- the first argument ---- */
-
-struct input {
-    json_t *given; /* owned */
-    json_t *known; /* borrowed: the array or object, or NULL */
-};
-
-static void input_clear(struct input *input)
-{
-    json_decref(input->given);
-}
-
-/* known stays NULL for an unknown one. */
-static struct roll_error *input_read(const struct eval *eval, const struct expr *call,
-                                     json_type type, struct input *input)
-{
-    ROLL_TRY(eval_expr(eval, call->args[0], &input->given));
-    json_t *known = is_marker(input->given) ? marker_of(input->given)->hidden : input->given;
-    if (known && json_typeof(known) != type)
-        return template_error(
-            "The template language function '%s' expects its first parameter to be of type '%s'. "
-            "The "
-            "provided value is of type '%s'. Please see https://aka.ms/arm-functions for usage "
-            "details.",
-            call->function->name, type == JSON_ARRAY ? "Array" : "Object", type_word(known));
-    input->known = known;
-    return NULL;
-}
-
-/* A result made from a hidden input is hidden. Steals value. */
-static json_t *hide_like(const struct eval *eval, const struct expr *call,
-                         const struct input *input, json_t *value)
-{
-    if (!is_marker(input->given))
-        return value;
-    return marker_hide(eval->work, marker_of(unknown_call(eval, call, input->given, NULL))->expr,
-                       value);
-}
-
-typedef struct roll_error *loop_body(const struct eval *eval, const struct expr *call,
-                                     const struct input *input, json_t **ret_value);
-
-/* Runs body when the input is known; its NULL result stands for "unknown". */
-static struct roll_error *with_input(const struct eval *eval, const struct expr *call,
-                                     json_type type, loop_body *body, json_t **ret_value)
-{
-    __attribute__((cleanup(input_clear))) struct input input = {0};
-    json_t *value = NULL;
-    ROLL_TRY(input_read(eval, call, type, &input));
-    if (input.known)
-        ROLL_TRY(body(eval, call, &input, &value));
-    *ret_value =
-        value ? hide_like(eval, call, &input, value) : unknown_call(eval, call, input.given, NULL);
-    return NULL;
-}
+/* ---- arrays ---- */
 
 static struct roll_error *map_body(const struct eval *eval, const struct expr *call,
-                                   const struct input *input, json_t **ret_value)
+                                   const struct lambda_input *input, json_t **ret_value)
 {
     struct lambda lambda = {0};
     size_t index;
@@ -176,7 +24,7 @@ static struct roll_error *map_body(const struct eval *eval, const struct expr *c
 
 struct roll_error *special_map(const struct eval *eval, const struct expr *call, json_t **ret_value)
 {
-    return with_input(eval, call, JSON_ARRAY, map_body, ret_value);
+    return lambda_over(eval, call, JSON_ARRAY, map_body, ret_value);
 }
 
 static struct roll_error *predicate_error(const struct expr *call, const json_t *value)
@@ -188,7 +36,7 @@ static struct roll_error *predicate_error(const struct expr *call, const json_t 
 }
 
 static struct roll_error *filter_body(const struct eval *eval, const struct expr *call,
-                                      const struct input *input, json_t **ret_value)
+                                      const struct lambda_input *input, json_t **ret_value)
 {
     struct lambda lambda = {0};
     size_t index;
@@ -214,7 +62,7 @@ static struct roll_error *filter_body(const struct eval *eval, const struct expr
 struct roll_error *special_filter(const struct eval *eval, const struct expr *call,
                                   json_t **ret_value)
 {
-    return with_input(eval, call, JSON_ARRAY, filter_body, ret_value);
+    return lambda_over(eval, call, JSON_ARRAY, filter_body, ret_value);
 }
 
 static struct roll_error *reduce_over(const struct eval *eval, const struct lambda *lambda,
@@ -230,8 +78,8 @@ static struct roll_error *reduce_over(const struct eval *eval, const struct lamb
         ROLL_TRY(lambda_run(lambda, values, &next));
         json_decref(*current);
         *current = next;
-        if (index % 32 ==
-            31) /* a value that grows inwards would exhaust the stack when it is freed */
+        /* a value that grows inwards would exhaust the stack when it is freed */
+        if (index % 32 == 31)
             ROLL_TRY(value_check_depth(eval->work, next));
     }
     return NULL;
@@ -240,14 +88,14 @@ static struct roll_error *reduce_over(const struct eval *eval, const struct lamb
 struct roll_error *special_reduce(const struct eval *eval, const struct expr *call,
                                   json_t **ret_value)
 {
-    __attribute__((cleanup(input_clear))) struct input input = {0};
+    __attribute__((cleanup(lambda_input_clear))) struct lambda_input input = {0};
     roll_auto(json) json_t *current = NULL;
     struct lambda lambda = {0};
-    ROLL_TRY(input_read(eval, call, JSON_ARRAY, &input));
+    ROLL_TRY(lambda_input_read(eval, call, JSON_ARRAY, &input));
     ROLL_TRY(eval_expr(eval, call->args[1], &current));
     ROLL_TRY(lambda_read(eval, call, 2, 2, 3, &lambda));
     if (!input.known) {
-        *ret_value = unknown_call(eval, call, input.given, current);
+        *ret_value = lambda_unknown(eval, call, input.given, current);
         return NULL;
     }
     ROLL_TRY(reduce_over(eval, &lambda, input.known, &current));
@@ -302,7 +150,7 @@ static struct roll_error *merge_sort(struct sorting *sorting, size_t from, size_
 }
 
 static struct roll_error *sort_body(const struct eval *eval, const struct expr *call,
-                                    const struct input *input, json_t **ret_value)
+                                    const struct lambda_input *input, json_t **ret_value)
 {
     struct lambda lambda = {0};
     size_t count = json_array_size(input->known);
@@ -325,49 +173,66 @@ static struct roll_error *sort_body(const struct eval *eval, const struct expr *
 struct roll_error *special_sort(const struct eval *eval, const struct expr *call,
                                 json_t **ret_value)
 {
-    return with_input(eval, call, JSON_ARRAY, sort_body, ret_value);
+    return lambda_over(eval, call, JSON_ARRAY, sort_body, ret_value);
 }
 
 /* ---- objects ---- */
 
-/* The text that a key lambda gives; *ret_key NULL when it is unknown. */
-static struct roll_error *key_of(const struct lambda *lambda, const struct expr *call,
-                                 json_t *element, json_t **ret_key)
+/* The lambdas of toObject and groupBy: a key for each element, and a value in its place. */
+struct keyed {
+    struct lambda key, value;
+    bool has_value;
+};
+
+static struct roll_error *keyed_read(const struct eval *eval, const struct expr *call,
+                                     struct keyed *keyed)
+{
+    keyed->has_value = call->count > 2;
+    ROLL_TRY(lambda_read(eval, call, 1, 1, 1, &keyed->key));
+    if (keyed->has_value)
+        ROLL_TRY(lambda_read(eval, call, 2, 1, 1, &keyed->value));
+    return NULL;
+}
+
+/* *ret_key, a string, and *ret_value are new references; both NULL when the key is unknown. */
+static struct roll_error *keyed_run(const struct keyed *keyed, const struct expr *call,
+                                    json_t *element, json_t **ret_key, json_t **ret_value)
 {
     json_t *const values[] = {element};
     roll_auto(json) json_t *key = NULL;
-    ROLL_TRY(lambda_run(lambda, values, &key));
+    *ret_key = *ret_value = NULL;
+    ROLL_TRY(lambda_run(&keyed->key, values, &key));
     json_t *known = is_marker(key) ? marker_of(key)->hidden : key;
     if (known && !json_is_string(known))
         return template_error("The key lambda function of template language function '%s' must "
-                              "return a value of type "
-                              "'String'. The returned value is of type '%s'.",
+                              "return a value of type 'String'. The returned value is of type "
+                              "'%s'.",
                               call->function->name, type_word(known));
-    *ret_key = known ? json_incref(known) : NULL;
+    if (!known)
+        return NULL;
+    if (keyed->has_value)
+        ROLL_TRY(lambda_run(&keyed->value, values, ret_value));
+    else
+        *ret_value = json_incref(element);
+    *ret_key = json_incref(known);
     return NULL;
 }
 
 static struct roll_error *to_object_body(const struct eval *eval, const struct expr *call,
-                                         const struct input *input, json_t **ret_value)
+                                         const struct lambda_input *input, json_t **ret_value)
 {
-    struct lambda key_lambda = {0};
-    struct lambda value_lambda = {0};
+    struct keyed keyed = {0};
     size_t index;
     json_t *element;
     roll_auto(json) json_t *object = json_object();
-    ROLL_TRY(lambda_read(eval, call, 1, 1, 1, &key_lambda));
-    if (call->count > 2)
-        ROLL_TRY(lambda_read(eval, call, 2, 1, 1, &value_lambda));
+    ROLL_TRY(keyed_read(eval, call, &keyed));
     json_array_foreach (input->known, index, element) {
         roll_auto(json) json_t *key = NULL;
-        json_t *const values[] = {element};
         json_t *value = NULL;
-        ROLL_TRY(key_of(&key_lambda, call, element, &key));
+        ROLL_TRY(keyed_run(&keyed, call, element, &key, &value));
         if (!key)
             return NULL;
-        if (call->count > 2)
-            ROLL_TRY(lambda_run(&value_lambda, values, &value));
-        object_put(object, json_string_value(key), value ? value : json_incref(element));
+        object_put(object, json_string_value(key), value);
         ROLL_TRY(work_hold(eval->work, ROLL_JSON_MEMBER_BYTES + json_string_length(key)));
     }
     *ret_value = g_steal_pointer(&object);
@@ -377,36 +242,29 @@ static struct roll_error *to_object_body(const struct eval *eval, const struct e
 struct roll_error *special_to_object(const struct eval *eval, const struct expr *call,
                                      json_t **ret_value)
 {
-    return with_input(eval, call, JSON_ARRAY, to_object_body, ret_value);
+    return lambda_over(eval, call, JSON_ARRAY, to_object_body, ret_value);
 }
 
 static struct roll_error *group_by_body(const struct eval *eval, const struct expr *call,
-                                        const struct input *input, json_t **ret_value)
+                                        const struct lambda_input *input, json_t **ret_value)
 {
-    struct lambda key_lambda = {0};
-    struct lambda value_lambda = {0};
+    struct keyed keyed = {0};
     size_t index;
     json_t *element;
     roll_auto(json) json_t *groups = json_object();
-    ROLL_TRY(lambda_read(eval, call, 1, 1, 1, &key_lambda));
-    if (call->count > 2)
-        ROLL_TRY(lambda_read(eval, call, 2, 1, 1, &value_lambda));
+    ROLL_TRY(keyed_read(eval, call, &keyed));
     json_array_foreach (input->known, index, element) {
-        roll_auto(json) json_t *key = NULL;
-        json_t *const values[] = {element};
-        json_t *value = NULL;
-        ROLL_TRY(key_of(&key_lambda, call, element, &key));
+        roll_auto(json) json_t *key = NULL, *value = NULL;
+        ROLL_TRY(keyed_run(&keyed, call, element, &key, &value));
         if (!key)
             return NULL;
-        if (call->count > 2)
-            ROLL_TRY(lambda_run(&value_lambda, values, &value));
         json_t *group = json_object_get(groups, json_string_value(key));
         if (!group) {
             object_put(groups, json_string_value(key), group = json_array());
             ROLL_TRY(work_hold(eval->work, ROLL_JSON_MEMBER_BYTES + json_string_length(key) +
                                                ROLL_JSON_ARRAY_BYTES));
         }
-        json_array_append_new(group, value ? value : json_incref(element));
+        json_array_append(group, value);
         ROLL_TRY(work_hold(eval->work, ROLL_JSON_ITEM_BYTES));
     }
     *ret_value = g_steal_pointer(&groups);
@@ -416,11 +274,11 @@ static struct roll_error *group_by_body(const struct eval *eval, const struct ex
 struct roll_error *special_group_by(const struct eval *eval, const struct expr *call,
                                     json_t **ret_value)
 {
-    return with_input(eval, call, JSON_ARRAY, group_by_body, ret_value);
+    return lambda_over(eval, call, JSON_ARRAY, group_by_body, ret_value);
 }
 
 static struct roll_error *map_values_body(const struct eval *eval, const struct expr *call,
-                                          const struct input *input, json_t **ret_value)
+                                          const struct lambda_input *input, json_t **ret_value)
 {
     struct lambda lambda = {0};
     const char *key;
@@ -441,7 +299,7 @@ static struct roll_error *map_values_body(const struct eval *eval, const struct 
 struct roll_error *special_map_values(const struct eval *eval, const struct expr *call,
                                       json_t **ret_value)
 {
-    return with_input(eval, call, JSON_OBJECT, map_values_body, ret_value);
+    return lambda_over(eval, call, JSON_OBJECT, map_values_body, ret_value);
 }
 
 /* ---- lambda and its variables ---- */
