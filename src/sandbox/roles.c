@@ -41,7 +41,7 @@ struct roll_error *sandbox_role(struct sandbox_server *server, struct sandbox_re
     role = json_pack("{s:o,s:o}", "actions", words_of(sandbox_query(request, "actions")),
                      "notActions", words_of(sandbox_query(request, "notactions")));
     roll_json_write(role, text);
-    ROLL_TRY(sandbox_say(server, "role", sandbox_query(request, "scope"), text->str));
+    ROLL_TRY(sandbox_setting_put(server, "role", sandbox_query(request, "scope"), text->str));
     sandbox_reply_set(reply, 204, NULL);
     return NULL;
 }
@@ -62,7 +62,7 @@ struct roll_error *sandbox_permissions(struct sandbox_server *server,
     ROLL_TRY(sandbox_group_require(server, &request->scope, reply, &there));
     if (!there)
         return NULL;
-    ROLL_TRY(sandbox_said(server, "role", request->scope.id, &said));
+    ROLL_TRY(sandbox_setting_get(server, "role", request->scope.id, &said));
     sandbox_reply_set(reply, 200, json_pack("{s:[o]}", "value", role_of(said)));
     return NULL;
 }
@@ -80,8 +80,8 @@ struct roll_error *sandbox_resource_permissions(struct sandbox_server *server,
         g_strdup_printf("%s/%s/%s/%s/%s", group, words[4], words[5], words[6], words[7]);
     g_autofree char *said = NULL, *above = NULL;
 
-    ROLL_TRY(sandbox_said(server, "role", id, &said));
-    ROLL_TRY(sandbox_said(server, "role", group, &above));
+    ROLL_TRY(sandbox_setting_get(server, "role", id, &said));
+    ROLL_TRY(sandbox_setting_get(server, "role", group, &above));
     sandbox_reply_set(reply, 200, json_pack("{s:[o]}", "value", role_of(said ? said : above)));
     return NULL;
 }
@@ -111,7 +111,7 @@ static struct roll_error *is_allowed(struct sandbox_server *server, const struct
 
     for (size_t i = 0; i < G_N_ELEMENTS(places) && !said; i++)
         if (places[i])
-            ROLL_TRY(sandbox_said(server, "role", places[i], &said));
+            ROLL_TRY(sandbox_setting_get(server, "role", places[i], &said));
     roll_auto(json) json_t *role = role_of(said);
     *ret_allowed = sandbox_action_matches(json_object_get(role, "actions"), action) &&
                    !sandbox_action_matches(json_object_get(role, "notActions"), action);

@@ -13,40 +13,8 @@
 #include "rollbook/json.h"
 #include "sandbox/server.h"
 #include "sandbox/store.h"
-#include "sandbox_sql.h"
 
 #define GONE "gone"
-
-/* ---- settings ------------------------------------------------------------------------------- */
-
-struct roll_error *sandbox_said(struct sandbox_server *server, const char *kind, const char *what,
-                                char **ret_value)
-{
-    g_autofree char *spelt = g_strconcat(kind, ":", what, NULL);
-    g_autofree char *name = g_ascii_strdown(spelt, -1);
-    struct roll_sql_stmt *stmt;
-    bool row;
-
-    ROLL_TRY(roll_sql_use(server->sql, SANDBOX_SETTING_GET, &stmt));
-    roll_sql_bind_text(stmt, ":name", name);
-    ROLL_TRY(roll_sql_step(stmt, &row));
-    *ret_value = row ? g_strdup(roll_sql_text_at(stmt, 0)) : NULL;
-    roll_sql_reset(stmt);
-    return NULL;
-}
-
-struct roll_error *sandbox_say(struct sandbox_server *server, const char *kind, const char *what,
-                               const char *value)
-{
-    g_autofree char *spelt = g_strconcat(kind, ":", what, NULL);
-    g_autofree char *name = g_ascii_strdown(spelt, -1);
-    struct roll_sql_stmt *stmt;
-
-    ROLL_TRY(roll_sql_use(server->sql, SANDBOX_SETTING_PUT, &stmt));
-    roll_sql_bind_text(stmt, ":name", name);
-    roll_sql_bind_text(stmt, ":value", value);
-    return roll_sql_run(stmt);
-}
 
 /* ---- registries ----------------------------------------------------------------------------- */
 
@@ -86,7 +54,7 @@ static struct roll_error *serve_registry(struct sandbox_server *server, const ch
     for (guint i = 1; i + 2 < count; i++)
         g_string_append_printf(what, "/%s", words[i]);
     g_string_append_printf(what, "%c%s", digest ? '@' : ':', reference);
-    ROLL_TRY(sandbox_said(server, "at", what->str, &said));
+    ROLL_TRY(sandbox_setting_get(server, "at", what->str, &said));
     if (said && strcmp(said, GONE) == 0)
         no_image(reply);
     else if (digest || said)
@@ -105,7 +73,7 @@ static struct roll_error *read_versions(struct sandbox_server *server, const cha
     g_autofree char *what = g_strconcat(vault, "/", name, NULL);
     g_autofree char *text = NULL;
 
-    ROLL_TRY(sandbox_said(server, "secret", what, &text));
+    ROLL_TRY(sandbox_setting_get(server, "secret", what, &text));
     *ret_versions = text ? json_loads(text, 0, NULL) : NULL;
     if (!*ret_versions)
         *ret_versions = json_array();
@@ -119,7 +87,7 @@ static struct roll_error *write_versions(struct sandbox_server *server, const ch
     g_autoptr(GString) text = g_string_new(NULL);
 
     roll_json_write(versions, text);
-    return sandbox_say(server, "secret", what, text->str);
+    return sandbox_setting_put(server, "secret", what, text->str);
 }
 
 /* Borrowed, or NULL. */
@@ -277,7 +245,7 @@ static struct roll_error *serve_blob(struct sandbox_server *server, const char *
         g_string_append_printf(what, "/%s", (const char *)request->segments->pdata[i]);
     if (version)
         g_string_append_printf(what, "?versionid=%s", version);
-    ROLL_TRY(sandbox_said(server, "at", what->str, &said));
+    ROLL_TRY(sandbox_setting_get(server, "at", what->str, &said));
     if (said && strcmp(said, GONE) == 0) {
         sandbox_reply_set(reply, 404, NULL);
         sandbox_reply_header(reply, "x-ms-error-code", "BlobNotFound");
@@ -341,7 +309,7 @@ struct roll_error *sandbox_gone(struct sandbox_server *server, struct sandbox_re
 {
     if (!sandbox_need(request, "what", reply))
         return NULL;
-    ROLL_TRY(sandbox_say(server, "at", sandbox_query(request, "what"), GONE));
+    ROLL_TRY(sandbox_setting_put(server, "at", sandbox_query(request, "what"), GONE));
     sandbox_reply_set(reply, 204, NULL);
     return NULL;
 }
@@ -353,7 +321,7 @@ struct roll_error *sandbox_there(struct sandbox_server *server, struct sandbox_r
 
     if (!sandbox_need(request, "what", reply))
         return NULL;
-    ROLL_TRY(sandbox_say(server, "at", sandbox_query(request, "what"), is ? is : ""));
+    ROLL_TRY(sandbox_setting_put(server, "at", sandbox_query(request, "what"), is ? is : ""));
     sandbox_reply_set(reply, 204, NULL);
     return NULL;
 }

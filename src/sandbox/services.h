@@ -16,12 +16,6 @@ struct roll_error *sandbox_secrets_use(struct sandbox_server *server, const json
                                        int64_t now_ms, struct sandbox_reply *reply, bool *ret_good)
     ROLL_CHECKED;
 
-/* What was said on a game day; NULL when it never was. Names are kept in lower case. Owned. */
-struct roll_error *sandbox_said(struct sandbox_server *server, const char *kind, const char *what,
-                                char **ret_value) ROLL_CHECKED;
-struct roll_error *sandbox_say(struct sandbox_server *server, const char *kind, const char *what,
-                               const char *value) ROLL_CHECKED;
-
 /* False, and the refusal in reply, when the request's query lacks name. */
 bool sandbox_need(const struct sandbox_request *request, const char *name,
                   struct sandbox_reply *reply);

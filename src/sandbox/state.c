@@ -5,6 +5,7 @@
 #include "rollbook/time.h"
 #include "sandbox/deployment.h"
 #include "sandbox/faults.h"
+#include "sandbox/store.h"
 #include "sandbox_sql.h"
 
 #define APPLICATION_ID 0x524f4c53u /* "ROLS" */
@@ -94,27 +95,19 @@ void sandbox_server_free(struct sandbox_server *server)
 
 struct roll_error *sandbox_server_port(struct sandbox_server *server, int *ret_port)
 {
-    struct roll_sql_stmt *stmt;
-    bool row;
-    ROLL_TRY(roll_sql_use(server->sql, SANDBOX_SETTING_GET, &stmt));
-    roll_sql_bind_text(stmt, ":name", "port");
-    ROLL_TRY(roll_sql_step(stmt, &row));
+    g_autofree char *text = NULL;
     guint64 port = 0;
-    if (row && !g_ascii_string_to_unsigned(roll_sql_text_at(stmt, 0), 10, 1, 65535, &port, NULL))
+    ROLL_TRY(sandbox_setting_get(server, "port", NULL, &text));
+    if (text && !g_ascii_string_to_unsigned(text, 10, 1, 65535, &port, NULL))
         port = 0;
-    roll_sql_reset(stmt);
     *ret_port = (int)port;
     return NULL;
 }
 
 struct roll_error *sandbox_server_keep_port(struct sandbox_server *server, int port)
 {
-    struct roll_sql_stmt *stmt;
     g_autofree char *text = g_strdup_printf("%d", port);
-    ROLL_TRY(roll_sql_use(server->sql, SANDBOX_SETTING_PUT, &stmt));
-    roll_sql_bind_text(stmt, ":name", "port");
-    roll_sql_bind_text(stmt, ":value", text);
-    return roll_sql_run(stmt);
+    return sandbox_setting_put(server, "port", NULL, text);
 }
 
 static struct roll_error *last(struct sandbox_server *server, int statement, int64_t *until_ms)

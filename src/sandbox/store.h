@@ -72,6 +72,17 @@ bool sandbox_provider_knows(const char *type);
 /* Resource providers, as they are spelt; NULL-terminated. */
 extern const char *const sandbox_provider_spaces[];
 
+/* Settings, which the state keeps: a value by kind and by what of it ("retired", a type), both
+ * without regard to case; what may be NULL. *ret_value is owned, NULL where there is none. */
+struct roll_error *sandbox_setting_get(struct sandbox_server *server, const char *kind,
+                                       const char *what, char **ret_value) ROLL_CHECKED;
+struct roll_error *sandbox_setting_put(struct sandbox_server *server, const char *kind,
+                                       const char *what, const char *value) ROLL_CHECKED;
+
+/* Api-versions that a type is offered in, newest first. used: those of stored resources, a set in
+ * lower case; retired: the setting, or NULL. New reference. */
+json_t *sandbox_versions_of(GHashTable *used, const char *retired);
+
 /* *ret_offered is false, and NoRegisteredProviderFound in reply, when the type's version was
  * retired, or cannot be one of a type that is known. version may be NULL. */
 struct roll_error *sandbox_version_check(struct sandbox_server *server, const char *type,
