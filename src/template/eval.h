@@ -30,12 +30,12 @@ static inline const struct marker *marker_of(const json_t *value)
     return (const struct marker *)(const void *)value;
 }
 
-/* ---- evaluation (eval.c) ---- */
+/* ---- evaluation (eval.c, eval_node.c) ---- */
 enum place {
     PLACE_PARAMETER = 1 << 0,
     PLACE_VARIABLE = 1 << 1,
-    PLACE_IDENTITY =
-        1 << 2, /* name, scope, condition, count: what must be known before deployment */
+    /* name, scope, condition, count: what must be known before deployment */
+    PLACE_IDENTITY = 1 << 2,
     PLACE_BODY = 1 << 3,
     PLACE_OUTPUT = 1 << 4,
     PLACE_FUNCTION = 1 << 5,
@@ -93,9 +93,9 @@ struct work {
     size_t made;
     size_t markers; /* how many there are: none means no value need be searched for them */
     bool complete;
-    bool loose_id;  /* the last error says that an id was made of something else than text */
-    bool postponed; /* the last error says that a loop's count is unknown: the deployment can stay a
-                       leaf */
+    bool loose_id; /* the last error says that an id was made of something else than text */
+    /* the last error says that a loop's count is unknown: the deployment can stay a leaf */
+    bool postponed;
     json_t *environment;
     GPtrArray *levels_made; /* struct level, freed at the end */
     GHashTable *links;      /* path or uri → linked struct roll_template, or NULL; may be NULL */
@@ -117,8 +117,8 @@ struct env {
     const struct env *outer_env;       /* of a nested deployment: the parent's */
     const struct instance *deployed_by;
     const char *template_uri;
-    const char
-        *link_path;     /* of the linked file around it, from the root's folder; NULL: the root */
+    /* of the linked file around it, from the root's folder; NULL: the root */
+    const char *link_path;
     json_t *deployment; /* deployment(), made when first asked for */
 };
 
@@ -141,9 +141,6 @@ struct roll_error *eval_copy_array(const struct eval *eval, const struct copy *c
                                    enum frame_kind kind, json_t **ret_array) ROLL_CHECKED; /* new */
 struct roll_error *eval_copy_count(const struct eval *eval, const struct copy *copy,
                                    json_int_t *ret_count) ROLL_CHECKED;
-struct roll_error *eval_access(const struct eval *eval, json_t *base, json_t *index,
-                               const struct expr *written, json_t **ret_value)
-    ROLL_CHECKED; /* new; base and index borrowed */
 struct roll_error *eval_parameter(const struct eval *eval, const char *name, json_t **ret_value)
     ROLL_CHECKED; /* new */
 struct roll_error *eval_parameter_at(struct env *env, size_t index, json_t **ret_value)
@@ -174,8 +171,8 @@ size_t container_bytes(const json_t *value);
 /* marker.c */
 json_t *marker_new(struct work *work, const struct expr *expr); /* borrowed: lives in the arena */
 json_t *marker_hide(struct work *work, const struct expr *expr, json_t *value); /* steals value */
-const struct expr *expr_of(struct work *work,
-                           json_t *value); /* residual of a marker, else a literal */
+/* The residual of a marker, else a literal. */
+const struct expr *expr_of(struct work *work, json_t *value);
 const struct expr *expr_call(struct work *work, const char *name, const struct expr *const *args,
                              unsigned count);
 const struct expr *expr_access(struct work *work, const struct expr *base, const struct expr *index,
