@@ -3,79 +3,12 @@
  * answered in time is said to be silent. */
 #include <string.h>
 
-#include "doctor.h"
+#include "doctor_cloud.h"
 #include "rollbook/time.h"
-
-#define WAIT_MS 40000 /* longer than the login may take: its own words say why not */
-#define ASKED_MAX 5   /* subscriptions, registries, vaults of one connection */
-#define SKEW_MAX_S 60 /* DESIGN section 4: beyond it nobody takes over */
-#define SUBSCRIPTION_API "2022-12-01"
-
-struct look {
-    struct doctor *doctor;
-    struct roll_loop *loop;
-    struct roll_links *links;
-    GPtrArray *connections; /* struct connection *, owned */
-    GPtrArray *asks;        /* struct ask *, owned */
-    size_t open;            /* questions without an answer */
-};
-
-/* A way to sign in, and what is asked with it. */
-struct connection {
-    struct look *look;
-    char *where; /* shop/prod */
-    struct roll_order_target target;
-    struct roll_arm *arm;
-    struct roll_credential *credential;
-    struct doctor_finding *credential_finding, *clock;
-    GPtrArray *subscriptions; /* text, borrowed from the plan */
-    GPtrArray *vaults;        /* text "VAULT/SECRET", owned */
-};
-
-/* One question. */
-struct ask {
-    struct connection *connection;
-    struct doctor_finding *finding;
-    int64_t began;
-    char *subject; /* a subscription, a registry's host, VAULT/SECRET */
-};
-
-static struct ask *ask_new(struct connection *connection, struct doctor_finding *finding,
-                           const char *subject)
-{
-    struct ask *ask = g_new0(struct ask, 1);
-
-    ask->connection = connection;
-    ask->finding = finding;
-    ask->subject = g_strdup(subject);
-    ask->began = roll_boot_ms();
-    doctor_say(finding, DOCTOR_WARN, g_strdup_printf("%s does not answer", subject), NULL);
-    g_ptr_array_add(connection->look->asks, ask);
-    connection->look->open++;
-    return ask;
-}
-
-static void answered(struct ask *ask, enum doctor_state state, char *detail, char *next)
-{
-    struct look *look = ask->connection->look;
-
-    ask->finding->took_ms = roll_boot_ms() - ask->began;
-    doctor_say(ask->finding, state, detail, next);
-    if (--look->open == 0)
-        roll_loop_stop(look->loop);
-}
-
-static void ask_free(void *item)
-{
-    struct ask *ask = item;
-
-    g_free(ask->subject);
-    g_free(ask);
-}
 
 static void connection_free(void *item)
 {
-    struct connection *connection = item;
+    struct doctor_connection *connection = item;
 
     g_free(connection->where);
     g_ptr_array_unref(connection->subscriptions);
@@ -83,196 +16,28 @@ static void connection_free(void *item)
     g_free(connection);
 }
 
-/* ---- ARM ------------------------------------------------------------------------------------ */
-
-static void see_clock(struct connection *connection, int64_t server_ms)
-{
-    struct doctor_finding *finding = connection->clock;
-    int64_t skew_s = (roll_now_ms() - server_ms) / 1000;
-
-    if (server_ms <= 0 || finding->state != DOCTOR_NONE)
-        return;
-    if (ABS(skew_s) <= 2) /* the header has whole seconds, and the reply was on its way */
-        doctor_say(finding, DOCTOR_OK, g_strdup("agrees with Azure's"), NULL);
-    else if (ABS(skew_s) <= SKEW_MAX_S)
-        doctor_say(finding, DOCTOR_OK,
-                   g_strdup_printf("%d s %s Azure's", (int)ABS(skew_s),
-                                   skew_s > 0 ? "ahead of" : "behind"),
-                   NULL);
-    else
-        doctor_say(finding, DOCTOR_BAD,
-                   g_strdup_printf("%" G_GINT64_FORMAT " s %s Azure's: tokens and claims are off",
-                                   (gint64)ABS(skew_s), skew_s > 0 ? "ahead of" : "behind"),
-                   g_strdup("set this machine's clock (timedatectl set-ntp true)"));
-}
-
-static void on_arm(void *user, const struct roll_arm_reply *reply)
-{
-    struct ask *ask = user;
-
-    see_clock(ask->connection, reply->server_date_ms);
-    if (reply->outcome == ROLL_ARM_OK)
-        answered(ask, DOCTOR_OK, g_strdup_printf("answers for %s", ask->subject), NULL);
-    else if (reply->status > 0)
-        answered(ask, DOCTOR_BAD,
-                 g_strdup_printf("refuses %s: %s", ask->subject,
-                                 reply->code ? reply->code : "without a reason"),
-                 g_strdup_printf("roll doctor --role release %s   prints the role that it needs",
-                                 ask->connection->where));
-    else
-        answered(ask, DOCTOR_BAD,
-                 g_strdup_printf("does not answer: %s", reply->message ? reply->message : ""),
-                 NULL);
-}
-
-static void ask_arm(struct connection *connection)
-{
-    for (guint i = 0; i < MIN(connection->subscriptions->len, ASKED_MAX); i++) {
-        const char *id = g_ptr_array_index(connection->subscriptions, i);
-        struct ask *ask = ask_new(
-            connection, doctor_find(connection->look->doctor, connection->where, "ARM"), id);
-        roll_arm_resource_get(connection->arm, id, SUBSCRIPTION_API, on_arm, ask);
-    }
-}
-
-/* ---- Key Vault ------------------------------------------------------------------------------ */
-
-static void on_vault(void *user, const struct roll_arm_reply *reply)
-{
-    struct ask *ask = user;
-    g_autofree char *vault = g_strndup(ask->subject, strcspn(ask->subject, "/"));
-
-    if (reply->outcome == ROLL_ARM_OK || reply->outcome == ROLL_ARM_NOT_FOUND)
-        answered(ask, DOCTOR_OK, g_strdup_printf("%s answers", vault), NULL);
-    else if (reply->status > 0) /* a deployment needs no more than vaults/deploy/action at ARM */
-        answered(ask, DOCTOR_WARN,
-                 g_strdup_printf("%s: versions of its secrets cannot be seen", reply->message),
-                 g_strdup_printf("give the role 'Key Vault Reader' on %s", vault));
-    else
-        answered(ask, DOCTOR_BAD, g_strdup(reply->message), NULL);
-}
-
-static void ask_vaults(struct connection *connection)
-{
-    const char *suffix = roll_credential_key_vault(connection->credential);
-
-    for (guint i = 0; *suffix && i < MIN(connection->vaults->len, ASKED_MAX); i++) {
-        struct ask *ask = ask_new(
-            connection, doctor_find(connection->look->doctor, connection->where, "Key Vault"),
-            g_ptr_array_index(connection->vaults, i));
-        g_autofree char *vault = g_strndup(ask->subject, strcspn(ask->subject, "/"));
-        roll_key_vault_versions(connection->look->loop, connection->credential, vault,
-                                ask->subject + strlen(vault) + 1, WAIT_MS, on_vault, ask);
-    }
-}
-
-/* ---- the credential ------------------------------------------------------------------------- */
-
-/* What the failure itself advises, else another credential. */
-static char *next_of(const struct roll_error *err)
-{
-    roll_auto(json) json_t *detail = err->detail ? json_loads(err->detail, 0, NULL) : NULL;
-    const char *next = json_string_value(json_array_get(json_object_get(detail, "next"), 0));
-
-    return g_strdup(next ? next
-                         : "az login, or set AZURE_TENANT_ID, AZURE_CLIENT_ID and "
-                           "AZURE_CLIENT_SECRET");
-}
-
-static void on_token(void *user, const struct roll_secret *token, const struct roll_error *err)
-{
-    struct ask *ask = user;
-    struct connection *connection = ask->connection;
-    const char *who = roll_credential_actor(connection->credential);
-    char **passed = roll_credential_passed(connection->credential);
-
-    ask->finding->more = passed;
-    if (!token) {
-        doctor_say(doctor_find(connection->look->doctor, connection->where, "ARM"), DOCTOR_NONE,
-                   g_strdup("was not asked: there is no token"), NULL);
-        answered(ask, DOCTOR_BAD, g_strdup(passed[0] ? "none works" : err->message), next_of(err));
-        return;
-    }
-    connection->look->open++; /* what follows belongs to the same look */
-    ask_arm(connection);
-    ask_vaults(connection);
-    connection->look->open--;
-    answered(ask, DOCTOR_OK,
-             g_strdup_printf("%s, %s", roll_credential_source(connection->credential),
-                             who ? who : "whom the token does not name"),
-             NULL);
-}
-
-/* ---- registries ----------------------------------------------------------------------------- */
-
-static void on_registry(void *user, const struct roll_http_reply *reply)
-{
-    struct ask *ask = user;
-
-    if (reply->outcome != ROLL_HTTP_REPLIED)
-        answered(ask, DOCTOR_WARN,
-                 g_strdup_printf("%s does not answer: %s", ask->subject, reply->problem), NULL);
-    else if (reply->status == 200 || reply->status == 401) /* 401: and wants a token */
-        answered(ask, DOCTOR_OK, g_strdup_printf("%s answers", ask->subject), NULL);
-    else
-        answered(ask, DOCTOR_WARN, g_strdup_printf("%s answers %d", ask->subject, reply->status),
-                 NULL);
-}
-
-/* Without a token: whether it is there at all. */
-static void ask_registry(struct connection *connection, const char *host)
-{
-    g_autofree char *plain = g_strdup_printf("http://%s/v2/", host);
-    g_autofree char *url = g_strdup_printf("https://%s/v2/", host);
-    struct roll_http_request request = {.method = "GET",
-                                        .url = roll_url_is_loopback(plain) ? plain : url,
-                                        .timeout_ms = WAIT_MS / 2};
-    struct ask *ask = ask_new(
-        connection, doctor_find(connection->look->doctor, connection->where, "registry"), host);
-
-    roll_http_send(connection->look->loop, &request, on_registry, ask);
-}
-
-static void ask_registries(struct connection *connection, const struct roll_plan *plan)
-{
-    g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-
-    for (guint i = 0; i < plan->artifacts->len && g_hash_table_size(seen) < ASKED_MAX; i++) {
-        const struct roll_plan_artifact *artifact = g_ptr_array_index(plan->artifacts, i);
-        g_autofree char *host = g_strndup(artifact->reference, strcspn(artifact->reference, "/{ "));
-        if (g_str_equal(artifact->kind, "image") && strpbrk(host, ".:") &&
-            g_hash_table_add(seen, g_strdup(host)))
-            ask_registry(connection, host);
-    }
-}
-
 /* ---- which connections there are ------------------------------------------------------------ */
 
-static const char *credential_word(const char *credential)
-{
-    return credential ? credential : "the default chain";
-}
-
 /* The credential's question comes first, so that its row does. */
-static struct roll_error *connect(struct look *look, const char *where,
+static struct roll_error *connect(struct doctor_clouds *clouds, const char *where,
                                   const struct roll_plan_target *planned, const char *credential,
-                                  struct connection **ret_connection)
+                                  struct doctor_connection **ret_connection)
 {
-    struct connection *connection = g_new0(struct connection, 1);
+    struct doctor_connection *connection = g_new0(struct doctor_connection, 1);
 
-    g_ptr_array_add(look->connections, connection);
-    connection->look = look;
+    g_ptr_array_add(clouds->connections, connection);
+    connection->clouds = clouds;
     connection->where = g_strdup(where);
     connection->subscriptions = g_ptr_array_new_with_free_func(g_free);
     connection->vaults = g_ptr_array_new_with_free_func(g_free);
     connection->target = (struct roll_order_target){.cloud = planned->cloud,
                                                     .tenant = planned->tenant,
                                                     .credential = (char *)(uintptr_t)credential};
-    connection->credential_finding = doctor_find(look->doctor, where, "credential");
-    connection->clock = doctor_find(look->doctor, where, "clock");
+    connection->credential_finding = doctor_find(clouds->doctor, where, "credential");
+    connection->clock = doctor_find(clouds->doctor, where, "clock");
     doctor_say(connection->clock, DOCTOR_NONE, g_strdup("nobody has said what time it is"), NULL);
     *ret_connection = connection;
-    return roll_links_get(look->links, &connection->target, &connection->arm,
+    return roll_links_get(clouds->links, &connection->target, &connection->arm,
                           &connection->credential);
 }
 
@@ -286,7 +51,7 @@ static char *scope_of(const struct roll_plan_target *target)
     return NULL;
 }
 
-static void add_scope(struct connection *connection, const struct roll_plan_target *target)
+static void add_scope(struct doctor_connection *connection, const struct roll_plan_target *target)
 {
     char *scope = scope_of(target);
 
@@ -308,7 +73,7 @@ static struct roll_error *take_newest(void *user, const struct roll_release_row 
     return NULL;
 }
 
-static void add_secrets(struct connection *connection, const json_t *secrets)
+static void add_secrets(struct doctor_connection *connection, const json_t *secrets)
 {
     size_t index;
     json_t *secret;
@@ -329,9 +94,9 @@ static void add_secrets(struct connection *connection, const json_t *secrets)
     }
 }
 
-static void add_vaults(struct connection *connection, const struct doctor_place *place)
+static void add_vaults(struct doctor_connection *connection, const struct doctor_place *place)
 {
-    struct roll_ledger *ledger = connection->look->doctor->app->ledger;
+    struct roll_ledger *ledger = connection->clouds->doctor->app->ledger;
     g_autofree char *digest = NULL;
     roll_auto(json) json_t *manifest = NULL;
     roll_auto(error) struct roll_error *err =
@@ -350,10 +115,10 @@ static void add_vaults(struct connection *connection, const struct doctor_place 
 /* ---- one environment ------------------------------------------------------------------------ */
 
 struct ways {
-    struct look *look;
+    struct doctor_clouds *clouds;
     const struct doctor_place *place;
     const char *where;
-    GHashTable *known; /* "cloud\ntenant\ncredential" -> struct connection * */
+    GHashTable *known; /* "cloud\ntenant\ncredential" -> struct doctor_connection * */
 };
 
 static struct roll_error *add_way(struct ways *ways, const struct roll_plan_target *target,
@@ -361,10 +126,11 @@ static struct roll_error *add_way(struct ways *ways, const struct roll_plan_targ
 {
     g_autofree char *key = g_strjoin("\n", target->cloud, target->tenant ? target->tenant : "",
                                      credential ? credential : "", NULL);
-    struct connection *connection = g_hash_table_lookup(ways->known, key);
+    struct doctor_connection *connection = g_hash_table_lookup(ways->known, key);
 
     if (!connection) {
-        struct roll_error *err = connect(ways->look, ways->where, target, credential, &connection);
+        struct roll_error *err =
+            connect(ways->clouds, ways->where, target, credential, &connection);
         g_hash_table_insert(ways->known, g_steal_pointer(&key), connection);
         if (err) {
             doctor_say(connection->credential_finding, DOCTOR_BAD, g_strdup(err->message), NULL);
@@ -392,27 +158,25 @@ static struct roll_error *add_target(struct ways *ways, const struct roll_plan_t
 /* Asks what the connections of an environment are for, once its targets are all known. */
 static void begin(struct ways *ways, guint from)
 {
-    GPtrArray *connections = ways->look->connections;
+    GPtrArray *connections = ways->clouds->connections;
 
     for (guint i = from; i < connections->len; i++) {
-        struct connection *connection = g_ptr_array_index(connections, i);
+        struct doctor_connection *connection = g_ptr_array_index(connections, i);
         if (!connection->credential)
             continue;
         add_vaults(connection, ways->place);
-        roll_credential_token(connection->credential, NULL, on_token,
-                              ask_new(connection, connection->credential_finding,
-                                      credential_word(connection->target.credential)));
+        doctor_ask_credential(connection);
         if (i == from)
-            ask_registries(connection, ways->place->plan);
+            doctor_ask_registries(connection, ways->place->plan);
     }
 }
 
-static struct roll_error *add_place(struct look *look, const struct doctor_place *place)
+static struct roll_error *add_place(struct doctor_clouds *clouds, const struct doctor_place *place)
 {
     g_autofree char *where = roll_stream_of(place->plan, place->environment);
     g_autoptr(GHashTable) known = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-    struct ways ways = {look, place, where, known};
-    guint from = look->connections->len;
+    struct ways ways = {clouds, place, where, known};
+    guint from = clouds->connections->len;
 
     for (guint i = 0; i < place->environment->targets->len; i++)
         ROLL_TRY(add_target(&ways, g_ptr_array_index(place->environment->targets, i)));
@@ -424,9 +188,9 @@ static struct roll_error *add_place(struct look *look, const struct doctor_place
 
 static void too_late(void *user)
 {
-    struct look *look = user;
+    struct doctor_clouds *clouds = user;
 
-    roll_loop_stop(look->loop);
+    roll_loop_stop(clouds->loop);
 }
 
 /* Rows of one environment stand together in this order, though the answers came in another one. */
@@ -463,28 +227,29 @@ static void sort_findings(struct doctor *doctor)
     g_ptr_array_sort_with_data(doctor->findings, compare_findings, places);
 }
 
-static struct roll_error *look_all(struct look *look, const struct doctor_place *places,
+static struct roll_error *look_all(struct doctor_clouds *clouds, const struct doctor_place *places,
                                    size_t count)
 {
-    unsigned timer = roll_loop_timer(look->loop, roll_boot_ms() + WAIT_MS, too_late, look);
+    unsigned timer =
+        roll_loop_timer(clouds->loop, roll_boot_ms() + DOCTOR_WAIT_MS, too_late, clouds);
 
     for (size_t i = 0; i < count; i++)
-        ROLL_TRY(add_place(look, &places[i]));
-    struct roll_error *err = look->open > 0 ? roll_loop_run(look->loop) : NULL;
-    roll_loop_cancel_timer(look->loop, timer);
-    sort_findings(look->doctor);
+        ROLL_TRY(add_place(clouds, &places[i]));
+    struct roll_error *err = clouds->open > 0 ? roll_loop_run(clouds->loop) : NULL;
+    roll_loop_cancel_timer(clouds->loop, timer);
+    sort_findings(clouds->doctor);
     return err;
 }
 
 struct roll_error *doctor_look_there(struct doctor *doctor, const struct doctor_place *places,
                                      size_t count)
 {
-    g_autoptr(GPtrArray) asks = g_ptr_array_new_with_free_func(ask_free);
+    g_autoptr(GPtrArray) questions = g_ptr_array_new_with_free_func(doctor_question_free);
     g_autoptr(GPtrArray) connections = g_ptr_array_new_with_free_func(connection_free);
     roll_auto(loop) struct roll_loop *loop = NULL;
 
     ROLL_TRY(roll_loop_new(&loop));
     roll_auto(links) struct roll_links *links = roll_links_new(loop, roll_app_sandbox, doctor->app);
-    struct look look = {doctor, loop, links, connections, asks, 0};
-    return look_all(&look, places, count);
+    struct doctor_clouds clouds = {doctor, loop, links, connections, questions, 0};
+    return look_all(&clouds, places, count);
 }
