@@ -37,6 +37,12 @@ struct roll_error *roll_ready_check(const struct roll_ready_options *options, js
  * never checked. New reference. */
 struct roll_error *roll_ready_last(struct roll_ledger *ledger, const char *stream, const char *version, json_t **ret_last) ROLL_CHECKED;
 
+/* What a back to a release is told though it is no trouble, as the last check saw it: secrets whose
+ * recorded reference names no version, and that have another one since the release was made. Adds
+ * texts to texts; nobody is asked. */
+struct roll_error *roll_ready_changed(struct roll_ledger *ledger, const char *stream,
+                                      const char *version, GPtrArray *texts) ROLL_CHECKED;
+
 /* When the next check is due in an environment, UTC ms: a day after the last one, or after the first success;
  * INT64_MAX: there is nothing to be checked. ledger may be NULL. */
 struct roll_error *roll_ready_due(struct roll_ledger *ledger, const char *stream, int64_t *ret_due) ROLL_CHECKED;

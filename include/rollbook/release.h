@@ -265,8 +265,10 @@ struct roll_error *roll_order_unmanaged_kept(struct roll_ledger *ledger, const s
 /* Output that is kept: valid UTF-8, and lines that look like a credential are left out with a word. Owned. */
 char *roll_release_redact(const char *text, size_t size);
 
-/* What an answer about a linked template (link: of a template spec, or an address) or about an artifact's address says of the content,
- * to be compared later. A manifest's "seen" {PLACE: {"mark","at"}} has what it was when the release was made. Owned. */
+/* What an answer about a linked template (link: of a template spec, or an address) or about an
+ * artifact's address says of the content, to be compared later. A manifest's "seen" {PLACE:
+ * {"mark","at"}} has what it was when the release was made; of "secret VAULT/NAME", whose reference
+ * names no version, the one that was current. Owned. */
 char *roll_release_mark(const json_t *body, bool link);
 
 #endif

@@ -10,6 +10,66 @@
 
 enum { MAX_TRIES = 5 };
 
+/* ---- arguments ------------------------------------------------------------------------------ */
+
+/* What --override passes by, and whether it is told which one. */
+enum named { NAMED_NEVER, NAMED_MAYBE, NAMED_ALWAYS };
+static const struct {
+    const char *kind;
+    enum named named;
+} override_kinds[] = {
+    {"after", NAMED_NEVER},  {"approval", NAMED_NEVER},     {"freeze", NAMED_MAYBE},
+    {"gate", NAMED_MAYBE},   {"hold", NAMED_NEVER},         {"hotfix", NAMED_NEVER},
+    {"order", NAMED_NEVER},  {"overdue", NAMED_NEVER},      {"quarantine", NAMED_NEVER},
+    {"window", NAMED_MAYBE}, {"secret-scan", NAMED_ALWAYS},
+};
+
+/* A misspelt override would look as if it had passed a gate. */
+struct roll_error *roll_act_check_override(const char *given)
+{
+    size_t size = strcspn(given, ":");
+    bool named = given[size] != '\0';
+    g_autoptr(GString) all = g_string_new(NULL);
+
+    for (size_t i = 0; i < G_N_ELEMENTS(override_kinds); i++) {
+        const char *kind = override_kinds[i].kind;
+        g_string_append_printf(all, "%s%s", i ? ", " : "", kind);
+        if (strncmp(kind, given, size) != 0 || kind[size])
+            continue;
+        if (override_kinds[i].named == NAMED_NEVER && named)
+            return roll_error_new(ROLL_E_USAGE, "'--override %s' takes no name: '%s'", kind, given);
+        if ((override_kinds[i].named == NAMED_ALWAYS && !named) || (named && !given[size + 1]))
+            return roll_error_new(ROLL_E_USAGE, "'--override %s' needs a name: %s:NAME", given,
+                                  kind);
+        return NULL;
+    }
+    return roll_error_new(ROLL_E_USAGE, "'--override' takes one of %s, not '%s'", all->str, given);
+}
+
+static struct roll_error *check_options(const struct roll_act_options *options)
+{
+    if (options->what_if && !options->dry_run)
+        return roll_error_new(ROLL_E_USAGE, "'--what-if' goes with '--dry-run'");
+    if (options->wait && options->no_wait)
+        return roll_error_new(ROLL_E_USAGE, "--wait and --no-wait exclude each other");
+    if (options->secrets && strcmp(options->secrets, "current") != 0 &&
+        strcmp(options->secrets, "recorded") != 0)
+        return roll_error_new(ROLL_E_USAGE, "'--secrets' takes 'recorded' or 'current', not '%s'",
+                              options->secrets);
+    for (guint i = 0; options->overrides && i < options->overrides->len; i++)
+        if (g_ptr_array_index(options->overrides, i))
+            ROLL_TRY(roll_act_check_override(g_ptr_array_index(options->overrides, i)));
+    if (options->overrides && !options->reason && !options->dry_run)
+        return roll_error_new(ROLL_E_USAGE, "'--override' needs '--reason': it is recorded");
+    return NULL;
+}
+
+struct roll_error *roll_act_check(const struct roll_act *act)
+{
+    ROLL_TRY(check_options(act->options));
+    return act->options->dry_run ? NULL : roll_confirm_possible(act->app, act->options->yes);
+}
+
 /* ---- opening -------------------------------------------------------------------------------- */
 
 struct roll_error *roll_act_read_ledger(struct roll_act *act)
@@ -119,6 +179,7 @@ struct roll_error *roll_act_open(struct roll_act *act, const char *environment)
     if (act->options->overrides)
         ROLL_TRY(roll_policy_check_names(act->environment,
                                          (const char *const *)act->options->overrides->pdata));
+    ROLL_TRY(roll_act_check(act));
     act->stream = roll_stream_of(act->plan, act->environment);
     act->name = roll_name_to_type(act->app->workspace, act->stream);
     ROLL_TRY(open_loop(act));
@@ -238,59 +299,9 @@ static struct roll_error *try_once(struct roll_act *act, struct roll_outcome *ou
     return err;
 }
 
-/* What --override passes by, and whether it is told which one. */
-enum named { NAMED_NEVER, NAMED_MAYBE, NAMED_ALWAYS };
-static const struct {
-    const char *kind;
-    enum named named;
-} override_kinds[] = {
-    {"after", NAMED_NEVER},  {"approval", NAMED_NEVER},     {"freeze", NAMED_MAYBE},
-    {"gate", NAMED_MAYBE},   {"hold", NAMED_NEVER},         {"hotfix", NAMED_NEVER},
-    {"order", NAMED_NEVER},  {"overdue", NAMED_NEVER},      {"quarantine", NAMED_NEVER},
-    {"window", NAMED_MAYBE}, {"secret-scan", NAMED_ALWAYS},
-};
-
-/* A misspelt override would look as if it had passed a gate. */
-struct roll_error *roll_act_check_override(const char *given)
-{
-    size_t size = strcspn(given, ":");
-    bool named = given[size] != '\0';
-    g_autoptr(GString) all = g_string_new(NULL);
-
-    for (size_t i = 0; i < G_N_ELEMENTS(override_kinds); i++) {
-        const char *kind = override_kinds[i].kind;
-        g_string_append_printf(all, "%s%s", i ? ", " : "", kind);
-        if (strncmp(kind, given, size) != 0 || kind[size])
-            continue;
-        if (override_kinds[i].named == NAMED_NEVER && named)
-            return roll_error_new(ROLL_E_USAGE, "'--override %s' takes no name: '%s'", kind, given);
-        if ((override_kinds[i].named == NAMED_ALWAYS && !named) || (named && !given[size + 1]))
-            return roll_error_new(ROLL_E_USAGE, "'--override %s' needs a name: %s:NAME", given,
-                                  kind);
-        return NULL;
-    }
-    return roll_error_new(ROLL_E_USAGE, "'--override' takes one of %s, not '%s'", all->str, given);
-}
-
-static struct roll_error *check_options(const struct roll_act_options *options)
-{
-    if (options->what_if && !options->dry_run)
-        return roll_error_new(ROLL_E_USAGE, "'--what-if' goes with '--dry-run'");
-    if (options->wait && options->no_wait)
-        return roll_error_new(ROLL_E_USAGE, "--wait and --no-wait exclude each other");
-    for (guint i = 0; options->overrides && i < options->overrides->len; i++)
-        if (g_ptr_array_index(options->overrides, i))
-            ROLL_TRY(roll_act_check_override(g_ptr_array_index(options->overrides, i)));
-    if (options->overrides && !options->reason && !options->dry_run)
-        return roll_error_new(ROLL_E_USAGE, "'--override' needs '--reason': it is recorded");
-    return NULL;
-}
-
 struct roll_error *roll_act_run(struct roll_act *act)
 {
-    ROLL_TRY(check_options(act->options));
-    if (!act->options->dry_run)
-        ROLL_TRY(roll_confirm_possible(act->app, act->options->yes));
+    ROLL_TRY(roll_act_check(act));
     struct roll_outcome outcome = {0};
     struct roll_error *err = NULL;
     bool moved = true;
@@ -300,6 +311,8 @@ struct roll_error *roll_act_run(struct roll_act *act)
     act->choice.overrides =
         act->options->overrides ? (const char *const *)act->options->overrides->pdata : NULL;
     act->choice.ring = act->options->ring - 1;
+    if (act->options->secrets) /* a part's choice is made of the whole's */
+        act->choice.secrets_current = strcmp(act->options->secrets, "current") == 0;
     for (int tries = 0; moved && tries < MAX_TRIES; tries++) {
         roll_error_free(err);
         moved = false;

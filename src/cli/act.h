@@ -7,6 +7,7 @@
 struct roll_act_options {
     bool dry_run, what_if, yes, wait, no_wait, take, wait_for_access;
     const char *reason;
+    const char *secrets; /* "recorded" (default) or "current" */
     int64_t timeout_ms;
     GPtrArray *targets, *overrides;
     int ring; /* 1 is the first; 0: all */
@@ -31,9 +32,12 @@ struct roll_act_options {
         {"override",    0,                                                                         \
          ROLL_TEXTS,    offsetof(type, member.overrides),                                          \
          "KIND[:NAME]", "pass a gate; needs --reason"},                                            \
-        {"wait",                  0,                                                               \
-         ROLL_FLAG,               offsetof(type, member.wait),                                     \
-         NULL,                    "wait for the end (default), and for approvals and windows"},    \
+        {"secrets", 0,                                                                             \
+         ROLL_TEXT, offsetof(type, member.secrets),                                                \
+         "WHICH",   "current: Key Vault secrets without their recorded versions, this once"},      \
+        {"wait",    0,                                                                             \
+         ROLL_FLAG, offsetof(type, member.wait),                                                   \
+         NULL,      "wait for the end (default), and for approvals and windows"},                  \
         {"no-wait", 0,                                                                             \
          ROLL_FLAG, offsetof(type, member.no_wait),                                                \
          NULL,      "leave as soon as ARM has accepted"},                                          \
@@ -75,7 +79,10 @@ struct roll_act {
     struct roll_error *(*choose)(struct roll_act *act, struct roll_choice **ret_choice);
 };
 
-/* Finds the environment, opens ledger and loop, settles what an interrupted rollout left. */
+/* Before anything else: do the options go together, and can a person be asked? ROLL_E_USAGE. */
+struct roll_error *roll_act_check(const struct roll_act *act) ROLL_CHECKED;
+/* Finds the environment, checks the options, opens ledger and loop, settles what an interrupted
+ * rollout left. */
 struct roll_error *roll_act_open(struct roll_act *act, const char *environment) ROLL_CHECKED;
 /* For --dry-run, which asks nobody, not even the shared store: what this machine knows; a ledger in
  * memory where it knows nothing. */

@@ -69,10 +69,11 @@ static struct roll_error *resume_open(struct roll_act *act, const struct known_r
     roll_auto(json) json_t *left = NULL;
     bool stopped = false;
 
-    if (act->options->targets || act->options->ring)
-        return roll_error_new(ROLL_E_USAGE,
-                              "an open rollout is resumed as a whole; '--target' and '--ring' are "
-                              "for one that failed");
+    bool other_secrets = act->options->secrets && strcmp(act->verb, "resume") == 0;
+    if (act->options->targets || act->options->ring || other_secrets)
+        return roll_error_new(
+            ROLL_E_USAGE, "an open rollout is resumed as it was asked for; '--target', '--ring' "
+                          "and '--secrets' are for one that failed");
     if (act->options->dry_run)
         return roll_act_rehearse_resume(act, rollout);
     if (act->requested != rollout)

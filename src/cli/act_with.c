@@ -33,6 +33,7 @@ static const struct {
     {"includeNew", offsetof(struct roll_act_with, choice.include_new)},
     {"recreateGroups", offsetof(struct roll_act_with, choice.recreate_groups)},
     {"prune", offsetof(struct roll_act_with, choice.prune)},
+    {"secretsCurrent", offsetof(struct roll_act_with, choice.secrets_current)},
     {"anyway", offsetof(struct roll_act_with, anyway)},
 };
 

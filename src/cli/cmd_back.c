@@ -86,7 +86,8 @@ static struct roll_error *resume_back(struct roll_act *act, const struct context
                  "note     the back under way was asked for without --prune: it deletes nothing; "
                  "afterwards 'roll back %s --to VERSION --prune' does",
                  act->name);
-    if (context->no_sticky || context->include_new || context->recreate_groups)
+    if (context->no_sticky || context->include_new || context->recreate_groups ||
+        context->act.secrets)
         roll_say(act->app,
                  "note     the back under way goes on as it was asked for; 'roll cancel %s' first "
                  "to ask for it in another way",
@@ -126,6 +127,7 @@ static struct roll_error *choice_of(const struct context *context, const struct 
         .include_new = context->include_new,
         .recreate_groups = context->recreate_groups,
         .prune = context->prune,
+        .secrets_current = g_strcmp0(context->act.secrets, "current") == 0,
     };
     return NULL;
 }

@@ -82,6 +82,7 @@ static struct roll_error *open_act(struct roll_act *act, const char *text, int64
     ROLL_TRY(find(act->app, text, &environment, ret_number));
     ROLL_TRY(roll_workspace_environment(act->app->workspace, environment, &act->plan,
                                         &act->environment));
+    ROLL_TRY(roll_act_check(act));
     act->stream = g_steal_pointer(&environment);
     act->name = roll_name_to_type(act->app->workspace, act->stream);
     if (act->options->dry_run)

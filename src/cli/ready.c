@@ -147,6 +147,22 @@ static struct roll_error *refuse(struct roll_act *act, const char *why, const ch
         roll_error_new(ROLL_E_FOUND, "it cannot be rolled back to now: %s", why), text->str);
 }
 
+/* By what the last check saw, once for each release that targets go to. */
+static struct roll_error *say_changed(struct roll_act *act, const struct roll_choice *choice)
+{
+    g_autoptr(GHashTable) goals = g_hash_table_new(g_str_hash, g_str_equal);
+    g_autoptr(GPtrArray) texts = g_ptr_array_new_with_free_func(g_free);
+
+    for (guint i = 0; i < choice->order->targets->len; i++) {
+        const struct roll_order_target *target = g_ptr_array_index(choice->order->targets, i);
+        if (g_hash_table_add(goals, target->release))
+            ROLL_TRY(roll_ready_changed(act->app->ledger, act->stream, target->release, texts));
+    }
+    for (guint i = 0; i < texts->len; i++)
+        roll_say(act->app, "note     %s", (const char *)texts->pdata[i]);
+    return NULL;
+}
+
 struct roll_error *roll_ready_bar(struct roll_act *act, const struct roll_choice *choice)
 {
     const struct roll_ready_options options = {
@@ -158,6 +174,7 @@ struct roll_error *roll_ready_bar(struct roll_act *act, const struct roll_choice
     };
     g_autofree char *why = NULL, *next = NULL;
 
+    ROLL_TRY(say_changed(act, choice));
     if (act->options->dry_run) /* which asks nobody */
         return NULL;
     ROLL_TRY(roll_ready_before_back(&options, choice->order, &why, &next));

@@ -143,7 +143,7 @@ static struct roll_error *check_scope(const struct release_maker *maker, const c
 /* ---- the entry ------------------------------------------------------------------------------- */
 
 /* [{"name","vault","secret","version"?}]: what readiness asks Key Vault about. New reference. */
-static json_t *secrets_of(json_t *parameters)
+static json_t *secrets_of(struct release_maker *maker, json_t *parameters)
 {
     json_t *secrets = json_array();
     const char *name;
@@ -161,6 +161,8 @@ static json_t *secrets_of(json_t *parameters)
         json_object_set_new(value, "secret", json_string(secret));
         if (version)
             json_object_set_new(value, "version", json_string(version));
+        else
+            release_seen_secret(maker, vault, secret);
         json_array_append_new(secrets, value);
     }
     return secrets;
@@ -177,7 +179,7 @@ static json_t *entry_write(struct release_maker *maker, json_t *scope, json_t *h
     json_object_update(entry, how);
     json_decref(how);
     json_object_set(entry, "pins", pins);
-    json_object_set_new(entry, "secrets", secrets_of(parameters));
+    json_object_set_new(entry, "secrets", secrets_of(maker, parameters));
     return entry;
 }
 

@@ -33,6 +33,7 @@ struct release_maker *release_maker_new(const struct roll_plan *plan, struct rol
     maker->scanner = release_scanner_new();
     maker->blobs = release_blobs_new();
     maker->notes = g_ptr_array_new_with_free_func(g_free);
+    maker->unpinned = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     return maker;
 }
 
@@ -63,6 +64,7 @@ void release_maker_free(struct release_maker *maker)
     release_scanner_free(maker->scanner);
     g_ptr_array_unref(maker->blobs);
     g_ptr_array_unref(maker->notes);
+    g_hash_table_unref(maker->unpinned);
     g_free(maker);
 }
 

@@ -42,6 +42,7 @@ struct release_maker {
     GPtrArray *artifacts;                                     /* struct release_artifact * */
     struct release_scanner *scanner;
     GPtrArray *blobs, *notes;
+    GHashTable *unpinned; /* "secret VAULT/NAME" -> the vault's id: references without a version */
 };
 struct release_maker *release_maker_new(const struct roll_plan *plan, struct roll_ledger *ledger,
                                         struct roll_loop *loop,
@@ -114,7 +115,10 @@ struct roll_error *release_bicep_compile(struct release_maker *maker, GString **
 
 /* ---- seen.c ---------------------------------------------------------------------------------- */
 
-/* "seen" of a manifest that is made now: {PLACE: {"mark","at"}} of linked templates and addresses.
+/* A Key Vault reference without a version: what is current now will be looked at. */
+void release_seen_secret(struct release_maker *maker, const char *vault, const char *secret);
+/* "seen" of a manifest that is made now: {PLACE: {"mark","at"}} of linked templates and addresses,
+ * and of secrets without a version ("secret VAULT/NAME", as readiness calls them) the current one.
  */
 void release_seen_write(struct release_maker *maker, json_t *manifest);
 

@@ -1,6 +1,9 @@
-/* What a release needs and does not hold: templates that ARM will fetch itself, files at addresses.
- * What they were when it was made is a circumstance of it, which readiness compares with: by then
- * whoever changed them has changed what a back would deploy. Nobody's silence stops a release. */
+/* What a release needs and does not hold: templates that ARM will fetch itself, files at addresses,
+ * the version of a secret whose reference names none. What they were when it was made is a
+ * circumstance of it, which readiness compares with: by then whoever changed them has changed what
+ * a back would deploy. Nobody's silence stops a release. */
+#include <string.h>
+
 #include "release/maker.h"
 #include "rollbook/http.h"
 #include "rollbook/time.h"
@@ -8,6 +11,8 @@
 #define SEEN_MAX 20
 #define PATIENCE_MS 5000
 #define SPEC_API_VERSION "2022-02-01"
+
+enum kind { SEEN_ADDRESS, SEEN_LINK, SEEN_SECRET };
 
 /* ---- marks ----------------------------------------------------------------------------------- */
 
@@ -43,6 +48,17 @@ char *roll_release_mark(const json_t *body, bool link)
     return g_strdup_printf("%s %s", md5 ? md5 : "-", length ? length : "-");
 }
 
+/* ---- secrets --------------------------------------------------------------------------------- */
+
+void release_seen_secret(struct release_maker *maker, const char *vault, const char *secret)
+{
+    const char *last = strrchr(vault, '/');
+
+    if (last && g_hash_table_size(maker->unpinned) < SEEN_MAX)
+        g_hash_table_insert(maker->unpinned, g_strdup_printf("secret %s/%s", last + 1, secret),
+                            g_strdup(vault));
+}
+
 /* ---- which places ---------------------------------------------------------------------------- */
 
 static bool is_place(const char *text)
@@ -63,7 +79,7 @@ static void find_links(const json_t *value, GHashTable *places, int depth)
     if (depth > ROLL_JSON_MAX_DEPTH)
         return;
     if (is_place(place) && g_hash_table_size(places) < SEEN_MAX)
-        g_hash_table_insert(places, g_strdup(place), GINT_TO_POINTER(true));
+        g_hash_table_insert(places, g_strdup(place), GINT_TO_POINTER(SEEN_LINK));
     json_object_foreach ((json_t *)(uintptr_t)value, name, member)
         find_links(member, places, depth + 1);
     json_array_foreach ((json_t *)(uintptr_t)value, index, member)
@@ -76,7 +92,8 @@ static void find_addresses(const struct release_maker *maker, GHashTable *places
         const struct release_artifact *artifact = g_ptr_array_index(maker->artifacts, i);
         if (strcmp(artifact->kind, "image") != 0 && is_place(artifact->reference) &&
             artifact->reference[0] != '/' && g_hash_table_size(places) < SEEN_MAX)
-            g_hash_table_insert(places, g_strdup(artifact->reference), GINT_TO_POINTER(false));
+            g_hash_table_insert(places, g_strdup(artifact->reference),
+                                GINT_TO_POINTER(SEEN_ADDRESS));
     }
 }
 
@@ -92,21 +109,30 @@ struct looking {
 struct question {
     struct looking *looking;
     const char *place;
-    bool link;
+    enum kind kind;
+    struct roll_key_vault_call *call; /* under way, or NULL */
 };
 
+static char *mark_of(const struct question *question, const json_t *body)
+{
+    return question->kind == SEEN_SECRET ? g_strdup(roll_json_get_string(body, "current"))
+                                         : roll_release_mark(body, question->kind == SEEN_LINK);
+}
+
+/* Who deploys need not be allowed to look into a vault: that is nothing to speak of. */
 static void take_answer(void *user, const struct roll_arm_reply *reply)
 {
     struct question *question = user;
     struct looking *looking = question->looking;
     char at[ROLL_TIME_SIZE];
 
+    question->call = NULL;
     roll_time_format(roll_now_ms(), at);
     if (reply->outcome == ROLL_ARM_OK) {
-        g_autofree char *mark = roll_release_mark(reply->body, question->link);
+        g_autofree char *mark = mark_of(question, reply->body);
         json_object_set_new(looking->seen, question->place,
                             json_pack("{s:s,s:s}", "mark", mark, "at", at));
-    } else {
+    } else if (question->kind != SEEN_SECRET) {
         release_maker_note(looking->maker, "%s could not be looked at: %s", question->place,
                            reply->message ? reply->message : "no answer");
     }
@@ -121,14 +147,35 @@ static void on_late(void *user)
     roll_loop_stop(looking->loop);
 }
 
+static const char *vault_of(const struct question *question)
+{
+    return g_hash_table_lookup(question->looking->maker->unpinned, question->place);
+}
+
 static void ask(struct question *question, struct roll_arm *arm, struct roll_credential *credential)
 {
+    struct roll_loop *loop = question->looking->loop;
+
     question->looking->waiting++;
-    if (question->place[0] == '/')
+    if (question->kind == SEEN_SECRET)
+        question->call = roll_key_vault_versions(loop, credential, vault_of(question),
+                                                 strchr(question->place, '/') + 1, PATIENCE_MS,
+                                                 take_answer, question);
+    else if (question->place[0] == '/')
         roll_arm_resource_get(arm, question->place, SPEC_API_VERSION, take_answer, question);
     else
-        roll_address_head(question->looking->loop, credential, question->place, take_answer,
-                          question);
+        roll_address_head(loop, credential, question->place, take_answer, question);
+}
+
+static struct roll_error *run(struct looking *looking, struct question *questions, guint count)
+{
+    (void)roll_loop_timer(looking->loop, roll_boot_ms() + PATIENCE_MS, on_late, looking);
+    struct roll_error *err = looking->waiting > 0 ? roll_loop_run(looking->loop) : NULL;
+
+    for (guint i = 0; i < count; i++)
+        if (questions[i].call)
+            roll_key_vault_cancel(questions[i].call);
+    return err;
 }
 
 /* On a loop of its own: what has not answered in time ends with it. */
@@ -141,23 +188,25 @@ static struct roll_error *ask_all(struct looking *looking, GHashTable *places)
     g_autofree struct question *questions = g_new0(struct question, g_hash_table_size(places) + 1);
     const struct roll_plan_environment *environment = NULL;
     GHashTableIter iter;
-    gpointer place, link;
+    gpointer place, kind;
     guint count = 0;
 
     ROLL_TRY(roll_loop_new(&loop));
     looking->loop = loop;
     g_hash_table_iter_init(&iter, places);
-    while (g_hash_table_iter_next(&iter, &place, &link))
-        questions[count++] = (struct question){looking, place, GPOINTER_TO_INT(link)};
-    environment = release_spec_asking(looking->maker->plan, questions[0].place);
+    while (g_hash_table_iter_next(&iter, &place, &kind))
+        questions[count++] =
+            (struct question){looking, place, (enum kind)GPOINTER_TO_INT(kind), NULL};
+    environment = release_spec_asking(looking->maker->plan, questions[0].kind == SEEN_SECRET
+                                                                ? vault_of(&questions[0])
+                                                                : questions[0].place);
     ROLL_TRY(release_spec_cloud(looking->maker, environment, &cloud));
     ROLL_TRY(roll_credential_new(loop, cloud, environment->tenant, environment->credential,
                                  &credential));
     arm = roll_arm_new(loop, cloud, credential);
     for (guint i = 0; i < count; i++)
         ask(&questions[i], arm, credential);
-    (void)roll_loop_timer(loop, roll_boot_ms() + PATIENCE_MS, on_late, looking);
-    return looking->waiting > 0 ? roll_loop_run(loop) : NULL;
+    return run(looking, questions, count);
 }
 
 /* ---- of a release ------------------------------------------------------------------------------
@@ -167,11 +216,16 @@ static struct roll_error *find_places(const struct release_maker *maker, GHashTa
 {
     g_autoptr(GString) text = NULL;
     roll_auto(json) json_t *tmpl = NULL;
+    GHashTableIter iter;
+    gpointer secret;
 
     ROLL_TRY(release_object_text(maker->ledger, maker->blobs, maker->template_digest, &text));
     ROLL_TRY(roll_json_parse(text->str, text->len, ROLL_JSON_ARM, &tmpl));
     find_links(tmpl, places, 0);
     find_addresses(maker, places);
+    g_hash_table_iter_init(&iter, maker->unpinned);
+    while (g_hash_table_iter_next(&iter, &secret, NULL))
+        g_hash_table_insert(places, g_strdup(secret), GINT_TO_POINTER(SEEN_SECRET));
     return NULL;
 }
 

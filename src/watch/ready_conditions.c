@@ -12,7 +12,7 @@
 
 /* ---- secrets -------------------------------------------------------------------------------- */
 
-/* vault, secret, version or "" */
+/* vault, secret, version or "": then the current one is the item's mark */
 static char *secret_question(const struct ready_item *item)
 {
     return g_strdup_printf("secret %s/%s", item->texts[0], item->texts[1]);
@@ -61,6 +61,11 @@ static void judge_secret(struct ready_item *item, const struct roll_arm_reply *r
     int64_t now_s = roll_now_ms() / 1000;
     char at[ROLL_TIME_SIZE];
 
+    if (reply->outcome == ROLL_ARM_OK && version && !*item->texts[2]) {
+        g_free(item->mark);
+        item->mark = g_strdup(roll_json_get_string(version, "version"));
+        item->marked = item->at;
+    }
     if (reply->outcome == ROLL_ARM_NOT_FOUND || (reply->outcome == ROLL_ARM_OK && !version)) {
         gone(item);
     } else if (reply->outcome != ROLL_ARM_OK) {

@@ -42,6 +42,13 @@ static int64_t number_of(const json_t *entry, const char *member)
     return json_integer_value(json_object_get(entry, member));
 }
 
+static void take_mark(struct ready_item *item, const json_t *entry)
+{
+    g_free(item->mark);
+    item->mark = g_strdup(roll_json_get_string(entry, "mark"));
+    item->marked = number_of(entry, "marked");
+}
+
 /* The newest word on an item that this check needs, too. */
 static void take_entry(struct ready_check *check, const json_t *entry)
 {
@@ -51,12 +58,12 @@ static void take_entry(struct ready_check *check, const json_t *entry)
 
     if (!item || !item->kind->ask)
         return;
-    if (!item->mark) {
-        item->mark = g_strdup(roll_json_get_string(entry, "mark"));
-        item->marked = number_of(entry, "marked");
-    }
+    if (!item->mark)
+        take_mark(item, entry);
     if (at <= item->at || at > check->now_ms)
         return;
+    if (item->kind == &ready_secret) /* it is what is current, not what was first */
+        take_mark(item, entry);
     item->at = at;
     item->until = number_of(entry, "until");
     item->state = ready_state_of(roll_json_get_string(entry, "state"));
@@ -246,4 +253,23 @@ struct roll_error *roll_ready_last(struct roll_ledger *ledger, const char *strea
     *ret_last = json_pack("{s:s,s:s,s:s,s:o}", "state", state, "since", since, "checkedAt", at,
                           "reasons", bad_entries(result));
     return NULL;
+}
+
+struct roll_error *roll_ready_changed(struct roll_ledger *ledger, const char *stream,
+                                      const char *version, GPtrArray *texts)
+{
+    struct checked checked = {0};
+    roll_auto(json) json_t *result = NULL;
+    size_t index;
+    json_t *entry;
+    struct roll_error *err =
+        roll_ledger_look(ledger, stream, "not-ready", version, see_checked, &checked);
+
+    g_free(checked.look.state);
+    if (!err && checked.look.seq)
+        err = read_result(ledger, stream, checked.look.seq, &result);
+    json_array_foreach (json_object_get(result, "items"), index, entry)
+        if (roll_json_get_string(entry, "changed"))
+            g_ptr_array_add(texts, g_strdup(roll_json_get_string(entry, "changed")));
+    return err;
 }

@@ -67,6 +67,21 @@ static void set_advice(json_t *entry, const struct ready_release *release, const
     set_text(entry, "next", text->str);
 }
 
+/* A reference without a version takes what is current. That this is another version than when the
+ * release was made is what people want who change a password: it is said, and no trouble. */
+static void set_change(json_t *entry, const struct ready_release *release,
+                       const struct ready_item *item)
+{
+    const json_t *seen = json_object_get(json_object_get(release->manifest, "seen"), item->subject);
+    const char *was = roll_json_get_string(seen, "mark"), *at = roll_json_get_string(seen, "at");
+
+    if (item->kind == &ready_secret && item->mark && was && at && strcmp(was, item->mark) != 0)
+        json_object_set_new(
+            entry, "changed",
+            json_sprintf("%s has another version since %s was made (%s), and is sent without one",
+                         item->subject, release->version, at));
+}
+
 static json_t *entry_of(const struct ready_release *release, const struct ready_item *item,
                         const char *environment)
 {
@@ -81,6 +96,7 @@ static json_t *entry_of(const struct ready_release *release, const struct ready_
     set_text(entry, "mark", item->mark);
     if (item->mark)
         json_object_set_new(entry, "marked", json_integer(item->marked));
+    set_change(entry, release, item);
     if (item->at)
         json_object_set_new(entry, "at", json_integer(item->at));
     if (item->until)
@@ -191,7 +207,7 @@ bool ready_add_alike(json_t *list, const json_t *entry)
 
 json_t *ready_reasons(const struct ready_check *check, const struct ready_release *release)
 {
-    static const char *const inner[] = {"key", "mark", "marked", "at", "until", "facts"};
+    static const char *const inner[] = {"key", "mark", "marked", "at", "until", "facts", "changed"};
     roll_auto(json) json_t *all =
         sorted(entries_of(release, check->options->environment->name, true));
     json_t *list = json_array(), *entry;
