@@ -7,6 +7,7 @@
 
 #include "rollbook/calendar.h"
 #include "rollbook/json.h"
+#include "rollbook/ready.h"
 #include "rollbook/rollout.h"
 
 /* Commands below one another, each with what it does. */
@@ -96,17 +97,50 @@ static struct roll_error *advise_success(struct roll_act *act, const json_t *vie
     return NULL;
 }
 
-/* DESIGN section 6: the failed targets again, the next older release, forward, hotfix. */
+static struct roll_error *is_dead(struct roll_act *act, const char *version, bool *ret_dead)
+{
+    roll_auto(json) json_t *last = NULL;
+
+    ROLL_TRY(roll_ready_last(act->app->ledger, act->stream, version, &last));
+    *ret_dead = g_strcmp0(roll_json_get_string(last, "state"), "dead") == 0;
+    return NULL;
+}
+
+/* The next older one that a back could go to. What the last readiness check called dead would be
+ * refused; what it never looked at may do. Owned, NULL: none. */
+static struct roll_error *find_older(struct roll_act *act, const char *goal, const char *from,
+                                     char **ret_older)
+{
+    g_autoptr(GPtrArray) except = g_ptr_array_new_with_free_func(g_free);
+    bool dead = true;
+
+    g_ptr_array_add(except, g_strdup(goal ? goal : ""));
+    g_ptr_array_add(except, g_strdup(from ? from : ""));
+    g_ptr_array_add(except, NULL);
+    while (dead) {
+        g_autofree char *older = NULL;
+        ROLL_TRY(roll_back_goal(act->app, act->stream, (const char *const *)except->pdata, &older));
+        if (!older)
+            return NULL;
+        ROLL_TRY(is_dead(act, older, &dead));
+        if (!dead)
+            *ret_older = g_steal_pointer(&older);
+        else
+            g_ptr_array_insert(except, 0, g_steal_pointer(&older));
+    }
+    return NULL;
+}
+
+/* DESIGN section 6: the failed targets again, the next older ready release, forward, hotfix. */
 static struct roll_error *advise_failed_back(struct roll_act *act, const json_t *view,
                                              struct advice *advice)
 {
     const char *name = act->name;
     const char *goal = roll_json_get_string(view, "version");
     const char *from = roll_json_get_string(view, "from");
-    const char *except[] = {goal ? goal : "", from, NULL};
     g_autofree char *older = NULL;
 
-    ROLL_TRY(roll_back_goal(act->app, act->stream, except, &older));
+    ROLL_TRY(find_older(act, goal, from, &older));
     if (older)
         advise(advice, "an older good release", "roll back %s --to %s", name, older);
     advise(advice, "returns to what was left", "roll forward %s --reason TEXT", name);
