@@ -2,7 +2,7 @@
  *
  * Statements live in state/NAME.sql and arrive as an array of named texts (see scripts/cmake/sql_to_c.cmake). They are
  * prepared at first use, cached, and reset by the wrapper. A statement is used as: roll_sql_use, bind by name, then
- * roll_sql_run or a loop over roll_sql_step. Errors of bind, and a parameter that was not bound (both ROLL_E_INTERNAL),
+ * roll_sql_run, roll_sql_each or a loop over roll_sql_step. Errors of bind, and a parameter that was not bound (both ROLL_E_INTERNAL),
  * are returned by the next step or run; after a reset all parameters are bound anew. */
 #ifndef ROLLBOOK_SQL_H
 #define ROLLBOOK_SQL_H
@@ -58,7 +58,11 @@ void roll_sql_bind_null(struct roll_sql_stmt *stmt, const char *name);
 struct roll_error *roll_sql_step(struct roll_sql_stmt *stmt, bool *ret_row) ROLL_CHECKED;
 /* Steps to the end, ignoring rows. */
 struct roll_error *roll_sql_run(struct roll_sql_stmt *stmt) ROLL_CHECKED;
-/* Needed only when a loop is left early. */
+/* Hands each row to fn, which reads its columns, until fn returns an error: that is returned. fn may use other statements,
+ * not this one. */
+struct roll_error *roll_sql_each(struct roll_sql_stmt *stmt,
+                                 struct roll_error *(*fn)(void *user, struct roll_sql_stmt *stmt), void *user) ROLL_CHECKED;
+/* Needed only when a loop over roll_sql_step is left early. */
 void roll_sql_reset(struct roll_sql_stmt *stmt);
 
 /* Columns by position, valid until the next step. */

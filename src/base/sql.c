@@ -170,6 +170,25 @@ struct roll_error *roll_sql_run(struct roll_sql_stmt *stmt)
     return NULL;
 }
 
+struct roll_error *roll_sql_each(struct roll_sql_stmt *stmt,
+                                 struct roll_error *(*fn)(void *user, struct roll_sql_stmt *stmt),
+                                 void *user)
+{
+    struct roll_error *err = NULL;
+    bool row = false;
+
+    for (;;) {
+        ROLL_TRY(roll_sql_step(stmt, &row));
+        if (!row)
+            return NULL;
+        err = fn(user, stmt);
+        if (err)
+            break;
+    }
+    roll_sql_reset(stmt);
+    return err;
+}
+
 struct roll_error *roll_sql_begin(struct roll_sql *sql, bool write)
 {
     g_assert(sqlite3_get_autocommit(sql->db));

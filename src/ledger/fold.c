@@ -3,6 +3,18 @@
 #include "ledger/fold.h"
 #include "ledger/fields.h"
 
+static struct roll_error *fold_unknown(struct roll_fold *fold, const struct roll_event *event)
+{
+    struct fold_environment *environment;
+
+    (void)event;
+    if (roll_stream_is_service(fold->name))
+        return NULL;
+    ROLL_TRY(roll_fold_environment(fold, &environment));
+    environment->unknown = environment->changed = true;
+    return NULL;
+}
+
 enum place { ANYWHERE, IN_SERVICE, IN_ENVIRONMENT };
 
 struct rule {
@@ -11,7 +23,7 @@ struct rule {
 };
 
 static const struct rule rules[ROLL_EVENT_KIND_COUNT] = {
-    [ROLL_EVENT_UNKNOWN] = {ANYWHERE, roll_fold_unknown},
+    [ROLL_EVENT_UNKNOWN] = {ANYWHERE, fold_unknown},
     [ROLL_EVENT_release_made] = {IN_SERVICE, roll_fold_release_made},
     [ROLL_EVENT_release_marked] = {IN_SERVICE, roll_fold_release_marked},
     [ROLL_EVENT_rollout_requested] = {IN_ENVIRONMENT, roll_fold_rollout_requested},
@@ -51,16 +63,4 @@ struct roll_error *roll_fold_event(struct roll_fold *fold, const struct roll_eve
     if (rule->place != ANYWHERE && service != (rule->place == IN_SERVICE))
         return NULL;
     return rule->fold(fold, event);
-}
-
-struct roll_error *roll_fold_unknown(struct roll_fold *fold, const struct roll_event *event)
-{
-    struct fold_environment *environment;
-
-    (void)event;
-    if (roll_stream_is_service(fold->name))
-        return NULL;
-    ROLL_TRY(roll_fold_environment(fold, &environment));
-    environment->unknown = environment->changed = true;
-    return NULL;
 }

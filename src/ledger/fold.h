@@ -191,8 +191,6 @@ struct roll_error *roll_fold_debts_requested(struct roll_fold *fold, const struc
     ROLL_CHECKED;
 struct roll_error *roll_fold_debts_ended(struct roll_fold *fold, const struct roll_event *event,
                                          int64_t rollout, bool sent) ROLL_CHECKED;
-struct roll_error *roll_fold_unknown(struct roll_fold *fold, const struct roll_event *event)
-    ROLL_CHECKED;
 
 static inline void fold_set_text(char **place, const char *text)
 {

@@ -1,7 +1,7 @@
 /* Folding what was found in ARM's history: evidence, until a person says that it was good (or the
  * tags of a lost ledger do). Then it is a rollout of kind adopted, at the time when ARM had it. */
 #include "ledger/fold.h"
-#include "ledger/store.h"
+#include "ledger/query.h"
 
 #include "rollbook/json.h"
 
@@ -323,30 +323,29 @@ struct roll_error *roll_fold_adoption_accepted(struct roll_fold *fold,
 
 /* ---- reading --------------------------------------------------------------------------------- */
 
+static struct roll_error *fill_adopted(void *user, struct roll_sql_stmt *stmt)
+{
+    const struct ledger_call *call = user;
+    const struct roll_adopted_row row = {.target = roll_sql_text_at(stmt, 0),
+                                         .name = roll_sql_text_at(stmt, 1),
+                                         .at = roll_sql_int_at(stmt, 2),
+                                         .seq = roll_sql_int_at(stmt, 3),
+                                         .release = roll_sql_text_at(stmt, 4),
+                                         .accepted = roll_sql_int_at(stmt, 5)};
+
+    return (*(roll_adopted_fn *)call->fn)(call->user, &row);
+}
+
 struct roll_error *roll_ledger_adopted(struct roll_ledger *ledger, const char *stream,
                                        roll_adopted_fn fn, void *user)
 {
+    struct ledger_call call = {&fn, user};
     struct roll_sql_stmt *stmt;
-    struct roll_error *err = NULL;
-    bool there = true;
 
     ROLL_TRY(roll_ledger_freshen(ledger, stream));
     ROLL_TRY(roll_sql_use(ledger->sql, LEDGER_ADOPTED_LIST, &stmt));
     roll_sql_bind_text(stmt, ":stream", stream);
-    while (!err && there) {
-        err = roll_sql_step(stmt, &there);
-        if (err || !there)
-            break;
-        const struct roll_adopted_row row = {.target = roll_sql_text_at(stmt, 0),
-                                             .name = roll_sql_text_at(stmt, 1),
-                                             .at = roll_sql_int_at(stmt, 2),
-                                             .seq = roll_sql_int_at(stmt, 3),
-                                             .release = roll_sql_text_at(stmt, 4),
-                                             .accepted = roll_sql_int_at(stmt, 5)};
-        err = fn(user, &row);
-    }
-    roll_sql_reset(stmt);
-    return err;
+    return roll_sql_each(stmt, fill_adopted, &call);
 }
 
 struct roll_error *roll_ledger_adopted_find(struct roll_ledger *ledger, const char *stream,

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "ledger/fold.h"
-#include "ledger/store.h"
+#include "ledger/query.h"
 
 struct roll_error *roll_fold_notice_delivered(struct roll_fold *fold,
                                               const struct roll_event *event)
@@ -84,49 +84,38 @@ struct roll_error *roll_fold_readiness_checked(struct roll_fold *fold,
     return set_look(fold, event, "not-ready", body->release, ready ? "" : body->state, body->state);
 }
 
-static struct roll_look_row row_of(struct roll_sql_stmt *stmt)
+static struct roll_error *fill_look(void *user, struct roll_sql_stmt *stmt)
 {
-    return (struct roll_look_row){.word = roll_sql_text_at(stmt, 0),
-                                  .subject = roll_sql_text_at(stmt, 1),
-                                  .summary = roll_sql_text_at(stmt, 2),
-                                  .seq = roll_sql_int_at(stmt, 3),
-                                  .at = roll_sql_int_at(stmt, 4),
-                                  .finding = roll_sql_text_at(stmt, 5),
-                                  .checked_seq = roll_sql_int_at(stmt, 6),
-                                  .checked_at = roll_sql_int_at(stmt, 7)};
-}
+    const struct ledger_call *call = user;
+    const struct roll_look_row row = {.word = roll_sql_text_at(stmt, 0),
+                                      .subject = roll_sql_text_at(stmt, 1),
+                                      .summary = roll_sql_text_at(stmt, 2),
+                                      .seq = roll_sql_int_at(stmt, 3),
+                                      .at = roll_sql_int_at(stmt, 4),
+                                      .finding = roll_sql_text_at(stmt, 5),
+                                      .checked_seq = roll_sql_int_at(stmt, 6),
+                                      .checked_at = roll_sql_int_at(stmt, 7)};
 
-static struct roll_error *each_look(struct roll_sql_stmt *stmt, roll_look_fn fn, void *user)
-{
-    struct roll_error *err = NULL;
-    bool there = true;
-
-    while (!err && there) {
-        err = roll_sql_step(stmt, &there);
-        if (err || !there)
-            break;
-        struct roll_look_row row = row_of(stmt);
-        err = fn(user, &row);
-    }
-    roll_sql_reset(stmt);
-    return err;
+    return (*(roll_look_fn *)call->fn)(call->user, &row);
 }
 
 struct roll_error *roll_ledger_looks(struct roll_ledger *ledger, const char *stream,
                                      roll_look_fn fn, void *user)
 {
+    struct ledger_call call = {&fn, user};
     struct roll_sql_stmt *stmt;
 
     ROLL_TRY(roll_ledger_freshen(ledger, stream));
     ROLL_TRY(roll_sql_use(ledger->sql, LEDGER_LOOK_LIST, &stmt));
     roll_sql_bind_text(stmt, ":stream", stream);
-    return each_look(stmt, fn, user);
+    return roll_sql_each(stmt, fill_look, &call);
 }
 
 struct roll_error *roll_ledger_look(struct roll_ledger *ledger, const char *stream,
                                     const char *word, const char *subject, roll_look_fn fn,
                                     void *user)
 {
+    struct ledger_call call = {&fn, user};
     struct roll_sql_stmt *stmt;
 
     ROLL_TRY(roll_ledger_freshen(ledger, stream));
@@ -134,5 +123,5 @@ struct roll_error *roll_ledger_look(struct roll_ledger *ledger, const char *stre
     roll_sql_bind_text(stmt, ":stream", stream);
     roll_sql_bind_text(stmt, ":word", word);
     roll_sql_bind_text(stmt, ":subject", subject);
-    return each_look(stmt, fn, user);
+    return roll_sql_each(stmt, fill_look, &call);
 }

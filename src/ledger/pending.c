@@ -85,26 +85,22 @@ static void free_event(gpointer event)
     roll_event_free(event);
 }
 
+static struct roll_error *add_event(void *user, struct roll_sql_stmt *stmt)
+{
+    const char *line = roll_sql_text_at(stmt, 0);
+    struct roll_event *event = NULL;
+
+    ROLL_TRY(roll_event_parse(line ? line : "", line ? strlen(line) : 0, &event));
+    g_ptr_array_add(user, event);
+    return NULL;
+}
+
 static struct roll_error *read_tail(struct roll_writer *writer, int64_t seq, GPtrArray *events)
 {
     struct roll_sql_stmt *stmt;
-    bool row;
 
     ROLL_TRY(at_place(writer->ledger, LEDGER_PENDING_TAIL, writer->id, seq, &stmt));
-    for (;;) {
-        ROLL_TRY(roll_sql_step(stmt, &row));
-        if (!row)
-            return NULL;
-        const char *line = roll_sql_text_at(stmt, 0);
-        struct roll_event *event = NULL;
-        struct roll_error *err =
-            roll_event_parse(line ? line : "", line ? strlen(line) : 0, &event);
-        if (err) {
-            roll_sql_reset(stmt);
-            return err;
-        }
-        g_ptr_array_add(events, event);
-    }
+    return roll_sql_each(stmt, add_event, events);
 }
 
 struct roll_error *roll_pending_take_out(struct roll_writer *writer, int64_t seq,

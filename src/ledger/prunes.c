@@ -1,7 +1,7 @@
 /* Leftovers that rollouts deleted, tried to delete, or let stay: the last word about each counts.
  */
 #include "ledger/fold.h"
-#include "ledger/store.h"
+#include "ledger/query.h"
 
 struct roll_error *roll_fold_prune_intended(struct roll_fold *fold, const struct roll_event *event)
 {
@@ -33,42 +33,36 @@ struct roll_error *roll_fold_prune_ended(struct roll_fold *fold, const struct ro
     return roll_sql_run(stmt);
 }
 
-static struct roll_error *each_prune(struct roll_sql_stmt *stmt, roll_prune_fn fn, void *user)
+static struct roll_error *fill_prune(void *user, struct roll_sql_stmt *stmt)
 {
-    struct roll_error *err = NULL;
-    bool there = true;
+    const struct ledger_call *call = user;
+    const struct roll_prune_row row = {.target = roll_sql_text_at(stmt, 0),
+                                       .resource = roll_sql_text_at(stmt, 1),
+                                       .outcome = roll_sql_text_at(stmt, 2),
+                                       .message = roll_sql_text_at(stmt, 3),
+                                       .at = roll_sql_int_at(stmt, 4)};
 
-    while (!err && there) {
-        err = roll_sql_step(stmt, &there);
-        if (err || !there)
-            break;
-        struct roll_prune_row row = {.target = roll_sql_text_at(stmt, 0),
-                                     .resource = roll_sql_text_at(stmt, 1),
-                                     .outcome = roll_sql_text_at(stmt, 2),
-                                     .message = roll_sql_text_at(stmt, 3),
-                                     .at = roll_sql_int_at(stmt, 4)};
-        err = fn(user, &row);
-    }
-    roll_sql_reset(stmt);
-    return err;
+    return (*(roll_prune_fn *)call->fn)(call->user, &row);
 }
 
 struct roll_error *roll_ledger_prunes(struct roll_ledger *ledger, const char *stream,
                                       int64_t rollout, roll_prune_fn fn, void *user)
 {
+    struct ledger_call call = {&fn, user};
     struct roll_sql_stmt *stmt;
 
     ROLL_TRY(roll_ledger_freshen(ledger, stream));
     ROLL_TRY(roll_sql_use(ledger->sql, LEDGER_PRUNE_LIST, &stmt));
     roll_sql_bind_text(stmt, ":stream", stream);
     roll_sql_bind_int(stmt, ":rollout", rollout);
-    return each_prune(stmt, fn, user);
+    return roll_sql_each(stmt, fill_prune, &call);
 }
 
 struct roll_error *roll_ledger_prunes_of(struct roll_ledger *ledger, const char *stream,
                                          int64_t rollout, const char *target, roll_prune_fn fn,
                                          void *user)
 {
+    struct ledger_call call = {&fn, user};
     struct roll_sql_stmt *stmt;
 
     ROLL_TRY(roll_ledger_freshen(ledger, stream));
@@ -76,5 +70,5 @@ struct roll_error *roll_ledger_prunes_of(struct roll_ledger *ledger, const char 
     roll_sql_bind_text(stmt, ":stream", stream);
     roll_sql_bind_int(stmt, ":rollout", rollout);
     roll_sql_bind_text(stmt, ":target", target);
-    return each_prune(stmt, fn, user);
+    return roll_sql_each(stmt, fill_prune, &call);
 }

@@ -19,7 +19,7 @@ static const int dumps[] = {LEDGER_DUMP_RELEASES, LEDGER_DUMP_ENVIRONMENTS, LEDG
 
 /* ---- one stream ------------------------------------------------------------------------------ */
 
-struct roll_error *roll_stream_clear(struct roll_sql *sql, int64_t id)
+static struct roll_error *clear_stream(struct roll_sql *sql, int64_t id)
 {
     struct roll_sql_stmt *stmt;
 
@@ -87,7 +87,7 @@ static struct roll_error *refold(struct roll_ledger *ledger, const struct roll_s
 {
     struct roll_sql_stmt *stmt;
 
-    ROLL_TRY(roll_stream_clear(ledger->sql, stream->id));
+    ROLL_TRY(clear_stream(ledger->sql, stream->id));
     ROLL_TRY(roll_stream_fold(ledger, ledger->sql, stream->id, stream->name));
     ROLL_TRY(roll_sql_use(ledger->sql, LEDGER_STREAM_SET_PROJECTION, &stmt));
     roll_sql_bind_int(stmt, ":id", stream->id);

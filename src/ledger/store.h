@@ -43,7 +43,6 @@ struct roll_error *roll_ledger_freshen(struct roll_ledger *ledger, const char *s
  * with the same stream ids. */
 struct roll_error *roll_stream_fold(struct roll_ledger *ledger, struct roll_sql *into, int64_t id,
                                     const char *name) ROLL_CHECKED;
-struct roll_error *roll_stream_clear(struct roll_sql *sql, int64_t id) ROLL_CHECKED;
 /* Adds the projections of a stream, row by row, to a digest. */
 struct roll_error *roll_stream_dump(struct roll_sql *sql, int64_t id, struct roll_sha256 *digest)
     ROLL_CHECKED;
@@ -85,6 +84,21 @@ bool roll_side_is_own(const struct roll_ledger *ledger, const char *stream);
 int64_t roll_side_base(const char *side);
 /* shop/prod of shop/prod~1a2b3c4d. Owned. */
 char *roll_side_main(const char *side);
+/* Where a part of a side stream was spliced into its main stream. */
+struct roll_join {
+    int64_t seq; /* of the event in the main stream */
+    char *side, *head;
+    int64_t side_seq;
+    bool beside; /* reconciled: the main stream had moved on */
+};
+/* Those of the main stream with this id, in order: struct roll_join, owned. */
+struct roll_error *roll_joins_load(struct roll_ledger *ledger, int64_t id, GArray **ret_joins)
+    ROLL_CHECKED;
+/* Up to which of its events a side stream was spliced in before the main stream's event seq. */
+int64_t roll_joins_before(const GArray *joins, const char *side, int64_t seq);
+
+/* ---- the course (course.c) ------------------------------------------------------------------- */
+
 /* The course of a main stream: its events, with side streams where they were spliced in, and what
  * of this replica's own is not yet spliced in at the end. */
 struct roll_error *roll_course_read(struct roll_ledger *ledger, int64_t id, const char *stream,

@@ -45,8 +45,9 @@ static struct roll_error *export_object(struct export *export, const char *diges
     return export->write(export->user, export->out->str, export->out->len);
 }
 
-static struct roll_error *export_event(struct export *export, struct roll_sql_stmt *stmt)
+static struct roll_error *export_event(void *user, struct roll_sql_stmt *stmt)
 {
+    struct export *export = user;
     roll_auto(event) struct roll_event *event = NULL;
     const char *hash = roll_sql_text_at(stmt, 4), *line = roll_sql_text_at(stmt, 5);
 
@@ -74,19 +75,9 @@ static struct roll_error *export_event(struct export *export, struct roll_sql_st
 static struct roll_error *export_all(struct export *export)
 {
     struct roll_sql_stmt *stmt;
-    bool row;
 
     ROLL_TRY(roll_sql_use(export->ledger->sql, LEDGER_EVENT_ALL, &stmt));
-    for (;;) {
-        ROLL_TRY(roll_sql_step(stmt, &row));
-        if (!row)
-            return NULL;
-        struct roll_error *err = export_event(export, stmt);
-        if (err) {
-            roll_sql_reset(stmt);
-            return err;
-        }
-    }
+    return roll_sql_each(stmt, export_event, export);
 }
 
 struct roll_error *roll_ledger_export(struct roll_ledger *ledger, write_fn write, void *user)

@@ -178,6 +178,35 @@ START_TEST(test_sql__binds_and_columns)
 }
 END_TEST
 
+struct seen {
+    int64_t sum, stop_at;
+};
+
+static struct roll_error *see(void *user, struct roll_sql_stmt *stmt)
+{
+    struct seen *seen = user;
+    int64_t k = roll_sql_int_at(stmt, 0);
+
+    seen->sum += k;
+    return k == seen->stop_at ? roll_error_new(ROLL_E_NOT_FOUND, "enough") : NULL;
+}
+
+START_TEST(test_sql__each_row_until_an_error)
+{
+    roll_auto(sql) struct roll_sql *sql = with_table(":memory:");
+    struct seen some = {.stop_at = 2}, all = {0}, none = {0};
+
+    ok(roll_sql_each(use(sql, ALL), see, &none));
+    ck_assert_int_eq(none.sum, 0);
+    for (int64_t k = 1; k <= 4; k++)
+        ok(insert(sql, k, "v"));
+    fails(roll_sql_each(use(sql, ALL), see, &some), ROLL_E_NOT_FOUND);
+    ck_assert_int_eq(some.sum, 3);
+    ok(roll_sql_each(use(sql, ALL), see, &all)); /* from the first row again */
+    ck_assert_int_eq(all.sum, 10);
+}
+END_TEST
+
 START_TEST(test_sql__wrong_and_forgotten_binds_are_errors)
 {
     roll_auto(sql) struct roll_sql *sql = with_table(":memory:");
@@ -450,6 +479,7 @@ int main(void)
 
     tcase_add_checked_fixture(tcase, make_folder, remove_folder);
     tcase_add_test(tcase, test_sql__binds_and_columns);
+    tcase_add_test(tcase, test_sql__each_row_until_an_error);
     tcase_add_test(tcase, test_sql__wrong_and_forgotten_binds_are_errors);
     tcase_add_test(tcase, test_sql__statements_are_checked_when_prepared);
     tcase_add_test(tcase, test_sql__constraints_and_triggers_are_conflicts);
