@@ -51,8 +51,6 @@ struct roll_error *roll_notice_describe(struct roll_ledger *ledger, struct roll_
 enum roll_notice_format { ROLL_NOTICE_CLOUDEVENTS, ROLL_NOTICE_TEAMS, ROLL_NOTICE_SLACK, ROLL_NOTICE_FORMATS };
 extern const char *const roll_notice_formats[ROLL_NOTICE_FORMATS];
 
-/* One line: `shop/prod: rollout #17 to 1.5.0 failed`. Owned. */
-char *roll_notice_title(const struct roll_notice *notice);
 /* The body to POST; ledger_id is part of a CloudEvent's source. Texts are bounded, and text that came from people or Azure is
  * never markup. A new reference. Sources: CloudEvents 1.0 JSON format; Adaptive Cards 1.4 in the message that Teams Workflows take;
  * Slack incoming webhooks, block kit. */

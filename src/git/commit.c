@@ -15,7 +15,8 @@ static char *valid_text(const char *text)
     return g_utf8_make_valid(text ? text : "", -1);
 }
 
-void roll_git_describe_commit(const git_commit *commit, struct roll_commit *ret_commit)
+/* Fills ret_commit from a commit. */
+static void describe(const git_commit *commit, struct roll_commit *ret_commit)
 {
     git_oid_tostr(ret_commit->id, sizeof(ret_commit->id), git_commit_id(commit));
     const git_signature *author = git_commit_author(commit);
@@ -61,7 +62,7 @@ struct roll_error *roll_git_resolve(struct roll_git *git, const char *ref,
 {
     roll_auto(git_commit) git_commit *commit = NULL;
     ROLL_TRY(roll_git_lookup(git, ref, &commit));
-    roll_git_describe_commit(commit, ret_commit);
+    describe(commit, ret_commit);
     return NULL;
 }
 
@@ -143,7 +144,7 @@ roll_git_changes(struct roll_git *git, const char *from, const char *to, int lim
         if (status < 0)
             return history_failed(git, status);
         struct roll_commit described = {0};
-        roll_git_describe_commit(commit, &described);
+        describe(commit, &described);
         struct roll_error *err = fn(user, &described);
         roll_commit_clear(&described);
         ROLL_TRY(err);

@@ -46,9 +46,6 @@ struct roll_error *roll_git_lookup(struct roll_git *git, const char *ref, git_co
 struct roll_error *roll_git_walk(struct roll_git *git, const git_oid *to, const git_oid *hide,
                                  git_revwalk **ret_walk) ROLL_CHECKED;
 
-/* Fills ret_commit from a commit. */
-void roll_git_describe_commit(const git_commit *commit, struct roll_commit *ret_commit);
-
 /* ret_contained: is ancestor equal to commit or reachable from it? */
 struct roll_error *roll_git_reaches(struct roll_git *git, const git_commit *commit,
                                     const git_commit *ancestor, bool *ret_contained) ROLL_CHECKED;

@@ -37,7 +37,8 @@ static const char *const ends[ROLL_NOTICE_WORDS] = {
     [ROLL_NOTICE_SUCCEEDED] = "succeeded",
 };
 
-char *roll_notice_title(const struct roll_notice *notice)
+/* One line: `shop/prod: rollout #17 to 1.5.0 failed`. Owned. */
+static char *title_of(const struct roll_notice *notice)
 {
     const char *release = notice->release ? notice->release : "each target's own release";
     const char *what = strcmp(notice->kind, "hotfix") == 0 ? "hotfix" : "rollout";
@@ -118,7 +119,7 @@ static json_t *cloudevent(const struct roll_notice *notice, const char *ledger_i
                                    : g_strdup_printf("%s/%s", notice->stream, notice->subject);
     g_autofree char *type = g_strconcat(notice->rollout ? "rollbook.rollout." : "rollbook.look.",
                                         roll_notice_words[notice->word], NULL);
-    g_autofree char *title = roll_notice_title(notice);
+    g_autofree char *title = title_of(notice);
     char at[ROLL_TIME_SIZE];
     json_t *data = json_object();
 
@@ -156,7 +157,7 @@ static json_t *line_of(const char *label, const char *value)
 
 static json_t *teams(const struct roll_notice *notice)
 {
-    g_autofree char *whole = roll_notice_title(notice);
+    g_autofree char *whole = title_of(notice);
     g_autofree char *title = told(whole);
     roll_auto(json) json_t *facts = facts_of(notice);
     json_t *body = json_array();
@@ -202,7 +203,7 @@ static json_t *plain(const char *text)
 /* One section for each line: `Reason: …`. */
 static json_t *slack(const struct roll_notice *notice)
 {
-    g_autofree char *whole = roll_notice_title(notice);
+    g_autofree char *whole = title_of(notice);
     g_autofree char *title = told(whole);
     g_autoptr(GString) escaped = g_string_new(NULL);
     roll_auto(json) json_t *facts = facts_of(notice);

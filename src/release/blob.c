@@ -1,7 +1,8 @@
 /* Objects on their way into the ledger: bytes with their digest, each once. */
 #include "release/internal.h"
 
-struct roll_blob *release_blob_take(GString *data)
+/* data is consumed. */
+static struct roll_blob *blob_take(GString *data)
 {
     struct roll_blob *blob = g_new0(struct roll_blob, 1);
     roll_sha256_hex(data->str, data->len, blob->digest);
@@ -39,7 +40,7 @@ static const struct roll_blob *find(const GPtrArray *blobs, const char *digest)
 
 const char *release_blobs_add_take(GPtrArray *blobs, GString *data)
 {
-    struct roll_blob *blob = release_blob_take(data);
+    struct roll_blob *blob = blob_take(data);
     const struct roll_blob *known = find(blobs, blob->digest);
     if (known) {
         release_blob_free(blob);

@@ -188,7 +188,7 @@ void release_chooser_close_groups(struct release_chooser *chooser)
 
 /* On lane release a person passes only what the plan lets pass; a plan without lanes lets
  * everybody. */
-bool release_chooser_may_override(const struct release_chooser *chooser, const char *kind)
+static bool may_override(const struct release_chooser *chooser, const char *kind)
 {
     const struct roll_plan_environment *environment = chooser->environment;
     if (!environment || !environment->has_lanes || chooser->lane != ROLL_LANE_RELEASE)
@@ -200,7 +200,7 @@ bool release_chooser_may_override(const struct release_chooser *chooser, const c
 bool release_chooser_overridden(struct release_chooser *chooser, const char *kind)
 {
     if (!release_overridden(chooser->options->overrides, kind, NULL) ||
-        !release_chooser_may_override(chooser, kind))
+        !may_override(chooser, kind))
         return false;
     if (!g_ptr_array_find_with_equal_func(chooser->used, kind, g_str_equal, NULL))
         g_ptr_array_add(chooser->used, g_strdup(kind));
@@ -225,7 +225,7 @@ char *release_chooser_override_command(const struct release_chooser *chooser, co
                                        const char *kind)
 {
     const char *stream = chooser->history->stream;
-    if (!release_chooser_may_override(chooser, kind))
+    if (!may_override(chooser, kind))
         return NULL;
     g_autofree char *overrides = overrides_with(chooser, kind);
     if (strcmp(chooser->kind, "forward") == 0)

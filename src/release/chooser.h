@@ -45,7 +45,6 @@ void release_chooser_close_groups(struct release_chooser *chooser);
 /* "VERSION: REASON"; reason is consumed. */
 void release_chooser_skip(struct release_chooser *chooser, const char *version, char *reason);
 
-bool release_chooser_may_override(const struct release_chooser *chooser, const char *kind);
 /* The command that passes the gate `kind`, or NULL where the plan does not let it pass. Owned. */
 char *release_chooser_override_command(const struct release_chooser *chooser, const char *version,
                                        const char *kind);

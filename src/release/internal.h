@@ -7,8 +7,6 @@
 
 /* ---- blob.c ---------------------------------------------------------------------------------- */
 
-/* data is consumed. */
-struct roll_blob *release_blob_take(GString *data);
 void release_blob_free(struct roll_blob *blob);
 /* An array that owns blobs. */
 GPtrArray *release_blobs_new(void);
@@ -35,9 +33,6 @@ struct roll_error *release_expand_target(struct roll_ledger *ledger, const GPtrA
 
 /* Sets the detail {"next": [commands]}; the list ends with NULL, each command is owned by the call
  * and freed. */
-/* ROLL_E_NOT_FOUND for a version that is not in the ledger, naming what may have been meant. */
-struct roll_error *release_unknown(struct roll_ledger *ledger, const char *service,
-                                   const char *version) ROLL_CHECKED;
 /* roll_ledger_release() with that error. */
 struct roll_error *release_row(struct roll_ledger *ledger, const char *service, const char *version,
                                roll_release_fn fn, void *user) ROLL_CHECKED;
@@ -53,7 +48,6 @@ char *release_stream_name(const char *service, const char *environment);
 
 /* ---- order_parts.c --------------------------------------------------------------------------- */
 
-void release_step_free(struct roll_plan_step *step);
 void release_health_free(struct roll_plan_health *health);
 struct roll_plan_health *release_health_copy(const struct roll_plan_health *health);
 json_t *release_steps_write(const GPtrArray *steps);

@@ -17,8 +17,9 @@ static struct roll_error *take_known(void *user, const struct roll_release_row *
     return NULL;
 }
 
-struct roll_error *release_known_find(struct release_maker *maker, const char *version,
-                                      struct release_known *known)
+/* known->version stays NULL when the ledger has no such release. */
+static struct roll_error *find_known(struct release_maker *maker, const char *version,
+                                     struct release_known *known)
 {
     struct roll_error *err =
         roll_ledger_release(maker->ledger, maker->plan->service, version, take_known, known);
@@ -56,7 +57,7 @@ struct roll_error *release_list_changes(struct release_maker *maker, int64_t rec
     struct predecessor predecessor = {.before = recorded_seq};
     struct roll_error *err;
     if (maker->options->base)
-        err = release_known_find(maker, maker->options->base, &predecessor.known);
+        err = find_known(maker, maker->options->base, &predecessor.known);
     else
         err = roll_ledger_releases(maker->ledger, maker->plan->service, take_predecessor,
                                    &predecessor);
@@ -66,7 +67,7 @@ struct roll_error *release_list_changes(struct release_maker *maker, int64_t rec
     return err;
 }
 
-void release_forget_recorded(struct release_maker *maker)
+static void forget_recorded(struct release_maker *maker)
 {
     g_clear_pointer(&maker->recorded, json_decref);
     g_clear_pointer(&maker->recorded_book, release_book_free);
@@ -76,8 +77,8 @@ void release_forget_recorded(struct release_maker *maker)
 struct roll_error *release_load_recorded(struct release_maker *maker, int64_t *ret_seq)
 {
     struct release_known known = {0};
-    struct roll_error *err = release_known_find(maker, maker->version, &known);
-    release_forget_recorded(maker);
+    struct roll_error *err = find_known(maker, maker->version, &known);
+    forget_recorded(maker);
     if (!err && known.manifest)
         err = release_book_read(maker->ledger, known.manifest, NULL, &maker->recorded_book);
     if (!err && known.manifest) {

@@ -61,9 +61,6 @@ struct release_known {
     int64_t seq;
 };
 void release_known_clear(struct release_known *known);
-/* known->version stays NULL when the ledger has no such release. */
-struct roll_error *release_known_find(struct release_maker *maker, const char *version,
-                                      struct release_known *known) ROLL_CHECKED;
 /* The release that options->base names; ROLL_E_NOT_FOUND. */
 struct roll_error *release_known_base(struct release_maker *maker, struct release_known *known)
     ROLL_CHECKED;
@@ -71,7 +68,6 @@ struct roll_error *release_known_base(struct release_maker *maker, struct releas
  * not. */
 struct roll_error *release_load_recorded(struct release_maker *maker, int64_t *ret_seq)
     ROLL_CHECKED;
-void release_forget_recorded(struct release_maker *maker);
 /* Fills maker->changes: since the base, else since the release made before recorded_seq (0: the
  * last one). */
 struct roll_error *release_list_changes(struct release_maker *maker, int64_t recorded_seq)

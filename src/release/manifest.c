@@ -3,7 +3,8 @@
  * is used. */
 #include "release/manifest.h"
 
-const json_t *release_manifest_targets(const json_t *manifest, const char *environment)
+/* The targets of an environment as an object, or NULL. */
+static const json_t *targets_of(const json_t *manifest, const char *environment)
 {
     const json_t *environments = json_object_get(manifest, "environments");
     return json_object_get(json_object_get(environments, environment), "targets");
@@ -12,7 +13,7 @@ const json_t *release_manifest_targets(const json_t *manifest, const char *envir
 const json_t *release_manifest_target(const json_t *manifest, const char *environment,
                                       const char *target)
 {
-    return json_object_get(release_manifest_targets(manifest, environment), target);
+    return json_object_get(targets_of(manifest, environment), target);
 }
 
 const json_t *release_manifest_steps(const json_t *manifest, const char *environment)

@@ -7,8 +7,6 @@
 /* The recorded entry of a target, NULL when the release has none. */
 const json_t *release_manifest_target(const json_t *manifest, const char *environment,
                                       const char *target);
-/* The targets of an environment as an object, or NULL. */
-const json_t *release_manifest_targets(const json_t *manifest, const char *environment);
 const json_t *release_manifest_steps(const json_t *manifest, const char *environment);
 
 /* A target's scope as the manifest stores it, from the plan. New reference. */

@@ -19,7 +19,7 @@ struct roll_error *release_scope_find(const char *name, enum roll_scope_kind *re
 
 /* ---- memory ---------------------------------------------------------------------------------- */
 
-void release_step_free(struct roll_plan_step *step)
+static void step_free(struct roll_plan_step *step)
 {
     if (!step)
         return;
@@ -50,7 +50,7 @@ struct roll_plan_health *release_health_copy(const struct roll_plan_health *heal
 
 static void free_step(gpointer step)
 {
-    release_step_free(step);
+    step_free(step);
 }
 
 static void free_health(gpointer health)

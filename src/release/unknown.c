@@ -8,8 +8,9 @@ static struct roll_error *take_version(void *user, const struct roll_release_row
     return NULL;
 }
 
-struct roll_error *release_unknown(struct roll_ledger *ledger, const char *service,
-                                   const char *version)
+/* ROLL_E_NOT_FOUND for a version that is not in the ledger, naming what may have been meant. */
+static struct roll_error *unknown_version(struct roll_ledger *ledger, const char *service,
+                                          const char *version)
 {
     g_autoptr(GPtrArray) versions = g_ptr_array_new_with_free_func(g_free);
     ROLL_TRY(roll_ledger_releases(ledger, service, take_version, versions));
@@ -34,5 +35,5 @@ struct roll_error *release_row(struct roll_ledger *ledger, const char *service, 
     if (roll_error_code(err) != ROLL_E_NOT_FOUND)
         return err;
     roll_error_free(err);
-    return release_unknown(ledger, service, version);
+    return unknown_version(ledger, service, version);
 }

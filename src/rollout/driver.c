@@ -354,7 +354,8 @@ static bool perform(struct roll_driver *driver, const struct roll_action *action
     }
 }
 
-void roll_driver_detach(struct roll_driver *driver)
+/* Lets go; ARM goes on. Once only. */
+static void detach(struct roll_driver *driver)
 {
     struct roll_observation seen = {.kind = ROLL_SAW_DETACH};
 
@@ -369,7 +370,7 @@ static void leave_now(void *user)
     struct roll_driver *driver = user;
 
     driver->leave_timer = 0;
-    roll_driver_detach(driver);
+    detach(driver);
     roll_driver_pump(driver);
 }
 
@@ -377,7 +378,7 @@ static void leave_now(void *user)
 void roll_driver_leave(struct roll_driver *driver)
 {
     if (driver->leaving || driver->puts_away == 0) {
-        roll_driver_detach(driver);
+        detach(driver);
         return;
     }
     driver->leaving = true;
@@ -421,7 +422,7 @@ void roll_driver_pump(struct roll_driver *driver)
     if (driver->outcome.end != ROLL_END_NONE)
         return;
     if (driver->leaving && driver->puts_away == 0)
-        roll_driver_detach(driver);
+        detach(driver);
     for (;;) {
         while (roll_machine_next(driver->machine, roll_now_ms(), roll_boot_ms(), &action,
                                  &wake_boot_ms))
@@ -429,7 +430,7 @@ void roll_driver_pump(struct roll_driver *driver)
                 return;
         if (!leaves_at_once(driver))
             break;
-        roll_driver_detach(driver);
+        detach(driver);
     }
     roll_driver_changed(driver);
     roll_driver_look_at(driver, wake_boot_ms);

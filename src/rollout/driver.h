@@ -114,8 +114,6 @@ struct roll_error *roll_driver_seal(struct roll_choice *choice) ROLL_CHECKED;
 void roll_driver_leave(struct roll_driver *driver);
 /* The PUT is given to the network. */
 void roll_send_away(struct roll_send *send);
-/* Lets go; ARM goes on. Once only. */
-void roll_driver_detach(struct roll_driver *driver);
 void roll_driver_notice(struct roll_driver *driver, const char *text);
 void roll_driver_changed(struct roll_driver *driver);
 /* The number of the driven rollout, 0 before it has one. */
@@ -132,9 +130,9 @@ void roll_driver_say_silence(struct roll_driver *driver);
 
 /* ---- driver_chain.c ------------------------------------------------------------------------- */
 
-/* Into the machine, the oldest first: what is still to be told of when own is driven or settled; or,
- * own being 0, when something new takes the place of supersedes, or of nothing (0). *ret_first: where
- * folding begins, INT64_MAX: nowhere. */
+/* Into the machine, the oldest first: what is still to be told of when own is driven or settled;
+ * or, own being 0, when something new takes the place of supersedes, or of nothing (0). *ret_first:
+ * where folding begins, INT64_MAX: nowhere. */
 struct roll_error *roll_driver_add_rollouts(struct roll_driver *driver, int64_t own,
                                             int64_t supersedes, int64_t *ret_first) ROLL_CHECKED;
 
@@ -316,9 +314,11 @@ struct roll_blob *roll_result_blob(struct roll_ledger *ledger,
                                    const struct roll_arm_reply *reply);
 int64_t roll_result_resources(const struct roll_arm_reply *reply);
 
-/* send_put.c: did this PUT meet a resource group that was there before and is gone? Then it is sent again, and makes it. */
+/* send_put.c: did this PUT meet a resource group that was there before and is gone? Then it is sent
+ * again, and makes it. */
 bool roll_put_lacks_group(struct roll_send *send, const struct roll_arm_reply *reply);
-/* pace.c: what an answer to a PUT says of further ones, and how long this one has to wait for that, 0: not. */
+/* pace.c: what an answer to a PUT says of further ones, and how long this one has to wait for that,
+ * 0: not. */
 void roll_pace_saw(struct roll_send *send, const struct roll_arm_reply *reply);
 int64_t roll_pace_wait_ms(struct roll_send *send);
 /* ARM takes PUTs of this subscription, though not all at once. */

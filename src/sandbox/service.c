@@ -58,8 +58,9 @@ static int port_of(int fd)
     return getsockname(fd, (struct sockaddr *)&address, &size) == 0 ? ntohs(address.sin_port) : 0;
 }
 
-struct roll_error *sandbox_listen(int port, int preferred, unsigned hint, int *ret_fd,
-                                  int *ret_port)
+/* A listening TCP socket on 127.0.0.1. port 0: a free one; preferred: tried first (0: none). */
+static struct roll_error *listen_at(int port, int preferred, unsigned hint, int *ret_fd,
+                                    int *ret_port)
 {
     int fd = -1;
     if (port != 0) {
@@ -99,7 +100,7 @@ static struct roll_error *start_http(struct service *service)
     }
     if (service->options->keep_port)
         ROLL_TRY(sandbox_server_port(service->server, &kept));
-    ROLL_TRY(sandbox_listen(options->port, kept, service->options->port_hint, &fd, &port));
+    ROLL_TRY(listen_at(options->port, kept, service->options->port_hint, &fd, &port));
     service->server->port = port;
     service->server->url =
         g_strdup_printf("%s://127.0.0.1:%d", options->tls ? "https" : "http", port);

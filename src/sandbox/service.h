@@ -17,10 +17,6 @@ struct sandbox_service_options {
 /* Serves until INT, TERM, or as until_users_gone says. Users are greeted with a line: the URL. */
 struct roll_error *sandbox_service_run(const struct sandbox_service_options *options) ROLL_CHECKED;
 
-/* A listening TCP socket on 127.0.0.1. port 0: a free one; preferred: tried first (0: none). */
-struct roll_error *sandbox_listen(int port, int preferred, unsigned hint, int *ret_fd,
-                                  int *ret_port) ROLL_CHECKED;
-
 /* A key and a self-signed certificate for localhost and 127.0.0.1, PEM. Owned by the caller. */
 struct roll_error *sandbox_tls_make(char **ret_key, char **ret_cert) ROLL_CHECKED;
 

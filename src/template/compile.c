@@ -201,11 +201,6 @@ struct roll_error *node_compile(struct arena *arena, json_t *value, struct trail
     return NULL;
 }
 
-struct node *node_literal(struct arena *arena, json_t *value)
-{
-    return const_node(arena, value, 0, true);
-}
-
 struct roll_error *copy_compile(struct arena *arena, const json_t *value, struct trail *trail,
                                 struct copy **ret_copy)
 {

@@ -22,9 +22,6 @@ struct civil {
 extern const char *const date_months[12];
 extern const char *const date_days[7];
 
-/* Days since 1970-01-01. */
-gint64 days_from_civil(gint64 year, int month, int day);
-
 /* ISO 8601 and what utcNow and dateTimeAdd write in their standard formats; no zone means UTC.
  * False: it is no such text, *moment is undefined. */
 bool date_read(const char *text, struct moment *moment);

@@ -7,7 +7,8 @@ const char *const date_months[12] = {"January",   "February", "March",    "April
 const char *const date_days[7] = {"Sunday",   "Monday", "Tuesday", "Wednesday",
                                   "Thursday", "Friday", "Saturday"};
 
-gint64 days_from_civil(gint64 year, int month, int day)
+/* Days since 1970-01-01. */
+static gint64 days_from_civil(gint64 year, int month, int day)
 {
     year -= month <= 2;
     gint64 era = (year >= 0 ? year : year - 399) / 400;

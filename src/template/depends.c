@@ -55,7 +55,8 @@ static struct instance *find_symbol(struct level *level, const char *text)
     return index < indexes->len ? level_at(level, g_array_index(indexes, unsigned, index)) : NULL;
 }
 
-GArray *level_named(const struct level *level, const char *text)
+/* All that have the name, or NULL. Borrowed. */
+static GArray *instances_named(const struct level *level, const char *text)
 {
     g_autofree char *lower = g_ascii_strdown(text, -1);
     return g_hash_table_lookup(level->by_name, lower);
@@ -68,7 +69,7 @@ struct instance *level_find(struct level *level, const char *text)
         return found;
     if (*text == '/')
         return find_id(level, text);
-    GArray *named = level->program->symbolic ? NULL : level_named(level, text);
+    GArray *named = level->program->symbolic ? NULL : instances_named(level, text);
     for (guint i = 0; named && i < named->len; i++) {
         found = level_at(level, g_array_index(named, unsigned, i));
         if (!found->off)
@@ -113,7 +114,8 @@ static void add_dependency(struct instance *instance, unsigned index)
  * behind it. */
 static bool add_named(struct instance *instance, const char *text)
 {
-    GArray *named = instance->level->program->symbolic ? NULL : level_named(instance->level, text);
+    GArray *named =
+        instance->level->program->symbolic ? NULL : instances_named(instance->level, text);
     bool any_before = false;
     for (guint i = 0; named && i < named->len; i++)
         any_before = any_before || g_array_index(named, unsigned, i) < instance->number;

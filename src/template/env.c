@@ -252,7 +252,7 @@ static struct roll_error *variable_error(struct env *env, const struct variable 
     return trail_finish(trail, err, env->program->file, env->program->pointer);
 }
 
-struct roll_error *eval_variable_at(struct env *env, size_t index, json_t **ret_value)
+static struct roll_error *variable_at(struct env *env, size_t index, json_t **ret_value)
 {
     struct slot *slot = &env->variables[index];
     const struct variable *variable = &env->program->variables[index];
@@ -297,7 +297,7 @@ struct roll_error *eval_variable(const struct eval *eval, const char *name, json
         return template_error(
             "The template function 'variables' is not expected at this location. Please see "
             "https://aka.ms/arm-functions for usage details.");
-    ROLL_TRY(eval_variable_at(template_env(eval->env), index, &value));
+    ROLL_TRY(variable_at(template_env(eval->env), index, &value));
     *ret_value = json_incref(value);
     return NULL;
 }
@@ -306,7 +306,7 @@ struct roll_error *env_variables(struct env *env)
 {
     for (size_t i = 0; i < env->program->variable_count; i++) {
         json_t *value = NULL;
-        ROLL_TRY(eval_variable_at(env, i, &value));
+        ROLL_TRY(variable_at(env, i, &value));
     }
     return NULL;
 }

@@ -147,8 +147,6 @@ struct roll_error *eval_parameter_at(struct env *env, size_t index, json_t **ret
     ROLL_CHECKED; /* borrowed */
 struct roll_error *eval_variable(const struct eval *eval, const char *name, json_t **ret_value)
     ROLL_CHECKED; /* new */
-struct roll_error *eval_variable_at(struct env *env, size_t index, json_t **ret_value)
-    ROLL_CHECKED; /* borrowed */
 struct roll_error *eval_user_function(const struct eval *eval, const struct expr *call,
                                       json_t **ret_value) ROLL_CHECKED; /* new */
 /* A text that must be known: hidden values are shown here, unknown ones give NULL. */
@@ -194,8 +192,6 @@ struct roll_error *value_finish(struct work *work, json_t *value, bool reveal, b
 /* Checks value against a declaration; path names the value in messages. */
 struct roll_error *type_check(const struct program *program, const json_t *schema, const char *path,
                               json_t *value, struct work *work) ROLL_CHECKED;
-/* The declaration with its $ref followed, borrowed; NULL when it leads nowhere. */
-const json_t *type_resolve(const struct program *program, const json_t *schema);
 const char *type_name(const struct program *program, const json_t *schema); /* as declared, or "" */
 bool type_is_secure(const struct program *program, const json_t *schema);
 bool type_is_nullable(const struct program *program, const json_t *schema);

@@ -87,8 +87,6 @@ struct roll_error *env_parameters(struct env *env, json_t **ret_parameters)
 struct roll_error *env_for_input(struct work *work, const struct roll_template *tmpl,
                                  struct env **ret_env) ROLL_CHECKED;
 struct roll_error *env_asserts(struct env *env, json_t **ret_asserts) ROLL_CHECKED;
-/* All that have the name, or NULL. Borrowed. */
-GArray *level_named(const struct level *level, const char *text);
 /* The instance that a reference or a dependency names (symbol, name, relative or full id), or NULL.
  */
 struct instance *level_find(struct level *level, const char *text);

@@ -100,8 +100,6 @@ struct node {
 
 struct roll_error *node_compile(struct arena *arena, json_t *value, struct trail *trail,
                                 struct node **ret_node) ROLL_CHECKED;
-/* The same, but no string in it is an expression. */
-struct node *node_literal(struct arena *arena, json_t *value);
 struct roll_error *copy_compile(struct arena *arena, const json_t *value, struct trail *trail,
                                 struct copy **ret_copy) ROLL_CHECKED;
 void node_walk(const struct node *node, void (*visit)(const struct expr *expr, void *user),

@@ -144,7 +144,6 @@ struct taint {
 };
 struct taint *taint_new(const struct program *program, taint_seed *seed, void *user);
 void taint_free(struct taint *taint);
-bool taint_expr(struct taint *taint, const struct expr *expr);
 bool taint_node(struct taint *taint, const struct node *node); /* NULL: false */
 bool taint_copy(struct taint *taint, const struct copy *copy); /* NULL: false */
 static inline void roll_taint_auto(struct taint **owner)

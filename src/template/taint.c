@@ -75,7 +75,7 @@ static bool function_body_has(struct taint *taint, const struct expr *expr)
     return *state == TAINT_FOUND;
 }
 
-bool taint_expr(struct taint *taint, const struct expr *expr)
+static bool taint_expr(struct taint *taint, const struct expr *expr)
 {
     const struct program *program = taint->program;
     bool descend = true;

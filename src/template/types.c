@@ -44,12 +44,6 @@ static const json_t *type_get(const struct type *type, const char *key)
     return NULL;
 }
 
-const json_t *type_resolve(const struct program *program, const json_t *schema)
-{
-    struct type type;
-    return type_follow(program, schema, &type) ? type.chain[type.count - 1] : NULL;
-}
-
 const char *type_name(const struct program *program, const json_t *schema)
 {
     struct type type;

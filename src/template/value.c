@@ -53,11 +53,6 @@ json_t *json_gtext(GString *text)
     return value;
 }
 
-bool json_is_true_text(const json_t *value)
-{
-    return json_is_string(value) && json_string_length(value) > 0;
-}
-
 static struct roll_error *objects_equal(struct work *work, const json_t *a, const json_t *b,
                                         bool *ret_equal)
 {

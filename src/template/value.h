@@ -40,7 +40,6 @@ json_t *json_text(const char *text);                             /* a new string
 json_t *json_gtext(GString *text);                               /* steals */
 void object_put(json_t *object, const char *key, json_t *value); /* steals value */
 json_t *object_copy(const json_t *object);                       /* shallow */
-bool json_is_true_text(const json_t *value);
 guint64 murmur64(const void *data, size_t size);
 
 /* g_utf8_next_char() without its cast, which clang refuses for const text. */

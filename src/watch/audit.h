@@ -22,8 +22,6 @@ struct roll_error *audit_read_stream(struct audit *audit, const char *stream) RO
 void audit_take_decision(struct audit *audit, const struct roll_event *event);
 /* The member "approvals"."state" of a view, when all events were read. */
 const char *audit_approval_state(const json_t *view);
-/* A governing plan by its digest; NULL when it is gone or was never recorded. Borrowed. */
-const json_t *audit_plan(struct audit *audit, const char *digest);
 
 static inline json_t *audit_time(int64_t at)
 {

@@ -12,7 +12,8 @@ struct reading {
 
 /* ---- the request ---------------------------------------------------------------------------- */
 
-const json_t *audit_plan(struct audit *audit, const char *digest)
+/* A governing plan by its digest; NULL when it is gone or was never recorded. Borrowed. */
+static const json_t *recorded_plan(struct audit *audit, const char *digest)
 {
     json_t *plan = digest ? g_hash_table_lookup(audit->plans, digest) : NULL;
     struct roll_error *err = NULL;
@@ -94,7 +95,7 @@ static struct roll_error *take_parts(struct reading *reading, const struct roll_
 static void take_request(struct reading *reading, const struct roll_event *event, json_t *view)
 {
     const struct roll_rollout_requested *body = event->body;
-    const json_t *plan = audit_plan(reading->audit, body->plan);
+    const json_t *plan = recorded_plan(reading->audit, body->plan);
     json_t *asked = json_object_get(body->gates, "approvals");
     json_t *owed = json_object_get(body->gates, "owed");
     json_t *governance = json_object();
