@@ -71,6 +71,15 @@ static inline struct roll_ledger *place_open(const struct place *place, enum rol
     return ledger;
 }
 
+/* The tables are what folding the events again gives. */
+static inline void check_rebuild(struct roll_ledger *ledger)
+{
+    bool equal = false;
+
+    ck_ok(roll_ledger_rebuild(ledger, &equal));
+    ck_assert_msg(equal, "a rebuild differs from the live tables");
+}
+
 static const struct roll_actor somebody = {.proved = T("alice@contoso.com"), .claimed = T("alice")};
 
 /* Appends one event at its stream's head; the sequence number that it got. at: 0 for the clock. */

@@ -2,28 +2,7 @@
 #ifndef ROLLBOOK_TESTS_PROJECTION_TOOLS_H
 #define ROLLBOOK_TESTS_PROJECTION_TOOLS_H
 
-#include "ledger_tools.h"
-
-#define PROD "shop/prod"
-
-static struct place place;
-static struct roll_ledger *ledger;
-
-static inline void setup(void)
-{
-    place = place_make();
-    ledger = place_open(&place, ROLL_LEDGER_CREATE);
-}
-
-static inline void teardown(void)
-{
-    bool equal = false;
-
-    ck_ok(roll_ledger_rebuild(ledger, &equal));
-    ck_assert_msg(equal, "a rebuild differs from the live tables");
-    roll_ledger_close(ledger);
-    place_remove(&place);
-}
+#include "ledger_one.h"
 
 static const char *const both[] = {"weu", "neu", NULL};
 static const char *const weu[] = {"weu", NULL};

@@ -1,28 +1,7 @@
 /* Debts: opened by requests, closed by gates, reviews and releases that contain the fix. */
 #include "ledger/store.h"
-#include "ledger_tools.h"
+#include "ledger_one.h"
 #include "rollbook/json.h"
-
-#define PROD "shop/prod"
-
-static struct place place;
-static struct roll_ledger *ledger;
-
-static void setup(void)
-{
-    place = place_make();
-    ledger = place_open(&place, ROLL_LEDGER_CREATE);
-}
-
-static void teardown(void)
-{
-    bool equal = false;
-
-    ck_ok(roll_ledger_rebuild(ledger, &equal));
-    ck_assert_msg(equal, "a rebuild differs from the live tables");
-    roll_ledger_close(ledger);
-    place_remove(&place);
-}
 
 static struct roll_error *count_open(void *user, const struct roll_debt_row *row)
 {

@@ -1,70 +1,7 @@
 /* Side streams: what is appended aside counts here at once, joins the main stream, and is united
  * with what others did. */
 #include "ledger/store.h"
-#include "ledger_tools.h"
-
-#define PROD "shop/prod"
-
-static struct place here, there;
-static struct roll_ledger *ours, *theirs;
-
-static void setup(void)
-{
-    here = place_make();
-    there = place_make();
-    ours = place_open(&here, ROLL_LEDGER_CREATE);
-    theirs = place_open(&there, ROLL_LEDGER_CREATE);
-}
-
-static void check(struct roll_ledger *ledger)
-{
-    struct roll_verify_report report = {0};
-    bool equal = false;
-
-    ck_ok(roll_ledger_verify(ledger, &(struct roll_verify_options){.projections = true}, &report));
-    ck_assert_msg(!report.first_bad, "%s", report.first_bad);
-    ck_ok(roll_ledger_rebuild(ledger, &equal));
-    ck_assert_msg(equal, "a rebuild differs from the live tables");
-}
-
-static void teardown(void)
-{
-    check(ours);
-    check(theirs);
-    roll_ledger_close(ours);
-    roll_ledger_close(theirs);
-    place_remove(&here);
-    place_remove(&there);
-}
-
-/* ---- moving events --------------------------------------------------------------------------- */
-
-static struct roll_error *write_line(void *user, const char *line, size_t size)
-{
-    g_string_append_len(user, line, (gssize)size);
-    return NULL;
-}
-
-static struct roll_error *read_line(void *user, const char **ret_line, size_t *ret_size)
-{
-    const char **at = user, *end = strchr(*at, '\n');
-
-    *ret_line = end ? *at : NULL;
-    *ret_size = end ? (size_t)(end - *at) : 0;
-    *at = end ? end + 1 : *at;
-    return NULL;
-}
-
-static void carry(struct roll_ledger *from, struct roll_ledger *to)
-{
-    g_autoptr(GString) text = g_string_new(NULL);
-    const char *at;
-    int64_t events;
-
-    ck_ok(roll_ledger_export(from, write_line, text));
-    at = text->str;
-    ck_ok(roll_ledger_import(to, read_line, &at, &events));
-}
+#include "ledger_pair.h"
 
 static struct roll_error *keep_aside(void *user, const struct roll_aside *aside)
 {

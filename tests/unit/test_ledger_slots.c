@@ -1,29 +1,9 @@
 /* Slots: each time of a schedule counts once, by request or by being passed. */
 #include "ledger/store.h"
-#include "ledger_tools.h"
+#include "ledger_one.h"
 
-#define PROD "shop/prod"
 #define TUESDAY INT64_C(1795597200000) /* 2026-11-25T09:00:00Z */
 #define DAY INT64_C(86400000)
-
-static struct place place;
-static struct roll_ledger *ledger;
-
-static void setup(void)
-{
-    place = place_make();
-    ledger = place_open(&place, ROLL_LEDGER_CREATE);
-}
-
-static void teardown(void)
-{
-    bool equal = false;
-
-    ck_ok(roll_ledger_rebuild(ledger, &equal));
-    ck_assert_msg(equal, "a rebuild differs from the live tables");
-    roll_ledger_close(ledger);
-    place_remove(&place);
-}
 
 static struct roll_slot_row slot(const char *schedule, int64_t at)
 {

@@ -1,32 +1,12 @@
 /* Notices: what there is to tell, how each receiver hears it, and that each hears it once. */
-#include "ledger_tools.h"
+#include "ledger_one.h"
 #include "rollbook/json.h"
 #include "rollbook/notify.h"
 #include "tools/scripted_server.h"
 
-#define PROD "shop/prod"
 #define START INT64_C(1795597200000) /* 2026-11-25T09:00:00Z */
 #define HOUR INT64_C(3600000)
 #define ALL_WORDS ((1U << ROLL_NOTICE_WORDS) - 1)
-
-static struct place place;
-static struct roll_ledger *ledger;
-
-static void setup(void)
-{
-    place = place_make();
-    ledger = place_open(&place, ROLL_LEDGER_CREATE);
-}
-
-static void teardown(void)
-{
-    bool equal = false;
-
-    ck_ok(roll_ledger_rebuild(ledger, &equal));
-    ck_assert_msg(equal, "a rebuild differs from the live tables");
-    roll_ledger_close(ledger);
-    place_remove(&place);
-}
 
 /* ---- what there is to tell ------------------------------------------------------------------- */
 
