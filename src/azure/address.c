@@ -177,7 +177,7 @@ static void on_start(void *user)
     if (strlen(address->url) > ADDRESS_MAX ||
         (!roll_url_is_https(address->url) && !roll_url_is_loopback(address->url)))
         end_with(address, ROLL_ARM_REFUSED, 0, "InvalidUri",
-                 "it is no address on https that could be asked");
+                 "it is not an https address that could be asked");
     else if (address->credential && !cloud_is_known(address->credential->cloud))
         cloud_look_up(address->credential->cloud, address->loop, on_cloud, address);
     else

@@ -79,7 +79,7 @@ static struct roll_error *take(struct roll_cloud *cloud, const json_t *entry)
         err = bad(cloud, "without a login endpoint and an audience");
     else if (!roll_url_is_https(login) &&
              !(roll_url_is_loopback(login) && roll_url_is_loopback(cloud->arm)))
-        err = bad(cloud, "with a login that is no https address");
+        err = bad(cloud, "with a login that is not an https address");
     if (!err) {
         cloud->audience = g_strdup(audience);
         g_free(cloud->key_vault);
@@ -102,7 +102,7 @@ struct roll_error *cloud_read_metadata(struct roll_cloud *cloud, const char *tex
         roll_json_parse(text + (mark ? 3 : 0), size - (mark ? 3 : 0), ROLL_JSON_STRICT, &value);
 
     if (problem)
-        return bad(cloud, "with something that is no JSON");
+        return bad(cloud, "with something that is not JSON");
     const json_t *entry = json_is_array(value) ? choose(value, cloud->arm) : value;
     if (!entry)
         return bad(cloud, "with several clouds, none of which is at this address");

@@ -153,7 +153,7 @@ struct roll_error *roll_credential_new(struct roll_loop *loop, const struct roll
     credential->retry_second = 1000;
     credential->tokens = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, token_free);
     if (tenant && !is_tenant(tenant))
-        return roll_error_new(ROLL_E_CREDENTIAL, "'%s' is no tenant", tenant);
+        return roll_error_new(ROLL_E_CREDENTIAL, "'%s' is not a tenant", tenant);
     credential->tenant = g_strdup(tenant);
     if (!cloud->sandbox)
         ROLL_TRY(select_sources(credential, kind));

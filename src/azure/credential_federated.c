@@ -60,7 +60,7 @@ static void workload_fetch(struct token *token)
     if (!file)
         token_failed(token, g_strdup_printf("the federated token %s", problem));
     else if (!is_jwt(roll_secret_reveal(assertion)))
-        token_failed(token, g_strdup_printf("the federated token '%s' is no JWT", path));
+        token_failed(token, g_strdup_printf("the federated token '%s' is not a JWT", path));
     else
         login_with_assertion(token, &login, "federated token", roll_secret_reveal(assertion));
 }
@@ -144,7 +144,7 @@ static char *github_lacks(const struct roll_credential *credential)
                    ? g_strdup("the job has no 'permissions: id-token: write'")
                    : g_strdup(GITHUB_URL " is not set");
     if (!is_safe(url))
-        return g_strdup(GITHUB_URL " is no https address");
+        return g_strdup(GITHUB_URL " is not an https address");
     return login_lacks(credential, &login);
 }
 
@@ -212,7 +212,7 @@ static char *pipelines_lacks(const struct roll_credential *credential)
     if (!url)
         return g_strdup(PIPELINES_URL " is not set");
     if (!is_safe(url))
-        return g_strdup(PIPELINES_URL " is no https address");
+        return g_strdup(PIPELINES_URL " is not an https address");
     if (!credential_variable(PIPELINES_TOKEN))
         return g_strdup(PIPELINES_TOKEN
                         " is not set (the step's 'env:' must map it to $(System.AccessToken))");

@@ -225,8 +225,9 @@ static void on_probe(void *user, const struct roll_http_reply *reply)
     if (reply->outcome == ROLL_HTTP_REPLIED)
         ask(token);
     else
-        token_unavailable(token, g_strdup("this is no machine with a managed identity (IMDS does "
-                                          "not answer)"));
+        token_unavailable(token,
+                          g_strdup("this is not a machine with a managed identity (IMDS does "
+                                   "not answer)"));
 }
 
 static void fetch(struct token *token)

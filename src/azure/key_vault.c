@@ -267,7 +267,8 @@ static void on_start(void *user)
 
     call->timer = 0;
     if (!is_name(call->vault) || !is_name(call->secret))
-        end_with(call, ROLL_ARM_REFUSED, 0, "InvalidName", "that is no vault's or secret's name");
+        end_with(call, ROLL_ARM_REFUSED, 0, "InvalidName",
+                 "that is not a vault's or a secret's name");
     else if (!cloud_is_known(call->credential->cloud))
         cloud_look_up(call->credential->cloud, call->loop, on_cloud, call);
     else

@@ -55,9 +55,9 @@ char *login_lacks(const struct roll_credential *credential, const struct login *
     if (!login->tenant && !ends_in_adfs(authority))
         return g_strdup("AZURE_TENANT_ID is not set, and the plan names no tenant");
     if (login->tenant && !is_plain(login->tenant, ".-"))
-        return g_strdup("AZURE_TENANT_ID is no tenant");
+        return g_strdup("AZURE_TENANT_ID is not a tenant");
     if (authority && !roll_url_is_https(authority) && !roll_url_is_loopback(authority))
-        return g_strdup("AZURE_AUTHORITY_HOST is no https address");
+        return g_strdup("AZURE_AUTHORITY_HOST is not an https address");
     return NULL;
 }
 

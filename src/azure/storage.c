@@ -48,7 +48,7 @@ static struct roll_error *check(const struct roll_storage_options *options)
     if (!options->key)
         return NULL;
     g_autofree char *probe = roll_storage_signature(roll_secret_reveal(options->key), "");
-    return probe ? NULL : roll_error_new(ROLL_E_INVALID, "the store's access key is no base64");
+    return probe ? NULL : roll_error_new(ROLL_E_INVALID, "the store's access key is not base64");
 }
 
 struct roll_error *roll_storage_new(const struct roll_storage_options *options,

@@ -103,7 +103,7 @@ struct roll_error *roll_duration_parse(const char *text, int64_t *ret_ms)
 
     if (*text == 'P' ? !parse_iso(text, &ms) : !parse_short(text, &ms))
         return roll_error_new(ROLL_E_INVALID,
-                              "'%.64s' is no duration (such as '30s', '10m', '1h' or 'PT1H30M')",
+                              "'%.64s' is not a duration (such as '30s', '10m', '1h' or 'PT1H30M')",
                               text);
     *ret_ms = ms;
     return NULL;

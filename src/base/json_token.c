@@ -165,7 +165,7 @@ static struct roll_error *take_escape(struct json_reader *r)
         break;
     }
     if (at[1] > ' ' && at[1] < 0x7F)
-        return roll_json_syntax(r, at, "'\\%c' is no escape sequence", at[1]);
+        return roll_json_syntax(r, at, "'\\%c' is not an escape sequence", at[1]);
     return roll_json_syntax(r, at, "the backslash escapes nothing");
 }
 

@@ -109,11 +109,11 @@ char *roll_time_http(int64_t unix_ms)
                                          "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
     g_autoptr(GDateTime) at = g_date_time_new_from_unix_utc(unix_ms / 1000);
 
-    return g_strdup_printf(
-        "%s, %02d %s %04d %02d:%02d:%02d GMT", days[g_date_time_get_day_of_week(at) - 1],
-        g_date_time_get_day_of_month(at), months[g_date_time_get_month(at) - 1],
-        g_date_time_get_year(at), g_date_time_get_hour(at), g_date_time_get_minute(at),
-        g_date_time_get_second(at));
+    return g_strdup_printf("%s, %02d %s %04d %02d:%02d:%02d GMT",
+                           days[g_date_time_get_day_of_week(at) - 1],
+                           g_date_time_get_day_of_month(at), months[g_date_time_get_month(at) - 1],
+                           g_date_time_get_year(at), g_date_time_get_hour(at),
+                           g_date_time_get_minute(at), g_date_time_get_second(at));
 }
 
 void roll_time_format(int64_t unix_ms, char ret_text[ROLL_TIME_SIZE])
@@ -221,7 +221,7 @@ struct roll_error *roll_time_parse(const char *text, int64_t *ret_unix_ms)
 
     if (!take_date(&at, &days) || !take(&at, "Tt ") || !take_clock(&at, &clock) ||
         !take_offset(&at, &offset) || *at != '\0')
-        return roll_error_new(ROLL_E_INVALID, "'%.64s' is no RFC 3339 time", text);
+        return roll_error_new(ROLL_E_INVALID, "'%.64s' is not an RFC 3339 time", text);
     int64_t ms = days * MS_PER_DAY + clock - offset;
     if (ms < FIRST_MS || ms > LAST_MS)
         return roll_error_new(ROLL_E_INVALID, "'%.64s' lies outside the years 1 to 9999", text);

@@ -64,7 +64,7 @@ static struct roll_error *read_local(const struct rule *rule, const char *text, 
     int64_t local;
 
     ROLL_TRY(roll_error_wrap(roll_time_parse(utc, &local),
-                             "'%.32s' is no local time such as 2026-12-20T00:00",
+                             "'%.32s' is not a local time such as 2026-12-20T00:00",
                              text ? text : ""));
     *ret_ms = roll_zone_instant(rule->zone, local);
     return NULL;

@@ -46,7 +46,7 @@ struct roll_act_options {
          ROLL_FLAG,                                                                                \
          offsetof(type, member.wait_for_access),                                                   \
          NULL,                                                                                     \
-         "a 403 is asked again with new tokens for 10 minutes"},                                   \
+         "retry a 403 with new tokens, for 10 minutes"},                                   \
     {                                                                                              \
         "timeout", 0, ROLL_DURATION, offsetof(type, member.timeout_ms), "DURATION",                \
             "end the wait (not the deployment)"                                                    \

@@ -135,7 +135,7 @@ static const struct roll_option options[] = {
     {"since", 0, ROLL_TIME, offsetof(struct context, since), "TIME",
      "leave out what ended before then"},
     {"accept", 0, ROLL_TEXT, offsetof(struct context, accept), "DEPLOYMENT",
-     "it was good: it becomes a release that can be gone back to"},
+     "it was good: make it a release that 'roll back' can return to"},
     {"reason", 'r', ROLL_TEXT, offsetof(struct context, reason), "TEXT", "why; recorded"},
     {"target", 't', ROLL_TEXTS, offsetof(struct context, targets), "NAME",
      "only this target; may be repeated"},

@@ -344,7 +344,8 @@ static const struct roll_option approve_options[] = {
      "print the approval as one line; record nothing"},
     {"import", 0, ROLL_TEXT, offsetof(struct context, import), "LINE",
      "record a line that --print made elsewhere"},
-    {"yes", 'y', ROLL_FLAG, offsetof(struct context, yes), NULL, "accepted; nothing is asked"},
+    {"yes", 'y', ROLL_FLAG, offsetof(struct context, yes), NULL,
+     "for scripts: nothing is asked anyway"},
     {NULL},
 };
 
@@ -353,9 +354,9 @@ const struct roll_command roll_cmd_approve = {
     .arguments = "ROLLOUT",
     .summary = "sign a rollout that waits for an approval",
     .details =
-        "Signs the hash of the request with an SSH key that the approvers file lists. Who asked "
-        "for a rollout may not approve it. It only records: the waiting command, roll resume or "
-        "roll run starts.",
+        "Signs the hash of the request with an SSH key that the approvers file lists. Whoever\n"
+        "asked for a rollout may not approve it. The approval is only recorded: the command that\n"
+        "waits, 'roll resume' or 'roll run' starts the rollout.",
     .options = approve_options,
     .context_size = sizeof(struct context),
     .min_arguments = 1,
@@ -366,7 +367,8 @@ const struct roll_command roll_cmd_approve = {
 
 static const struct roll_option reject_options[] = {
     {"reason", 'r', ROLL_TEXT, offsetof(struct context, reason), "TEXT", "why; recorded"},
-    {"yes", 'y', ROLL_FLAG, offsetof(struct context, yes), NULL, "accepted; nothing is asked"},
+    {"yes", 'y', ROLL_FLAG, offsetof(struct context, yes), NULL,
+     "for scripts: nothing is asked anyway"},
     {NULL},
 };
 

@@ -44,9 +44,8 @@ static struct roll_error *run(struct roll_app *app, void *user, char **arguments
 }
 
 static const struct roll_option options[] = {
-    {"from", 0, ROLL_TIME, offsetof(struct context, from), "TIME",
-     "what was asked for from then on"},
-    {"to", 0, ROLL_TIME, offsetof(struct context, to), "TIME", "and before then"},
+    {"from", 0, ROLL_TIME, offsetof(struct context, from), "TIME", "rollouts requested since then"},
+    {"to", 0, ROLL_TIME, offsetof(struct context, to), "TIME", "rollouts requested before then"},
     {NULL},
 };
 

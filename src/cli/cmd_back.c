@@ -171,21 +171,21 @@ static const struct roll_option options[] = {
     {"to", 0, ROLL_TEXT, offsetof(struct context, to), "VERSION",
      "this release, which must have succeeded here"},
     {"at", 0, ROLL_TIME, offsetof(struct context, at), "TIME", "what was live then"},
-    {"steps", 0, ROLL_COUNT, offsetof(struct context, steps), "N", "so many good releases back"},
+    {"steps", 0, ROLL_COUNT, offsetof(struct context, steps), "N", "N good releases back"},
     {"bad", 0, ROLL_FLAG, offsetof(struct context, bad), NULL,
      "with --target: mark what is left as bad all the same"},
     {"no-sticky", 0, ROLL_FLAG, offsetof(struct context, no_sticky), NULL,
      "send recorded values of sticky parameters"},
     {"include-new", 0, ROLL_FLAG, offsetof(struct context, include_new), NULL,
-     "targets that the plan has got since, too"},
+     "also targets that were added to the plan since"},
     {"recreate-groups", 0, ROLL_FLAG, offsetof(struct context, recreate_groups), NULL,
      "make resource groups that are gone"},
     {"anyway", 0, ROLL_FLAG, offsetof(struct context, anyway), NULL,
-     "though the last readiness check called the goal dead"},
+     "go on although the last readiness check called the release dead"},
     {"prune", 0, ROLL_FLAG, offsetof(struct context, prune), NULL,
      "delete what newer releases added, as far as that is safe"},
     {"with-dependents", 0, ROLL_FLAG, offsetof(struct context, with_dependents), NULL,
-     "first whatever needs it, as 'needs' in the plans says"},
+     "first roll back what needs it ('needs' in the plans)"},
     ROLL_ACT_OPTIONS(struct context, act),
     {NULL},
 };
@@ -194,16 +194,13 @@ const struct roll_command roll_cmd_back = {
     .name = "back",
     .arguments = "ENV",
     .summary = "roll back to the last good version, at once",
-    .details = "Redeploys recorded bytes: nothing is rebuilt, nothing in it comes from today's "
-               "files. What is left behind\n"
-               "becomes bad here, and a hold keeps schedules away. 'roll forward ENV' undoes it.\n"
-               "With --prune, what newer releases added is deleted when every target has its goal: "
-               "only what ARM "
-               "says is not\n"
-               "older than the release that put it, nobody else has, and whose type is safe to "
-               "delete. With --to the "
-               "live version\n"
-               "it does so later.",
+    .details =
+        "Redeploys recorded bytes: nothing is rebuilt, nothing is taken from today's files.\n"
+        "The release left behind becomes bad here, and a hold keeps schedules away.\n"
+        "'roll forward ENV' undoes it.\n"
+        "--prune deletes what newer releases added, once every target is rolled back:\n"
+        "only resources that are not older than the release that added them, that nobody\n"
+        "else uses, and whose type is safe to delete. '--prune --to LIVE' does it later.",
     .options = options,
     .context_size = sizeof(struct context),
     .min_arguments = 1,

@@ -292,11 +292,11 @@ const struct roll_command roll_cmd_drift = {
     .arguments = "[ENV]",
     .summary = "is what is live as it was left, and if not, who changed it",
     .details =
-        "Asks ARM's what-if about what the ledger says is live and leaves out what it said just "
-        "after\nthe rollout and nobody else made. Names who made a change, with what and when, "
-        "from "
-        "the\nactivity log, which is up to 20 minutes late. Changes nothing in Azure; needs the "
-        "rights of a\ndeployment all the same. Of more than 20 targets one of each ring is asked.\n"
+        "Asks ARM's what-if about what the ledger says is live, and leaves out what the same\n"
+        "what-if said right after the rollout, unless somebody else did it. Names who made a\n"
+        "change, with what and when, from the activity log, which is up to 20 minutes late.\n"
+        "Changes nothing in Azure, but needs the rights of a deployment. In a fleet of more\n"
+        "than 20 targets one of each ring is asked.\n"
         "Exit 4: it found something; 1: something could not be looked at, or is not known.",
     .options = options,
     .context_size = sizeof(struct context),

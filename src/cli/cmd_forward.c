@@ -58,7 +58,7 @@ static const struct roll_option options[] = {
     {"no-sticky", 0, ROLL_FLAG, offsetof(struct context, no_sticky), NULL,
      "send recorded values of sticky parameters"},
     {"include-new", 0, ROLL_FLAG, offsetof(struct context, include_new), NULL,
-     "targets that the plan has got since, too"},
+     "also targets that were added to the plan since"},
     ROLL_ACT_OPTIONS(struct context, act),
     {NULL},
 };

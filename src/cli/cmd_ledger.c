@@ -138,7 +138,8 @@ static struct roll_error *run_rebuild(struct roll_app *app, void *user, char **a
 
 /* What writes only the ledger never asks, and takes the word all the same (DESIGN section 9). */
 static const struct roll_option yes_options[] = {
-    {"yes", 'y', ROLL_FLAG, offsetof(struct context, yes), NULL, "accepted; nothing is asked"},
+    {"yes", 'y', ROLL_FLAG, offsetof(struct context, yes), NULL,
+     "for scripts: nothing is asked anyway"},
     {NULL},
 };
 
@@ -278,7 +279,8 @@ static struct roll_error *run_redact(struct roll_app *app, void *user, char **ar
 
 static const struct roll_option redact_options[] = {
     {"reason", 'r', ROLL_TEXT, offsetof(struct context, reason), "TEXT", "why; recorded"},
-    {"yes", 'y', ROLL_FLAG, offsetof(struct context, yes), NULL, "accepted; nothing is asked"},
+    {"yes", 'y', ROLL_FLAG, offsetof(struct context, yes), NULL,
+     "for scripts: nothing is asked anyway"},
     {NULL},
 };
 

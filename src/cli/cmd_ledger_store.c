@@ -80,7 +80,8 @@ static struct roll_error *run_init(struct roll_app *app, void *user, char **argu
 static const struct roll_option init_options[] = {
     {"replace", 0, ROLL_FLAG, offsetof(struct context, replace), NULL,
      "the store that this machine knew is gone: begin a new one with what is here"},
-    {"yes", 'y', ROLL_FLAG, offsetof(struct context, yes), NULL, "accepted; nothing is asked"},
+    {"yes", 'y', ROLL_FLAG, offsetof(struct context, yes), NULL,
+     "for scripts: nothing is asked anyway"},
     {NULL},
 };
 
@@ -278,7 +279,8 @@ static struct roll_error *run_sync(struct roll_app *app, void *context, char **a
 }
 
 static const struct roll_option sync_options[] = {
-    {"yes", 'y', ROLL_FLAG, offsetof(struct context, yes), NULL, "accepted; nothing is asked"},
+    {"yes", 'y', ROLL_FLAG, offsetof(struct context, yes), NULL,
+     "for scripts: nothing is asked anyway"},
     {NULL},
 };
 

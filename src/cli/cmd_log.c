@@ -121,7 +121,7 @@ static struct roll_error *run(struct roll_app *app, void *user, char **arguments
 }
 
 static const struct roll_option options[] = {
-    {"number", 'n', ROLL_COUNT, offsetof(struct context, count), "N", "so many (default: 20)"},
+    {"number", 'n', ROLL_COUNT, offsetof(struct context, count), "N", "how many (default: 20)"},
     {"all", 'a', ROLL_FLAG, offsetof(struct context, all), NULL, "all of them"},
     {NULL},
 };

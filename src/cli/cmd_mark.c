@@ -164,7 +164,8 @@ static const struct roll_option mark_options[] = {
      "with bad: releases that contain this commit are good again"},
     {"target", 't', ROLL_TEXT, offsetof(struct context, target), "NAME",
      "with floor: this target only"},
-    {"yes", 'y', ROLL_FLAG, offsetof(struct context, yes), NULL, "accepted; nothing is asked"},
+    {"yes", 'y', ROLL_FLAG, offsetof(struct context, yes), NULL,
+     "for scripts: nothing is asked anyway"},
     {NULL},
 };
 
@@ -237,7 +238,8 @@ static struct roll_error *run_unhold(struct roll_app *app, void *user, char **ar
 
 static const struct roll_option hold_options[] = {
     {"reason", 'r', ROLL_TEXT, offsetof(struct context, reason), "TEXT", "why; recorded"},
-    {"yes", 'y', ROLL_FLAG, offsetof(struct context, yes), NULL, "accepted; nothing is asked"},
+    {"yes", 'y', ROLL_FLAG, offsetof(struct context, yes), NULL,
+     "for scripts: nothing is asked anyway"},
     {NULL},
 };
 

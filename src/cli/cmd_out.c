@@ -56,9 +56,9 @@ static const struct roll_option options[] = {
     {"allow-dirty", 0, ROLL_FLAG, offsetof(struct context, source.allow_dirty), NULL,
      "release although the work tree has changes"},
     {"include-new", 0, ROLL_FLAG, offsetof(struct context, include_new), NULL,
-     "targets that the plan has got since the release was made, too"},
+     "also targets that were added to the plan since the release was made"},
     {"again", 0, ROLL_FLAG, offsetof(struct context, again), NULL,
-     "targets that have the release, too: what drifted is put back"},
+     "also targets that have the release already: puts back what drifted"},
     ROLL_ACT_OPTIONS(struct context, act),
     {NULL},
 };

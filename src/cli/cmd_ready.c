@@ -242,11 +242,9 @@ const struct roll_command roll_cmd_ready = {
     .summary = "could the releases that are kept be deployed again now?",
     .details =
         "Looks at the recorded bytes, artifacts, linked templates, secrets (never their values),\n"
-        "api-versions, roles, locks and data floors of the last good releases ('retain' in the "
-        "plan)\n"
-        "and of what is live. What was found well holds for some hours and is not asked again. "
-        "Exit 4\n"
-        "when where a back goes is not ready. 'roll run' does it daily.",
+        "api-versions, roles, locks and data floors of the last good releases ('retain' in the\n"
+        "plan) and of what is live. What was found well holds for some hours and is not asked\n"
+        "again. Exit 4: the release that a back goes to is not ready. 'roll run' checks daily.",
     .options = options,
     .context_size = sizeof(struct context),
     .max_arguments = 1,

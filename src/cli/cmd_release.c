@@ -67,7 +67,8 @@ static const struct roll_option options[] = {
      "release although the work tree has changes"},
     {"override", 0, ROLL_TEXTS, offsetof(struct context, overrides), "KIND:NAME",
      "secret-scan:PARAMETER, or secret-scan:/PLACE in the template"},
-    {"yes", 'y', ROLL_FLAG, offsetof(struct context, yes), NULL, "accepted; nothing is asked"},
+    {"yes", 'y', ROLL_FLAG, offsetof(struct context, yes), NULL,
+     "for scripts: nothing is asked anyway"},
     {NULL},
 };
 

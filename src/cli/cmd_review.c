@@ -368,7 +368,8 @@ static const struct roll_option options[] = {
     {"contained-in", 0, ROLL_TEXT, offsetof(struct context, contained_in), "VERSION",
      "the release that contains the hotfix"},
     {"debt", 0, ROLL_TEXT, offsetof(struct context, debt), "NAME", "only this debt"},
-    {"yes", 'y', ROLL_FLAG, offsetof(struct context, yes), NULL, "accepted; nothing is asked"},
+    {"yes", 'y', ROLL_FLAG, offsetof(struct context, yes), NULL,
+     "for scripts: nothing is asked anyway"},
     {NULL},
 };
 
@@ -377,9 +378,10 @@ const struct roll_command roll_cmd_review = {
     .arguments = "ROLLOUT",
     .summary = "make up for what a rollout owes: a gate put off, an override, a hotfix",
     .details =
-        "For the release role. A reason is the word of somebody else than who asked for it; an "
-        "approval that was passed by is closed by 'roll approve', or by the word of somebody who "
-        "could have given it.",
+        "For the release role. With --reason somebody other than the person who asked for the\n"
+        "rollout vouches for it. An approval that was passed by is closed by 'roll approve', or "
+        "by\n"
+        "the word of somebody who could have given it.",
     .options = options,
     .context_size = sizeof(struct context),
     .min_arguments = 1,

@@ -40,7 +40,8 @@ static struct roll_error *run(struct roll_app *app, void *user, char **arguments
 static const struct roll_option options[] = {
     {"watch", 0, ROLL_FLAG, offsetof(struct context, watch), NULL,
      "stay: look again when something is due, until SIGTERM"},
-    {"yes", 'y', ROLL_FLAG, offsetof(struct context, yes), NULL, "accepted; nothing is asked"},
+    {"yes", 'y', ROLL_FLAG, offsetof(struct context, yes), NULL,
+     "for scripts: nothing is asked anyway"},
     {NULL},
 };
 
@@ -49,10 +50,11 @@ const struct roll_command roll_cmd_run = {
     .arguments = "[ENV]",
     .summary = "the scheduler: start what is due, go on with what a schedule started",
     .details =
-        "One pass, for cron, a systemd timer or a pipeline; any number of them may run at once, a\n"
-        "slot runs once. Nothing due: exit 77 ('--ok nothing' makes it 0). A hold keeps schedules\n"
-        "away, as does a release that descends from a bad one. Then webhooks are told what they\n"
-        "have not heard yet.",
+        "One pass, for cron, a systemd timer or a pipeline. Several machines may run it at once:\n"
+        "each slot runs once. Nothing due: exit 77 ('--ok nothing' makes it 0). Schedules keep "
+        "away\n"
+        "from held environments and from releases that descend from a bad one. Then webhooks are\n"
+        "told what they have not heard yet.",
     .options = options,
     .context_size = sizeof(struct context),
     .max_arguments = 1,

@@ -27,7 +27,7 @@ static struct roll_error *write_text(const char *text, GString *out)
 static struct roll_error *write_digest(const char *digest, GString *out)
 {
     if (!roll_hex_is_digest(digest))
-        return roll_error_new(ROLL_E_INVALID, "'%s' is no digest", digest);
+        return roll_error_new(ROLL_E_INVALID, "'%s' is not a digest", digest);
     g_string_append_c(out, '"');
     g_string_append_len(out, digest, ROLL_HEX_SIZE - 1);
     g_string_append_c(out, '"');
@@ -231,7 +231,7 @@ static struct roll_error *read_field(const struct field *field, json_t *value, v
 static struct roll_error *read_body(enum roll_event_kind kind, const json_t *value, void *body)
 {
     if (!json_is_object(value))
-        return roll_error_new(ROLL_E_INVALID, "the body of '%s' is no object",
+        return roll_error_new(ROLL_E_INVALID, "the body of '%s' is not an object",
                               roll_event_kind_name(kind));
     for (const struct field *field = roll_body_fields(kind); field->name; field++) {
         json_t *member = json_object_get(value, field->name);
@@ -285,11 +285,11 @@ static struct roll_error *write_end(const char *kind, char *const *objects, cons
 static struct roll_error *check_place(const char *stream, int64_t seq, const char *prev)
 {
     if (!roll_stream_is_valid(stream))
-        return roll_error_new(ROLL_E_INVALID, "'%s' is no name of a stream", stream);
+        return roll_error_new(ROLL_E_INVALID, "'%s' is not a stream's name", stream);
     if (seq < 1 || seq > EXACT_INTEGER)
-        return roll_error_new(ROLL_E_INVALID, "%" G_GINT64_FORMAT " is no sequence number", seq);
+        return roll_error_new(ROLL_E_INVALID, "%" G_GINT64_FORMAT " is not a sequence number", seq);
     if (!roll_hex_is_digest(prev))
-        return roll_error_new(ROLL_E_INVALID, "'%s' is no hash", prev);
+        return roll_error_new(ROLL_E_INVALID, "'%s' is not a hash", prev);
     return NULL;
 }
 
@@ -357,7 +357,7 @@ static struct roll_error *read_members(const json_t *value, struct members *ret_
         json_object_size(m.actor) != 2)
         return roll_error_new(ROLL_E_INVALID, "the line has not the members of an event");
     if (!is_kind_name(m.kind))
-        return roll_error_new(ROLL_E_INVALID, "'%s' is no kind of an event", m.kind);
+        return roll_error_new(ROLL_E_INVALID, "'%s' is not a kind of event", m.kind);
     *ret_members = m;
     return check_place(m.stream, m.seq, m.prev);
 }

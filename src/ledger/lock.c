@@ -38,7 +38,7 @@ static struct roll_error *make_folder(const char *dir)
     if (lstat(dir, &status) != 0)
         return roll_error_errno(errno, "cannot look at '%s'", dir);
     if (!S_ISDIR(status.st_mode))
-        return roll_error_new(ROLL_E_FOREIGN, "'%s' is no folder", dir);
+        return roll_error_new(ROLL_E_FOREIGN, "'%s' is not a folder", dir);
     return NULL;
 }
 
@@ -82,7 +82,7 @@ struct roll_error *roll_ledger_lock(struct roll_ledger *ledger, const char *stre
     int fd = -2;
 
     if (!roll_stream_is_valid(stream))
-        return roll_error_new(ROLL_E_INVALID, "'%s' is no name of a stream", stream);
+        return roll_error_new(ROLL_E_INVALID, "'%s' is not a stream's name", stream);
     ROLL_TRY(make_folder(dir));
     for (int i = 0; fd == -2 && i < ATTEMPTS; i++)
         ROLL_TRY(try_once(path, &fd));

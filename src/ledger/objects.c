@@ -117,7 +117,7 @@ struct roll_error *roll_ledger_object_json(struct roll_ledger *ledger, const cha
 
     ROLL_TRY(roll_ledger_object(ledger, digest, &data));
     return roll_error_wrap(roll_json_parse(data->str, data->len, ROLL_JSON_STRICT, ret_value),
-                           "object %.12s is no JSON", digest);
+                           "object %.12s is not JSON", digest);
 }
 
 struct roll_error *roll_object_bury(struct roll_ledger *ledger, const char *digest)

@@ -67,7 +67,7 @@ static struct roll_error *look(const char *path, mode_t type, bool *ret_there)
         return roll_error_new(
             ROLL_E_FOREIGN, "'%s' is a symbolic link, which a ledger is not opened through", path);
     if ((status.st_mode & S_IFMT) != type)
-        return roll_error_new(ROLL_E_FOREIGN, "'%s' is no %s", path,
+        return roll_error_new(ROLL_E_FOREIGN, "'%s' is not a %s", path,
                               type == S_IFDIR ? "folder" : "regular file");
     *ret_there = true;
     return NULL;

@@ -160,7 +160,7 @@ struct roll_error *roll_writer_open(struct roll_ledger *ledger, const char *stre
     int64_t projection;
 
     if (!roll_stream_is_valid(stream))
-        return roll_error_new(ROLL_E_INVALID, "'%s' is no name of a stream", stream);
+        return roll_error_new(ROLL_E_INVALID, "'%s' is not a stream's name", stream);
     writer->ledger = ledger;
     writer->name = g_strdup(stream);
     ROLL_TRY(roll_stream_find(ledger, stream, &writer->id, &projection));

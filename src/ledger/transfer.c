@@ -193,7 +193,7 @@ static struct roll_error *note_objects(struct import *import, const struct roll_
         return NULL;
     const char *gone = roll_event_body(event, object_redacted)->object;
     if (!roll_hex_is_digest(gone))
-        return roll_error_new(ROLL_E_INVALID, "'%s' is no digest", gone);
+        return roll_error_new(ROLL_E_INVALID, "'%s' is not a digest", gone);
     import->buried = true;
     return roll_object_bury(import->ledger, gone);
 }

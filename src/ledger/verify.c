@@ -46,8 +46,8 @@ static struct roll_error *read_wanted(struct verify *verify, const char *head)
     verify->wanted_place = colon ? g_strndup(head, (gsize)(colon - head)) : NULL;
     if (!roll_hex_is_digest(verify->wanted))
         return roll_error_new(
-            ROLL_E_INVALID, "'%s' is no head: a hash of 64 digits is expected, or STREAM@SEQ:HASH",
-            head);
+            ROLL_E_INVALID,
+            "'%s' is not a head: a hash of 64 digits is expected, or STREAM@SEQ:HASH", head);
     return NULL;
 }
 

@@ -29,7 +29,8 @@ static struct roll_error *check_object(struct verify *verify, struct roll_sql_st
     verify->report.objects++;
     if (!digest) {
         const char *text = roll_sql_text_at(stmt, 0);
-        roll_verify_finding(verify, "object %s: that is no digest", text ? text : "without a name");
+        roll_verify_finding(verify, "object %s: that is not a digest",
+                            text ? text : "without a name");
         return NULL;
     }
     char *kept = g_string_chunk_insert_len(verify->digests, digest, ROLL_HEX_SIZE - 1);

@@ -15,7 +15,7 @@ struct roll_error *roll_plan_read_text(const char *path, const char *shown, char
     if (stat(path, &info) != 0)
         return roll_error_new(ROLL_E_IO, "'%s' cannot be read: %s", shown, g_strerror(errno));
     if (!S_ISREG(info.st_mode))
-        return roll_error_new(ROLL_E_IO, "'%s' is no file", shown);
+        return roll_error_new(ROLL_E_IO, "'%s' is not a file", shown);
     if (info.st_size > (off_t)ROLL_JSON_MAX_BYTES)
         return roll_error_new(ROLL_E_LIMIT, "'%s' has more than %u bytes", shown,
                               ROLL_JSON_MAX_BYTES);

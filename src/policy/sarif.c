@@ -163,7 +163,7 @@ static double severity_of(struct report *report, const json_t *rule, const json_
     if (text ? end != text && !*end : json_is_number(value))
         if (isfinite(number) && number >= 0)
             return number;
-    doubt(report, "%s gives a security-severity that is no number%s%.40s%s", report->tool,
+    doubt(report, "%s gives a security-severity that is not a number%s%.40s%s", report->tool,
           text ? ": '" : "", text ? text : "", text ? "'" : "");
     return 0;
 }

@@ -81,7 +81,7 @@ static struct roll_error *take_rollout(void *user, const struct release_rollout 
     ROLL_TRY(roll_ledger_event(history->ledger, history->stream, rollout->number, &event));
     const struct roll_rollout_requested *request = roll_event_body(event, rollout_requested);
     if (!request)
-        return roll_error_new(ROLL_E_DAMAGED, "event %" G_GINT64_FORMAT " of '%s' is no request",
+        return roll_error_new(ROLL_E_DAMAGED, "event %" G_GINT64_FORMAT " of '%s' is not a request",
                               rollout->number, history->stream);
     take_back(walk->chain, rollout, request, order);
     return NULL;

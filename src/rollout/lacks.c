@@ -176,7 +176,7 @@ static struct roll_error *find(struct lacks *lacks, int64_t rollout,
     lacks->request = *ret_request;
     lacks->body = roll_event_body(*ret_request, rollout_requested);
     return lacks->body ? NULL
-                       : roll_error_new(ROLL_E_NOT_FOUND, "'%s#%" PRId64 "' is no request",
+                       : roll_error_new(ROLL_E_NOT_FOUND, "'%s#%" PRId64 "' is not a request",
                                         lacks->stream, rollout);
 }
 

@@ -324,7 +324,7 @@ struct roll_error *sandbox_deployment_make(struct sandbox_server *server, const 
     struct sandbox_new made = {0};
     *ret_made = made;
     if (!sandbox_id_parse(deployment_id, &id))
-        return roll_error_new(ROLL_E_INTERNAL, "'%s' is no id of a deployment", deployment_id);
+        return roll_error_new(ROLL_E_INTERNAL, "'%s' is not a deployment's id", deployment_id);
     if (!check_name(id.name, reply) || !check_body(&id, body, reply)) {
         sandbox_id_clear(&id);
         return NULL;

@@ -95,7 +95,7 @@ static struct roll_error *make_frame(struct sandbox_server *server, const char *
 {
     roll_auto(json) json_t *given = NULL;
     if (!sandbox_id_parse(deployment_id, &frame->id))
-        return roll_error_new(ROLL_E_INTERNAL, "'%s' is no id of a deployment", deployment_id);
+        return roll_error_new(ROLL_E_INTERNAL, "'%s' is not a deployment's id", deployment_id);
     ROLL_TRY(roll_json_parse(parameters, strlen(parameters), ROLL_JSON_STRICT, &given));
     frame->parameters = resolve_parameters(given);
     frame->location = g_strdup(location);

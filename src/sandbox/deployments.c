@@ -103,7 +103,7 @@ static struct roll_error *check_lock(struct sandbox_server *server, const char *
 {
     struct sandbox_id id = {0};
     if (!sandbox_id_parse(deployment_id, &id))
-        return roll_error_new(ROLL_E_INTERNAL, "'%s' is no id of a deployment", deployment_id);
+        return roll_error_new(ROLL_E_INTERNAL, "'%s' is not a deployment's id", deployment_id);
     struct roll_error *err = sandbox_lock_check(server, &id, CHANGE_WRITE, reply, ret_unlocked);
     sandbox_id_clear(&id);
     return err;

@@ -25,7 +25,7 @@ static bool refuse(struct move *move, const char *code, const char *resource, co
 static bool check_id(struct move *move, const char *text, struct sandbox_id *ret_id)
 {
     if (!text || !sandbox_id_parse(text, ret_id))
-        return refuse(move, "InvalidResourceId", text ? text : "", "this is no resource id");
+        return refuse(move, "InvalidResourceId", text ? text : "", "this is not a resource id");
     if (g_ascii_strcasecmp(ret_id->scope.id, move->request->scope.id) != 0)
         return refuse(move, "ResourceNotFound", text, "it is not in this group");
     if (strchr(ret_id->name, '/'))

@@ -13,7 +13,7 @@ struct roll_error *sandbox_history_deletable(struct sandbox_server *server,
 {
     struct sandbox_id id = {0};
     if (!sandbox_id_parse(deployment->id, &id))
-        return roll_error_new(ROLL_E_INTERNAL, "'%s' is no id of a deployment", deployment->id);
+        return roll_error_new(ROLL_E_INTERNAL, "'%s' is not a deployment's id", deployment->id);
     struct roll_error *err = sandbox_lock_check(server, &id, CHANGE_DELETE, reply, ret_deletable);
     sandbox_id_clear(&id);
     return err;

@@ -112,7 +112,7 @@ static struct roll_error *read_file(const char *path, GPtrArray *certificates)
     ERR_clear_error();
     return certificates->len > before
                ? NULL
-               : roll_error_new(ROLL_E_USAGE, "'%s' is no file with a certificate in PEM", path);
+               : roll_error_new(ROLL_E_USAGE, "'%s' is not a file with a certificate in PEM", path);
 }
 
 struct roll_error *sandbox_certificates_read(const char *const *files, GPtrArray **ret_certificates)

@@ -21,7 +21,7 @@ struct roll_error *sync_parse_line(const char *line, size_t size, struct roll_ev
                  tail = sizeof hash_text - 1 + ROLL_HEX_SIZE - 1 + sizeof close_text - 1;
 
     if (size < head + tail || memcmp(line, open_text, head) != 0)
-        return roll_error_new(ROLL_E_DAMAGED, "a line in the shared store is no event");
+        return roll_error_new(ROLL_E_DAMAGED, "a line in the shared store is not an event");
     struct roll_error *err = roll_event_parse(line + head, size - head - tail, ret_event);
     if (err)
         err->code = ROLL_E_DAMAGED;

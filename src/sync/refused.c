@@ -104,8 +104,8 @@ static void not_proved(const struct answer *answer, struct words *words)
                                       ABS(off) / 60000, off > 0 ? "ahead of" : "behind");
         words->next[0] = g_strdup("set the clock (timedatectl), then the same again");
     } else if (way_of(sync) == KEY) {
-        words->what =
-            g_strdup_printf("ARM_ACCESS_KEY is no key of account '%s' (any more)", sync->account);
+        words->what = g_strdup_printf("ARM_ACCESS_KEY is not a key of account '%s' (any more)",
+                                      sync->account);
         words->next[0] = g_strdup_printf(
             "az storage account keys list --account-name %s   and set ARM_ACCESS_KEY",
             sync->account);

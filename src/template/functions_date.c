@@ -270,7 +270,7 @@ struct roll_error *work_time(struct work *work)
         return NULL;
     }
     if (!date_read(work->utc_now, &now))
-        return roll_error_new(ROLL_E_INVALID, "'%.100s' is no time such as 2026-01-31T12:00:00Z",
+        return roll_error_new(ROLL_E_INVALID, "'%.100s' is not a time such as 2026-01-31T12:00:00Z",
                               work->utc_now);
     work->utc_seconds = now.seconds;
     work->utc_ticks = now.ticks;

@@ -164,9 +164,9 @@ struct roll_error *roll_parameters_read(const char *text, size_t size, const cha
     const char *name = file_name ? file_name : "the parameters";
     ROLL_TRY(roll_error_wrap(
         roll_json_parse_within(text, size, ROLL_JSON_ARM, MAX_GIVEN(size), &root, NULL),
-        "'%s' is no parameter file", name));
+        "'%s' is not a parameter file", name));
     if (!json_is_object(root))
-        return template_error("'%s' is no parameter file: it is not an object.", name);
+        return template_error("'%s' is not a parameter file: it is not an object.", name);
     json_t *map = object_get(root, "parameters");
     bool envelope = object_get(root, "$schema") || object_get(root, "contentVersion") ||
                     (map && !object_get(map, "value") && !object_get(map, "reference"));

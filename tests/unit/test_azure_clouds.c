@@ -68,12 +68,12 @@ static const struct {
     {"{\"authentication\":{\"loginEndpoint\":\"https://l\",\"audiences\":[7]}}", NULL, NULL,
      "without a login endpoint and an audience"},
     {"{\"authentication\":{\"loginEndpoint\":\"http://login.local\",\"audiences\":[\"a\"]}}", NULL,
-     NULL, "that is no https address"},
+     NULL, "that is not an https address"},
     {"{\"authentication\":{\"loginEndpoint\":\"http://127.0.0.1:1\",\"audiences\":[\"a\"]}}", NULL,
-     NULL, "that is no https address"},
+     NULL, "that is not an https address"},
     {"{\"authentication\":{\"loginEndpoint\":\"https://l\\u0000x\",\"audiences\":[\"a\"]}}", NULL,
      NULL, "without a login endpoint"},
-    {"<html>", NULL, NULL, "that is no JSON"},
+    {"<html>", NULL, NULL, "that is not JSON"},
     {"7", NULL, NULL, "without a login endpoint"},
 };
 

@@ -217,10 +217,10 @@ START_TEST(test_azure__what_the_environment_credential_lacks)
     } rows[] = {
         {"AZURE_CLIENT_ID", NULL, "AZURE_CLIENT_ID is not set"},
         {"AZURE_TENANT_ID", NULL, "AZURE_TENANT_ID is not set, and the plan names no tenant"},
-        {"AZURE_TENANT_ID", "a/b", "AZURE_TENANT_ID is no tenant"},
+        {"AZURE_TENANT_ID", "a/b", "AZURE_TENANT_ID is not a tenant"},
         {"AZURE_CLIENT_SECRET", NULL, "neither AZURE_CLIENT_SECRET nor"},
         {"AZURE_AUTHORITY_HOST", "http://login.example",
-         "AZURE_AUTHORITY_HOST is no https address"},
+         "AZURE_AUTHORITY_HOST is not an https address"},
     };
     struct world world;
     struct token_seen seen = {0};

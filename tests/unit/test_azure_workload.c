@@ -32,9 +32,9 @@ START_TEST(test_azure_credentials__what_is_no_federated_token_is_not_sent)
         const char *text, *problem; /* text NULL: no file */
     } rows[] = {
         {NULL, "workload-identity: the federated token '"},
-        {"", "is no JWT"},
-        {"s3cret", "is no JWT"},
-        {"s3cret.a.b c", "is no JWT"},
+        {"", "is not a JWT"},
+        {"s3cret", "is not a JWT"},
+        {"s3cret.a.b c", "is not a JWT"},
     };
     struct world world;
 

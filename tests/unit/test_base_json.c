@@ -93,7 +93,7 @@ START_TEST(test_json__strict_refuses_what_is_not_json)
     refuses("\"a\tb\"", ROLL_JSON_STRICT, "line 1, column 3: control character 0x09 in a string");
     refuses("\"abc", ROLL_JSON_STRICT, "line 1, column 1: the string is never closed");
     refuses("\"abc\\", ROLL_JSON_STRICT, "line 1, column 5: the string is never closed");
-    refuses("\"\\x\"", ROLL_JSON_STRICT, "line 1, column 2: '\\x' is no escape sequence");
+    refuses("\"\\x\"", ROLL_JSON_STRICT, "line 1, column 2: '\\x' is not an escape sequence");
     refuses("\"\\u12g4\"", ROLL_JSON_STRICT,
             "line 1, column 2: '\\u' needs four hexadecimal digits");
     refuses("{\"a\\u0000\":1}", ROLL_JSON_STRICT,

@@ -122,7 +122,7 @@ static const struct {
     {"UPDATE objects SET data = x'00' WHERE id = 1", "its content has the digest"},
     {"UPDATE objects SET data = NULL WHERE id = 1", "no event says that it was redacted"},
     {"DELETE FROM objects WHERE id = 1", "is missing"},
-    {"UPDATE objects SET digest = 'x' WHERE id = 1", "object x: that is no digest"},
+    {"UPDATE objects SET digest = 'x' WHERE id = 1", "object x: that is not a digest"},
     {"UPDATE objects SET digest = replace(digest, substr(digest, 1, 1), 'g') WHERE id = 1",
      "its content has the digest"},
     {"UPDATE streams SET name = 'shop/test' WHERE id = 2", "shop/test@1"},

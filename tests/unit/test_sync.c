@@ -68,7 +68,7 @@ static const struct {
     const char *reply; /* further headers of a 403 */
     const char *says, *advises;
 } refusals[] = {
-    {KEY, "x-ms-error-code: AuthenticationFailed", "is no key of account 'contoso'",
+    {KEY, "x-ms-error-code: AuthenticationFailed", "is not a key of account 'contoso'",
      "storage account keys list --account-name contoso"},
     {KEY, "x-ms-error-code: AuthenticationFailed\n  header Date: Thu, 01 Jan 2015 00:00:00 GMT",
      "min ahead of the store's", "timedatectl"},
@@ -153,7 +153,7 @@ static const struct {
      "'shop/ledger' does not name a ledger"},
     {HOLDS(ONE) OWNER "reply 206\n  body not json\n", "'shop/ledger' does not name a ledger"},
     {HOLDS(ONE) NO_OWNER SEGMENT "{\"event\":{}}\n", "'shop/prod' ends within a line"},
-    {HOLDS(ONE) NO_OWNER SEGMENT "<<END\n{\"event\":{}}\n\nEND\n", "is no event"},
+    {HOLDS(ONE) NO_OWNER SEGMENT "<<END\n{\"event\":{}}\n\nEND\n", "is not an event"},
     {HOLDS(ONE) NO_OWNER SEGMENT "<<END\n{\"event\":{\"a\":1},\"hash\":\""
                                  "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
                                  "\"}\n\nEND\n",

@@ -53,7 +53,7 @@ static void expect_value(const char *line, struct roll_error *err, const json_t 
     roll_auto(json) json_t *expected = NULL;
     ck_assert_msg(!err, "%s: failed: %s", line, err ? err->message : "");
     struct roll_error *bad = roll_json_parse(wanted, strlen(wanted), ROLL_JSON_STRICT, &expected);
-    ck_assert_msg(!bad, "%s: the expected value is no JSON", line);
+    ck_assert_msg(!bad, "%s: the expected value is not JSON", line);
     g_autofree char *got = to_text(value);
     ck_assert_msg(json_equal(expected, value), "%s: gave %s", line, got);
 }
