@@ -73,7 +73,8 @@ START_TEST(test_azure_credentials__an_empty_chain_names_all_in_order)
         &world,
         "no credential for sandbox: environment: AZURE_CLIENT_ID is not set; workload-identity: "
         "AZURE_FEDERATED_TOKEN_FILE is not set; github: ACTIONS_ID_TOKEN_REQUEST_URL is not set; "
-        "azure-pipelines: SYSTEM_OIDCREQUESTURI is not set; managed-identity: this is no machine "
+        "azure-pipelines: SYSTEM_OIDCREQUESTURI is not set; managed-identity: this is not a "
+        "machine "
         "with a managed identity (IMDS does not answer); cli: the command 'az' is not installed");
     close_world(&world);
 }
