@@ -250,6 +250,9 @@ WHERE state = 'Running' AND nested IS NULL AND end_at <= :now ORDER BY end_at, d
 -- name: operation_last
 SELECT max(end_at) FROM operation WHERE state = 'Running' AND nested IS NULL
 
+-- name: operation_hurry
+UPDATE operation SET end_at = :now WHERE state = 'Running' AND nested IS NULL AND end_at > :now
+
 -- name: task_insert
 INSERT INTO task (token, kind, target, end_at, done, status, body)
 VALUES (:token, :kind, :target, :end_at, :done, :status, :body)
@@ -262,6 +265,9 @@ SELECT serial, kind, target, end_at FROM task WHERE done = 0 AND end_at <= :now 
 
 -- name: task_done
 UPDATE task SET done = 1 WHERE serial = :serial
+
+-- name: task_hurry
+UPDATE task SET end_at = :now WHERE end_at > :now
 
 -- name: task_last
 SELECT max(end_at) FROM task WHERE done = 0

@@ -28,13 +28,14 @@ struct roll_error *roll_sandbox_serve(const struct roll_sandbox_options *options
 
 /* The workspace's sandbox, for plans with "cloud": "sandbox". Joins the one that already serves
  * this workspace (another command's child, or `roll sandbox` started inside it), else forks a child
- * that serves until the last user has gone and no operation is active. State: STATE_DIR/sandbox.db;
- * the port is chosen once and kept there, and another one is taken only when a foreign program uses
- * it. The child takes ROLL_SANDBOX_OPERATION_TIME (a duration) and ROLL_SANDBOX_FAULTS (SPECs,
- * separated by semicolons) from the environment of the command that forks it. It holds no
- * descriptor of that command, and no signal of its terminal reaches it. Not durable: an open
- * connection, which the kernel closes with the process, is what keeps it. Errors: those of starting
- * it, ROLL_E_TIMEOUT. */
+ * that serves until the last user has gone and no operation is active, or its folder is deleted.
+ * Whoever joins when all others have left and nothing runs gets a child of its own. State:
+ * STATE_DIR/sandbox.db; the port is chosen once and kept there, and another one is taken only when
+ * a foreign program uses it. The child takes ROLL_SANDBOX_OPERATION_TIME (a duration) and
+ * ROLL_SANDBOX_FAULTS (SPECs, separated by semicolons) from the environment of the command that
+ * forks it. It holds no descriptor of that command, and no signal of its terminal reaches it. Not
+ * durable: an open connection, which the kernel closes with the process, is what keeps it. Errors:
+ * those of starting it, ROLL_E_TIMEOUT. */
 struct roll_sandbox;
 struct roll_error *roll_sandbox_join(const char *state_dir, struct roll_sandbox **ret_sandbox)
     ROLL_CHECKED;

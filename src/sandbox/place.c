@@ -13,9 +13,12 @@
 #include <unistd.h>
 
 #include "rollbook/digest.h"
+#include "rollbook/time.h"
 #include "sandbox/service.h"
 
-#define LOCK_NAME "sandbox.lock"
+/* So long `roll sandbox` waits for a server that is just ending: the last command has left, and the
+ * server has not noticed yet. */
+#define PATIENCE_MS 5000
 
 void sandbox_place_clear(struct sandbox_place *place)
 {
@@ -73,13 +76,13 @@ void sandbox_place_address(const struct sandbox_place *place, struct sockaddr_un
  * /dev/null. */
 struct roll_error *sandbox_place_lock(const struct sandbox_place *place, int *ret_fd)
 {
-    int low = openat(place->run_fd, LOCK_NAME, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    int low = openat(place->run_fd, SANDBOX_LOCK, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     int fd = low < 0 ? -1 : fcntl(low, F_DUPFD_CLOEXEC, 3);
     int saved = errno;
     if (low >= 0)
         close(low);
     if (fd < 0)
-        return roll_error_errno(saved, "cannot open '%s/run/%s'", place->state_dir, LOCK_NAME);
+        return roll_error_errno(saved, "cannot open '%s/run/%s'", place->state_dir, SANDBOX_LOCK);
     *ret_fd = fd;
     if (flock(fd, LOCK_EX | LOCK_NB) == 0)
         return NULL;
@@ -88,7 +91,7 @@ struct roll_error *sandbox_place_lock(const struct sandbox_place *place, int *re
     *ret_fd = -1;
     if (saved == EWOULDBLOCK)
         return NULL;
-    return roll_error_errno(saved, "cannot lock '%s/run/%s'", place->state_dir, LOCK_NAME);
+    return roll_error_errno(saved, "cannot lock '%s/run/%s'", place->state_dir, SANDBOX_LOCK);
 }
 
 /* Only the holder of the lock: replaces what a killed server left. */
@@ -134,10 +137,23 @@ struct roll_error *sandbox_place_serve(const struct sandbox_place *place,
         .keep_port = true,
         .users_fd = users_fd,
         .until_users_gone = until_users_gone,
+        .home_fd = place->run_fd,
         .ready = ready,
         .user = user,
     };
     return sandbox_service_run(&service);
+}
+
+static struct roll_error *lock_patiently(const struct sandbox_place *place, int *ret_fd)
+{
+    int64_t until = roll_boot_ms() + PATIENCE_MS;
+
+    ROLL_TRY(sandbox_place_lock(place, ret_fd));
+    while (*ret_fd < 0 && roll_boot_ms() < until) {
+        g_usleep(10000);
+        ROLL_TRY(sandbox_place_lock(place, ret_fd));
+    }
+    return NULL;
 }
 
 struct roll_error *roll_sandbox_serve_workspace(const char *state_dir,
@@ -152,7 +168,7 @@ struct roll_error *roll_sandbox_serve_workspace(const char *state_dir,
                               "sandbox; with tls it serves others, on a port of its own");
     struct roll_error *err = sandbox_place_open(state_dir, &place);
     if (!err)
-        err = sandbox_place_lock(&place, &lock_fd);
+        err = lock_patiently(&place, &lock_fd);
     if (!err && lock_fd < 0)
         err = roll_error_new(ROLL_E_CONFLICT, "another process serves the sandbox of '%s'",
                              place.state_dir);

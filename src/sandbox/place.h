@@ -7,6 +7,7 @@
 #include "rollbook/sandbox.h"
 
 #define SANDBOX_SOCKET "sandbox.sock"
+#define SANDBOX_LOCK "sandbox.lock"
 
 /* The place of one workspace. */
 struct sandbox_place {

@@ -24,6 +24,7 @@ struct route {
 /* The first match counts. REST reference 1.1, 6.1 and 6.2. */
 static const struct route routes[] = {
     {METHOD_GET, "sandbox/actions", sandbox_action_list},
+    {METHOD_POST, "sandbox/hurry", sandbox_hurry},
     {METHOD_POST, "sandbox/retire", sandbox_retire},
     {METHOD_POST, "sandbox/gone", sandbox_gone},
     {METHOD_POST, "sandbox/there", sandbox_there},

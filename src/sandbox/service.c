@@ -17,12 +17,15 @@
 #include "rollbook/time.h"
 #include "sandbox/daemon.h"
 #include "sandbox/jwt.h"
+#include "sandbox/place.h"
 
 /* Below the range from which Linux takes ports for outgoing connections, so that a chosen port
  * stays free. */
 #define FIRST_PORT 20000u
 #define PORT_RANGE 12000u
 #define PORT_TRIES 64u
+/* How often a server that only waits for its operations looks whether its folder is there. */
+#define LOOK_MS 1000
 
 struct service {
     const struct sandbox_service_options *options;
@@ -138,18 +141,25 @@ static void drop_user(struct service *service, guint index)
 
 /* ---- the loop ---- */
 
-/* How long the loop may sleep, and whether the last user has gone and nothing runs any more. */
+/* Its folder was deleted, and with it the lock that says that it runs. */
+static bool is_lost(const struct service *service)
+{
+    return faccessat(service->options->home_fd, SANDBOX_LOCK, F_OK, 0) != 0 && errno == ENOENT;
+}
+
+/* How long the loop may sleep, and whether the last user has gone and nothing runs any more: or
+ * nobody could come any more. */
 static struct roll_error *check_end(struct service *service, int *timeout_ms)
 {
     int64_t until_ms;
     if (!service->options->until_users_gone || service->users->len > 0)
         return NULL;
     ROLL_TRY(sandbox_server_busy_until(service->server, &until_ms));
-    int64_t left = until_ms - roll_now_ms();
-    if (left <= 0)
+    int64_t left = MIN(until_ms - roll_now_ms(), LOOK_MS);
+    if (left <= 0 || is_lost(service))
         service->ended = true;
     else if (*timeout_ms < 0 || left < *timeout_ms)
-        *timeout_ms = (int)MIN(left, 60000);
+        *timeout_ms = (int)left;
     return NULL;
 }
 
@@ -178,7 +188,11 @@ static struct roll_error *serve_once(struct service *service, GArray *polls)
         if (found[3 + i].revents)
             drop_user(service, i);
     }
+    /* Who comes when the last one has gone meets the next server, with a time and faults of its
+     * own: the poll that saw it come also saw that the others have gone. */
     if (found[2].revents)
+        ROLL_TRY(check_end(service, &timeout_ms));
+    if (found[2].revents && !service->ended)
         greet(service);
     return NULL;
 }

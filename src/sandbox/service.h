@@ -9,7 +9,9 @@ struct sandbox_service_options {
     unsigned port_hint;    /* with port 0: where to look for a free port first; 0: anywhere */
     bool keep_port;        /* the port is kept in the state, and taken from there with port 0 */
     int users_fd;          /* listening unix socket, taken; -1: none */
-    bool until_users_gone; /* ends when the last user has gone and nothing runs */
+    bool until_users_gone; /* ends when the last user has gone and nothing runs, or home_fd's folder
+                              was deleted meanwhile */
+    int home_fd;           /* borrowed; with until_users_gone: where SANDBOX_LOCK is */
     void (*ready)(void *user, int port);
     void *user;
 };

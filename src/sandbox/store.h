@@ -173,6 +173,8 @@ struct roll_error *sandbox_generic(struct sandbox_server *, struct sandbox_reque
                                    struct sandbox_reply *);
 struct roll_error *sandbox_task_result(struct sandbox_server *, struct sandbox_request *,
                                        struct sandbox_reply *);
+struct roll_error *sandbox_hurry(struct sandbox_server *, struct sandbox_request *,
+                                 struct sandbox_reply *);
 struct roll_error *sandbox_action_list(struct sandbox_server *, struct sandbox_request *,
                                        struct sandbox_reply *);
 struct roll_error *sandbox_provider(struct sandbox_server *, struct sandbox_request *,

@@ -1,10 +1,14 @@
 /* sandbox-call METHOD PATH [BODY [COUNT]]: one request to the sandbox of the workspace in the
  * current folder, which starts for it where none serves; prints status and body. What scenarios
  * change behind a plan's back: locks, registrations, other deployments. `{}` in PATH and BODY
- * becomes 1, 2, … COUNT, a request each; then only the last is printed. */
+ * becomes 1, 2, … COUNT, a request each; then only the last is printed.
+ *
+ * sandbox-call with COMMAND…: the sandbox serves for as long as the command runs, at
+ * $ROLL_SANDBOX_URL. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 
 #include "rollbook/http.h"
 #include "rollbook/sandbox.h"
@@ -70,13 +74,43 @@ static struct roll_error *run(char **words, int count, struct answer *answer)
     return NULL;
 }
 
+/* *ret_status: the command's. */
+static struct roll_error *run_with(char **command, int *ret_status)
+{
+    roll_auto(sandbox) struct roll_sandbox *sandbox = NULL;
+    g_autoptr(GError) failure = NULL;
+    int status;
+
+    ROLL_TRY(roll_sandbox_join("state", &sandbox));
+    g_setenv("ROLL_SANDBOX_URL", roll_sandbox_url(sandbox), TRUE);
+    if (!g_spawn_sync(NULL, command, NULL, G_SPAWN_SEARCH_PATH | G_SPAWN_CHILD_INHERITS_STDIN, NULL,
+                      NULL, NULL, NULL, &status, &failure))
+        return roll_error_new(ROLL_E_PROCESS, "%s", failure->message);
+    *ret_status = WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+    return NULL;
+}
+
+static int be_with(char **command)
+{
+    int status = 1;
+    struct roll_error *err = run_with(command, &status);
+
+    if (err)
+        fprintf(stderr, "%s\n", err->message);
+    roll_error_free(err);
+    return status;
+}
+
 int main(int argc, char **argv)
 {
     struct answer answer = {0};
     char *words[4] = {NULL};
 
+    if (argc > 2 && strcmp(argv[1], "with") == 0)
+        return be_with(argv + 2);
     if (argc < 3 || argc > 5) {
-        fprintf(stderr, "usage: sandbox-call METHOD PATH [BODY [COUNT]]\n");
+        fprintf(stderr, "usage: sandbox-call METHOD PATH [BODY [COUNT]]\n"
+                        "       sandbox-call with COMMAND...\n");
         return 2;
     }
     for (int i = 1; i < argc && i < 4; i++)

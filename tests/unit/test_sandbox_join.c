@@ -1,8 +1,12 @@
 /* The workspace's sandbox: who starts it, who joins it, when it ends, and that nothing is lost in
  * between. */
+#include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
 
 #include "sandbox_tools.h"
 #include "suite_tools.h"
@@ -39,7 +43,7 @@ static bool is_locked(void)
 /* The server's end is seen at its lock; it takes milliseconds. */
 static void await_end(void)
 {
-    int64_t until = roll_boot_ms() + 10000;
+    int64_t until = roll_boot_ms() + 60000;
     while (is_locked()) {
         ck_assert_msg(roll_boot_ms() < until, "the server does not end");
         g_usleep(2000);
@@ -254,6 +258,73 @@ START_TEST(test_sandbox__stays_until_its_operations_have_ended)
 }
 END_TEST
 
+/* Whoever comes after the last one has left meets a server of its own, with its own clock and
+ * faults, however late the old one notices. */
+START_TEST(test_sandbox__greets_nobody_when_all_have_gone)
+{
+    roll_auto(sandbox) struct roll_sandbox *sandbox = NULL;
+    struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "sandbox.sock"};
+    g_autofree char *run = g_build_filename(folder, "run", NULL);
+    char byte;
+
+    OK(roll_sandbox_join(folder, &sandbox));
+    pid_t server = find_server();
+    ck_assert_int_gt(server, 0);
+    ck_assert_int_eq(kill(server, SIGSTOP), 0);
+    roll_sandbox_leave(g_steal_pointer(&sandbox));
+    ck_assert_int_eq(chdir(run), 0); /* the path is too long for a socket */
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    ck_assert_int_eq(connect(fd, (const struct sockaddr *)&address, sizeof(address)), 0);
+    ck_assert_int_eq(kill(server, SIGCONT), 0);
+    ck_assert_int_le(recv(fd, &byte, 1, 0), 0);
+    close(fd);
+}
+END_TEST
+
+/* A deployment of an hour keeps the server of a workspace that is deleted no hour. */
+START_TEST(test_sandbox__ends_when_its_folder_is_deleted)
+{
+    roll_auto(sandbox) struct roll_sandbox *sandbox = NULL;
+    int status;
+
+    g_setenv("ROLL_SANDBOX_OPERATION_TIME", "1h", TRUE);
+    OK(roll_sandbox_join(folder, &sandbox));
+    use(sandbox);
+    pid_t server = find_server();
+    int fd = (int)syscall(SYS_pidfd_open, server, 0);
+    ck_assert_int_ge(fd, 0);
+    expect_only(&peer, 201, "PUT", GROUP API, "{\"location\":\"westeurope\"}");
+    expect_only(&peer, 202, "DELETE", GROUP API, NULL);
+    roll_sandbox_leave(g_steal_pointer(&sandbox));
+    ck_assert(is_locked());
+    remove_tree(folder);
+    struct pollfd item = {.fd = fd, .events = POLLIN};
+    while ((status = poll(&item, 1, 60000)) < 0 && errno == EINTR)
+        ;
+    ck_assert_msg(status == 1, "the server does not end");
+    close(fd);
+}
+END_TEST
+
+/* What runs ends when it is told to, and what comes afterwards takes no time. */
+START_TEST(test_sandbox__hurries)
+{
+    roll_auto(sandbox) struct roll_sandbox *sandbox = NULL;
+
+    g_setenv("ROLL_SANDBOX_OPERATION_TIME", "1h", TRUE);
+    OK(roll_sandbox_join(folder, &sandbox));
+    use(sandbox);
+    expect_only(&peer, 201, "PUT", GROUP API, "{\"location\":\"westeurope\"}");
+    expect_only(&peer, 202, "DELETE", GROUP API, NULL);
+    expect_only(&peer, 200, "GET", GROUP API, NULL);
+    expect_only(&peer, 204, "POST", "/sandbox/hurry" API, NULL);
+    expect_only(&peer, 404, "GET", GROUP API, NULL);
+    expect_only(&peer, 201, "PUT", GROUP API, "{\"location\":\"westeurope\"}");
+    expect_only(&peer, 202, "DELETE", GROUP API, NULL);
+    expect_only(&peer, 404, "GET", GROUP API, NULL);
+}
+END_TEST
+
 START_TEST(test_sandbox__says_why_it_cannot_start)
 {
     roll_auto(sandbox) struct roll_sandbox *sandbox = NULL;
@@ -305,7 +376,7 @@ static Suite *make_suite(void)
 {
     Suite *suite = suite_create("sandbox join");
     TCase *tcase = tcase_create("join");
-    tcase_set_timeout(tcase, 60);
+    tcase_set_timeout(tcase, 120);
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, test_sandbox__one_server_serves_all_who_join);
     tcase_add_test(tcase, test_sandbox__keeps_state_and_port_over_its_end);
@@ -315,6 +386,9 @@ static Suite *make_suite(void)
     tcase_add_test(tcase, test_sandbox__a_killed_server_is_replaced);
     tcase_add_test(tcase, test_sandbox__holds_nothing_of_the_command);
     tcase_add_test(tcase, test_sandbox__stays_until_its_operations_have_ended);
+    tcase_add_test(tcase, test_sandbox__greets_nobody_when_all_have_gone);
+    tcase_add_test(tcase, test_sandbox__ends_when_its_folder_is_deleted);
+    tcase_add_test(tcase, test_sandbox__hurries);
     tcase_add_test(tcase, test_sandbox__says_why_it_cannot_start);
     tcase_add_test(tcase, test_sandbox__a_folder_that_is_a_file_is_a_clear_error);
     tcase_add_test(tcase, test_sandbox__serves_a_workspace_for_others);
