@@ -342,6 +342,7 @@ struct roll_publisher {
     struct roll_error *(*publish)(void *user, const struct roll_batch *batch);
     /* Lets what waits follow, within patience_ms. */
     struct roll_error *(*flush)(void *user, int64_t patience_ms);
+    bool may_go_aside; /* an emergency: where another process of this replica went aside, appends go after it */
 };
 /* publisher is borrowed; NULL ends it. */
 void roll_ledger_set_publisher(struct roll_ledger *ledger, const struct roll_publisher *publisher);

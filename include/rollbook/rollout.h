@@ -78,6 +78,9 @@ void roll_machine_fold(struct roll_machine *machine, const struct roll_event *ev
 void roll_machine_moved(struct roll_machine *machine, int64_t head);
 /* The shared store has all that this driver appended; boot_ms: when it was asked to take it. */
 void roll_machine_published(struct roll_machine *machine, int64_t boot_ms);
+/* This driver took over from one of another replica, which may say otherwise of what ARM did not take (a check, an action
+ * whose reply was lost, a refusal): that word of ours counts when the store has it. */
+bool roll_machine_may_differ(const struct roll_machine *machine, const struct roll_step_ended *ended);
 /* Without the shared store it has something to do all the same: it drives, and follows what runs. */
 bool roll_machine_can_wait(const struct roll_machine *machine);
 

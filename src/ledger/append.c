@@ -152,6 +152,7 @@ struct roll_error *roll_ledger_append(struct roll_ledger *ledger, const struct r
                                        .n_objects = n_objects,
                                        .ret_heads = ret_heads};
 
+    ROLL_TRY(roll_append_go_after(ledger, expects, n_expects));
     if (ledger->aside)
         return roll_append_aside(ledger, &append);
     return ledger->publisher && n_drafts > 0 ? roll_append_published(ledger, &append)
@@ -174,6 +175,7 @@ struct roll_error *roll_ledger_append_behind(struct roll_ledger *ledger,
                                        .n_objects = n_objects,
                                        .behind = true};
 
+    ROLL_TRY(roll_append_go_after(ledger, expect, 1));
     if (!roll_ledger_is_shared(ledger))
         return roll_ledger_append(ledger, actor, 0, expect, 1, drafts, n_drafts, objects, n_objects,
                                   NULL);

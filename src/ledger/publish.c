@@ -64,6 +64,25 @@ struct roll_error *roll_append_aside(struct roll_ledger *ledger, const struct ro
     return NULL;
 }
 
+/* Another process of this replica went aside with the stream, and what it said there has not
+ * joined: an emergency goes after it. */
+struct roll_error *roll_append_go_after(struct roll_ledger *ledger,
+                                        const struct roll_expect *expects, size_t n_expects)
+{
+    if (!roll_ledger_is_shared(ledger) || !ledger->publisher->may_go_aside)
+        return NULL;
+    for (size_t i = 0; i < n_expects && !ledger->aside; i++) {
+        struct roll_side side = {0};
+        if (!roll_number_is_side(expects[i].head.seq))
+            continue;
+        ROLL_TRY(roll_side_load(ledger, expects[i].stream, &side));
+        ledger->aside =
+            side.head.seq > side.joined && expects[i].head.seq == side.base + side.head.seq;
+        roll_side_clear(&side);
+    }
+    return NULL;
+}
+
 /* ---- published ------------------------------------------------------------------------------- */
 
 static void free_added(gpointer data)

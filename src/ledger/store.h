@@ -132,6 +132,9 @@ struct roll_error *roll_append_drafts(struct roll_ledger *ledger, const struct r
                                       struct roll_writer *const *writers) ROLL_CHECKED;
 struct roll_error *roll_append_here(struct roll_ledger *ledger, const struct roll_append *append)
     ROLL_CHECKED;
+struct roll_error *roll_append_go_after(struct roll_ledger *ledger,
+                                        const struct roll_expect *expects, size_t n_expects)
+    ROLL_CHECKED;
 struct roll_error *roll_append_aside(struct roll_ledger *ledger, const struct roll_append *append)
     ROLL_CHECKED;
 struct roll_error *roll_append_published(struct roll_ledger *ledger,

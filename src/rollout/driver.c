@@ -107,14 +107,38 @@ static struct roll_error *follow_aside(struct roll_driver *driver)
     if (!roll_ledger_is_aside(driver->options->ledger) || roll_number_is_side(driver->head.seq))
         return NULL;
     ROLL_TRY(roll_ledger_head(driver->options->ledger, driver->stream, &head));
+    driver->left = driver->head;
     driver->head = head;
     roll_machine_moved(driver->machine, head.seq);
+    return NULL;
+}
+
+/* Nothing has been said aside yet, and the main stream has gone on where this one left it: it is
+ * not out of reach any more, and what others said there counts. */
+static struct roll_error *come_back(struct roll_driver *driver)
+{
+    struct roll_ledger *ledger = driver->options->ledger;
+    roll_auto(event) struct roll_event *next = NULL;
+
+    if (!roll_ledger_is_aside(ledger) || !roll_number_is_side(driver->head.seq) ||
+        driver->head.seq % ROLL_SIDE_MAX != 0 || driver->left.seq == 0)
+        return NULL;
+    struct roll_error *err = roll_ledger_event(ledger, driver->stream, driver->left.seq + 1, &next);
+    if (roll_error_code(err) != ROLL_E_NOT_FOUND)
+        ROLL_TRY(err);
+    roll_error_free(err);
+    if (!next)
+        return NULL;
+    roll_ledger_set_aside(ledger, false);
+    driver->head = driver->left;
+    roll_machine_moved(driver->machine, driver->head.seq);
     return NULL;
 }
 
 /* Folds what was appended since, by this driver or by others. */
 struct roll_error *roll_driver_catch_up(struct roll_driver *driver)
 {
+    ROLL_TRY(come_back(driver));
     ROLL_TRY(roll_driver_look_again(driver));
     ROLL_TRY(roll_ledger_events(driver->options->ledger, driver->stream, driver->head.seq + 1,
                                 roll_driver_fold, driver));
@@ -194,6 +218,20 @@ static enum roll_observation_kind kind_of(struct roll_driver *driver, const stru
     return ROLL_SAW_APPEND_AWAY;
 }
 
+/* To ask again at once would be to ask for ever. */
+static struct roll_error *after_conflict(struct roll_driver *driver, struct roll_error *err_take,
+                                         enum roll_observation_kind *ret_kind)
+{
+    *ret_kind = roll_driver_conflict(driver);
+    if (*ret_kind == ROLL_SAW_CONFLICT)
+        return err_take;
+    roll_driver_notice_once(
+        driver, g_strdup("another process of this machine went on without the shared ledger; "
+                         "nothing new is sent until that has joined"));
+    return roll_error_wrap(err_take,
+                           "another process of this machine went on without the shared ledger");
+}
+
 static void perform_append(struct roll_driver *driver, const struct roll_action *action)
 {
     struct roll_expect expect = {.stream = driver->stream, .head = driver->head};
@@ -213,6 +251,8 @@ static void perform_append(struct roll_driver *driver, const struct roll_action 
     driver->appended_behind = !err && seen.behind;
     read_err = roll_driver_catch_up(driver);
     driver->appended_behind = false;
+    if (seen.kind == ROLL_SAW_CONFLICT)
+        err = after_conflict(driver, err, &seen.kind);
     if (!err && seen.behind)
         roll_driver_follow(driver);
     else if (!err)

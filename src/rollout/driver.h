@@ -39,6 +39,8 @@ struct roll_driver {
     GPtrArray *unsettled;   /* driver_behind.c: what was folded behind `settled`, as char *, while
                                places may change; owned */
     int64_t settled;
+    struct roll_head left; /* the main stream's head when the ledger went aside */
+    bool taken_along; /* all of it was said aside by another process of this replica */
     int64_t waiting_from; /* while old events are folded: the first that waits for the store, 0 */
     bool appended_behind; /* what is folded now is this driver's, and waits for the store */
     unsigned follow_timer;
@@ -100,6 +102,9 @@ void roll_driver_note_folded(struct roll_driver *driver, const struct roll_event
 /* Before old events are folded. */
 struct roll_error *roll_driver_note_waiting(struct roll_driver *driver) ROLL_CHECKED;
 /* Folds what got a place before events that were folded already. */
+/* What a conflict means now that the driver has caught up: to decide again, or that nothing of this one's is taken until what
+ * another process of this replica said aside has joined. */
+enum roll_observation_kind roll_driver_conflict(const struct roll_driver *driver);
 struct roll_error *roll_driver_look_again(struct roll_driver *driver) ROLL_CHECKED;
 /* A roll_event_fn; user: the driver. */
 struct roll_error *roll_driver_fold(void *user, const struct roll_event *event) ROLL_CHECKED;

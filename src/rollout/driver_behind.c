@@ -35,12 +35,25 @@ static bool is_said_of_steps(enum roll_event_kind kind)
     return false;
 }
 
-/* That something never arrived is true only as long as nobody else drives. */
-static bool is_absent(const struct roll_draft *draft)
+/* That something never arrived is true only as long as nobody else drives. And whoever was
+ * overruled may say otherwise of what ARM does not tell: its word may be in the store already, and
+ * counts. */
+static bool needs_store(const struct roll_driver *driver, const struct roll_draft *draft)
 {
     const struct roll_step_ended *ended = draft->kind == ROLL_EVENT_step_ended ? draft->body : NULL;
 
-    return ended && strcmp(ended->outcome, "absent") == 0;
+    return ended && (strcmp(ended->outcome, "absent") == 0 ||
+                     roll_machine_may_differ(driver->machine, ended));
+}
+
+/* An action leaves no name under which it could be looked for: whoever takes over has to hear of
+ * it, or it would run again. */
+static bool starts_action(const struct roll_draft *draft)
+{
+    const struct roll_step_intended *intent =
+        draft->kind == ROLL_EVENT_step_intended ? draft->body : NULL;
+
+    return intent && intent->step > 0;
 }
 
 bool roll_driver_may_follow(const struct roll_driver *driver, const struct roll_action *action)
@@ -50,7 +63,8 @@ bool roll_driver_may_follow(const struct roll_driver *driver, const struct roll_
     if (!roll_ledger_is_shared(driver->options->ledger))
         return false;
     for (size_t i = 0; i < action->n_drafts; i++) {
-        if (!is_said_of_steps(action->drafts[i].kind) || is_absent(&action->drafts[i]))
+        if (!is_said_of_steps(action->drafts[i].kind) || needs_store(driver, &action->drafts[i]) ||
+            starts_action(&action->drafts[i]))
             return false;
         starts |= action->drafts[i].kind == ROLL_EVENT_step_intended;
     }
@@ -69,10 +83,17 @@ void roll_driver_note_folded(struct roll_driver *driver, const struct roll_event
     bool waits =
         driver->waiting_from ? event->seq >= driver->waiting_from : driver->appended_behind;
 
-    if (!waits && driver->unsettled->len == 0)
+    bool aside = roll_number_is_side(event->seq);
+    bool taken = aside && !roll_ledger_is_aside(driver->options->ledger);
+
+    if (driver->taken_along && !aside) /* it has joined, before this */
+        g_ptr_array_set_size(driver->unsettled, 0);
+    if (!waits && !taken && driver->unsettled->len == 0)
         return;
-    if (driver->unsettled->len == 0)
+    if (driver->unsettled->len == 0) {
         driver->settled = driver->head.seq;
+        driver->taken_along = !waits;
+    }
     g_ptr_array_add(driver->unsettled, words_of(event));
 }
 
@@ -121,6 +142,13 @@ static struct roll_error *see_again(void *user, const struct roll_event *event)
 static bool was_taken_along(const struct roll_driver *driver)
 {
     return roll_number_is_side(driver->head.seq) && !roll_ledger_is_aside(driver->options->ledger);
+}
+
+enum roll_observation_kind roll_driver_conflict(const struct roll_driver *driver)
+{
+    if (!was_taken_along(driver))
+        return ROLL_SAW_CONFLICT;
+    return roll_machine_can_wait(driver->machine) ? ROLL_SAW_APPEND_AWAY : ROLL_SAW_APPEND_FAILED;
 }
 
 /* Then what others said in the main stream meanwhile lies before the join: it is heard, as whoever

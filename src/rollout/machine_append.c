@@ -61,11 +61,19 @@ static bool has_room(const struct append *append, guint drafts)
 
 /* ---- parts ---------------------------------------------------------------------------------- */
 
+bool roll_machine_may_differ(const struct roll_machine *machine,
+                             const struct roll_step_ended *ended)
+{
+    return machine->unseen && !ended->accepted && strcmp(ended->outcome, "cancelled") != 0;
+}
+
 /* That it never arrived is said only when the shared store hears it: till then somebody else may
  * have taken over, and send it. */
 static bool waits_for_store(const struct roll_machine *machine, const struct job *job)
 {
-    return machine_is_away(machine) && strcmp(job->outcome->outcome, "absent") == 0;
+    return machine_is_away(machine) &&
+           (strcmp(job->outcome->outcome, "absent") == 0 ||
+            (!job->accepted && roll_machine_may_differ(machine, job->outcome)));
 }
 
 void machine_draft_records(struct roll_machine *machine, struct append *append)

@@ -203,7 +203,7 @@ static bool is_said_already(const struct job *job, const struct roll_step_ended 
     bool ended = job->state == ROLL_TARGET_SUCCEEDED || job->state == ROLL_TARGET_FAILED;
 
     if (machine_is_check(job, body->step))
-        return job->intended || body->step != job->step;
+        return ended || job->intended || body->step != job->step;
     if (body->last && !body->accepted && strcmp(body->outcome, "cancelled") == 0 && !job->intended)
         return ended;
     return !job->intended || body->step != job->step || body->attempt != job->attempt;

@@ -285,6 +285,7 @@ void roll_sync_attach(struct roll_sync *sync, struct roll_ledger *ledger, bool m
 {
     sync->ledger = ledger;
     sync->may_go_aside = may_go_aside;
-    sync->publisher = (struct roll_publisher){.user = sync, .publish = publish, .flush = flush};
+    sync->publisher = (struct roll_publisher){
+        .user = sync, .publish = publish, .flush = flush, .may_go_aside = may_go_aside};
     roll_ledger_set_publisher(ledger, &sync->publisher);
 }

@@ -55,6 +55,7 @@ struct request {
     int target, release;
     int64_t rollout, step, attempt;
     int64_t claim_seq; /* the claim under which a PUT was sent */
+    bool aside;        /* its intent is heard by nobody else */
     bool deaf;         /* the driver was told already that it is lost */
     char correlation[ROLL_UUID_SIZE];
     char *name;
@@ -210,6 +211,18 @@ static const struct deployment *in_the_way(const struct world *world, const stru
     return sim_is_stack(world, request->target) ? sim_newest(world, request->target) : same;
 }
 
+/* An action runs once: two slot swaps are none. Of who is aside nobody hears. */
+static void judge_action(struct world *world, const struct request *request)
+{
+    int course = request->aside ? request->process->host + 2 : 1;
+    int known = GPOINTER_TO_INT(g_hash_table_lookup(world->actions, request->correlation));
+
+    if (known == course)
+        sim_violate(world, "t%d: action %d of #%d runs again", request->target, (int)request->step,
+                    (int)request->rollout);
+    g_hash_table_insert(world->actions, g_strdup(request->correlation), GINT_TO_POINTER(course));
+}
+
 static void put_arrives(struct world *world, void *data)
 {
     const struct request *request = data;
@@ -227,6 +240,7 @@ static void put_arrives(struct world *world, void *data)
     g_strlcpy(answer.correlation, request->correlation, sizeof answer.correlation);
     if (request->step > 0) {
         sim_trace(world, "arm    t%d runs action %d", request->target, (int)request->step);
+        judge_action(world, request);
         world->acted[request->target] = (struct acted){request->release, world->now};
     } else if (other && is_active(world, other)) {
         answer.outcome = ROLL_ARM_BUSY;
@@ -241,8 +255,7 @@ static void put_arrives(struct world *world, void *data)
 
 /* PUT after a durable intent, by the driver that the ledger names; one that was overruled has its
  * fence's time left. */
-static int64_t judge_leaving(struct world *world, struct process *process,
-                             const struct request *request)
+static int64_t judge_leaving(struct world *world, struct process *process, struct request *request)
 {
     const struct intent *intent = sim_intent(world, request->correlation);
     const struct fact *fact = intent ? sim_fact(world, intent->rollout) : NULL;
@@ -252,6 +265,7 @@ static int64_t judge_leaving(struct world *world, struct process *process,
         sim_violate(world, "a PUT to t%d without a durable intent", request->target);
         return 0;
     }
+    request->aside = roll_number_is_side(intent->seq);
     if (intent->outcome)
         sim_violate(world, "a PUT to t%d after its outcome", request->target);
     if (intent->release != request->release)

@@ -14,7 +14,7 @@ function(sim_bug name file from to)
   set(copy ${CMAKE_CURRENT_BINARY_DIR}/bug_${name}_${file})
   file(CONFIGURE OUTPUT ${copy} CONTENT "${text}" @ONLY)
   add_executable(sim_bug_${name} $<TARGET_OBJECTS:sim_world> ${copy})
-  target_include_directories(sim_bug_${name} PRIVATE ${CMAKE_SOURCE_DIR}/src)
+  target_include_directories(sim_bug_${name} PRIVATE ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR}/src/rollout)
   # After the target's own -Wall, which would switch it on again.
   set_source_files_properties(${copy} PROPERTIES COMPILE_OPTIONS "-Wno-unused;-Wno-unused-parameter")
   target_link_libraries(sim_bug_${name} PRIVATE rollbook)
@@ -108,3 +108,47 @@ sim_bug(fails_before_it_is_durable machine_outcome.c
   "job->phase = PHASE_RECORD; if (!machine_succeeded(job->outcome->outcome)) machine_set_state(machine, job, ROLL_TARGET_FAILED);")
 sim_bug(never_believes_a_404 machine_found.c
   "if (job->asked_boot_ms < job->believe_boot_ms)" "if (true)")
+
+# What a target has to go through (steps.c).
+sim_bug(skips_a_bake machine_targets.c
+  "machine->own->order->bake_ms <= 0" "true")
+sim_bug(takes_what_a_back_leaves_out machine_targets.c
+  "return action->skip_on_back;" "return false;")
+sim_bug(leaves_out_checks machine_targets.c
+  "return step <= end ? step : -1;" "return step <= end && !machine_is_check(job, step) ? step : -1;")
+sim_bug(leaves_out_actions machine_targets.c
+  "return step <= end ? step : -1;"
+  "step = MAX(step, (int64_t)action_count(job) + 1); return step <= end ? step : -1;")
+sim_bug(sick_is_well machine_replies.c
+  "machine_conclude(machine, job, \"failed\", \"Unhealthy\"," "machine_conclude(machine, job, \"succeeded\", \"Unhealthy\",")
+sim_bug(unknown_action_is_well machine_ask.c
+  "machine_conclude(machine, job, \"failed\", \"OutcomeUnknown\"," "machine_conclude(machine, job, \"succeeded\", NULL,")
+sim_bug(waits_without_cancelling machine_ask.c
+  "job->phase = PHASE_CANCEL;" "(void)0;")
+sim_bug(fails_without_its_back machine_end.c
+  "machine->own->order->back_on_failure &&" "false &&")
+sim_bug(goes_back_unasked machine_end.c
+  "machine->own->order->back_on_failure &&" "")
+sim_bug(goes_back_from_nothing machine_end.c
+  "&& machine->touched && machine_stopping" "&& machine_stopping")
+sim_bug(stops_at_the_first_failure machine_targets.c
+  "> (size_t)MAX(order->max_failures, 0)" "> 0")
+sim_bug(a_back_stops_at_a_failure machine_targets.c
+  "return order->lane != ROLL_LANE_ROLLBACK &&" "return")
+sim_bug(every_gate_passes machine_wait.c
+  "observation->verdict ? observation->verdict : \"error\"" "\"passed\"")
+sim_bug(raises_no_floor machine_append.c
+  ".floor = job->step == 0 ? job->target->floor : 0" ".floor = 0")
+
+# Of several replicas, from the first seed on that comes across it.
+sim_bug(actions_nobody_hears_of driver_behind.c
+  "return intent && intent->step > 0;" "return false;" --shared --first 400)
+sim_bug(says_otherwise driver_behind.c
+  "roll_machine_may_differ(driver->machine, ended)" "false" --shared)
+sim_bug(goes_on_behind_a_failed_check machine_fold.c
+  "return ended || job->intended || body->step != job->step;"
+  "return job->intended || body->step != job->step;" --shared --first 5330)
+sim_bug(deaf_though_it_said_nothing driver.c
+  "roll_ledger_set_aside(ledger, false);" "return NULL;" --shared --first 2770)
+sim_bug(deaf_when_taken_along driver_behind.c
+  "aside && !roll_ledger_is_aside(driver->options->ledger)" "false" --shared --first 2680)

@@ -93,8 +93,13 @@ static void check_intent(struct world *world, const struct intent *intent)
     if (intent->disputed)
         sim_violate(world, "the intent of t%d in #%d has two outcomes", intent->target,
                     (int)intent->rollout);
-    if (intent->step > 0)
+    if (intent->step > 0) {
+        bool ran = intent->accepted || strcmp(intent->outcome, "succeeded") == 0;
+        if (ran && !g_hash_table_contains(world->actions, intent->correlation))
+            sim_violate(world, "step %d of t%d in #%d: %s, but ARM never ran it", (int)intent->step,
+                        intent->target, (int)intent->rollout, intent->outcome);
         return;
+    }
     if (!intent->accepted && deployment)
         sim_violate(world, "t%d in #%d: %s, not accepted, but ARM has it (%s)", intent->target,
                     (int)intent->rollout, intent->outcome, deployment->final);

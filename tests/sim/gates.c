@@ -26,7 +26,8 @@ void sim_gates_plan(struct world *world, struct roll_rollout_requested *request)
 
     request->gates = json_pack("{s:o,s:o}", "before", before, "approvals", wanted);
     plan_timing(world, request);
-    if (sim_between(world, SIM_PLAN, 0, 1))
+    if (sim_between(world, SIM_PLAN, 0, 1) ||
+        (world->wishes && sim_between(world, SIM_WISHES, 0, 1)))
         return;
     for (int i = 0; i < gates; i++) {
         g_autofree char *name = g_strdup_printf("g%d", i);
@@ -41,6 +42,39 @@ void sim_gates_plan(struct world *world, struct roll_rollout_requested *request)
 }
 
 /* ---- facts ---------------------------------------------------------------------------------- */
+
+/* What was lifted by somebody who had not heard of the others stays; of two backs the later one's
+ * hold is shown. */
+static void take_hold(struct world *world, const struct roll_event *event,
+                      const struct roll_rollout_requested *body)
+{
+    const struct fact *other = world->here->back ? sim_fact(world, world->here->back) : NULL;
+
+    if (body->unhold && !event->beside_at)
+        world->here->back = 0;
+    if (body->hold && !(event->beside_at && other && other->at > event->at))
+        world->here->back = event->seq;
+}
+
+static void lift_holds(struct world *world, const struct roll_event *event)
+{
+    if (event->beside_at)
+        return;
+    world->here->hold = false;
+    world->here->back = 0;
+}
+
+static void take_floor(struct world *world, const struct roll_event *event)
+{
+    int floor = (int)roll_event_body(event, floor_set)->floor;
+
+    world->here->floor = event->beside_at ? MAX(world->here->floor, floor) : floor;
+    for (int i = 0; i < SIM_TARGETS_MAX; i++) {
+        struct holding *holding = &world->here->holdings[i];
+        if (holding->known)
+            holding->floor = event->beside_at ? MAX(holding->floor, floor) : floor;
+    }
+}
 
 static void take_request(struct world *world, const struct roll_event *event)
 {
@@ -57,8 +91,13 @@ static void take_request(struct world *world, const struct roll_event *event)
     wanted->any = json_is_true(json_object_get(body->gates, "wait")) || wanted->gates ||
                   wanted->approvals || wanted->not_before;
     fact->overrides = json_array_size(body->overrides) > 0;
-    for (char **version = body->bad; version && *version; version++)
-        g_hash_table_add(world->here->bad, GINT_TO_POINTER(sim_release(*version)));
+    take_hold(world, event, body);
+    for (char **version = event->beside_at ? NULL : body->lifts; version && *version; version++)
+        g_hash_table_remove(world->here->bad, GINT_TO_POINTER(sim_release(*version)));
+    for (char **version = body->bad; version && *version; version++) {
+        fact->bad = sim_release(*version);
+        g_hash_table_add(world->here->bad, GINT_TO_POINTER(fact->bad));
+    }
 }
 
 static void take_gate(struct world *world, const struct roll_gate_evaluated *body)
@@ -83,10 +122,12 @@ void sim_gates_fact(struct world *world, const struct roll_event *event)
         sim_fact(world, given->rollout)->wanted.approved[given->approver[1] - '0'] = true;
     else if (rejected)
         sim_fact(world, rejected->rollout)->wanted.rejected = true;
-    else if (event->kind == ROLL_EVENT_hold_set || event->kind == ROLL_EVENT_hold_lifted)
-        world->here->hold = event->kind == ROLL_EVENT_hold_set;
+    else if (event->kind == ROLL_EVENT_hold_set)
+        world->here->hold = true;
+    else if (event->kind == ROLL_EVENT_hold_lifted)
+        lift_holds(world, event);
     else if (event->kind == ROLL_EVENT_floor_set)
-        world->here->floor = (int)roll_event_body(event, floor_set)->floor;
+        take_floor(world, event);
 }
 
 static int approvals(const struct wanted *wanted)
@@ -109,10 +150,20 @@ bool sim_gates_allow(const struct world *world, const struct roll_order *order, 
         const struct roll_order_target *target = g_ptr_array_index(order->targets, i);
         int release = sim_release(target->release);
         if (release < world->here->floor ||
+            release < world->here->holdings[sim_target_index(target->name)].floor ||
             g_hash_table_contains(world->here->bad, GINT_TO_POINTER(release)))
             return false;
     }
     return true;
+}
+
+/* A verdict is what the gate said to who records it. */
+void sim_judge_gate(struct world *world, const struct process *process,
+                    const struct roll_gate_evaluated *body)
+{
+    if (!process || g_strcmp0(process->verdicts[body->gate[1] - '0'], body->verdict) != 0)
+        sim_violate(world, "gate %s of #%d is said to be %s, which it did not say", body->gate,
+                    (int)body->rollout, body->verdict);
 }
 
 /* The first claim to drive: everything must have passed by then. */
@@ -184,13 +235,14 @@ static struct evaluation *evaluation_new(struct process *process, uint64_t id)
     return evaluation;
 }
 
-static void ask_gate(struct world *world, struct process *process, uint64_t id)
+static void ask_gate(struct world *world, struct process *process, const struct roll_action *action)
 {
-    struct evaluation *evaluation = evaluation_new(process, id);
+    struct evaluation *evaluation = evaluation_new(process, action->id);
 
     evaluation->verdict = "passed";
     if (sim_chance(world, SIM_GATE, 150))
         evaluation->verdict = sim_between(world, SIM_PLAN, 0, 1) ? "failed" : "error";
+    process->verdicts[action->gate[1] - '0'] = evaluation->verdict;
     sim_at(world, sim_between(world, SIM_TIME, 1, 60000), evaluated, evaluation, g_free);
 }
 
@@ -215,7 +267,7 @@ static void ask_start(struct world *world, struct process *process, uint64_t id)
 void sim_gates_ask(struct world *world, struct process *process, const struct roll_action *action)
 {
     if (action->kind == ROLL_ACTION_GATE)
-        ask_gate(world, process, action->id);
+        ask_gate(world, process, action);
     else
         ask_start(world, process, action->id);
 }

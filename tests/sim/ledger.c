@@ -108,6 +108,7 @@ static void take_intent(struct world *world, const char *driver, const struct ro
     intent->step = body->step;
     intent->attempt = body->attempt;
     intent->at_ms = world->now;
+    intent->seq = event->seq;
     intent->target = sim_target_index(body->target);
     intent->release = sim_release(body->release);
     g_strlcpy(intent->driver, driver ? driver : "", sizeof intent->driver);
@@ -116,12 +117,16 @@ static void take_intent(struct world *world, const char *driver, const struct ro
     g_hash_table_insert(world->here->intents, intent->correlation, intent);
     fact->parts[intent->target].open = intent;
     fact->parts[intent->target].touched = true;
+    if (intent->step == 0)
+        fact->parts[intent->target].done = fact->parts[intent->target].told = 0;
     holding = &world->here->holdings[intent->target];
     if (holding->rollout != body->rollout) {
         holding->before = holding->live;
         holding->rollout = body->rollout;
     }
     holding->live = 0;
+    holding->known = true;
+    holding->floor = MAX(holding->floor, (int)body->floor);
 }
 
 static bool is_closing(const struct roll_step_ended *body)
@@ -170,6 +175,8 @@ static void take_outcome(struct world *world, const struct roll_event *event)
 
     if (world->replicas)
         compare_outcomes(world, fact, body);
+    fact->accepted |= body->accepted;
+    sim_take_step_ended(world, part, body);
     if (part->open && part->open->step == body->step && part->open->attempt == body->attempt) {
         part->open->outcome = g_strdup(body->outcome);
         part->open->accepted = body->accepted;
@@ -179,7 +186,11 @@ static void take_outcome(struct world *world, const struct roll_event *event)
         part->touched = part->touched && strcmp(body->outcome, "absent") != 0;
         return;
     }
+    /* Of two words the first counts, unless ARM took what it refused somebody else. */
+    if (world->replicas && part->last && (part->last_accepted || !body->accepted))
+        return;
     part->last = true;
+    part->last_accepted = body->accepted;
     part->last_good = strcmp(body->outcome, "succeeded") == 0;
     if (part->last_good && holding->rollout == body->rollout) {
         holding->live = sim_release(part->target->release);
@@ -206,6 +217,15 @@ static void take_end(struct world *world, const struct roll_event *event)
         fact->end = event->kind;
 }
 
+static void take_cancelling(struct world *world, const struct roll_event *event)
+{
+    struct fact *fact = sim_fact(world, roll_event_body(event, rollout_cancelling)->rollout);
+
+    if (!fact->cancelling)
+        fact->cancelled_seq = event->seq;
+    fact->cancelling = true;
+}
+
 static void take_fact(struct world *world, const char *driver, const struct roll_event *event)
 {
     switch (event->kind) {
@@ -219,7 +239,7 @@ static void take_fact(struct world *world, const char *driver, const struct roll
         take_detached(world, event->body);
         break;
     case ROLL_EVENT_rollout_cancelling:
-        sim_fact(world, roll_event_body(event, rollout_cancelling)->rollout)->cancelling = true;
+        take_cancelling(world, event);
         break;
     case ROLL_EVENT_step_intended:
         take_intent(world, driver, event);

@@ -25,6 +25,12 @@ static void free_step(gpointer data)
     g_free(step);
 }
 
+/* Some releases change data so that older ones do not work with it any more. */
+static int floor_of(const struct world *world, int release)
+{
+    return world->wishes && release % 3 == 0 ? MAX(release - 2, 0) : 0;
+}
+
 static void add_target(const struct world *world, struct roll_order *order, int target, int release,
                        int ring)
 {
@@ -32,6 +38,7 @@ static void add_target(const struct world *world, struct roll_order *order, int 
 
     row->name = g_strdup_printf("t%d", target);
     row->release = release_name(release);
+    row->floor = floor_of(world, release);
     row->manifest = g_strdup_printf("%064x", (unsigned)release);
     row->template_digest = g_strdup(row->manifest);
     row->parameters_digest = g_strdup(row->manifest);
@@ -131,7 +138,7 @@ static struct roll_order *back_order(struct world *world)
         order->prune = g_new0(char *, 1);
     if (world->tidy)
         order->max_parallel = (int)sim_between(world, SIM_PLAN, 1, 3);
-    order->max_failures = SIM_TARGETS_MAX;
+    order->max_failures = 0; /* which does not count in this lane */
     add_actions(world, order);
     add_checks(world, order);
     if (order->targets->len > 0)
@@ -157,6 +164,14 @@ static void fill_request(struct world *world, struct roll_rollout_requested *req
     (void)world;
 }
 
+/* Which hold it sets or ends. */
+static void hold(const struct world *world, struct roll_rollout_requested *request,
+                 const struct roll_order *order)
+{
+    request->hold = world->wishes && strcmp(order->kind, "back") == 0;
+    request->unhold = world->wishes && order->lane == ROLL_LANE_RELEASE && world->here->back;
+}
+
 static bool goes_to(const struct roll_order *order, int release)
 {
     for (guint i = 0; i < order->targets->len; i++) {
@@ -178,6 +193,18 @@ static void mark_left(struct world *world, struct roll_rollout_requested *reques
         return;
     request->bad = g_new0(char *, 2);
     request->bad[0] = release_name(left);
+}
+
+/* Ends the hold of the back, and lifts its mark. */
+static void lift(const struct world *world, struct roll_rollout_requested *request)
+{
+    const struct fact *back = sim_fact(world, world->here->back);
+
+    request->unhold = true;
+    if (!back->bad)
+        return;
+    request->lifts = g_new0(char *, 2);
+    request->lifts[0] = release_name(back->bad);
 }
 
 /* Who has to wait loses patience some time later. */
@@ -206,7 +233,8 @@ static void be_patient(struct world *world, struct process *process)
 static void start(struct world *world, int host, struct roll_order *order, int64_t supersedes,
                   bool aside)
 {
-    bool overrides = !sim_gates_allow(world, order, false);
+    bool forward = strcmp(order->kind, "forward") == 0; /* which was chosen by what it lifts */
+    bool overrides = !forward && !sim_gates_allow(world, order, false);
     const GPtrArray *blobs = NULL;
 
     /* What stands in the way is passed by with a word for the ledger, or not at all. */
@@ -229,7 +257,10 @@ static void start(struct world *world, int host, struct roll_order *order, int64
     }
     if (overrides)
         process->request->overrides = json_pack("[{s:s}]", "kind", "hold");
-    if (order->lane == ROLL_LANE_ROLLBACK)
+    hold(world, process->request, order);
+    if (strcmp(order->kind, "forward") == 0)
+        lift(world, process->request);
+    else if (order->lane == ROLL_LANE_ROLLBACK)
         mark_left(world, process->request, order);
     if (!world->tidy)
         sim_gates_plan(world, process->request);
@@ -262,6 +293,49 @@ static void act_hotfix(struct world *world, int host)
           aside);
 }
 
+/* Targets that nothing else was deployed to since a back return to what that left; NULL: none. */
+static struct roll_order *forward_order(struct world *world)
+{
+    const struct fact *back = sim_fact(world, world->here->back);
+    struct roll_order *order = order_new(ROLL_LANE_ROLLBACK, "forward");
+
+    for (int i = 0; i < world->n_targets; i++) {
+        const struct holding *holding = &world->here->holdings[i];
+        int goal = holding->rollout == back->number ? holding->before : 0;
+        bool bad =
+            goal != back->bad && g_hash_table_contains(world->here->bad, GINT_TO_POINTER(goal));
+        if (goal > 0 && !bad && goal >= MAX(world->here->floor, holding->floor))
+            add_target(world, order, i, goal, 0);
+    }
+    order->health_reports_only = true;
+    order->max_failures = 0; /* which does not count in this lane */
+    if (order->targets->len > 0)
+        return order;
+    roll_order_free(order);
+    return NULL;
+}
+
+static void act_forward(struct world *world, int host)
+{
+    bool aside;
+
+    if (!sim_share(world, host, true, &aside) || sim_open_rollout(world) || !world->here->back)
+        return;
+    struct roll_order *order = forward_order(world);
+    if (order)
+        start(world, host, order, 0, aside);
+}
+
+/* The back was a mistake. */
+static void forward(struct world *world, void *data)
+{
+    int host = (int)sim_between(world, SIM_WISHES, 0, world->hosts - 1);
+
+    (void)data;
+    sim_look(world, host);
+    act_forward(world, host);
+}
+
 static void act_back(struct world *world, int host)
 {
     const struct fact *open;
@@ -273,6 +347,8 @@ static void act_back(struct world *world, int host)
     struct roll_order *order = back_order(world);
     if (order)
         start(world, host, order, open ? open->number : 0, aside);
+    if (world->wishes && order)
+        sim_at(world, sim_between(world, SIM_WISHES, 30000, 600000), forward, NULL, NULL);
 }
 
 /* ---- what comes after
@@ -413,7 +489,8 @@ struct roll_choice *sim_auto_back(struct world *world, const struct process *pro
     for (int i = 0; i < world->n_targets; i++) {
         int before = world->here->holdings[i].before ? world->here->holdings[i].before
                                                      : world->here->holdings[i].good[0];
-        if (fact->parts[i].touched && before > 0 && before >= world->here->floor &&
+        if (fact->parts[i].touched && before > 0 &&
+            before >= MAX(world->here->floor, world->here->holdings[i].floor) &&
             !g_hash_table_contains(world->here->bad, GINT_TO_POINTER(before)))
             add_target(world, order, i, before, 0);
     }
@@ -425,6 +502,7 @@ struct roll_choice *sim_auto_back(struct world *world, const struct process *pro
     g_ptr_array_add(world->order_list, order);
     choice = g_new0(struct roll_choice, 1);
     fill_request(world, &choice->request, order, world->order_list->len - 1, 0);
+    hold(world, &choice->request, order);
     if (world->replicas) {
         choice->blobs = g_ptr_array_new_with_free_func(free_blob);
         g_ptr_array_add(choice->blobs, sim_shared_seal(world, &choice->request, order));
@@ -473,13 +551,20 @@ static void act(struct world *world, void *data)
         act_out,    act_out,    act_out,  act_back,   act_back, act_back,   act_back,
         act_hotfix, act_cancel, act_take, sim_settle, act_note, act_resume,
     };
+    static void (*const eager_acts[])(struct world *, int) = {
+        act_out,    act_out,  act_out,     act_out,         act_back,     act_back,
+        act_back,   act_back, act_forward, act_forward,     act_hotfix,   act_cancel,
+        act_resume, act_take, sim_settle,  sim_act_approve, sim_act_hold, sim_act_floor,
+    };
     int host = (int)sim_between(world, SIM_PLAN, 0, world->hosts - 1);
-    int count = world->tidy ? G_N_ELEMENTS(tidy_acts) : G_N_ELEMENTS(acts);
+    int count = world->tidy     ? G_N_ELEMENTS(tidy_acts)
+                : world->wishes ? G_N_ELEMENTS(eager_acts)
+                                : G_N_ELEMENTS(acts);
     int which = (int)sim_between(world, SIM_PLAN, 0, count - 1);
 
     (void)data;
     sim_look(world, host);
-    (world->tidy ? tidy_acts : acts)[which](world, host);
+    (world->tidy ? tidy_acts : world->wishes ? eager_acts : acts)[which](world, host);
     if (sim_between(world, SIM_PLAN, 0, 5) == 0)
         sim_at(world, sim_between(world, SIM_PLAN, 50, 15000), take_it, NULL, NULL);
     if (sim_chance(world, SIM_CLOCK, 300))
@@ -499,6 +584,8 @@ static void first_release(struct world *world, void *data)
 void sim_people_start(struct world *world)
 {
     world->acts_left = (int)sim_between(world, SIM_PLAN, 1, world->tidy ? 14 : 8);
+    if (world->wishes)
+        world->acts_left += (int)sim_between(world, SIM_WISHES, 2, 8);
     if (world->config.acts)
         world->acts_left = MIN(world->acts_left, world->config.acts);
     sim_at(world, 0, first_release, NULL, NULL);

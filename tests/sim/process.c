@@ -36,6 +36,7 @@ struct process *sim_process_start(struct world *world, int host, enum roll_machi
     process->gone = gone;
     process->append_ms = -1;
     process->added = g_ptr_array_new();
+    process->cancelled = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     g_snprintf(process->driver, sizeof process->driver, "%08x-0000-4000-8000-000000000000",
                (unsigned)process->id);
     options.driver = process->driver;
@@ -69,6 +70,7 @@ void sim_process_free(struct process *process)
         free_append(process->append);
     free_request(process->request);
     g_ptr_array_unref(process->added);
+    g_hash_table_unref(process->cancelled);
     g_free(process);
 }
 
@@ -408,6 +410,8 @@ static void perform_probe(struct world *world, struct process *process,
         .id = action->id, .kind = ROLL_SAW_PROBED, .message = "status 500"};
 
     observation.healthy = !sim_chance(world, SIM_SICK, 300);
+    process->probed[sim_target_index(action->target->name)] =
+        (struct probed){action->rollout, action->step, observation.healthy};
     roll_machine_observe(process->machine, &observation, sim_wall(world, process->host),
                          sim_boot(world, process->host));
 }
@@ -418,7 +422,10 @@ static void perform_back(struct world *world, struct process *process,
     struct roll_observation observation = {
         .id = action->id, .kind = ROLL_SAW_BACK, .message = "nothing to go back to"};
 
+    sim_judge_back_asked(world, process);
     observation.choice = sim_auto_back(world, process);
+    process->back_of = process->own;
+    process->goes_back = observation.choice != NULL;
     if (sim_chance(world, SIM_NOISE, 200)) /* what was decided on changes */
         sim_act_floor(world, process->host);
     roll_machine_observe(process->machine, &observation, sim_wall(world, process->host),
@@ -478,12 +485,16 @@ static void perform(struct world *world, struct process *process, const struct r
     case ROLL_ACTION_PUT:
         sim_arm_put(world, process, action);
         break;
-    case ROLL_ACTION_GET:
     case ROLL_ACTION_POLL:
+        sim_judge_poll(world, process, action);
+        sim_arm_read(world, process, action);
+        break;
+    case ROLL_ACTION_GET:
     case ROLL_ACTION_EXPLAIN:
         sim_arm_read(world, process, action);
         break;
     case ROLL_ACTION_CANCEL:
+        sim_note_cancel(process, action);
         sim_arm_cancel(world, process, action);
         break;
     case ROLL_ACTION_PROBE:

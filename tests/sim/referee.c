@@ -164,7 +164,8 @@ static bool was_attempted(const struct world *world, const struct roll_step_inte
     return sim_intent(world, correlation) != NULL;
 }
 
-static void judge_intended(struct world *world, const struct roll_step_intended *body)
+static void judge_intended(struct world *world, const char *driver,
+                           const struct roll_step_intended *body)
 {
     const struct fact *fact = sim_fact(world, body->rollout);
     int target = sim_target_index(body->target);
@@ -180,6 +181,8 @@ static void judge_intended(struct world *world, const struct roll_step_intended 
         (body->attempt > 1 && !was_attempted(world, body, body->attempt - 1)))
         sim_violate(world, "attempt %d of %s does not follow", (int)body->attempt, body->target);
     judge_order(world, fact, target);
+    sim_judge_step_intended(world, find_process(world, driver), fact, body);
+    sim_judge_bake(world, fact, part->target->ring);
     sim_judge_timing_ring(world, fact, target);
     judge_inherited(world, fact, target);
 }
@@ -193,7 +196,7 @@ static bool is_closing(const struct roll_step_ended *body)
     return body->last && !body->accepted && strcmp(body->outcome, "cancelled") == 0;
 }
 
-static void judge_ended(struct world *world, const struct roll_step_ended *body)
+static void judge_ended(struct world *world, const char *driver, const struct roll_step_ended *body)
 {
     const struct fact *fact = sim_fact(world, body->rollout);
     const struct part *part = fact ? &fact->parts[sim_target_index(body->target)] : NULL;
@@ -212,6 +215,7 @@ static void judge_ended(struct world *world, const struct roll_step_ended *body)
         sim_violate(world, "an outcome of %s without intent", body->target);
     if (part->last && (body->last || !is_report(fact, part, body->step)))
         sim_violate(world, "something follows the last event of %s", body->target);
+    sim_judge_step_ended(world, find_process(world, driver), fact, body);
 }
 
 /* ---- ends
@@ -246,7 +250,7 @@ static bool has_all(const struct fact *fact)
     return true;
 }
 
-static void judge_end(struct world *world, const struct roll_event *event)
+static void judge_end(struct world *world, const char *driver, const struct roll_event *event)
 {
     const struct roll_rollout_failed *body = event->body; /* all ends have its shape */
     const struct fact *fact = sim_fact(world, body->rollout);
@@ -262,12 +266,16 @@ static void judge_end(struct world *world, const struct roll_event *event)
         sim_violate(world, "%s of #%d, which was started", event->kind_name, (int)fact->number);
     if (event->kind == ROLL_EVENT_rollout_failed && failures(fact) == 0)
         sim_violate(world, "#%d failed, but no target did", (int)fact->number);
+    if (event->kind == ROLL_EVENT_rollout_failed)
+        sim_judge_failed(world, find_process(world, driver), fact);
     /* A cancel that comes when every target has reached its goal changes nothing. */
     if ((event->kind == ROLL_EVENT_rollout_cancelled) != (fact->cancelling && !has_all(fact)))
         sim_violate(world, "%s of #%d, cancelling: %d", event->kind_name, (int)fact->number,
                     fact->cancelling);
-    if (succeeded)
+    if (succeeded) {
         sim_judge_pruned(world, fact);
+        sim_judge_succeeded(world, fact);
+    }
     for (int i = 0; i < SIM_TARGETS_MAX; i++) {
         const struct part *part = &fact->parts[i];
         if (part->touched && !part->last)
@@ -289,6 +297,7 @@ static void judge_end_driver(struct world *world, const char *driver,
 
 void sim_judge(struct world *world, const char *driver, const struct roll_event *event)
 {
+    sim_judge_next(world, event);
     switch (event->kind) {
     case ROLL_EVENT_rollout_requested:
         judge_requested(world);
@@ -296,14 +305,17 @@ void sim_judge(struct world *world, const char *driver, const struct roll_event 
     case ROLL_EVENT_rollout_claimed:
         judge_claimed(world, event);
         break;
+    case ROLL_EVENT_gate_evaluated:
+        sim_judge_gate(world, find_process(world, driver), event->body);
+        break;
     case ROLL_EVENT_step_intended:
         judge_driver(world, driver, event);
-        judge_intended(world, event->body);
+        judge_intended(world, driver, event->body);
         break;
     case ROLL_EVENT_step_ended:
         if (!is_settled_late(world, driver, event->body))
             judge_driver(world, driver, event);
-        judge_ended(world, event->body);
+        judge_ended(world, driver, event->body);
         break;
     case ROLL_EVENT_prune_intended:
         judge_driver(world, driver, event);
@@ -320,11 +332,11 @@ void sim_judge(struct world *world, const char *driver, const struct roll_event 
     case ROLL_EVENT_rollout_failed:
     case ROLL_EVENT_rollout_cancelled:
         judge_end_driver(world, driver, event);
-        judge_end(world, event);
+        judge_end(world, driver, event);
         break;
     case ROLL_EVENT_rollout_refused:
     case ROLL_EVENT_rollout_expired:
-        judge_end(world, event);
+        judge_end(world, driver, event);
         break;
     default:
         break;

@@ -123,6 +123,7 @@ static struct roll_error *collect(void *user, const struct roll_event *event)
                                              event->kind, event->body);
 
     memcpy(copy->hash, event->hash, sizeof copy->hash);
+    copy->beside_at = event->beside_at;
     g_ptr_array_add(user, copy);
     return NULL;
 }
@@ -359,6 +360,10 @@ static struct roll_error *check_target(void *user, const struct roll_target_row 
 {
     struct world *world = user;
 
+    int floor = world->here->holdings[sim_target_index(row->target)].floor;
+    if (row->floor != floor)
+        sim_violate(world, "the ledger says that the floor of %s is %d, and not %d", row->target,
+                    (int)row->floor, floor);
     if (!row->dirty && row->release)
         sim_check_live_release(world, sim_target_index(row->target), sim_release(row->release));
     return NULL;
@@ -381,6 +386,20 @@ static struct roll_error *check_marks(struct world *world)
     return NULL;
 }
 
+/* Whoever set a hold is heard, and of two backs the later one. */
+static struct roll_error *check_holds(void *user, const struct roll_environment_row *row)
+{
+    struct world *world = user;
+    const struct view *view = world->here;
+
+    if (row->hold != (view->back > 0) || row->hold_rollout != view->back ||
+        row->hold_by_person != view->hold)
+        sim_violate(world,
+                    "holds are of #%d and %d in the ledger, and of #%d and %d by what was said",
+                    (int)row->hold_rollout, row->hold_by_person, (int)view->back, view->hold);
+    return NULL;
+}
+
 static struct roll_error *check(struct world *world)
 {
     struct roll_ledger *ledger = sim_replica_here(world)->ledger;
@@ -393,6 +412,7 @@ static struct roll_error *check(struct world *world)
         sim_violate(world, "the ledger says that #%d is open",
                     (int)g_array_index(open, int64_t, 0));
     ROLL_TRY(check_marks(world));
+    ROLL_TRY(roll_ledger_environments(ledger, SIM_STREAM, check_holds, world));
     ROLL_TRY(roll_ledger_rebuild(ledger, &equal));
     if (!equal)
         sim_violate(world, "rebuilt tables differ at host %d", world->host);

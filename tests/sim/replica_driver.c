@@ -344,6 +344,8 @@ void sim_shared_appended(struct world *world, struct process *process,
     driver->appended_behind = good && pending->seen.behind;
     sim_is_fine(world, roll_driver_catch_up(driver), "catching up");
     driver->appended_behind = false;
+    if (pending->seen.kind == ROLL_SAW_CONFLICT)
+        pending->seen.kind = roll_driver_conflict(driver);
     if (good && pending->seen.behind)
         follow(world, process, FOLLOW_MS);
     else if (good)

@@ -7,7 +7,8 @@
  * referee.c the rules that every event must keep · arm.c deployments · process.c a driver ·
  * people.c what is asked for · prune.c
  * leftovers and their deletion · gates.c what must have passed before, and who may pass it by ·
- * timing.c freezes · check.c the end of a seed · main.c the program. */
+ * timing.c freezes · steps.c what a target goes through · check.c the end of a seed · main.c the
+ * program. */
 #ifndef ROLLBOOK_TESTS_SIM_H
 #define ROLLBOOK_TESTS_SIM_H
 
@@ -20,6 +21,8 @@
 #define SIM_ENVIRONMENT "prod"
 #define SIM_TARGETS_MAX 6
 #define SIM_HOSTS 3
+#define SIM_GATES_MAX 2
+#define SIM_APPROVERS 3
 #define SIM_EPOCH_MS INT64_C(1700000000000) /* wall clock at time 0 */
 #define SIM_LATE_MS 8000                    /* a request arrives at most so long after it left */
 #define SIM_END_MS (INT64_C(24) * 60 * 60 * 1000) /* every run ends before this */
@@ -54,6 +57,7 @@ enum sim_chance {
     SIM_TROUBLES,
     SIM_PLAN = SIM_TROUBLES, /* what the people want: never off */
     SIM_TIME,                /* ordinary delays */
+    SIM_WISHES,              /* what the people of some worlds want besides */
     SIM_CHANCES,
 };
 extern const char *const sim_trouble_names[SIM_TROUBLES];
@@ -76,6 +80,7 @@ int64_t sim_between(struct world *world, enum sim_chance stream, int64_t low,
 
 struct intent {
     int64_t rollout, step, attempt, at_ms; /* at_ms: of the world's clock */
+    int64_t seq;                           /* of its event */
     int target;
     int release;
     char driver[ROLL_UUID_SIZE];
@@ -89,13 +94,12 @@ struct intent {
 struct part {                               /* one target of a rollout */
     const struct roll_order_target *target; /* NULL: not in its order */
     struct intent *open;
-    bool touched, last, last_good;
-    int deleting;   /* release whose thing is being deleted, 0 */
-    uint64_t stays; /* releases, modulo 64, whose things were said to stay */
+    bool touched, last, last_good, last_accepted;
+    int deleting;        /* release whose thing is being deleted, 0 */
+    uint64_t stays;      /* releases, modulo 64, whose things were said to stay */
+    uint64_t done, told; /* steps that succeeded, and that have an outcome */
+    int64_t ended_ms;    /* of its last event, by the world's clock */
 };
-
-#define SIM_GATES_MAX 2
-#define SIM_APPROVERS 3
 
 struct wanted { /* what a rollout must have before it starts */
     bool any;
@@ -113,10 +117,13 @@ struct fact {
     int64_t claim_seq, until;
     int64_t supersedes;
     bool cancelling;
+    int64_t cancelled_seq; /* of the event that said so, 0 */
+    bool accepted;         /* ARM took something of it */
     struct wanted wanted;
     const json_t *timing; /* the freezes that count: of the request, or of a later claim; NULL */
     bool started;         /* claimed to be driven */
     bool overrides;       /* hold, floor and marks do not count */
+    int bad;              /* a release that it marked, 0 */
     enum roll_event_kind end; /* UNKNOWN: open */
     struct part parts[SIM_TARGETS_MAX];
 };
@@ -126,6 +133,8 @@ struct holding { /* what the ledger says of a target */
     int before;  /* what it held before it became dirty */
     int good[2]; /* the last releases that succeeded, newest first */
     int64_t rollout;
+    int floor;  /* releases below it must not start here */
+    bool known; /* by an intent */
 };
 
 /* ---- ARM
@@ -173,6 +182,11 @@ struct pending_append {
 
 struct shared_driver; /* of replica.c */
 
+struct probed { /* what a driver's last health check of a target said */
+    int64_t rollout, step;
+    bool healthy;
+};
+
 struct process {
     int id, host;
     struct shared_driver *shared; /* or NULL */
@@ -195,6 +209,11 @@ struct process {
     bool patient;    /* waits for approvals; else it leaves at once */
     uint64_t wakes;  /* only the newest wake counts */
     int outstanding; /* questions without an answer */
+    struct probed probed[SIM_TARGETS_MAX];
+    const char *verdicts[SIM_GATES_MAX]; /* what its gates said last; static */
+    GHashTable *cancelled;               /* what it asked ARM to stop: of steps.c */
+    int64_t back_of;                     /* the rollout whose back it decided on last, 0 */
+    bool goes_back;                      /* there is one */
     enum roll_machine_end end;
 };
 
@@ -209,6 +228,7 @@ struct view {
     GHashTable *intents; /* correlation -> struct intent * */
     struct holding holdings[SIM_TARGETS_MAX];
     bool hold;       /* a person's */
+    int64_t back;    /* the rollout whose hold stands, 0 */
     int floor;       /* releases below it must not start */
     GHashTable *bad; /* releases that a back left behind */
     bool apart;      /* who drives aside has not heard what came into the main stream meanwhile */
@@ -232,6 +252,7 @@ struct world {
     int n_targets;
     int64_t longest_ms; /* of an ordinary deployment */
     bool tidy;          /* people here roll back a lot, and have leftovers deleted */
+    bool wishes;        /* here backs hold, forwards return, and releases raise floors */
     int stacks;         /* bit for each target that is a stack */
     int64_t offset[SIM_HOSTS], boot[SIM_HOSTS];
 
@@ -249,6 +270,7 @@ struct world {
     GPtrArray *things;      /* of prune.c */
     struct acted acted[SIM_TARGETS_MAX];
     GHashTable *contents; /* name -> release */
+    GHashTable *actions;  /* correlation ids of those that ran -> course of the last, and 1 */
     int64_t put_claim[SIM_TARGETS_MAX]
                      [SIM_HOSTS + 1]; /* claim under which the newest PUT was sent that
                                          ARM took: of the main stream, and of side streams */
@@ -259,6 +281,7 @@ struct world {
     GPtrArray *order_list; /* struct roll_order *: all that were ever made */
     int releases;
     int acts_left;
+    int64_t back_due; /* a rollout that has failed, whose back is the next event; 0 */
 };
 
 /* world.c */
@@ -288,6 +311,22 @@ struct roll_event *sim_event(struct world *world, enum roll_event_kind kind, con
 
 /* referee.c: called for each event before its facts change */
 void sim_judge(struct world *world, const char *driver, const struct roll_event *event);
+
+/* steps.c: process is who says so, or NULL */
+void sim_judge_step_intended(struct world *world, const struct process *process,
+                             const struct fact *fact, const struct roll_step_intended *body);
+void sim_judge_step_ended(struct world *world, const struct process *process,
+                          const struct fact *fact, const struct roll_step_ended *body);
+void sim_take_step_ended(struct world *world, struct part *part,
+                         const struct roll_step_ended *body);
+void sim_judge_bake(struct world *world, const struct fact *fact, int ring);
+void sim_judge_succeeded(struct world *world, const struct fact *fact);
+void sim_judge_failed(struct world *world, const struct process *process, const struct fact *fact);
+void sim_judge_next(struct world *world, const struct roll_event *event);
+void sim_judge_back_asked(struct world *world, const struct process *process);
+void sim_note_cancel(struct process *process, const struct roll_action *action);
+void sim_judge_poll(struct world *world, const struct process *process,
+                    const struct roll_action *action);
 
 /* arm.c */
 void sim_arm_put(struct world *world, struct process *process, const struct roll_action *action);
@@ -387,6 +426,8 @@ void sim_gates_plan(struct world *world, struct roll_rollout_requested *request)
 void sim_gates_fact(struct world *world, const struct roll_event *event);
 bool sim_gates_allow(const struct world *world, const struct roll_order *order, bool overrides);
 void sim_gates_ask(struct world *world, struct process *process, const struct roll_action *action);
+void sim_judge_gate(struct world *world, const struct process *process,
+                    const struct roll_gate_evaluated *body);
 void sim_judge_start(struct world *world, const struct fact *fact, int64_t at,
                      const json_t *timing);
 void sim_act_approve(struct world *world, int host);

@@ -7,6 +7,11 @@
 /* One world in so many has a shared ledger: it takes as long as thirty others. */
 #define SHARED_EVERY 128
 
+/* Seeds modulo 20 of worlds where people want more (bits): none of those that found something
+ * before there were any, so that these keep their histories. */
+#define WISHES UINT32_C(0x24420)
+#define WISHES_SHARED UINT32_C(0xa7ceb)
+
 const char *const sim_trouble_names[SIM_TROUBLES] = {
     "crash",  "pause",  "lost",    "late",   "duplicate", "throttle", "busy",
     "refuse", "unsent", "missing", "denied", "fail",      "sick",     "slow",
@@ -201,7 +206,7 @@ static void free_deployment(gpointer data)
 /* Kinds of trouble that came later leave the histories of seeds as they were. */
 static int place_of(int chance)
 {
-    if (chance < SIM_AWAY)
+    if (chance < SIM_AWAY || chance == SIM_WISHES)
         return chance;
     return chance < SIM_TROUBLES ? chance + 2 : chance - (SIM_TROUBLES - SIM_AWAY);
 }
@@ -214,6 +219,7 @@ static void world_init(struct world *world, const struct sim_config *config)
         world->random[i] = config->seed * UINT64_C(0xD1342543DE82EF95) +
                            (uint64_t)place_of(i) * UINT64_C(0x2545F4914F6CDD1D);
     world->tidy = config->seed % 3 == 2;
+    world->wishes = (config->shared ? WISHES_SHARED : WISHES) >> config->seed % 20 & 1;
     world->queue = g_sequence_new(free_happening);
     world->hosts = SIM_HOSTS;
     for (int i = 0; i < SIM_HOSTS; i++)
@@ -222,6 +228,7 @@ static void world_init(struct world *world, const struct sim_config *config)
     world->deployments = g_ptr_array_new_with_free_func(free_deployment);
     world->things = g_ptr_array_new_with_free_func(g_free);
     world->contents = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    world->actions = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     world->processes = g_ptr_array_new_with_free_func(free_process);
     world->timings = g_ptr_array_new_with_free_func((GDestroyNotify)json_decref);
     world->order_list = g_ptr_array_new_with_free_func(free_order);
@@ -255,6 +262,7 @@ static void world_clear(struct world *world)
     g_ptr_array_unref(world->deployments);
     g_ptr_array_unref(world->things);
     g_hash_table_unref(world->contents);
+    g_hash_table_unref(world->actions);
     g_ptr_array_unref(world->order_list);
     g_ptr_array_unref(world->timings);
 }
