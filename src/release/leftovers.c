@@ -28,7 +28,7 @@ struct deployment {
     char *release;
     char *result; /* digest, or NULL */
     bool succeeded;
-    int64_t intended_at;
+    int64_t began_at;
     const char *order; /* borrowed from its source */
     GPtrArray *pruned; /* ids that this rollout deleted afterwards, in lower case; or NULL */
 };
@@ -42,6 +42,14 @@ static void clear_deployment(void *data)
         g_ptr_array_unref(deployment->pruned);
 }
 
+/* Not before its intent, nor before ARM began with it by ARM's own clock: resources are dated by
+ * that one, and with ours behind it what somebody made just before would be taken for ours. */
+static int64_t began_at(const struct roll_step_row *row)
+{
+    int64_t by_arm = row->duration_ms > 0 ? row->arm_at - row->duration_ms - 2000 : 0;
+    return MAX(row->intended_at, by_arm);
+}
+
 static struct roll_error *take_step(void *user, const struct roll_step_row *row)
 {
     GArray *deployments = user;
@@ -51,7 +59,7 @@ static struct roll_error *take_step(void *user, const struct roll_step_row *row)
         .release = g_strdup(row->release),
         .result = g_strdup(row->result),
         .succeeded = g_strcmp0(row->outcome, "succeeded") == 0,
-        .intended_at = row->intended_at,
+        .began_at = began_at(row),
     };
     g_array_append_val(deployments, deployment);
     return NULL;
@@ -220,7 +228,7 @@ static void note_added(GHashTable *all, const char *key, const struct deployment
         added->order = g_strdup(deployment->order);
         g_hash_table_insert(all, g_strdup(key), added);
     }
-    added->at = deployment->intended_at; /* older and older */
+    added->at = deployment->began_at; /* older and older */
 }
 
 static void add_present(GHashTable *ids, GHashTable *gone, GHashTable *added, const char *id,

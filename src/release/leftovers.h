@@ -6,7 +6,7 @@
 
 /* The deployments that put a leftover, since the goal was there or since it was last deleted. */
 struct release_added {
-    int64_t at;  /* UTC ms: intent of the first of them; 0: not known */
+    int64_t at;  /* UTC ms: when the first of them began; 0: not known */
     char *order; /* digest of the newest one's order; owned */
 };
 

@@ -10,7 +10,7 @@ struct roll_pruner {
     const struct roll_order *order;   /* borrowed */
     struct roll_leftovers *leftovers; /* owned */
     char *stream;
-    GHashTable *users;  /* id in lower case -> GPtrArray of "STREAM TARGET" that have it live */
+    GHashTable *users;  /* id in lower case -> GPtrArray of "STREAM TARGET" that have it */
     GHashTable *orders; /* digest -> struct roll_order * */
     char *unknown;      /* whose resources cannot be read, or NULL */
 };
@@ -24,6 +24,11 @@ const char *release_prune_other_user(const struct roll_pruner *pruner, const cha
  * last. added: of release_leftovers_added. */
 struct roll_error *release_prune_read_needs(struct roll_pruner *pruner, const char *target,
                                             GPtrArray *items, GHashTable *added) ROLL_CHECKED;
+/* An order, borrowed from the pruner, and what it has for a target: NULL where that is nothing. */
+struct roll_error *release_prune_order(struct roll_pruner *pruner, const char *digest,
+                                       const struct roll_order **ret_order) ROLL_CHECKED;
+const struct roll_order_target *release_prune_order_target(const struct roll_order *order,
+                                                           const char *name);
 /* prune_decide.c: is it a child, or anything below? */
 bool release_lies_below(const char *id, const char *above);
 

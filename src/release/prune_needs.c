@@ -17,7 +17,8 @@ static void note_needs(const json_t *resources, GHashTable *needs)
     }
 }
 
-static const struct roll_order_target *find_target(const struct roll_order *order, const char *name)
+const struct roll_order_target *release_prune_order_target(const struct roll_order *order,
+                                                           const char *name)
 {
     for (guint i = 0; i < order->targets->len; i++) {
         const struct roll_order_target *target = g_ptr_array_index(order->targets, i);
@@ -27,8 +28,8 @@ static const struct roll_order_target *find_target(const struct roll_order *orde
     return NULL;
 }
 
-static struct roll_error *order_of(struct roll_pruner *pruner, const char *digest,
-                                   const struct roll_order **ret_order)
+struct roll_error *release_prune_order(struct roll_pruner *pruner, const char *digest,
+                                       const struct roll_order **ret_order)
 {
     g_autoptr(GString) text = NULL;
     struct roll_order *order = g_hash_table_lookup(pruner->orders, digest);
@@ -60,8 +61,8 @@ static struct roll_error *read_needs(struct roll_pruner *pruner, const char *dig
     g_autoptr(GHashTable) needs = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     roll_auto(expansion) struct roll_expansion *expansion = NULL;
     const struct roll_order *order = NULL;
-    ROLL_TRY(order_of(pruner, digest, &order));
-    const struct roll_order_target *target = find_target(order, target_name);
+    ROLL_TRY(release_prune_order(pruner, digest, &order));
+    const struct roll_order_target *target = release_prune_order_target(order, target_name);
     if (!target)
         return NULL;
     ROLL_TRY(release_expand_target(pruner->ledger, NULL, target, &expansion));

@@ -1,6 +1,8 @@
 /* Leftovers: what newer releases put and an older one does not know. */
 #include "release_world.h"
 
+#include "rollbook/time.h"
+
 static int64_t put(struct world *world, const char *version, const char *outcome,
                    const char *result)
 {
@@ -122,6 +124,58 @@ START_TEST(test_release__leftovers_of_an_old_rollback_do_not_change)
 }
 END_TEST
 
+/* When the item was added, UTC ms. */
+static int64_t added_at(struct world *world, int64_t arm_at, int64_t duration_ms)
+{
+    roll_auto(choice) struct roll_choice *choice = world_choose_out(world, "1.1.0");
+    const struct roll_order_target *target = g_ptr_array_index(choice->order->targets, 0);
+    int64_t number = world_request(world, "shop/prod", choice);
+    world_intend(world, "shop/prod", number, target);
+    g_autoptr(GPtrArray) blobs = release_blobs_new();
+    GString *result = g_string_new("{\"outputResources\":[\"/subscriptions/s/resourceGroups/g\"]}");
+    const struct roll_step_ended ended = {.rollout = number,
+                                          .target = target->name,
+                                          .attempt = 1,
+                                          .outcome = T("succeeded"),
+                                          .last = true,
+                                          .accepted = true,
+                                          .release = target->release,
+                                          .arm_at = arm_at,
+                                          .duration_ms = duration_ms,
+                                          .result = T(release_blobs_add_take(blobs, result))};
+    world_append(world, "shop/prod", ROLL_EVENT_step_ended, &ended, blobs, 0);
+    world_end(world, "shop/prod", number, ROLL_EVENT_rollout_failed, 0);
+
+    roll_auto(choice) struct roll_choice *back = world_choose_out(world, "1.0.0");
+    roll_auto(pruner) struct roll_pruner *pruner = NULL;
+    g_autoptr(GPtrArray) items = NULL;
+    ck_ok(roll_pruner_new(world->ledger, back->order, &pruner));
+    ck_ok(roll_pruner_items(pruner, g_ptr_array_index(back->order->targets, 0), &items));
+    ck_assert_uint_eq(items->len, 1);
+    return ((struct roll_prune_item *)items->pdata[0])->added_at;
+}
+
+/* Resources are dated by ARM's clock: with ours behind it, what was there before would be ours. */
+START_TEST(test_release__leftovers_are_not_older_than_what_arm_says_of_their_deployment)
+{
+    struct world world = three_releases();
+    put(&world, "1.0.0", "succeeded", NULL);
+    int64_t arm_at = roll_now_ms() + 3600000;
+    ck_assert_int_ge(added_at(&world, arm_at, 30000), arm_at - 60000);
+    world_close(&world);
+}
+END_TEST
+
+START_TEST(test_release__leftovers_are_not_older_than_their_intent)
+{
+    struct world world = three_releases();
+    put(&world, "1.0.0", "succeeded", NULL);
+    int64_t before = roll_now_ms();
+    ck_assert_int_ge(added_at(&world, before - 3600000, 30000), before);
+    world_close(&world);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("release_leftovers");
@@ -131,6 +185,9 @@ int main(void)
     tcase_add_test(tcase, test_release__leftovers_of_a_failed_deployment_count);
     tcase_add_test(tcase, test_release__leftovers_leave_out_what_was_there_before_the_goal);
     tcase_add_test(tcase, test_release__leftovers_of_an_old_rollback_do_not_change);
+    tcase_add_test(tcase,
+                   test_release__leftovers_are_not_older_than_what_arm_says_of_their_deployment);
+    tcase_add_test(tcase, test_release__leftovers_are_not_older_than_their_intent);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);
 }
