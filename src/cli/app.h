@@ -172,6 +172,10 @@ struct roll_error *roll_app_pending(struct roll_app *app, json_t **ret_list) ROL
 /* For roll_driver_options.sandbox; user is the app. */
 struct roll_error *roll_app_sandbox(void *user, const char **ret_url) ROLL_CHECKED;
 
+/* resumable.c: the rollout that `roll resume ENV` goes on with where none is open; 0: there is none. last: the newest. */
+struct roll_error *roll_resumable(struct roll_ledger *ledger, const char *stream, int64_t last,
+                                  int64_t *ret_number) ROLL_CHECKED;
+
 /* goal.c: the newest release that succeeded in the environment and may be returned to, other than
  * `except` (NULL-terminated, or NULL). *ret_version: owned, NULL when there is none. */
 struct roll_error *roll_back_goal(struct roll_app *app, const char *stream,

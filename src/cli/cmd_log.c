@@ -33,17 +33,13 @@ static void print_row(struct roll_table *table, const json_t *view)
     const char *state = roll_json_get_string(view, "state");
     const char *reason = roll_json_get_string(view, "reason");
     const char *cause = roll_json_get_string(view, "cause");
-    const char *from = roll_json_get_string(view, "from");
-    const char *version = roll_json_get_string(view, "version");
     int64_t at = 0;
     struct roll_error *err = started ? roll_time_parse(started, &at) : NULL;
 
     roll_error_free(err);
     roll_table_cell(table, ROLL_PLAIN, roll_json_get_string(view, "rollout"));
     roll_table_cell(table, ROLL_BOLD, roll_json_get_string(view, "kind"));
-    roll_table_cell_take(table, ROLL_PLAIN,
-                         g_strdup_printf("%s%s%s", from ? from : "", from ? " → " : "",
-                                         version ? version : "each its own"));
+    roll_table_cell_take(table, ROLL_PLAIN, roll_view_releases(view));
     roll_table_cell(table, roll_view_state_paint(state), state);
     roll_table_cell_take(table, ROLL_PLAIN, roll_report_time(at));
     roll_table_cell_take(table, ROLL_PLAIN, duration_of(view));

@@ -9,14 +9,15 @@ struct context {
 };
 
 struct open_rollout {
-    int64_t number;
+    int64_t number, last;
 };
 
 static struct roll_error *see_open(void *user, const struct roll_environment_row *row)
 {
     struct open_rollout *open = user;
 
-    open->number = row->open_rollout ? row->open_rollout : row->last_rollout;
+    open->number = row->open_rollout;
+    open->last = row->last_rollout;
     return NULL;
 }
 
@@ -50,7 +51,7 @@ static struct roll_error *see_lane(void *user, const struct roll_rollout_row *ro
     return NULL;
 }
 
-/* number 0: the open rollout, or the last one. */
+/* number 0: the open rollout; or what can be gone on with; or the last one. */
 static struct roll_error *find_number(struct roll_act *act, int64_t *number)
 {
     struct open_rollout open = {0};
@@ -58,7 +59,9 @@ static struct roll_error *find_number(struct roll_act *act, int64_t *number)
     if (*number)
         return NULL;
     ROLL_TRY(roll_ledger_environments(act->app->ledger, act->stream, see_open, &open));
-    *number = open.number;
+    if (!open.number && open.last && strcmp(act->verb, "resume") == 0)
+        ROLL_TRY(roll_resumable(act->app->ledger, act->stream, open.last, &open.number));
+    *number = open.number ? open.number : open.last;
     return NULL;
 }
 

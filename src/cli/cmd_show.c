@@ -54,6 +54,7 @@ static void print_rollout(struct roll_app *app, const json_t *view)
     field(table, "lane", roll_json_get_string(view, "lane"));
     field(table, "release", roll_json_get_string(view, "version"));
     field(table, "from", roll_json_get_string(view, "from"));
+    field(table, "undid", roll_json_get_string(view, "tried"));
     field(table, "state", roll_json_get_string(view, "state"));
     field(table, "because", roll_json_get_string(view, "endReason"));
     field(table, "reason", roll_json_get_string(view, "reason"));

@@ -137,22 +137,6 @@ void facts_shorten_targets(json_t *view)
         json_object_set_new(view, "moreTargets", json_integer((json_int_t)(all - kept)));
 }
 
-/* What went back to the release that had been live all along undid one that did not succeed: that
- * one is what it changed. Newest first. */
-static void add_tried(json_t *rollouts)
-{
-    for (size_t i = 0; i + 1 < json_array_size(rollouts); i++) {
-        json_t *view = json_array_get(rollouts, i), *before = json_array_get(rollouts, i + 1);
-        const char *to = roll_json_get_string(view, "version");
-        const char *tried = roll_json_get_string(before, "version");
-
-        if (g_strcmp0(roll_json_get_string(view, "kind"), "back") == 0 && to && tried &&
-            g_strcmp0(roll_json_get_string(view, "from"), to) == 0 && strcmp(tried, to) != 0 &&
-            !roll_state_is_good(roll_json_get_string(before, "state")))
-            json_object_set_new(view, "tried", json_string(tried));
-    }
-}
-
 static void leave_out_older(json_t *rollouts, int64_t since)
 {
     size_t kept = 0;
@@ -177,7 +161,6 @@ static struct roll_error *add_rollouts(struct roll_app *app, json_t *environment
     json_object_set_new(environment, "rollouts", rollouts);
     ROLL_TRY(facts_add_looks(app, stream, environment));
     add_durations(rollouts);
-    add_tried(rollouts);
     leave_out_older(rollouts, since);
     ROLL_TRY(facts_add_events(app, stream, rollouts, bands));
     json_array_foreach (rollouts, index, view) {

@@ -216,6 +216,8 @@ static bool lost_its_goal(const json_t *facts)
     const json_t *goals = json_object_get(facts, "goals"), *release;
     size_t index;
 
+    if (json_is_true(json_object_get(facts, "goalLost")))
+        return true;
     if (!goals || json_array_size(goals) > 0)
         return false;
     json_array_foreach (json_object_get(facts, "releases"), index, release)
@@ -231,7 +233,7 @@ char *roll_ready_trouble(const json_t *facts)
     const json_t *release;
 
     if (lost_its_goal(facts))
-        return g_strdup("no back may go to any of them");
+        return g_strdup("nothing is left to go back to");
 
     json_array_foreach (json_object_get(facts, "releases"), index, release) {
         const char *state = roll_json_get_string(release, "state");

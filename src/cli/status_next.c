@@ -68,12 +68,36 @@ static void add_waits(struct status *status, const char *stream, const char *env
     }
 }
 
-/* Does a back have anything to do, where all targets have what is live? Not after a rollout that
- * ARM refused. */
-static bool goes_elsewhere(const json_t *view)
+/* Does a back have anything to do? Not where nothing is left to go back to, nor, where all targets
+ * have what is live, after a rollout that ARM refused. */
+static bool goes_back(const json_t *view, const struct rows *rows)
 {
-    return g_strcmp0(roll_json_get_string(json_object_get(view, "rollback"), "version"),
-                     roll_json_get_string(view, "version")) != 0;
+    const char *goal = roll_json_get_string(json_object_get(view, "rollback"), "version");
+
+    return goal && (rows->dirty > 0 || rows->mixed ||
+                    g_strcmp0(goal, roll_json_get_string(view, "version")) != 0);
+}
+
+/* What was superseded leaves nothing to resume; then only another rollout helps. */
+static void add_mending(struct status *status, const char *stream, const char *environment,
+                        const struct rows *rows, const json_t *view)
+{
+    bool back = rows->last_good && goes_back(view, rows);
+    g_autofree char *resume = NULL;
+    int64_t number = 0;
+    struct roll_error *err =
+        roll_resumable(status->app->ledger, stream, rows->last_rollout, &number);
+
+    if (err) /* what is named then says itself when it has nothing to resume */
+        number = rows->last_rollout;
+    roll_error_free(err);
+    if (number)
+        resume = g_strdup_printf("roll resume %s#%" PRId64, environment, number);
+    else
+        resume = g_strdup_printf("roll out %s", environment);
+    g_ptr_array_add(status->hints,
+                    back ? g_strdup_printf("next: roll back %s, or %s", environment, resume)
+                         : g_strdup_printf("next: %s", resume));
 }
 
 void roll_status_add_next(struct status *status, const char *environment, const struct rows *rows,
@@ -98,13 +122,7 @@ void roll_status_add_next(struct status *status, const char *environment, const 
                                                        "knows what its dirty targets have",
                                                        environment, environment));
     else if (rows->dirty > 0 || g_strcmp0(rows->last_state, "failed") == 0)
-        g_ptr_array_add(
-            status->hints,
-            rows->last_good && (rows->dirty > 0 || rows->mixed || goes_elsewhere(view))
-                ? g_strdup_printf("next: roll back %s, or roll resume %s#%" G_GINT64_FORMAT,
-                                  environment, environment, (gint64)rows->last_rollout)
-                : g_strdup_printf("next: roll resume %s#%" G_GINT64_FORMAT, environment,
-                                  (gint64)rows->last_rollout));
+        add_mending(status, stream, environment, rows, view);
 }
 
 /* Said by a driver on another replica that had not heard of its end. */

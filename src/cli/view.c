@@ -370,6 +370,7 @@ struct roll_error *roll_view_rollouts(struct roll_app *app, const struct roll_ro
     ROLL_TRY(roll_ledger_rollouts(app->ledger, query, keep, &listing));
     for (guint i = 0; with_targets && i < all->len; i++)
         ROLL_TRY(add_targets(app, g_ptr_array_index(all, i)));
+    ROLL_TRY(roll_view_add_tried(app, list));
     *ret_list = g_steal_pointer(&list);
     return NULL;
 }

@@ -22,6 +22,11 @@ struct roll_error *roll_view_add_parts(struct roll_app *app, const char *stream,
 json_t *roll_view_old_parts(char *const *names);
 char *roll_view_parts_text(const json_t *view);
 
+/* view_tried.c: adds "tried" to each rollback of a list (newest first) that returned to what had been live all along: the release
+ * that did not succeed before it. "1.1.0 → 1.0.0" of a view; owned. */
+struct roll_error *roll_view_add_tried(struct roll_app *app, json_t *list) ROLL_CHECKED;
+char *roll_view_releases(const json_t *view);
+
 /* causes.c: why a target failed, with its correlation id and what to do; says nothing of one that
  * did not fail. */
 void roll_view_say_failure(struct roll_app *app, const json_t *target, const char *indent);

@@ -71,8 +71,10 @@ static char *releases_of(const struct roll_notice *notice)
         return NULL;
     if (!notice->release)
         return g_strdup("each target's own");
-    return notice->from ? g_strdup_printf("%s → %s", notice->from, notice->release)
-                        : g_strdup(notice->release);
+    /* Back to what had been live all along: the arrow would tell nothing. */
+    return notice->from && strcmp(notice->from, notice->release) != 0
+               ? g_strdup_printf("%s → %s", notice->from, notice->release)
+               : g_strdup(notice->release);
 }
 
 /* [[LABEL, VALUE]], what there is, in the order in which it is read. New reference. */

@@ -74,6 +74,8 @@ static struct roll_error *facts_of(const struct ready_check *check, json_t **ret
     }
     if (check->options->release)
         json_object_del(facts, "goals");
+    if (check->lost && !check->options->release)
+        json_object_set_new(facts, "goalLost", json_true());
     if (check->no_goal)
         json_object_set_new(facts, "noGoal", json_string(check->no_goal));
     ROLL_TRY(add_usual(check, facts));

@@ -77,7 +77,8 @@ static struct roll_error *add_goals(struct ready_check *check)
                                               &plain, &check->choice);
 
     if (err) { /* there is none: status and back say why */
-        if (roll_error_code(err) == ROLL_E_NOTHING)
+        check->lost = roll_error_code(err) == ROLL_E_NOT_FOUND; /* see find_lost */
+        if (check->lost || roll_error_code(err) == ROLL_E_NOTHING)
             check->no_goal = g_strdup(err->message);
         roll_error_free(err);
         check->choice = NULL;
@@ -138,6 +139,29 @@ static struct roll_error *add_good(struct ready_check *check)
     return NULL;
 }
 
+/* A first release has nothing to go back to, which is nobody's trouble. Where another was good
+ * once, or the only one is not any more, there is no way back though there was one. */
+static struct roll_error *find_lost(struct ready_check *check)
+{
+    const struct roll_ready_options *options = check->options;
+    g_autoptr(GPtrArray) versions = g_ptr_array_new_with_free_func(g_free);
+    struct good good = {versions, 0};
+
+    if (!check->lost)
+        return NULL;
+    ROLL_TRY(roll_ledger_successes(options->ledger, check->stream, NULL, take_good, &good));
+    for (guint i = 0; i < versions->len; i++) {
+        const struct ready_release *release = find(check, versions->pdata[i]);
+        const char *where = NULL;
+        ROLL_TRY(roll_ledger_bad(options->ledger, check->stream, versions->pdata[i], &where));
+        if (where || !release || !release->live)
+            return NULL;
+    }
+    check->lost = false;
+    g_clear_pointer(&check->no_goal, g_free);
+    return NULL;
+}
+
 static struct roll_error *add_live(struct ready_check *check, bool all)
 {
     g_autoptr(GHashTable) live = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
@@ -186,6 +210,8 @@ struct roll_error *ready_find_releases(struct ready_check *check)
     if (!one)
         ROLL_TRY(add_good(check));
     ROLL_TRY(add_live(check, !one));
+    if (!one)
+        ROLL_TRY(find_lost(check));
     g_ptr_array_sort(check->releases, by_newest);
     return NULL;
 }
