@@ -352,7 +352,8 @@ void roll_lacks_clear(struct roll_lacks *lacks);
 /* Parts: a rollback with its dependents is one rollout that names in its request what goes back before it, in order
  * (rollout.requested "with": {"parts": [SERVICE/ENVIRONMENT], …how}), and waits until each has. A part is done when a rollout
  * that says that it belongs to it ("partOf") succeeded, or another rollback or hotfix that was asked for there since.
- * *ret_parts: [{"environment", "rollout"?, "state"?, "done": bool, "apart"?: true, of one that does not belong to it}]; a new
+ * *ret_parts: [{"environment", "rollout"?, "state"?, "done": bool, "apart"?: true, of one that does not belong to it,
+ * "earlier"?: [those that belong to it and did not get it done]}]; a new
  * reference, NULL: it has none. */
 struct roll_error *roll_rollout_parts(struct roll_ledger *ledger, const char *stream, int64_t rollout, json_t **ret_parts) ROLL_CHECKED;
 /* The windows and freezes that count for it now (roll_policy_timing): today's plan's in workspace, else those recorded. A new

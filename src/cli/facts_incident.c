@@ -61,12 +61,15 @@ static struct roll_error *add_part(struct roll_app *app, const char *name, json_
 static struct roll_error *add_parts(struct roll_app *app, const json_t *incident, json_t *chosen)
 {
     const char *whole = roll_json_get_string(incident, "partOf");
-    size_t index;
-    json_t *part;
+    size_t index, at;
+    json_t *part, *earlier;
 
-    json_array_foreach (json_object_get(incident, "parts"), index, part)
+    json_array_foreach (json_object_get(incident, "parts"), index, part) {
+        json_array_foreach (json_object_get(part, "earlier"), at, earlier)
+            ROLL_TRY(add_part(app, json_string_value(earlier), chosen));
         if (roll_json_get_string(part, "rollout"))
             ROLL_TRY(add_part(app, roll_json_get_string(part, "rollout"), chosen));
+    }
     return whole ? add_part(app, whole, chosen) : NULL;
 }
 

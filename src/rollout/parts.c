@@ -66,6 +66,18 @@ static void enter(json_t *part, const char *stream, const struct candidate *cand
         json_object_set_new(part, "apart", json_true());
 }
 
+/* What belongs to it too, and did not get it done. */
+static void enter_earlier(json_t *part, const char *stream, const struct candidate *candidate)
+{
+    json_t *earlier = json_object_get(part, "earlier");
+
+    if (!earlier) {
+        earlier = json_array();
+        json_object_set_new(part, "earlier", earlier);
+    }
+    json_array_append_new(earlier, json_sprintf("%s#%" PRId64, stream, candidate->number));
+}
+
 static bool is_good(const struct candidate *candidate)
 {
     return candidate && strcmp(candidate->state, "succeeded") == 0;
@@ -81,21 +93,25 @@ static struct roll_error *find(struct roll_ledger *ledger, const char *stream, c
     const struct candidate *ours = NULL, *apart = NULL;
 
     ROLL_TRY(read_rows(ledger, stream, &candidates));
-    for (guint i = 0; i < rows->len && !ours; i++) {
+    for (guint i = 0; i < rows->len; i++) {
         const struct candidate *candidate = g_ptr_array_index(rows, i);
         roll_auto(event) struct roll_event *event = NULL;
         const struct roll_rollout_requested *body;
 
         ROLL_TRY(roll_ledger_event(ledger, stream, candidate->number, &event));
         body = roll_event_body(event, rollout_requested);
-        if (body && g_strcmp0(body->part_of, whole) == 0)
-            ours = candidate;
-        else if (body && !body->part_of && candidate->at >= since && is_good(candidate))
+        if (body && g_strcmp0(body->part_of, whole) == 0) {
+            if (ours)
+                enter_earlier(part, stream, candidate);
+            ours = ours ? ours : candidate;
+        } else if (!ours && body && !body->part_of && candidate->at >= since && is_good(candidate))
             apart = candidate;
     }
-    if (apart && !is_good(ours))
+    if (apart && !is_good(ours)) {
         enter(part, stream, apart, false);
-    else if (ours)
+        if (ours)
+            enter_earlier(part, stream, ours);
+    } else if (ours)
         enter(part, stream, ours, true);
     return NULL;
 }
