@@ -220,7 +220,7 @@ struct roll_leftovers;
 struct roll_error *roll_leftovers_new(struct roll_ledger *ledger, const struct roll_order *order, int64_t until, struct roll_leftovers **ret_leftovers) ROLL_CHECKED;
 void roll_leftovers_free(struct roll_leftovers *leftovers);
 ROLL_AUTO_DEFINE(leftovers, struct roll_leftovers, roll_leftovers_free)
-/* Of one target of that order: [{"id","release"}], by id. New reference. */
+/* Of one target of that order: [{"id","release","begun"?: true, where no deployment got it done}], by id. New reference. */
 struct roll_error *roll_leftovers_of(struct roll_leftovers *leftovers, const struct roll_order_target *target, json_t **ret_leftovers) ROLL_CHECKED;
 
 /* ---- deleting leftovers ---------------------------------------------------------------------- */

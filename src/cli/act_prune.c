@@ -193,6 +193,8 @@ size_t roll_say_leftovers(struct roll_app *app, const json_t *view)
             const char *reason = reason_of(target, id);
             if (count++ == 0)
                 roll_say(app, "left over, made by newer releases and not deleted:");
+            if (!reason && json_is_true(json_object_get(leftover, "begun")))
+                reason = "it may not be there: its deployment did not get it done";
             if (count <= MAX_SHOWN)
                 roll_say(app, "  %s  (%s)%s%s", id, roll_json_get_string(leftover, "release"),
                          reason ? ": " : "", reason ? reason : "");

@@ -182,23 +182,30 @@ void roll_leftovers_free(struct roll_leftovers *leftovers)
     g_free(leftovers);
 }
 
-/* ---- ids: in lower case, to {"id","release"} ------------------------------------------------- */
+/* ---- ids: in lower case, to {"id","release"} -------------------------------------------------
+ * "begun": true where no deployment got it done, so that it may not be there. */
 
 static void free_json(gpointer value)
 {
     json_decref(value);
 }
 
-static void add_id(GHashTable *ids, const char *id, const char *release)
+static void add_id(GHashTable *ids, const char *id, const char *release, bool begun)
 {
     if (!id)
         return;
     g_autofree char *key = g_ascii_strdown(id, -1);
-    if (g_hash_table_contains(ids, key)) /* the newest that put it is looked at first */
+    json_t *known = g_hash_table_lookup(ids, key);
+    if (known) { /* the newest that put it is looked at first */
+        if (!begun)
+            json_object_del(known, "begun");
         return;
+    }
     json_t *leftover = json_object();
     json_object_set_new(leftover, "id", json_string(id));
     json_object_set_new(leftover, "release", json_string(release));
+    if (begun)
+        json_object_set_new(leftover, "begun", json_true());
     g_hash_table_insert(ids, g_steal_pointer(&key), leftover);
 }
 
@@ -232,14 +239,24 @@ static void note_added(GHashTable *all, const char *key, const struct deployment
 }
 
 static void add_present(GHashTable *ids, GHashTable *gone, GHashTable *added, const char *id,
-                        const struct deployment *deployment)
+                        const struct deployment *deployment, bool begun)
 {
     g_autofree char *key = g_ascii_strdown(id ? id : "", -1);
     if (g_hash_table_contains(gone, key))
         return;
-    add_id(ids, id, deployment->release);
+    add_id(ids, id, deployment->release, begun);
     if (added)
         note_added(added, key, deployment);
+}
+
+static bool is_among(const json_t *resources, const char *id)
+{
+    size_t index;
+    json_t *resource;
+    json_array_foreach ((json_t *)(uintptr_t)resources, index, resource)
+        if (id && g_strcmp0(id_of(resource), id) == 0)
+            return true;
+    return false;
 }
 
 /* gone: what a stack, or --prune, deleted after this deployment, to which is added what this one
@@ -257,8 +274,11 @@ static struct roll_error *add_result(struct roll_ledger *ledger,
         return NULL; /* redacted, or nothing was answered */
     ROLL_TRY(roll_ledger_object_json(ledger, deployment->result, &result));
     const json_t *resources = json_object_get(result, "outputResources");
-    for (size_t i = 0; i < json_array_size(resources); i++)
-        add_present(ids, gone, added, id_of(json_array_get(resources, i)), deployment);
+    const json_t *begun = json_object_get(result, "begunResources");
+    for (size_t i = 0; i < json_array_size(resources); i++) {
+        const char *id = id_of(json_array_get(resources, i));
+        add_present(ids, gone, added, id, deployment, is_among(begun, id));
+    }
     const json_t *deleted = json_object_get(result, "deletedResources");
     for (size_t i = 0; i < json_array_size(deleted); i++)
         if (id_of(json_array_get(deleted, i)))

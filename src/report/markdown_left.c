@@ -97,7 +97,10 @@ static void append_target(GString *out, const struct left *left)
     json_array_foreach (json_object_get(left->target, "leftovers"), index, entry) {
         const char *id = roll_json_get_string(entry, "id");
         if (!is_spoken_of(left->target, id))
-            append_resource(out, left, "stays:", id, NULL);
+            append_resource(out, left,
+                            json_is_true(json_object_get(entry, "begun")) ? "stays, if it is there:"
+                                                                          : "stays:",
+                            id, NULL);
     }
     append_stack(out, left, "deletedResources", "left the stack, deleted");
     append_stack(out, left, "detachedResources", "left the stack, stays:");

@@ -161,7 +161,7 @@ function leftovers(target) {
   const rows = [], said = new Map((target.pruned || []).map(pruned => [pruned.resource.toLowerCase(), pruned]));
   const add = (id, fate, why) => rows.push([target.name, named(id), el("td", { class: fate[1] }, fate[0] + (why ? ": " + why : ""))]);
   for (const pruned of target.pruned || []) add(pruned.resource, fates[pruned.outcome] || [pruned.outcome, ""], pruned.message);
-  for (const left of target.leftovers || []) if (!said.has(left.id.toLowerCase())) add(left.id, fates.kept, "put by " + left.release);
+  for (const left of target.leftovers || []) if (!said.has(left.id.toLowerCase())) add(left.id, fates.kept, (left.begun ? "if it is there: begun by " : "put by ") + left.release);
   const stack = [["deletedResources", ["left the stack, deleted", ""]], ["detachedResources", ["left the stack, stays", ""]], ["failedResources", ["left the stack, could not be deleted", "bad"]]];
   for (const [list, fate] of stack) for (const left of target[list] || []) add(typeof left === "string" ? left : left.id, fate, left.message);
   return rows;

@@ -171,6 +171,12 @@ static bool was_put(const json_t *operation)
             g_strcmp0(roll_json_get_string(error, "code"), "ResourceDeploymentFailure") == 0);
 }
 
+/* It may have failed before it came to be: ARM tells it only to who looks for the resource. */
+static bool was_finished(const json_t *operation)
+{
+    return g_strcmp0(roll_json_get_string(operation, "provisioningState"), "Succeeded") == 0;
+}
+
 static bool has_id(const json_t *ids, const json_t *id)
 {
     size_t index;
@@ -183,10 +189,11 @@ static bool has_id(const json_t *ids, const json_t *id)
 }
 
 /* What a deployment that did not succeed has put all the same: it says so nowhere else (REST
- * reference 1.6). Records of nested deployments are no resources. */
+ * reference 1.6). Records of nested deployments are no resources. begunResources: of them, those
+ * that it did not get done. */
 static void add_put(json_t *result, const json_t *operations)
 {
-    json_t *ids = json_array(), *operation;
+    json_t *ids = json_array(), *begun = json_array(), *operation;
     size_t index;
 
     json_array_foreach ((json_t *)(uintptr_t)operations, index, operation) {
@@ -196,13 +203,19 @@ static void add_put(json_t *result, const json_t *operations)
         json_t *id = json_object_get(target, "id");
         if (json_is_string(id) && type &&
             g_ascii_strcasecmp(type, "Microsoft.Resources/deployments") != 0 &&
-            was_put(properties) && !has_id(ids, id))
+            was_put(properties) && !has_id(ids, id)) {
             json_array_append(ids, id);
+            if (!was_finished(properties))
+                json_array_append(begun, id);
+        }
     }
-    if (json_object_get(result, "outputResources"))
+    if (json_object_get(result, "outputResources")) {
         json_decref(ids);
-    else
-        add_list(result, "outputResources", ids);
+        json_decref(begun);
+        return;
+    }
+    add_list(result, "outputResources", ids);
+    add_list(result, "begunResources", begun);
 }
 
 struct roll_blob *roll_result_failed(struct roll_driver *driver, const struct roll_send *send,
