@@ -37,7 +37,8 @@ static char *left_until(struct world *world, const char *release, int64_t until)
     GString *text = g_string_new(NULL);
     for (size_t i = 0; i < json_array_size(leftovers); i++) {
         const json_t *leftover = json_array_get(leftovers, i);
-        g_string_append_printf(text, "%s%s (%s)", i ? ", " : "",
+        g_string_append_printf(text, "%s%s%s (%s)", i ? ", " : "",
+                               json_is_true(json_object_get(leftover, "begun")) ? "perhaps " : "",
                                roll_json_get_string(leftover, "id"),
                                roll_json_get_string(leftover, "release"));
     }
@@ -94,6 +95,21 @@ START_TEST(test_release__leftovers_of_a_failed_deployment_count)
     put(&world, "1.0.0", "succeeded", "{\"outputResources\":[\"/A\"]}");
     put(&world, "1.1.0", "failed", "{\"outputResources\":[\"/C\"]}");
     ck_left(world, "1.0.0", "/C (1.1.0)");
+    world_close(&world);
+}
+END_TEST
+
+START_TEST(test_release__leftovers_that_nothing_got_done_are_told)
+{
+    struct world world = three_releases();
+    put(&world, "1.0.0", "succeeded", "{\"outputResources\":[\"/A\"]}");
+    put(&world, "1.1.0", "failed",
+        "{\"outputResources\":[\"/C\",\"/D\"],\"begunResources\":[\"/C\",\"/D\"]}");
+    put(&world, "1.2.0", "failed",
+        "{\"outputResources\":[\"/c\",\"/D\"],\"begunResources\":[\"/D\"]}");
+    ck_left(world, "1.0.0", "/c (1.2.0), perhaps /D (1.2.0)");
+    put(&world, "1.1.0", "succeeded", "{\"outputResources\":[\"/d\"]}");
+    ck_left(world, "1.0.0", "/c (1.2.0), /d (1.1.0)");
     world_close(&world);
 }
 END_TEST
@@ -183,6 +199,7 @@ int main(void)
     tcase_add_test(tcase, test_release__leftovers_are_what_newer_deployments_added);
     tcase_add_test(tcase, test_release__leftovers_are_the_same_after_the_back);
     tcase_add_test(tcase, test_release__leftovers_of_a_failed_deployment_count);
+    tcase_add_test(tcase, test_release__leftovers_that_nothing_got_done_are_told);
     tcase_add_test(tcase, test_release__leftovers_leave_out_what_was_there_before_the_goal);
     tcase_add_test(tcase, test_release__leftovers_of_an_old_rollback_do_not_change);
     tcase_add_test(tcase,
