@@ -262,13 +262,26 @@ static struct roll_error *compare(struct look *look, const struct watch_live *li
     return record(look, live, report, forecast, last, count_fresh(differences, last));
 }
 
+/* ARM forecasts nothing in a group that is gone: with it went all that the rollout put there. */
+static json_t *forecast_of_gone(const struct watch_live *live)
+{
+    const struct roll_order_target *target = live->target;
+    const struct roll_arm_scope scope = {target->scope, target->subscription,
+                                         target->resource_group, target->management_group};
+    g_autofree char *path = roll_arm_scope_path(&scope);
+
+    return json_pack("{s:[{s:s,s:s}]}", "changes", "resourceId", path, "changeType", "Create");
+}
+
 static struct roll_error *look_at(struct look *look, const struct watch_live *live,
-                                  const struct watch_forecast *forecast, json_t *targets)
+                                  struct watch_forecast *forecast, json_t *targets)
 {
     json_t *report = json_pack("{s:s,s:s,s:I}", "name", live->name, "release",
                                live->target->release, "rollout", (json_int_t)live->rollout);
 
     json_array_append_new(targets, report);
+    if (!forecast->body && forecast->gone)
+        forecast->body = forecast_of_gone(live);
     if (forecast->body) {
         struct last last = {0};
         struct roll_error *err = load_last(look, live, &last);

@@ -102,6 +102,7 @@ struct watch_forecast {
     json_t *body;                  /* {"changes":…}, or NULL */
     int64_t asked_ms, answered_ms; /* UTC, by ARM's clock where it says one */
     char *code, *why;              /* then: ARM's words. Owned */
+    bool gone;                     /* then: for the target's resource group is not there */
 };
 void watch_forecast_clear(struct watch_forecast *forecast);
 /* list: as many as lives. An answer that is no forecast is no error. */

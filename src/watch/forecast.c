@@ -6,8 +6,9 @@
 #include "rollbook/time.h"
 
 #define AT_ONCE 5
-#define CLOCK_MS (INT64_C(5) * 60 * 1000) /* how far clocks may be apart, where ARM says no date   \
-                                           */
+#define CLOCK_MS                                                                                   \
+    (INT64_C(5) * 60 * 1000) /* how far clocks may be apart, where ARM says no date                \
+                              */
 
 struct forecasts {
     const struct roll_drift_options *options;
@@ -19,6 +20,8 @@ struct forecasts {
 struct call {
     struct forecasts *forecasts;
     struct watch_forecast *forecast;
+    const struct watch_live *live;
+    struct roll_arm *arm; /* borrowed */
 };
 
 void watch_forecast_clear(struct watch_forecast *forecast)
@@ -43,18 +46,42 @@ static void note_times(struct watch_forecast *forecast, int64_t server_ms)
     forecast->asked_ms = server_ms ? server_ms - took : forecast->asked_ms - CLOCK_MS;
 }
 
+static void finish(struct call *call)
+{
+    call->forecasts->under_way--;
+    roll_loop_stop(call->forecasts->options->loop);
+}
+
+static void group_seen(void *user, const struct roll_arm_reply *reply)
+{
+    struct call *call = user;
+
+    call->forecast->gone = reply->outcome == ROLL_ARM_NOT_FOUND;
+    finish(call);
+}
+
+/* A template may speak of other groups, too: whether it is the target's own has to be asked. */
+static bool may_be_gone(const struct call *call, const struct roll_arm_reply *reply)
+{
+    return reply->outcome == ROLL_ARM_NOT_FOUND && call->live->target->scope == ROLL_SCOPE_GROUP &&
+           g_strcmp0(reply->code, "ResourceGroupNotFound") == 0;
+}
+
 static void answered(void *user, const struct roll_arm_reply *reply)
 {
     struct call *call = user;
-    struct forecasts *forecasts = call->forecasts;
+    const struct roll_order_target *target = call->live->target;
 
     if (reply->outcome == ROLL_ARM_OK && json_object_get(reply->body, "changes"))
         call->forecast->body = json_incref(reply->body);
     else
         refuse(call->forecast, reply->code, reply->message);
     note_times(call->forecast, reply->server_date_ms);
-    forecasts->under_way--;
-    roll_loop_stop(forecasts->options->loop);
+    if (may_be_gone(call, reply))
+        roll_arm_group_get(call->arm, target->subscription, target->resource_group, group_seen,
+                           call);
+    else
+        finish(call);
 }
 
 static struct roll_error *ask(struct forecasts *forecasts, struct call *call,
@@ -85,6 +112,7 @@ static struct roll_error *ask(struct forecasts *forecasts, struct call *call,
         .template_text = template_text->str,
         .parameters_text = parameters_text->str,
     };
+    call->arm = arm;
     call->forecast->asked_ms = roll_now_ms();
     forecasts->under_way++;
     roll_arm_what_if(arm, &deployment, answered, call);
@@ -96,9 +124,10 @@ static void start(struct forecasts *forecasts, struct call *calls)
 {
     while (forecasts->next < forecasts->lives->lives->len && forecasts->under_way < AT_ONCE) {
         guint at = forecasts->next++;
-        calls[at] = (struct call){forecasts, &forecasts->list[at]};
-        struct roll_error *err = ask(
-            forecasts, &calls[at], &g_array_index(forecasts->lives->lives, struct watch_live, at));
+        const struct watch_live *live =
+            &g_array_index(forecasts->lives->lives, struct watch_live, at);
+        calls[at] = (struct call){forecasts, &forecasts->list[at], live, NULL};
+        struct roll_error *err = ask(forecasts, &calls[at], live);
         if (err)
             refuse(&forecasts->list[at], NULL, err->message);
         roll_error_free(err);
