@@ -72,6 +72,23 @@ START_TEST(test_machine__a_poll_of_the_whole_needs_no_second_look)
 }
 END_TEST
 
+/* DESIGN section 11: noticed within 1 s of ARM's end, however long it took; so many reads as that
+ * are for several is the read budget's matter. */
+START_TEST(test_machine__the_end_of_a_long_deployment_is_noticed_within_a_second)
+{
+    struct world world;
+
+    start(&world, "weu");
+    reply(&world, ROLL_ACTION_PUT, "weu", OK(.state = "Accepted"));
+    pass(&world, 20 * 60 * 1000);
+    reply(&world, ROLL_ACTION_POLL, "weu", OK(.state = "Running"));
+    ck_assert_int_lt(world.wake, world.boot + 1000);
+    pass(&world, 999);
+    expect_waiting(&world, "POLL weu");
+    world_clear(&world);
+}
+END_TEST
+
 START_TEST(test_machine__a_poll_of_the_whole_may_find_anothers)
 {
     struct world world;
@@ -438,6 +455,7 @@ int main(void)
     tcase_add_test(tests, test_machine__throttled_is_tried_again_for_ten_minutes);
     tcase_add_test(tests, test_machine__a_turn_is_waited_for_without_end);
     tcase_add_test(tests, test_machine__a_poll_of_the_whole_needs_no_second_look);
+    tcase_add_test(tests, test_machine__the_end_of_a_long_deployment_is_noticed_within_a_second);
     tcase_add_test(tests, test_machine__a_poll_of_the_whole_may_find_anothers);
     tcase_add_test(tests, test_machine__busy_with_our_own_deployment_is_adopted);
     tcase_add_test(tests, test_machine__busy_with_something_else_is_put_again);
