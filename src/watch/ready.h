@@ -91,7 +91,8 @@ struct ready_check {
     GHashTable *templates;      /* digest -> struct ready_template *, owned */
     struct roll_choice *choice; /* of a plain back, or NULL */
     char *no_goal;              /* what such a back says that has nothing to do, or NULL */
-    bool lost;                  /* others were good once, and no back may go to any of them */
+    GHashTable *known; /* names of targets that anything was ever sent to; or NULL. Owned */
+    bool lost;         /* others were good once, and no back may go to any of them */
     guint asked;
 };
 struct ready_check *ready_check_new(const struct roll_ready_options *options);

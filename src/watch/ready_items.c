@@ -252,6 +252,7 @@ void ready_check_free(struct ready_check *check)
     g_hash_table_unref(check->items);
     g_hash_table_unref(check->templates);
     roll_choice_free(check->choice);
+    g_clear_pointer(&check->known, g_hash_table_unref);
     g_free(check->no_goal);
     g_free(check);
 }

@@ -25,6 +25,25 @@ static struct roll_error *take_row(void *user, const struct roll_release_row *ro
     return NULL;
 }
 
+static struct roll_error *take_known(void *user, const struct roll_target_row *row)
+{
+    g_hash_table_add(user, g_strdup(row->target));
+    return NULL;
+}
+
+/* Nothing goes back where nothing was ever sent: what is missing there (its group) is no trouble. A
+ * release that was asked for by name may be on its way to all. */
+static struct roll_error *read_known(struct ready_check *check)
+{
+    g_autoptr(GHashTable) known = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+
+    if (check->options->release)
+        return NULL;
+    ROLL_TRY(roll_ledger_targets(check->options->ledger, check->stream, NULL, take_known, known));
+    check->known = g_steal_pointer(&known);
+    return NULL;
+}
+
 /* Recorded targets that today's plan still has, in the plan's order. */
 static void find_targets(const struct ready_check *check, struct ready_release *release)
 {
@@ -35,6 +54,8 @@ static void find_targets(const struct ready_check *check, struct ready_release *
 
     for (guint i = 0; i < environment->targets->len; i++) {
         const struct roll_plan_target *target = g_ptr_array_index(environment->targets, i);
+        if (check->known && !g_hash_table_contains(check->known, target->name))
+            continue;
         if (json_object_get(recorded, target->name) || !release->manifest)
             g_ptr_array_add(release->targets, g_strdup(target->name));
     }
@@ -204,6 +225,7 @@ struct roll_error *ready_find_releases(struct ready_check *check)
 {
     bool one = check->options->release != NULL;
 
+    ROLL_TRY(read_known(check));
     if (one)
         ROLL_TRY(add_one(check));
     ROLL_TRY(add_goals(check));
