@@ -101,10 +101,10 @@ void roll_driver_published(struct roll_driver *driver, int64_t boot_ms);
 void roll_driver_note_folded(struct roll_driver *driver, const struct roll_event *event);
 /* Before old events are folded. */
 struct roll_error *roll_driver_note_waiting(struct roll_driver *driver) ROLL_CHECKED;
-/* Folds what got a place before events that were folded already. */
-/* What a conflict means now that the driver has caught up: to decide again, or that nothing of this one's is taken until what
- * another process of this replica said aside has joined. */
+/* What a conflict means now that the driver has caught up: to decide again, or that nothing of this
+ * one's is taken until what another process of this replica said aside has joined. */
 enum roll_observation_kind roll_driver_conflict(const struct roll_driver *driver);
+/* Folds what got a place before events that were folded already. */
 struct roll_error *roll_driver_look_again(struct roll_driver *driver) ROLL_CHECKED;
 /* A roll_event_fn; user: the driver. */
 struct roll_error *roll_driver_fold(void *user, const struct roll_event *event) ROLL_CHECKED;
