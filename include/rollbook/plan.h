@@ -50,7 +50,6 @@ struct roll_plan_target {
     json_t *deny_settings;                            /* stack: as written, or NULL */
     char *deployment_name;                            /* fixed by the plan, or NULL */
     json_t *parameters;                               /* {name: value | {"reference":…}}, or NULL */
-    json_t *labels;                                   /* or NULL */
     int ring;                                         /* from 0 */
 };
 

@@ -107,6 +107,11 @@ struct roll_error *roll_order_read(const char *text, size_t size, struct roll_or
 /* Of the ledger, by digest. */
 struct roll_error *roll_order_load(struct roll_ledger *ledger, const char *digest, struct roll_order **ret_order)
     ROLL_CHECKED;
+/* As roll_order_read, one target at a time, in the order's order (borrowed, gone afterwards; what fn returns ends the reading),
+ * and then the order without any: a fleet's takes no more than its text. */
+typedef struct roll_error *(*roll_order_target_fn)(void *user, const struct roll_order_target *target);
+struct roll_error *roll_order_each(const char *text, size_t size, roll_order_target_fn fn, void *user,
+                                   struct roll_order **ret_head) ROLL_CHECKED;
 
 /* ---- adopting ------------------------------------------------------------------------------- */
 

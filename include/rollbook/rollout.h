@@ -323,8 +323,8 @@ struct roll_outcome {
     bool unsure;                /* one may have arrived without an answer */
 };
 
-/* Requests and drives what was chosen; the order is entered into the choice's request and blobs. ROLL_E_CONFLICT: decide
- * again (nothing was written). */
+/* Requests and drives what was chosen; the order is entered into the choice's request and blobs, which are let go when the
+ * ledger has them. ROLL_E_CONFLICT: decide again (nothing was written). */
 struct roll_error *roll_rollout_start(const struct roll_driver_options *options, struct roll_choice *choice, struct roll_outcome *ret_outcome) ROLL_CHECKED;
 /* ARM's what-if of every target of a choice, one after the other: {target: changes as ARM gives them}. New reference.
  * Deploys and records nothing; needs write permission at ARM all the same. */

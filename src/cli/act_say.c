@@ -3,6 +3,7 @@
 #include "tell.h"
 
 #include <inttypes.h>
+#include <malloc.h>
 #include <string.h>
 
 #include "rollbook/json.h"
@@ -413,8 +414,12 @@ static struct roll_error *say_all(struct roll_act *act, const struct roll_outcom
 /* Whoever interrupts wants to leave; what a schedule began is told by roll run, once for all. */
 struct roll_error *roll_act_finish(struct roll_act *act, const struct roll_outcome *outcome)
 {
-    struct roll_error *err = say_all(act, outcome);
+    struct roll_error *err;
 
+    /* What driving a fleet took is free by now, but in small pieces: the texts that are read to
+     * tell of it would come on top. */
+    malloc_trim(0);
+    err = say_all(act, outcome);
     if (!err && outcome->rollout && outcome->end != ROLL_END_DETACHED && !act->scheduled)
         roll_tell(act->app, act->plan, act->stream, ROLL_TELL_MS);
     roll_app_come_home(act->app);

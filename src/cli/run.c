@@ -2,6 +2,7 @@
 #include "app.h"
 
 #include <jansson.h>
+#include <malloc.h>
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
@@ -9,6 +10,8 @@
 #include "rollbook/log.h"
 #include "rollbook/process.h"
 #include "rollbook/text.h"
+
+enum { LARGE_TEXT = 1 << 20 }; /* bytes */
 
 /* Names for --ok, and the exit statuses that they map to 0. */
 static const struct {
@@ -238,6 +241,10 @@ static GLogWriterOutput write_last_words(GLogLevelFlags level, const GLogField *
 
 void roll_begin(void)
 {
+    /* What a fleet's texts took goes back when they are done with, instead of being a hole between
+     * small things that stay; glibc would learn otherwise from the first of them. */
+    mallopt(M_MMAP_THRESHOLD, LARGE_TEXT);
+    mallopt(M_TRIM_THRESHOLD, LARGE_TEXT);
     g_log_set_writer_func(write_last_words, NULL, NULL);
     /* Values are built in hundreds of places, and one that silently lacks a member would be
      * recorded. */

@@ -72,7 +72,7 @@ static json_t *view_of(const struct roll_rollout_row *row, const char *service,
 /* What is needed of a row when its query is over: targets are asked for by queries of their own,
  * and these must not begin while the rows are still being read. */
 struct kept {
-    char *stream, *service, *environment, *hash, *lane, *order;
+    char *stream, *service, *environment, *hash, *lane, *kind, *order;
     int64_t number, ended_at;
     json_t *view; /* borrowed from the list */
 };
@@ -86,17 +86,34 @@ static void kept_free(void *item)
     g_free(kept->environment);
     g_free(kept->hash);
     g_free(kept->lane);
+    g_free(kept->kind);
     g_free(kept->order);
     g_free(kept);
 }
 
 /* The state of a target is that of its last step; several steps share one row. */
 struct targets {
+    struct roll_app *app;
     const struct kept *rollout;
+    json_t *list; /* borrowed from the view: in the order's order */
     json_t *by_name;
+    json_t *words;       /* what many targets say alike: text -> itself */
+    json_t *none;        /* no leftovers */
     GHashTable *results; /* name -> digest of what is kept of its deployment or stack */
     json_t *pruned;      /* name -> what became of leftovers */
 };
+
+/* Of a fleet's states and releases one of each is kept. Borrowed. */
+static json_t *word_of(struct targets *targets, const char *text)
+{
+    json_t *word = json_object_get(targets->words, text);
+
+    if (!word) {
+        word = json_string(text);
+        json_object_set_new(targets->words, text, word);
+    }
+    return word;
+}
 
 static json_t *target_of(struct targets *targets, const char *name)
 {
@@ -104,8 +121,9 @@ static json_t *target_of(struct targets *targets, const char *name)
 
     if (target)
         return target;
-    target = json_pack("{s:s,s:s,s:n,s:n,s:i,s:[]}", "name", name, "state", "waiting", "deployment",
-                       "correlationId", "resources", 0, "leftovers");
+    target =
+        json_pack("{s:s,s:O,s:n,s:n,s:i,s:O}", "name", name, "state", word_of(targets, "waiting"),
+                  "deployment", "correlationId", "resources", 0, "leftovers", targets->none);
     json_object_set_new(targets->by_name, name, target);
     return target;
 }
@@ -150,12 +168,13 @@ static struct roll_error *add_step(void *user, const struct roll_step_row *row)
         json_object_set_new(target, "deployment", json_string(name));
         json_object_set_new(target, "correlationId", json_string(correlation));
         json_object_set_new(target, "resources", json_integer(row->resources));
-        json_object_set_new(target, "release", text_or_null(row->release));
+        json_object_set(target, "release",
+                        row->release ? word_of(targets, row->release) : json_null());
         json_object_set_new(target, "durationMs", json_integer(row->duration_ms));
         if (row->result)
             g_hash_table_replace(targets->results, g_strdup(row->target), g_strdup(row->result));
     }
-    json_object_set_new(target, "state", json_string(row->outcome ? row->outcome : "running"));
+    json_object_set(target, "state", word_of(targets, row->outcome ? row->outcome : "running"));
     if (row->code)
         json_object_set_new(target, "code", json_string(row->code));
     if (row->message)
@@ -260,40 +279,58 @@ static struct roll_error *add_adopted(struct roll_app *app, const struct targets
     return NULL;
 }
 
+static struct roll_error *add_target(void *user, const struct roll_order_target *target)
+{
+    struct targets *targets = user;
+    const struct kept *rollout = targets->rollout;
+    json_t *view = target_of(targets, target->name);
+
+    if (rollout->ended_at)
+        skip_untouched(view);
+    if (!json_object_get(view, "release"))
+        json_object_set(view, "release", word_of(targets, target->release));
+    set_name(rollout, target, view);
+    set_action(target, view);
+    ROLL_TRY(add_stack(targets->app, targets, target, view));
+    if (strcmp(rollout->kind, "adopted") == 0)
+        ROLL_TRY(add_adopted(targets->app, targets, target, view));
+    if (json_object_get(targets->pruned, target->name))
+        json_object_set(view, "pruned", json_object_get(targets->pruned, target->name));
+    json_array_append(targets->list, view);
+    return NULL;
+}
+
 /* Leftovers are told from what the steps of the ledger put; only a rollback leaves any. */
-static struct roll_error *add_order(struct roll_app *app, struct targets *targets, json_t *list)
+static struct roll_error *add_with_leftovers(struct targets *targets, const GString *text)
 {
     const struct kept *rollout = targets->rollout;
     roll_auto(order) struct roll_order *order = NULL;
     roll_auto(leftovers) struct roll_leftovers *leftovers = NULL;
 
-    ROLL_TRY(roll_order_load(app->ledger, rollout->order, &order));
-    if (strcmp(rollout->lane, "rollback") == 0 && rollout->ended_at)
-        ROLL_TRY(roll_leftovers_new(app->ledger, order, rollout->number, &leftovers));
+    ROLL_TRY(roll_order_read(text->str, text->len, &order));
+    ROLL_TRY(roll_leftovers_new(targets->app->ledger, order, rollout->number, &leftovers));
     for (guint i = 0; i < order->targets->len; i++) {
         const struct roll_order_target *target = g_ptr_array_index(order->targets, i);
-        json_t *view = target_of(targets, target->name);
         json_t *left = NULL;
-
-        if (rollout->ended_at)
-            skip_untouched(view);
-        if (!json_object_get(view, "release"))
-            json_object_set_new(view, "release", json_string(target->release));
-        set_name(rollout, target, view);
-        set_action(target, view);
-        ROLL_TRY(add_stack(app, targets, target, view));
-        if (strcmp(order->kind, "adopted") == 0)
-            ROLL_TRY(add_adopted(app, targets, target, view));
-        if (json_object_get(targets->pruned, target->name))
-            json_object_set(view, "pruned", json_object_get(targets->pruned, target->name));
-        if (order->parts && i == 0)
-            json_object_set_new(rollout->view, "parts", roll_view_old_parts(order->parts));
-        if (leftovers) {
-            ROLL_TRY(roll_leftovers_of(leftovers, target, &left));
-            json_object_set_new(view, "leftovers", left);
-        }
-        json_array_append(list, view);
+        ROLL_TRY(add_target(targets, target));
+        ROLL_TRY(roll_leftovers_of(leftovers, target, &left));
+        json_object_set_new(target_of(targets, target->name), "leftovers", left);
     }
+    if (order->parts)
+        json_object_set_new(rollout->view, "parts", roll_view_old_parts(order->parts));
+    return NULL;
+}
+
+static struct roll_error *add_order(struct targets *targets, const GString *text)
+{
+    const struct kept *rollout = targets->rollout;
+    roll_auto(order) struct roll_order *head = NULL;
+
+    if (strcmp(rollout->lane, "rollback") == 0 && rollout->ended_at)
+        return add_with_leftovers(targets, text);
+    ROLL_TRY(roll_order_each(text->str, text->len, add_target, targets, &head));
+    if (head->parts)
+        json_object_set_new(rollout->view, "parts", roll_view_old_parts(head->parts));
     return NULL;
 }
 
@@ -320,13 +357,25 @@ static struct roll_error *add_targets(struct roll_app *app, const struct kept *r
     roll_auto(json) json_t *by_name = json_object();
     g_autoptr(GHashTable) results = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     roll_auto(json) json_t *pruned = json_object();
-    struct targets targets = {rollout, by_name, results, pruned};
+    roll_auto(json) json_t *words = json_object();
+    roll_auto(json) json_t *none = json_array();
     json_t *list = json_array();
+    struct targets targets = {.app = app,
+                              .rollout = rollout,
+                              .list = list,
+                              .by_name = by_name,
+                              .words = words,
+                              .none = none,
+                              .results = results,
+                              .pruned = pruned};
+    g_autoptr(GString) text = NULL;
 
     json_object_set_new(rollout->view, "targets", list);
+    /* First, since reading it takes a fleet's order twice for a moment. */
+    ROLL_TRY(roll_ledger_object(app->ledger, rollout->order, &text));
     ROLL_TRY(roll_ledger_steps(app->ledger, rollout->stream, rollout->number, add_step, &targets));
     ROLL_TRY(roll_ledger_prunes(app->ledger, rollout->stream, rollout->number, add_prune, pruned));
-    ROLL_TRY(add_order(app, &targets, list));
+    ROLL_TRY(add_order(&targets, text));
     add_causes(app, list);
     return NULL;
 }
@@ -350,6 +399,7 @@ static struct roll_error *keep(void *user, const struct roll_rollout_row *row)
         .environment = g_strdup(names[0] && names[1] ? names[1] : ""),
         .hash = g_strdup(row->hash),
         .lane = g_strdup(row->lane),
+        .kind = g_strdup(row->kind),
         .order = g_strdup(row->order),
         .number = row->number,
         .ended_at = row->ended_at,

@@ -26,7 +26,6 @@ static void target_free(void *data)
     g_free(target->deployment_name);
     json_decref(target->deny_settings);
     json_decref(target->parameters);
-    json_decref(target->labels);
     g_free(target);
 }
 
@@ -77,7 +76,6 @@ static struct roll_plan_target *load_target(const char *name, const json_t *valu
         json_incref((json_t *)(uintptr_t)inherited_value(value, environment, "denySettings"));
     target->deployment_name = roll_plan_text_of(value, "deploymentName", NULL);
     target->parameters = roll_plan_json_of(value, "parameters");
-    target->labels = roll_plan_json_of(value, "labels");
     return target;
 }
 

@@ -241,6 +241,28 @@ static struct roll_error *each_target(void *data, const char *within, const char
     return err ? wrap_target(err, target) : NULL;
 }
 
+/* What roll_json_parse_each hands each target to. */
+typedef struct roll_error *(*element_fn)(void *data, const char *within, const char *name,
+                                         const json_t *value);
+
+struct passing {
+    roll_order_target_fn fn;
+    void *user;
+};
+
+static struct roll_error *pass_target(void *data, const char *within, const char *name,
+                                      const json_t *value)
+{
+    (void)within, (void)name;
+    const struct passing *passing = data;
+    struct roll_order_target *target = release_order_target_new();
+    struct roll_error *err = target_read(value, target);
+
+    err = err ? wrap_target(err, target) : passing->fn(passing->user, target);
+    release_order_target_free(target);
+    return err;
+}
+
 static struct roll_error *check_rings(const struct roll_order *order)
 {
     for (guint i = 0; i < order->targets->len; i++) {
@@ -290,12 +312,13 @@ static struct roll_error *head_read(const json_t *value, struct roll_order *orde
     return check_rings(order);
 }
 
-static struct roll_error *order_parse(const char *text, size_t size, struct roll_order *order)
+static struct roll_error *order_parse(const char *text, size_t size, element_fn each, void *user,
+                                      struct roll_order *order)
 {
     static const char *const path[] = {"targets", NULL};
     roll_auto(json) json_t *head = NULL;
 
-    ROLL_TRY(roll_json_parse_each(text, size, ROLL_JSON_STRICT, path, each_target, order, &head));
+    ROLL_TRY(roll_json_parse_each(text, size, ROLL_JSON_STRICT, path, each, user, &head));
     if (!json_is_object(head))
         return roll_error_new(ROLL_E_INVALID, "an order is a JSON object");
     return head_read(head, order);
@@ -304,7 +327,7 @@ static struct roll_error *order_parse(const char *text, size_t size, struct roll
 struct roll_error *roll_order_read(const char *text, size_t size, struct roll_order **ret_order)
 {
     roll_auto(order) struct roll_order *order = roll_order_new();
-    struct roll_error *err = order_parse(text, size, order);
+    struct roll_error *err = order_parse(text, size, each_target, order, order);
 
     if (err)
         return roll_error_wrap(err, "order not valid");
@@ -319,4 +342,15 @@ struct roll_error *roll_order_load(struct roll_ledger *ledger, const char *diges
 
     ROLL_TRY(roll_ledger_object(ledger, digest, &text));
     return roll_order_read(text->str, text->len, ret_order);
+}
+
+struct roll_error *roll_order_each(const char *text, size_t size, roll_order_target_fn fn,
+                                   void *user, struct roll_order **ret_head)
+{
+    roll_auto(order) struct roll_order *head = roll_order_new();
+    struct passing passing = {fn, user};
+
+    ROLL_TRY(order_parse(text, size, pass_target, &passing, head));
+    *ret_head = g_steal_pointer(&head);
+    return NULL;
 }

@@ -292,6 +292,7 @@ static struct roll_error *start(struct roll_driver *driver, struct roll_choice *
     ret_outcome->end = ROLL_END_ERROR;
     ROLL_TRY(roll_driver_look_before(driver));
     roll_machine_request(driver->machine, &choice->request, choice->order, choice->blobs);
+    driver->request_blobs = choice->blobs;
     ROLL_TRY(run_to_end(driver, ret_outcome));
     if (ret_outcome->end == ROLL_END_CONFLICT)
         return roll_error_new(ROLL_E_CONFLICT, "'%s' has moved on since this was decided",

@@ -232,6 +232,15 @@ static struct roll_error *after_conflict(struct roll_driver *driver, struct roll
                            "another process of this machine went on without the shared ledger");
 }
 
+/* Of a fleet the order alone has megabytes, which nobody reads again once they are recorded. */
+static void drop_recorded(struct roll_driver *driver)
+{
+    if (!driver->request_blobs || roll_driver_number(driver) == 0)
+        return;
+    g_ptr_array_set_size(driver->request_blobs, 0);
+    driver->request_blobs = NULL;
+}
+
 static void perform_append(struct roll_driver *driver, const struct roll_action *action)
 {
     struct roll_expect expect = {.stream = driver->stream, .head = driver->head};
@@ -251,6 +260,7 @@ static void perform_append(struct roll_driver *driver, const struct roll_action 
     driver->appended_behind = !err && seen.behind;
     read_err = roll_driver_catch_up(driver);
     driver->appended_behind = false;
+    drop_recorded(driver);
     if (seen.kind == ROLL_SAW_CONFLICT)
         err = after_conflict(driver, err, &seen.kind);
     if (!err && seen.behind)

@@ -24,6 +24,7 @@ struct roll_driver {
     struct roll_head head; /* all events up to here are folded */
     struct roll_machine *machine;
     const struct roll_order *order; /* of the driven rollout */
+    GPtrArray *request_blobs; /* the choice's, borrowed; NULL once the ledger has them */
     GPtrArray *orders; /* owned struct roll_order * of every rollout that the machine knows */
     struct roll_lock *lock;
     GHashTable *poll_urls; /* correlation id of an attempt -> URL */

@@ -109,6 +109,44 @@ START_TEST(test_release__order_text_is_canonical)
 }
 END_TEST
 
+struct passed {
+    GString *names;
+    guint until; /* then it refuses */
+};
+
+static struct roll_error *pass(void *user, const struct roll_order_target *target)
+{
+    struct passed *passed = user;
+
+    if (passed->until-- == 0)
+        return roll_error_new(ROLL_E_REFUSED, "enough");
+    g_string_append_printf(passed->names, "%s of %d, %u steps; ", target->name, target->ring,
+                           target->steps->len);
+    return NULL;
+}
+
+START_TEST(test_release__order_is_read_one_target_at_a_time)
+{
+    roll_auto(order) struct roll_order *order = sample();
+    roll_auto(order) struct roll_order *head = NULL;
+    g_autoptr(GString) text = written(order);
+    g_autoptr(GString) names = g_string_new(NULL);
+    struct passed passed = {.names = names, .until = 2};
+
+    ck_assert_ptr_null(roll_order_each(text->str, text->len, pass, &passed, &head));
+    ck_assert_str_eq(names->str, "weu of 0, 1 steps; neu of 1, 0 steps; ");
+    ck_assert_str_eq(head->kind, "out");
+    ck_assert_int_eq(head->health->len, 2);
+    ck_assert_int_eq(head->targets->len, 0);
+    struct roll_order *none = NULL;
+    passed.until = 1;
+    struct roll_error *err = roll_order_each(text->str, text->len, pass, &passed, &none);
+    ck_assert_int_eq(roll_error_code(err), ROLL_E_REFUSED);
+    ck_assert_ptr_null(none);
+    roll_error_free(err);
+}
+END_TEST
+
 /* Each row replaces one member of a valid order and must be refused for it. */
 static const struct {
     const char *from, *to, *word;
@@ -171,6 +209,7 @@ int main(void)
     TCase *tcase = tcase_create("order");
     tcase_add_test(tcase, test_release__order_survives_the_round_trip);
     tcase_add_test(tcase, test_release__order_text_is_canonical);
+    tcase_add_test(tcase, test_release__order_is_read_one_target_at_a_time);
     tcase_add_loop_test(tcase, test_release__order_refuses_damage, 0, G_N_ELEMENTS(damages));
     tcase_add_test(tcase, test_release__order_that_is_no_json_is_refused);
     tcase_add_test(tcase, test_release__order_ignores_what_newer_programs_add);

@@ -149,6 +149,9 @@ static void drive(struct world *world, enum roll_lane lane, bool wait_for_access
     };
 
     ck_ok(roll_rollout_start(&options, choice, &world->outcome));
+    /* The ledger has them: a fleet's order is megabytes. */
+    ck_assert_int_eq(choice->blobs->len, 0);
+    ck_assert(roll_ledger_has_object(world->ledger, choice->request.order));
     roll_choice_free(choice);
 }
 
