@@ -16,10 +16,10 @@
 #endif
 
 #ifdef SANITIZED
-#define SECONDS_MAX 60
+#define SECONDS_MAX 120
 #define MEGABYTES_MAX 4096 /* freed memory stays in quarantine */
 #else
-#define SECONDS_MAX 10
+#define SECONDS_MAX 30
 #define MEGABYTES_MAX 1024
 #endif
 

@@ -165,7 +165,7 @@ static bool execute(const struct scenario *scenario, const char *command, char *
         .argv = argv,
         .env_add = (const char *const *)scenario->environment->pdata,
         .cwd = scenario->folder,
-        .timeout_ms = 120000,
+        .timeout_ms = 300000,
     };
     struct roll_process_result result;
     struct roll_error *err = roll_process_run(&options, &result);

@@ -169,7 +169,7 @@ static inline struct answer call(struct peer *peer, const char *method, const ch
     curl_easy_setopt(peer->curl, CURLOPT_CUSTOMREQUEST, method);
     curl_easy_setopt(peer->curl, CURLOPT_HTTPHEADER, headers);
     curl_easy_setopt(peer->curl, CURLOPT_NOPROXY, "*");
-    curl_easy_setopt(peer->curl, CURLOPT_TIMEOUT_MS, 20000L);
+    curl_easy_setopt(peer->curl, CURLOPT_TIMEOUT_MS, 120000L);
     curl_easy_setopt(peer->curl, CURLOPT_PATH_AS_IS, 1L);
     curl_easy_setopt(peer->curl, CURLOPT_WRITEFUNCTION, append_text);
     curl_easy_setopt(peer->curl, CURLOPT_WRITEDATA, answer.text);
@@ -250,7 +250,7 @@ static inline void expect_error(struct peer *peer, int status, const char *code,
 static inline struct answer await(struct peer *peer, const char *url, const char *path,
                                   const char *wanted)
 {
-    int64_t until = roll_boot_ms() + 10000;
+    int64_t until = roll_boot_ms() + 60000;
     for (;;) {
         struct answer answer = call(peer, "GET", url, NULL);
         if (strcmp(text_of(answer.json, path), wanted) == 0)

@@ -79,14 +79,12 @@ END_TEST
 START_TEST(test_process__the_time_out_ends_the_whole_group)
 {
     int64_t start = roll_boot_ms();
-    struct roll_process_result result = shell("sleep 100 & echo $!; wait", 100, 0);
+    struct roll_process_result result = shell("sleep 1000 & wait", 500, 0);
 
     ck_assert(result.timed_out);
     ck_assert_int_eq(result.signal, SIGTERM);
-    ck_assert_int_lt(roll_boot_ms() - start, 4000);
-    pid_t grandchild = (pid_t)g_ascii_strtoll(result.out->str, NULL, 10);
-    ck_assert_int_gt(grandchild, 1);
-    /* It held our pipe, whose end was read: it has ended, though init may not have reaped it. */
+    /* The grandchild held our pipe, whose end was read: it has ended. */
+    ck_assert_int_lt(roll_boot_ms() - start, 60000);
     roll_process_result_clear(&result);
 }
 END_TEST

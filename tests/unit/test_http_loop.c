@@ -42,7 +42,7 @@ START_TEST(test_http__what_is_started_is_under_way_without_callbacks)
     struct got got = {0};
     g_autofree char *url = url_of(server, "/early");
     struct roll_http_request request = {.method = "GET", .url = url};
-    int64_t until = roll_boot_ms() + 10000;
+    int64_t until = roll_boot_ms() + 60000;
 
     roll_http_send(loop, &request, on_reply, &got);
     while (scripted_server_count(server) == 0 && roll_boot_ms() < until) {

@@ -308,6 +308,9 @@ END_TEST
 
 static json_t *rules; /* of the test that runs */
 
+/* Long: what answers is not to be too late on a busy machine. */
+static int64_t bound_ms = 60000;
+
 static struct roll_notify notify_of(void)
 {
     return (struct roll_notify){.ledger = ledger,
@@ -315,7 +318,7 @@ static struct roll_notify notify_of(void)
                                 .rules = rules,
                                 .stream = PROD,
                                 .now_ms = START + HOUR,
-                                .bound_ms = 2000};
+                                .bound_ms = bound_ms};
 }
 
 static void tell(int delivered, int left, const char *trouble)
@@ -428,9 +431,10 @@ START_TEST(test_notify__a_silent_one_is_left_within_the_bound)
         "expect POST /hook times any\nreply 200\n  fault silent\nexpect POST /other\nreply 200\n");
     gint64 began = g_get_monotonic_time();
 
+    bound_ms = 5000;
     breakdown(START);
     tell(1, 1, "env:ROLL_TEST_HOOK gave no answer");
-    ck_assert_int_lt(g_get_monotonic_time() - began, 10 * G_USEC_PER_SEC);
+    ck_assert_int_lt(g_get_monotonic_time() - began, 30 * G_USEC_PER_SEC);
     stop(server);
 }
 END_TEST

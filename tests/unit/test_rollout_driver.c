@@ -143,7 +143,7 @@ static void drive(struct world *world, enum roll_lane lane, bool wait_for_access
         .links = world->links,
         .actor = somebody,
         .listener = &listener,
-        .timeout_ms = 40000,
+        .timeout_ms = 240000,
         .wait_for_access = wait_for_access,
         .retain = 2,
     };

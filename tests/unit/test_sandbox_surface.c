@@ -548,7 +548,7 @@ static void ask(CURLM *multi, struct client *client, int number, struct curl_sli
     curl_easy_setopt(client->curl, CURLOPT_URL, client->url);
     curl_easy_setopt(client->curl, CURLOPT_HTTPHEADER, headers);
     curl_easy_setopt(client->curl, CURLOPT_NOPROXY, "*");
-    curl_easy_setopt(client->curl, CURLOPT_TIMEOUT_MS, 30000L);
+    curl_easy_setopt(client->curl, CURLOPT_TIMEOUT_MS, 120000L);
     curl_easy_setopt(client->curl, CURLOPT_WRITEFUNCTION, append_text);
     curl_easy_setopt(client->curl, CURLOPT_WRITEDATA, client->text);
     curl_easy_setopt(client->curl, CURLOPT_CUSTOMREQUEST, body ? "PUT" : "GET");

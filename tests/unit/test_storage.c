@@ -161,7 +161,7 @@ static void open_world(struct world *world, const char *script, bool sas)
                                            .endpoint = endpoint,
                                            .account = "devstoreaccount1",
                                            .container = "c",
-                                           .timeout_ms = 1000};
+                                           .timeout_ms = 60000};
     *(sas ? &options.sas : &options.key) = world->secret;
     ok(roll_storage_new(&options, &world->storage));
     world->seen.loop = world->loop;
