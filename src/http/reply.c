@@ -41,6 +41,17 @@ void headers_clear(struct roll_http_headers *headers)
     headers->ended = false;
 }
 
+/* Of a name the first line counts; of several challenges the one that can be answered (services
+ * reference 1.8). */
+static bool is_better(const char *name, const char *known, const char *value)
+{
+    static const char bearer[] = "Bearer ";
+    const size_t size = sizeof bearer - 1;
+
+    return strcmp(name, "www-authenticate") == 0 && g_ascii_strncasecmp(known, bearer, size) != 0 &&
+           g_ascii_strncasecmp(value, bearer, size) == 0;
+}
+
 static void keep(struct roll_http_headers *headers, const char *line, size_t size)
 {
     const char *colon = memchr(line, ':', size);
@@ -49,11 +60,11 @@ static void keep(struct roll_http_headers *headers, const char *line, size_t siz
         return;
     g_autofree char *name = g_ascii_strdown(line, colon - line);
     g_strstrip(name);
-    if (g_hash_table_contains(headers->first, name))
-        return;
-    char *value = g_strndup(colon + 1, size - (size_t)(colon - line) - 1);
+    const char *known = g_hash_table_lookup(headers->first, name);
+    g_autofree char *value = g_strndup(colon + 1, size - (size_t)(colon - line) - 1);
     g_strstrip(value);
-    g_hash_table_insert(headers->first, g_steal_pointer(&name), value);
+    if (!known || is_better(name, known, value))
+        g_hash_table_replace(headers->first, g_steal_pointer(&name), g_steal_pointer(&value));
 }
 
 bool headers_add(struct roll_http_headers *headers, const char *line, size_t size)

@@ -25,6 +25,15 @@ static const struct {
      "expect HEAD /v2/shop/web/manifests/1.4 times 1\n  has-header Authorization: Bearer anon\n"
      "reply 200\n  header Docker-Content-Digest: " DIGEST "\n",
      ROLL_ARM_OK, NULL, DIGEST},
+    /* Several challenges, in headers of their own. */
+    {"expect HEAD /v2/shop/web/manifests/1.4 times 1\n"
+     "reply 401\n  header WWW-Authenticate: Basic realm=\"x\"\n"
+     "  header WWW-Authenticate: Bearer realm=\"${url}/token\",service=\"reg\"\n"
+     "expect GET /token?scope=repository%3Ashop%2Fweb%3Apull&service=reg\n"
+     "reply 200\n  body {\"token\":\"anon\"}\n"
+     "expect HEAD /v2/shop/web/manifests/1.4 times 1\n  has-header Authorization: Bearer anon\n"
+     "reply 200\n  header Docker-Content-Digest: " DIGEST "\n",
+     ROLL_ARM_OK, NULL, DIGEST},
     {"expect HEAD /v2/shop/web/manifests/1.4\nreply 404\n", ROLL_ARM_NOT_FOUND, "MANIFEST_UNKNOWN",
      NULL},
     {"expect HEAD /v2/shop/web/manifests/1.4\nreply 401\n  header WWW-Authenticate: Basic "
