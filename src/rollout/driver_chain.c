@@ -12,6 +12,7 @@ enum { MAX_CHAIN = 8 };
 struct link {
     struct roll_known known; /* owned */
     bool stray;
+    int depth; /* place in the chain of what took whose place, from 1; 0: none */
 };
 
 static void link_clear(gpointer link)
@@ -40,6 +41,7 @@ static struct roll_error *add_chain(struct roll_driver *driver, int64_t number, 
 {
     for (int i = 0; number && i <= MAX_CHAIN; i++) {
         ROLL_TRY(add(driver, number, false, links));
+        g_array_index(links, struct link, links->len - 1).depth = i + 1;
         number = g_array_index(links, struct link, links->len - 1).known.supersedes;
     }
     return NULL;
@@ -65,12 +67,14 @@ static bool is_older(const struct roll_known *a, const struct roll_known *b)
     return a->requested_at < b->requested_at; /* numbers of side streams say nothing of when */
 }
 
+/* What was superseded is older than what took its place, whatever the clock was set to between. */
 static gint by_age(gconstpointer a, gconstpointer b)
 {
-    const struct roll_known *left = &((const struct link *)a)->known,
-                            *right = &((const struct link *)b)->known;
+    const struct link *left = a, *right = b;
 
-    return is_older(left, right) ? -1 : is_older(right, left);
+    if (left->depth && right->depth)
+        return right->depth - left->depth;
+    return is_older(&left->known, &right->known) ? -1 : is_older(&right->known, &left->known);
 }
 
 static struct roll_error *enter(struct roll_driver *driver, const struct link *link)

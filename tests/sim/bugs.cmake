@@ -151,5 +151,7 @@ sim_bug(goes_on_behind_a_failed_check machine_fold.c
   "return job->intended || body->step != job->step;" --shared --first 5330)
 sim_bug(deaf_though_it_said_nothing driver.c
   "roll_ledger_set_aside(ledger, false);" "return NULL;" --shared --first 2770)
+sim_bug(older_by_the_clock driver_chain.c
+  "left->depth && right->depth" "false" --shared --first 4080)
 sim_bug(deaf_when_taken_along driver_behind.c
   "aside && !roll_ledger_is_aside(driver->options->ledger)" "false" --shared --first 2680)

@@ -369,19 +369,18 @@ static struct roll_error *check_target(void *user, const struct roll_target_row 
     return NULL;
 }
 
-/* What was marked bad by whichever side is bad. */
+/* What was marked bad by whichever side is bad, unless a forward of the main stream lifted that. */
 static struct roll_error *check_marks(struct world *world)
 {
-    GHashTableIter iter;
-    gpointer release;
-
-    g_hash_table_iter_init(&iter, world->here->bad);
-    while (g_hash_table_iter_next(&iter, &release, NULL)) {
-        g_autofree char *name = g_strdup_printf("v%d", GPOINTER_TO_INT(release));
+    for (int release = 1; release <= world->releases; release++) {
+        bool bad = g_hash_table_contains(world->here->bad, GINT_TO_POINTER(release));
+        g_autofree char *name = g_strdup_printf("v%d", release);
         const char *where = NULL;
         ROLL_TRY(roll_ledger_bad(sim_replica_here(world)->ledger, SIM_STREAM, name, &where));
-        if (!where)
-            sim_violate(world, "%s was marked bad, and is not", name);
+        if (bad != (where != NULL))
+            sim_violate(world,
+                        bad ? "%s was marked bad, and is not" : "%s is bad, and nobody says so",
+                        name);
     }
     return NULL;
 }
@@ -395,8 +394,9 @@ static struct roll_error *check_holds(void *user, const struct roll_environment_
     if (row->hold != (view->back > 0) || row->hold_rollout != view->back ||
         row->hold_by_person != view->hold)
         sim_violate(world,
-                    "holds are of #%d and %d in the ledger, and of #%d and %d by what was said",
-                    (int)row->hold_rollout, row->hold_by_person, (int)view->back, view->hold);
+                    "the hold is of #%" G_GINT64_FORMAT " in the ledger, of #%" G_GINT64_FORMAT
+                    " by what was said; a person's: %d and %d",
+                    row->hold_rollout, view->back, row->hold_by_person, view->hold);
     return NULL;
 }
 
