@@ -99,6 +99,33 @@ static void add_watch(struct world *world)
         ROLL_HEALTH_ALERTS;
 }
 
+/* By a driver on another replica, which had not heard that it was overruled. */
+START_TEST(test_machine__a_failed_check_that_is_told_again_stays_failed)
+{
+    char weu[] = "weu", succeeded[] = "succeeded", release[] = "1.1.0";
+    const struct roll_step_ended again = {
+        .rollout = 1, .target = weu, .step = 1, .outcome = succeeded, .release = release};
+    struct world world;
+
+    world_init(&world, order_new("weu neu"));
+    world.order->max_failures = 1;
+    add_check(&world);
+    add_check(&world);
+    begin(&world);
+    deploy(&world, "weu");
+    probed(&world, false);
+    pass(&world, 10000);
+    probed(&world, false);
+    ck_assert_int_eq(roll_machine_target_state(world.machine, 0), ROLL_TARGET_FAILED);
+    world_event(&world, ROLL_EVENT_step_ended, &again);
+    roll_machine_fold(world.machine, g_ptr_array_index(world.events, world.events->len - 1));
+    pump(&world);
+    ck_assert_int_eq(roll_machine_target_state(world.machine, 0), ROLL_TARGET_FAILED);
+    expect_waiting(&world, "PUT neu");
+    world_clear(&world);
+}
+END_TEST
+
 START_TEST(test_machine__alerts_are_watched_to_the_end)
 {
     struct world world;
@@ -179,6 +206,7 @@ int main(void)
     tcase_add_test(tests, test_machine__an_action_that_a_back_skips_is_not_intended);
     tcase_add_test(tests, test_machine__an_action_is_never_repeated);
     tcase_add_test(tests, test_machine__an_unhealthy_target_fails);
+    tcase_add_test(tests, test_machine__a_failed_check_that_is_told_again_stays_failed);
     tcase_add_test(tests, test_machine__alerts_are_watched_to_the_end);
     tcase_add_test(tests, test_machine__an_alert_that_fired_is_not_waited_away);
     tcase_add_test(tests, test_machine__a_back_looks_at_alerts_once);
