@@ -89,6 +89,10 @@ START_TEST(test_policy__a_role_is_proved_not_claimed)
     ck_assert_int_eq(check(&fixture, ROLL_LANE_HOTFIX), ROLL_OK);
     fixture.actor.proved = (char[]){"mallory@contoso.com bob@contoso.com"};
     ck_assert_int_eq(check(&fixture, ROLL_LANE_HOTFIX), ROLL_E_REFUSED);
+    fixture.actor.proved = (char[]){"bob"}; /* a name is not begun, but whole */
+    ck_assert_int_eq(check(&fixture, ROLL_LANE_HOTFIX), ROLL_E_REFUSED);
+    fixture.actor.proved = (char[]){"bob@contoso.com.example"};
+    ck_assert_int_eq(check(&fixture, ROLL_LANE_HOTFIX), ROLL_E_REFUSED);
     ck_assert_int_eq(check(&fixture, ROLL_LANE_RELEASE), ROLL_OK); /* no roles there: anybody */
     fixture_clear(&fixture);
 }
@@ -120,6 +124,27 @@ START_TEST(test_policy__unknown_membership_lets_a_rollback_through_for_review)
     ck_assert_str_eq(
         json_string_value(json_object_get(json_array_get(fixture.overrides, 0), "kind")),
         "membership-unknown");
+    fixture_clear(&fixture);
+}
+END_TEST
+
+/* What a person says beside a rollout (`roll approve`, `roll unhold`, …) asks for the same roles.
+ */
+START_TEST(test_policy__unknown_membership_is_enough_for_a_rollback_alone)
+{
+    static char *security[] = {security_role, NULL};
+    struct fixture fixture;
+
+    fixture_init(&fixture);
+    fixture.actor.proved = (char[]){"eve@contoso.com"};
+    for (int lane = 0; lane < ROLL_LANE_COUNT; lane++) {
+        fixture.environment.lanes[lane].roles = security;
+        struct roll_error *err = roll_policy_need_role(&fixture.plan, &fixture.environment, lane,
+                                                       &fixture.actor, NULL, "this");
+        ck_assert_int_eq(roll_error_code(err),
+                         lane == ROLL_LANE_ROLLBACK ? ROLL_OK : ROLL_E_REFUSED);
+        roll_error_free(err);
+    }
     fixture_clear(&fixture);
 }
 END_TEST
@@ -315,6 +340,23 @@ START_TEST(test_policy__a_named_override_is_recorded_by_its_name)
 }
 END_TEST
 
+/* Else the other one would be in the way of what the first was passed for. */
+START_TEST(test_policy__to_pass_one_window_is_to_pass_them_all)
+{
+    const char *const passed[] = {"window:office", NULL}, *const other[] = {"window:other", NULL};
+    roll_auto(json) json_t *windows = json_pack("[{s:s},{s:s}]", "name", "office", "name", "night");
+    struct fixture fixture;
+
+    fixture_init(&fixture);
+    fixture.environment.windows = windows;
+    ck_assert_ptr_null(roll_policy_timing(&fixture.environment, ROLL_LANE_RELEASE, passed));
+    roll_auto(json) json_t *left =
+        roll_policy_timing(&fixture.environment, ROLL_LANE_RELEASE, other);
+    ck_assert_uint_eq(json_array_size(json_object_get(left, "windows")), 2);
+    fixture_clear(&fixture);
+}
+END_TEST
+
 START_TEST(test_policy__timing_says_which_rule_and_until_when)
 {
     struct fixture fixture;
@@ -355,12 +397,14 @@ int main(void)
     tcase_add_test(tests, test_policy__a_role_is_proved_not_claimed);
     tcase_add_test(tests, test_policy__in_the_sandbox_the_claimed_name_counts);
     tcase_add_test(tests, test_policy__unknown_membership_lets_a_rollback_through_for_review);
+    tcase_add_test(tests, test_policy__unknown_membership_is_enough_for_a_rollback_alone);
     tcase_add_test(tests, test_policy__a_known_membership_decides);
     tcase_add_test(tests, test_policy__a_gate_is_passed_by_only_where_the_plan_lets_it);
     tcase_add_test(tests, test_policy__windows_and_freezes_stop_releases_only);
     tcase_add_loop_test(tests, test_policy__an_override_passes_the_rule_that_it_names, 0, 10);
     tcase_add_test(tests, test_policy__a_named_override_is_recorded_by_its_name);
     tcase_add_test(tests, test_policy__a_window_is_passed_by_where_the_lane_allows_it);
+    tcase_add_test(tests, test_policy__to_pass_one_window_is_to_pass_them_all);
     tcase_add_test(tests, test_policy__timing_says_which_rule_and_until_when);
     suite_add_tcase(suite, tests);
     srunner_run_all(runner, CK_NORMAL);

@@ -280,6 +280,34 @@ START_TEST(test_approvals__forged_and_self_made_ones_do_not_count_and_are_found)
 }
 END_TEST
 
+START_TEST(test_approvals__by_who_has_none_of_the_roles_are_found)
+{
+    int64_t rollout = request_approvals("[{\"role\":\"manager\",\"count\":1}]");
+
+    give(rollout, "carol@contoso.com", "carol");
+    is_missing(rollout, "manager");
+    is_bad("none of the roles");
+}
+END_TEST
+
+/* Whoever started a pipeline asked for what its identity asks for. */
+START_TEST(test_approvals__are_not_for_who_started_the_pipeline)
+{
+    int64_t rollout = request_approvals(BOTH);
+    g_autofree char *message = g_strconcat(request_hash, "\n", NULL);
+    g_autofree char *signature = sign("bob", message);
+    roll_auto(approved) struct roll_approved *approved = NULL;
+
+    ck_ok(roll_approved_load(ledger, PROD, rollout, &approved));
+    ck_ok(roll_approval_check(approved, "bob@contoso.com", signature, NOON));
+    g_free(approved->requester.claimed);
+    approved->requester.claimed = g_strdup("Bob@contoso.com (pipeline 7)");
+    struct roll_error *err = roll_approval_check(approved, "bob@contoso.com", signature, NOON);
+    ck_assert_int_eq(roll_error_code(err), ROLL_E_REFUSED);
+    roll_error_free(err);
+}
+END_TEST
+
 START_TEST(test_approvals__a_forged_one_is_named_by_verify)
 {
     int64_t rollout = request_approvals(BOTH);
@@ -366,6 +394,8 @@ int main(void)
     tcase_add_checked_fixture(all, ledger_setup, ledger_teardown);
     tcase_add_test(all, test_approvals__are_each_for_one_role);
     tcase_add_test(all, test_approvals__forged_and_self_made_ones_do_not_count_and_are_found);
+    tcase_add_test(all, test_approvals__by_who_has_none_of_the_roles_are_found);
+    tcase_add_test(all, test_approvals__are_not_for_who_started_the_pipeline);
     tcase_add_test(all, test_approvals__a_forged_one_is_named_by_verify);
     tcase_add_test(all, test_approvals__of_another_request_are_refused);
     tcase_add_test(all, test_approvals__of_another_lane_are_refused);
