@@ -203,8 +203,7 @@ size_t roll_say_leftovers(struct roll_app *app, const json_t *view)
     return count;
 }
 
-/* ---- what was asked for then ------------------------------------------------------------------
- */
+/* ---- what was asked for then ---------------------------------------------------------------- */
 
 static struct roll_error *take_order(void *user, const struct roll_rollout_row *row)
 {

@@ -20,8 +20,7 @@ struct drift {
     json_t *reports;
 };
 
-/* ---- telling ----------------------------------------------------------------------------------
- */
+/* ---- telling -------------------------------------------------------------------------------- */
 
 static void say_hand(struct roll_app *app, const char *lead, const json_t *by)
 {
@@ -181,8 +180,7 @@ static void say(struct roll_app *app, const char *stream, const char *name, cons
     say_next(app, name, json_object_get(report, "targets"));
 }
 
-/* ---- looking ----------------------------------------------------------------------------------
- */
+/* ---- looking -------------------------------------------------------------------------------- */
 
 static struct roll_error *look(struct drift *drift, const struct roll_plan *plan,
                                const struct roll_plan_environment *environment)

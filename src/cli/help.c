@@ -56,8 +56,7 @@ void roll_help_command(struct roll_app *app, const struct roll_command *parent,
     fwrite(out->str, 1, out->len, app->out.file);
 }
 
-/* ---- the manual page --------------------------------------------------------------------------
- */
+/* ---- the manual page ------------------------------------------------------------------------ */
 
 /* A dash that is typed is a minus in roff; a dot or quote at a line's start would be a request. */
 static void write_roff(const char *text, GString *out)

@@ -12,8 +12,7 @@
  * minute would mend nothing. */
 #define AGAIN_MS (INT64_C(3600) * 1000)
 
-/* ---- when -------------------------------------------------------------------------------------
- */
+/* ---- when ----------------------------------------------------------------------------------- */
 
 static char *failed_path(const struct roll_app *app, const char *stream)
 {
@@ -61,8 +60,7 @@ struct roll_error *roll_run_drift_due(struct roll_app *app, const struct roll_pl
     return NULL;
 }
 
-/* ---- telling ----------------------------------------------------------------------------------
- */
+/* ---- telling -------------------------------------------------------------------------------- */
 
 struct pass {
     struct roll_app *app;
@@ -158,8 +156,7 @@ static void note_left(struct pass *pass, const json_t *left)
                                     roll_json_get_string(left, "why")));
 }
 
-/* ---- looking ----------------------------------------------------------------------------------
- */
+/* ---- looking -------------------------------------------------------------------------------- */
 
 static struct roll_error *look(struct pass *pass, const struct roll_drift_options *options,
                                const struct roll_drift_due *due)

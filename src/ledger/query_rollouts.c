@@ -125,8 +125,7 @@ struct roll_error *roll_ledger_open_rollouts(struct roll_ledger *ledger, const c
     return NULL;
 }
 
-/* ---- steps and debts ---------------------------------------------------------------------------
- */
+/* ---- steps and debts ------------------------------------------------------------------------ */
 
 static struct roll_error *fill_step(void *user, struct roll_sql_stmt *stmt)
 {

@@ -107,8 +107,7 @@ static struct roll_error *check(GHashTable *graph, const GPtrArray *keys)
     return NULL;
 }
 
-/* ---- who depends on it -------------------------------------------------------------------------
- */
+/* ---- who depends on it ---------------------------------------------------------------------- */
 
 static bool needs_any(GHashTable *graph, const char *name, GHashTable *set)
 {

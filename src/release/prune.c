@@ -23,8 +23,7 @@ static void free_item(gpointer item)
     roll_prune_item_free(item);
 }
 
-/* ---- a pruner ----------------------------------------------------------------------------------
- */
+/* ---- a pruner ------------------------------------------------------------------------------- */
 
 static void free_users(gpointer users)
 {

@@ -209,8 +209,7 @@ static struct roll_error *ask_all(struct looking *looking, GHashTable *places)
     return run(looking, questions, count);
 }
 
-/* ---- of a release ------------------------------------------------------------------------------
- */
+/* ---- of a release --------------------------------------------------------------------------- */
 
 static struct roll_error *find_places(const struct release_maker *maker, GHashTable *places)
 {

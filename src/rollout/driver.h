@@ -286,8 +286,7 @@ GPtrArray *roll_hidden_variables(const json_t *plan);
 /* One try of a health check; answers by roll_send_probed, unless it cannot be tried. */
 struct roll_error *roll_probe(struct roll_send *send) ROLL_CHECKED;
 
-/* ---- leftovers.c: what ARM knows of a target's leftovers --------------------------------------
- */
+/* ---- leftovers.c: what ARM knows of a target's leftovers ------------------------------------ */
 
 struct roll_sorting;
 /* items: decided on and in order, as roll_prune_decide says; borrowed. */
@@ -301,8 +300,7 @@ void roll_sorting_free(struct roll_sorting *sorting);
 /* ARM has to be asked. */
 bool roll_sorting_is_needed(const GPtrArray *items);
 
-/* ---- prune.c ----------------------------------------------------------------------------------
- */
+/* ---- prune.c -------------------------------------------------------------------------------- */
 
 /* LEFTOVERS, DELETE, SEEK. */
 void roll_driver_prune(struct roll_driver *driver, const struct roll_action *action);

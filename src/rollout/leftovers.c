@@ -124,8 +124,7 @@ static void look_at_next(struct roll_sorting *sorting)
     finish(sorting);
 }
 
-/* ---- providers: with which api-version ---------------------------------------------------------
- */
+/* ---- providers: with which api-version ------------------------------------------------------ */
 
 static char *space_of(const char *type)
 {
@@ -191,8 +190,7 @@ static void ask_providers(struct roll_sorting *sorting)
     ask_provider(sorting);
 }
 
-/* ---- locks -------------------------------------------------------------------------------------
- */
+/* ---- locks ---------------------------------------------------------------------------------- */
 
 /* A lock holds for all that lies below its place, and what lies above it cannot be deleted either.
  */

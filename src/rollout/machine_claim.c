@@ -129,8 +129,7 @@ static void watch_slow_ledger(struct roll_machine *machine, const struct append 
         machine_finish(machine, ROLL_END_ERROR);
 }
 
-/* ---- the shared store is out of reach ---------------------------------------------------------
- */
+/* ---- the shared store is out of reach ------------------------------------------------------- */
 
 bool machine_is_away(const struct roll_machine *machine)
 {

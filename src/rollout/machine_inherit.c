@@ -145,8 +145,7 @@ void machine_inherit_ended(struct roll_machine *machine, struct job *job)
     job->heir = NULL;
 }
 
-/* ---- said by another driver -----------------------------------------------------------------
- */
+/* ---- said by another driver ----------------------------------------------------------------- */
 
 static void forget_plans(struct roll_machine *machine, struct job *job)
 {

@@ -160,8 +160,7 @@ void roll_driver_prune(struct roll_driver *driver, const struct roll_action *act
     }
 }
 
-/* ---- without deleting anything ----------------------------------------------------------------
- */
+/* ---- without deleting anything -------------------------------------------------------------- */
 
 struct rehearsal {
     struct roll_loop *loop;

@@ -82,8 +82,7 @@ typedef struct roll_error *(*sync_item_fn)(void *user, const struct roll_storage
 struct roll_error *sync_list_page(struct roll_sync *sync, const char *prefix, char **marker,
                                   sync_item_fn fn, void *user) ROLL_CHECKED;
 
-/* ---- is it the store that this replica knows? (past.c) ----------------------------------------
- */
+/* ---- is it the store that this replica knows? (past.c) -------------------------------------- */
 
 /* listed, remotes: as of sync_list and roll_ledger_remotes. */
 struct roll_error *sync_check_past(struct roll_sync *sync, struct roll_ledger *ledger,

@@ -31,8 +31,7 @@ static const char *id_of(const struct watch_entry *entry)
     return id ? id : entry->name;
 }
 
-/* ---- who may be one ---------------------------------------------------------------------------
- */
+/* ---- who may be one ------------------------------------------------------------------------- */
 
 /* Does its template deploy others? ARM lists the providers that it uses. */
 static bool has_parts(const struct watch_entry *entry)

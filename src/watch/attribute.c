@@ -8,8 +8,7 @@
 
 #define CANDIDATES_MAX 5
 
-/* ---- what the rollout itself did --------------------------------------------------------------
- */
+/* ---- what the rollout itself did ------------------------------------------------------------ */
 
 /* What was adopted has the correlation id that ARM told then. */
 static void know_adopted(const struct roll_drift_options *options, const struct watch_live *live,
@@ -41,8 +40,7 @@ static void know_own(const struct roll_drift_options *options, const struct watc
         }
 }
 
-/* ---- one difference ---------------------------------------------------------------------------
- */
+/* ---- one difference ------------------------------------------------------------------------- */
 
 struct search {
     struct watch_log *log;
@@ -168,8 +166,7 @@ static struct roll_error *explain(struct search *search, json_t *difference)
     return NULL;
 }
 
-/* ---- those of one target ----------------------------------------------------------------------
- */
+/* ---- those of one target -------------------------------------------------------------------- */
 
 struct roll_error *watch_attribute(const struct roll_drift_options *options,
                                    const struct watch_live *live, int64_t until_ms,

@@ -18,8 +18,7 @@ struct look {
     bool drifted, unknown;
 };
 
-/* ---- the look before ---------------------------------------------------------------------------
- */
+/* ---- the look before ------------------------------------------------------------------------ */
 
 /* What the last look at the target found, if it was at the same rollout. */
 struct last {
@@ -115,8 +114,7 @@ static void date(json_t *differences, const struct last *last,
     }
 }
 
-/* ---- recording ---------------------------------------------------------------------------------
- */
+/* ---- recording ------------------------------------------------------------------------------ */
 
 /* What was found before, and less of it, is no news: its finding stands. */
 static struct roll_error *record(const struct look *look, const struct watch_live *live,
@@ -159,8 +157,7 @@ static void say_unknown(struct look *look, json_t *report, const char *code, con
     json_object_set_new(report, "error", json_pack("{s:s*,s:s}", "code", code, "message", why));
 }
 
-/* ---- comparing ---------------------------------------------------------------------------------
- */
+/* ---- comparing ------------------------------------------------------------------------------ */
 
 /* A value that is not kept looks the same when it is another one. */
 static void doubt_hidden(const json_t *now, const json_t *known, json_t *unevaluated)

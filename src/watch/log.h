@@ -35,15 +35,13 @@ struct roll_error *watch_log_act(struct watch_log *log, const json_t *event, con
 /* Why the log could not be read, the first time; or NULL. Borrowed. */
 const char *watch_log_unread(const struct watch_log *log);
 
-/* ---- who.c: what an event says (pure) ---------------------------------------------------------
- */
+/* ---- who.c: what an event says (pure) ------------------------------------------------------- */
 
 /* {"value","localizedValue"}, or bare. Borrowed, or NULL. */
 const char *watch_event_word(const json_t *event, const char *name);
 int64_t watch_event_time(const json_t *event);
 
-/* ---- causes.c: which events explain a difference (pure) ---------------------------------------
- */
+/* ---- causes.c: which events explain a difference (pure) ------------------------------------- */
 
 struct watch_span {
     int64_t after, before; /* UTC ms, both taken in */
@@ -55,8 +53,7 @@ json_t *watch_causes(const json_t *events, const json_t *difference, const struc
 /* Has the log the rollout's own write of the resource? */
 bool watch_has_own_write(const json_t *events, const char *resource, GHashTable *own);
 
-/* ---- attribute.c ------------------------------------------------------------------------------
- */
+/* ---- attribute.c ---------------------------------------------------------------------------- */
 
 /* Enters into each difference who made it: "by" where one act explains it, "candidates" (newest
  * first) where several may have, else "why" nobody is named.

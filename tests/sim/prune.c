@@ -271,8 +271,7 @@ void sim_prune_seek(struct world *world, struct process *process, const struct r
            g_free);
 }
 
-/* ---- what may be written ----------------------------------------------------------------------
- */
+/* ---- what may be written -------------------------------------------------------------------- */
 
 void sim_judge_prune_intended(struct world *world, const struct roll_prune_intended *body)
 {

@@ -309,8 +309,7 @@ START_TEST(test_drift__a_policy_beside_somebodys_write_is_told_beside)
 }
 END_TEST
 
-/* ---- which events explain a difference ----------------------------------------------------------
- */
+/* ---- which events explain a difference ------------------------------------------------------ */
 
 /* An event of correlation C at minute M of 2026-01-01. */
 #define AT(correlation, minute, operation, id)                                                     \
