@@ -42,9 +42,8 @@ static bool check_claims(const struct sandbox_server *server, const struct sandb
         sandbox_reply_error(
             reply, 401, "InvalidAuthenticationToken",
             "The access token has been obtained for wrong audience or resource '%s'. It should "
-            "exactly "
-            "match with one of the allowed audiences 'https://management.core.windows.net/', "
-            "'https://management.azure.com/'.",
+            "exactly match with one of the allowed audiences "
+            "'https://management.core.windows.net/', 'https://management.azure.com/'.",
             audience ? audience : "");
         return false;
     }

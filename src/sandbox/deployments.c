@@ -49,10 +49,9 @@ static void refuse_active(const struct sandbox_deployment *known, struct sandbox
     sandbox_reply_error(
         reply, 409, "DeploymentActive",
         "The deployment with resource id '%s' cannot be saved, because this would overwrite an "
-        "existing "
-        "deployment which is still active. The existing deployment started at '%s' with "
-        "correlationId "
-        "'%s', and will expire at '%s'. Please see https://aka.ms/arm-deploy for usage details.",
+        "existing deployment which is still active. The existing deployment started at '%s' with "
+        "correlationId '%s', and will expire at '%s'. Please see https://aka.ms/arm-deploy for "
+        "usage details.",
         known->id, started, known->correlation, expires);
 }
 
@@ -83,8 +82,7 @@ static struct roll_error *accept(struct sandbox_server *server, struct sandbox_r
         sandbox_reply_error(
             reply, 409, "DeploymentQuotaExceeded",
             "Creating the deployment '%s' would exceed the quota of '%d'. The current deployment "
-            "count is "
-            "'%d', please delete some deployments before creating a new one. Please see "
+            "count is '%d', please delete some deployments before creating a new one. Please see "
             "https://aka.ms/arm-deploy for usage details.",
             request->name, SANDBOX_HISTORY_LIMIT, SANDBOX_HISTORY_LIMIT);
         return NULL;

@@ -184,8 +184,7 @@ static struct roll_error *undeclared_parameters(const struct env *env, const cha
                                env->program->parameters[i].public.name);
     return template_error(
         "The template parameters '%s' in the parameters file are not valid; they are not present "
-        "in "
-        "the original template and can therefore not be provided at deployment time. The only "
+        "in the original template and can therefore not be provided at deployment time. The only "
         "supported parameters for this template are '%s'. Please see "
         "https://aka.ms/arm-pass-parameter-values for usage details.",
         names, declared->str);

@@ -253,8 +253,7 @@ struct roll_error *function_date_time_to_epoch(const struct call *call, json_t *
         return template_error(
             "The template function 'dateTimeToEpoch' has an invalid parameter. The first parameter "
             "'%.100s' is not a valid DateTime string. Please see https://aka.ms/arm-functions for "
-            "usage "
-            "details.",
+            "usage details.",
             json_string_value(call->args[0]));
     *ret_value = json_integer(moment.seconds);
     return NULL;

@@ -45,8 +45,7 @@ static struct roll_error *misplaced(void)
 {
     return template_error(
         "The template function 'copyIndex' is not expected at this location. The function can only "
-        "be "
-        "used in a resource with copy specified. Please see https://aka.ms/arm-copy for usage "
+        "be used in a resource with copy specified. Please see https://aka.ms/arm-copy for usage "
         "details.");
 }
 

@@ -100,8 +100,7 @@ struct roll_error *lambda_input_read(const struct eval *eval, const struct expr 
     if (known && json_typeof(known) != type)
         return template_error(
             "The template language function '%s' expects its first parameter to be of type '%s'. "
-            "The "
-            "provided value is of type '%s'. Please see https://aka.ms/arm-functions for usage "
+            "The provided value is of type '%s'. Please see https://aka.ms/arm-functions for usage "
             "details.",
             call->function->name, type == JSON_ARRAY ? "Array" : "Object", type_word(known));
     input->known = known;

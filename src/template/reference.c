@@ -22,8 +22,8 @@ static struct roll_error *not_found(const char *text)
 {
     return template_error(
         "The template reference '%.500s' is not valid: could not find template resource or "
-        "resource copy "
-        "with this name. Please see https://aka.ms/arm-function-reference for usage details.",
+        "resource copy with this name. Please see https://aka.ms/arm-function-reference for usage "
+        "details.",
         text);
 }
 
