@@ -298,15 +298,30 @@ static inline void expect_history(const struct world *world, size_t from, const 
     ck_assert_str_eq(text, expected);
 }
 
-static inline void start(struct world *world, const char *targets)
+/* Of a world that has its order: the rollout is requested. */
+static inline void begin(struct world *world)
 {
     static struct roll_rollout_requested request; /* borrowed by the machine */
 
     request = request_of("release", 0);
-    world_init(world, order_new(targets));
     world->machine = machine_new(world, "d1", ROLL_MACHINE_DRIVE);
     roll_machine_request(world->machine, &request, world->order, NULL);
     pump(world);
+}
+
+static inline void start(struct world *world, const char *targets)
+{
+    world_init(world, order_new(targets));
+    begin(world);
+}
+
+/* The plan fixes the name of the deployment, under which something else may be there. */
+static inline void start_fixed(struct world *world)
+{
+    world_init(world, order_new("weu"));
+    ((struct roll_order_target *)g_ptr_array_index(world->order->targets, 0))->deployment_name =
+        g_strdup("main");
+    begin(world);
 }
 
 /* Another process looks at the same ledger; the store's clock is ahead of its own, which is as it
@@ -345,16 +360,6 @@ static inline void cancelling(struct world *world)
 
     world_event(world, ROLL_EVENT_rollout_cancelling, &body);
     roll_machine_fold(world->machine, g_ptr_array_index(world->events, world->events->len - 1));
-    pump(world);
-}
-
-static inline void begin(struct world *world)
-{
-    static struct roll_rollout_requested request; /* borrowed by the machine */
-
-    request = request_of("release", 0);
-    world->machine = machine_new(world, "d1", ROLL_MACHINE_DRIVE);
-    roll_machine_request(world->machine, &request, world->order, NULL);
     pump(world);
 }
 

@@ -9,6 +9,12 @@
     world_made(&world, "1.0.0", COMMIT_A);                                                         \
     world_made(&world, "1.1.0", COMMIT_B)
 
+/* Both were rolled out: 1.1.0 is live, a back goes to 1.0.0. */
+#define START_LIVE(world)                                                                          \
+    START(world);                                                                                  \
+    world_out(&world, "1.0.0", NULL);                                                              \
+    world_out(&world, "1.1.0", NULL)
+
 #define BACK(world, options, ret)                                                                  \
     roll_choose_back((world).plan, (world).prod, (world).ledger, options, ret)
 

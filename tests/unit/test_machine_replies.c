@@ -148,12 +148,8 @@ END_TEST
 START_TEST(test_machine__a_fixed_name_was_used_before)
 {
     struct world world;
-    struct roll_order_target *target;
 
-    world_init(&world, order_new("weu"));
-    target = g_ptr_array_index(world.order->targets, 0);
-    target->deployment_name = g_strdup("main");
-    begin(&world);
+    start_fixed(&world);
     reply(&world, ROLL_ACTION_PUT, "weu", NOT(LOST));
     reply(&world, ROLL_ACTION_GET, "weu",
           OTHERS(.state = "Succeeded", .correlation_id = "the last one"));
@@ -171,12 +167,8 @@ END_TEST
 START_TEST(test_machine__another_deployment_of_a_fixed_name_is_waited_for)
 {
     struct world world;
-    struct roll_order_target *target;
 
-    world_init(&world, order_new("weu"));
-    target = g_ptr_array_index(world.order->targets, 0);
-    target->deployment_name = g_strdup("main");
-    begin(&world);
+    start_fixed(&world);
     reply(&world, ROLL_ACTION_PUT, "weu", NOT(BUSY, .code = "DeploymentActive"));
     for (int i = 0; i < 20; i++) {
         reply(&world, ROLL_ACTION_GET, "weu",
@@ -193,12 +185,8 @@ END_TEST
 START_TEST(test_machine__another_deployment_is_not_waited_for_without_end)
 {
     struct world world;
-    struct roll_order_target *target;
 
-    world_init(&world, order_new("weu"));
-    target = g_ptr_array_index(world.order->targets, 0);
-    target->deployment_name = g_strdup("main");
-    begin(&world);
+    start_fixed(&world);
     reply(&world, ROLL_ACTION_PUT, "weu", NOT(BUSY, .code = "DeploymentActive"));
     for (int i = 0; i < 41; i++) {
         reply(&world, ROLL_ACTION_GET, "weu",

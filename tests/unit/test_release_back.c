@@ -7,9 +7,7 @@
 
 START_TEST(test_release__back_goes_to_the_newest_good_release_before_the_live_one)
 {
-    START(world);
-    world_out(&world, "1.0.0", NULL);
-    world_out(&world, "1.1.0", NULL);
+    START_LIVE(world);
     roll_auto(choice) struct roll_choice *choice = world_back(&world, NULL);
     ck_goals(choice, "weu=1.0.0 neu=1.0.0");
     ck_assert_str_eq(choice->request.lane, "rollback");
@@ -27,9 +25,7 @@ END_TEST
 
 START_TEST(test_release__back_marks_what_it_leaves_and_holds)
 {
-    START(world);
-    world_out(&world, "1.0.0", NULL);
-    world_out(&world, "1.1.0", NULL);
+    START_LIVE(world);
     struct roll_choice *choice = world_back(&world, NULL);
     ck_assert(choice->request.hold);
     ck_assert_str_eq(choice->request.bad[0], "1.1.0");
@@ -167,9 +163,7 @@ END_TEST
 
 START_TEST(test_release__back_during_a_back_is_the_same_back)
 {
-    START(world);
-    world_out(&world, "1.0.0", NULL);
-    world_out(&world, "1.1.0", NULL);
+    START_LIVE(world);
     roll_auto(choice) struct roll_choice *running = world_back(&world, NULL);
     int64_t number = world_request(&world, "shop/prod", running);
     g_autofree char *resume = g_strdup_printf("roll resume shop/prod#%d", (int)number);
@@ -217,9 +211,7 @@ END_TEST
 
 START_TEST(test_release__back_sends_dirty_targets_a_put_even_at_the_goal)
 {
-    START(world);
-    world_out(&world, "1.0.0", NULL);
-    world_out(&world, "1.1.0", NULL);
+    START_LIVE(world);
     world_perform(&world, "shop/prod", world_back(&world, NULL), "weu");
     const struct roll_choice_options to = {.release = "1.0.0", .ring = -1};
     roll_auto(choice) struct roll_choice *choice = world_back(&world, &to);

@@ -1,6 +1,15 @@
 /* A back and today's plan: what is left out, what is sent, and what sticks. */
 #include "release_back_tools.h"
 
+/* A release that was made for sea too goes to what the plan has. */
+static void out_with_sea(struct world *world, const char *version)
+{
+    const struct world_release release = {.version = version, .targets = "weu neu sea"};
+
+    world_release(world, &release);
+    world_out(world, version, NULL);
+}
+
 /* ---- the plan of today ----------------------------------------------------------------------- */
 
 START_TEST(test_release__back_leaves_out_a_target_added_since_and_names_it)
@@ -8,9 +17,7 @@ START_TEST(test_release__back_leaves_out_a_target_added_since_and_names_it)
     START(world);
     world_out(&world, "1.0.0", NULL);
     world_target(world.prod, "sea");
-    const struct world_release newer = {.version = "1.2.0", .targets = "weu neu sea"};
-    world_release(&world, &newer);
-    world_out(&world, "1.2.0", NULL);
+    out_with_sea(&world, "1.2.0");
     roll_auto(choice) struct roll_choice *choice = world_back(&world, NULL);
     ck_goals(choice, "weu=1.0.0 neu=1.0.0");
     ck_assert(world_says(choice->notes, "added to the plan after 1.0.0 was made"));
@@ -25,9 +32,7 @@ START_TEST(test_release__back_includes_a_new_target_when_asked)
     world_out(&world, "1.0.0", NULL);
     struct roll_plan_target *sea = world_target(world.prod, "sea");
     sea->parameters = json_pack("{s:s}", "region", "sea");
-    const struct world_release newer = {.version = "1.2.0", .targets = "weu neu sea"};
-    world_release(&world, &newer);
-    world_out(&world, "1.2.0", NULL);
+    out_with_sea(&world, "1.2.0");
     const struct roll_choice_options options = {.include_new = true, .ring = -1};
     roll_auto(choice) struct roll_choice *choice = world_back(&world, &options);
     ck_goals(choice, "weu=1.0.0 neu=1.0.0 sea=1.0.0");
@@ -46,9 +51,7 @@ START_TEST(test_release__back_refuses_a_new_target_whose_values_cannot_be_known)
     START(world);
     world_out(&world, "1.0.0", NULL);
     world_target(world.prod, "sea");
-    const struct world_release newer = {.version = "1.2.0", .targets = "weu neu sea"};
-    world_release(&world, &newer);
-    world_out(&world, "1.2.0", NULL);
+    out_with_sea(&world, "1.2.0");
     struct roll_plan_target *weu = g_ptr_array_index(world.prod->targets, 0);
     weu->parameters = json_pack("{s:s}", "version", "1.0.0");
     const struct roll_choice_options options = {.include_new = true, .ring = -1};
@@ -61,9 +64,7 @@ END_TEST
 
 START_TEST(test_release__back_returns_a_removed_target_that_holds_something)
 {
-    START(world);
-    world_out(&world, "1.0.0", NULL);
-    world_out(&world, "1.1.0", NULL);
+    START_LIVE(world);
     g_hash_table_remove(world.prod->target_index, "neu");
     g_ptr_array_set_size(world.prod->targets, 1); /* neu is gone from the plan */
     roll_auto(choice) struct roll_choice *choice = world_back(&world, NULL);
@@ -75,12 +76,8 @@ END_TEST
 START_TEST(test_release__back_does_not_build_what_never_ran)
 {
     struct world world = world_make();
-    const char *versions[] = {"1.0.0", "1.1.0"};
-    for (int i = 0; i < 2; i++) {
-        const struct world_release release = {.version = versions[i], .targets = "weu neu sea"};
-        world_release(&world, &release);
-        world_out(&world, versions[i], NULL); /* sea is not in the plan yet */
-    }
+    out_with_sea(&world, "1.0.0"); /* sea is not in the plan yet */
+    out_with_sea(&world, "1.1.0");
     world_target(world.prod, "sea");
     roll_auto(choice) struct roll_choice *choice = world_back(&world, NULL);
     ck_goals(choice, "weu=1.0.0 neu=1.0.0");
@@ -91,9 +88,7 @@ END_TEST
 
 START_TEST(test_release__back_says_where_todays_plan_differs)
 {
-    START(world);
-    world_out(&world, "1.0.0", NULL);
-    world_out(&world, "1.1.0", NULL);
+    START_LIVE(world);
     struct roll_plan_target *weu = g_ptr_array_index(world.prod->targets, 0);
     g_free(weu->resource_group);
     weu->resource_group = g_strdup("moved");
@@ -109,9 +104,7 @@ END_TEST
 
 START_TEST(test_release__back_signs_in_as_the_plan_of_today_says)
 {
-    START(world);
-    world_out(&world, "1.0.0", NULL);
-    world_out(&world, "1.1.0", NULL);
+    START_LIVE(world);
     struct roll_plan_target *planned = g_ptr_array_index(world.prod->targets, 0);
     planned->credential = g_strdup("cli");
     roll_auto(choice) struct roll_choice *choice = world_back(&world, NULL);
@@ -147,12 +140,8 @@ END_TEST
 START_TEST(test_release__back_to_a_named_target_includes_what_never_ran)
 {
     struct world world = world_make();
-    const char *versions[] = {"1.0.0", "1.1.0"};
-    for (int i = 0; i < 2; i++) {
-        const struct world_release release = {.version = versions[i], .targets = "weu neu sea"};
-        world_release(&world, &release);
-        world_out(&world, versions[i], NULL); /* sea is not in the plan yet */
-    }
+    out_with_sea(&world, "1.0.0"); /* sea is not in the plan yet */
+    out_with_sea(&world, "1.1.0");
     world_target(world.prod, "sea");
     const char *const sea[] = {"sea", NULL}, *const weu[] = {"weu", NULL};
     const struct roll_choice_options named = {.targets = sea, .ring = -1},
@@ -167,9 +156,7 @@ END_TEST
 
 START_TEST(test_release__back_creates_groups_only_when_told)
 {
-    START(world);
-    world_out(&world, "1.0.0", NULL);
-    world_out(&world, "1.1.0", NULL);
+    START_LIVE(world);
     const struct roll_choice_options options = {.recreate_groups = true, .ring = -1};
     roll_auto(choice) struct roll_choice *choice = world_back(&world, &options);
     const struct roll_order_target *weu = g_ptr_array_index(choice->order->targets, 0);

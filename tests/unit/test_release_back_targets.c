@@ -61,9 +61,7 @@ END_TEST
 
 START_TEST(test_release__back_after_a_failed_back_completes_it)
 {
-    START(world);
-    world_out(&world, "1.0.0", NULL);
-    world_out(&world, "1.1.0", NULL);
+    START_LIVE(world);
     world_perform(&world, "shop/prod", world_back(&world, NULL), "neu");
     roll_auto(choice) struct roll_choice *choice = world_back(&world, NULL);
     ck_goals(choice, "neu=1.0.0");
@@ -85,9 +83,7 @@ END_TEST
 
 START_TEST(test_release__back_after_a_failed_redeploy_returns_to_what_was_held)
 {
-    START(world);
-    world_out(&world, "1.0.0", NULL);
-    world_out(&world, "1.1.0", NULL);
+    START_LIVE(world);
     world_out(&world, "1.0.0", "neu"); /* an older one, by override */
     roll_auto(choice) struct roll_choice *choice = world_back(&world, NULL);
     ck_goals(choice, "weu=1.1.0 neu=1.1.0");
@@ -99,9 +95,7 @@ END_TEST
 
 START_TEST(test_release__back_of_some_targets_marks_bad_only_when_asked)
 {
-    START(world);
-    world_out(&world, "1.0.0", NULL);
-    world_out(&world, "1.1.0", NULL);
+    START_LIVE(world);
     const char *const only[] = {"neu", NULL};
     struct roll_choice_options options = {.targets = only, .ring = -1};
     roll_auto(choice) struct roll_choice *choice = world_back(&world, &options);
@@ -117,9 +111,7 @@ END_TEST
 
 START_TEST(test_release__back_after_one_region_takes_the_others_back_too)
 {
-    START(world);
-    world_out(&world, "1.0.0", NULL);
-    world_out(&world, "1.1.0", NULL);
+    START_LIVE(world);
     const char *const first[] = {"weu", NULL};
     const struct roll_choice_options options = {.targets = first, .ring = -1};
     world_perform(&world, "shop/prod", world_back(&world, &options), NULL);
@@ -132,9 +124,7 @@ END_TEST
 
 START_TEST(test_release__back_of_a_ring_takes_its_targets)
 {
-    START(world);
-    world_out(&world, "1.0.0", NULL);
-    world_out(&world, "1.1.0", NULL);
+    START_LIVE(world);
     const struct roll_choice_options ring = {.ring = 1}, none = {.ring = 2};
     roll_auto(choice) struct roll_choice *choice = world_back(&world, &ring);
     ck_goals(choice, "neu=1.0.0");
