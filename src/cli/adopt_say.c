@@ -244,7 +244,7 @@ static void say_recovery(struct roll_app *app, const json_t *recovery, bool dry_
         roll_say(app, "%" JSON_INTEGER_FORMAT " rollout%s of another ledger would be recovered",
                  count, count == 1 ? "" : "s");
     if (json_object_get(recovery, "notTold"))
-        roll_say(app, "tags do not tell, and it is to be set again:");
+        roll_say(app, "the tags do not tell these, set them again:");
     json_array_foreach (json_object_get(recovery, "notTold"), index, row)
         roll_say(app, "  %s: %s", text_of(row, "what"), text_of(row, "how"));
 }
@@ -284,6 +284,8 @@ void adopt_say(struct roll_app *app, const char *stream, const json_t *report)
     if (accepted || json_array_size(json_object_get(report, "recovered")) > 0)
         roll_say(app, "next: roll status %s, roll back %s --dry-run", environment, environment);
     else if (count > 0 && !dry_run)
-        roll_say(app, "next: roll adopt %s --accept DEPLOYMENT  lets it be gone back to",
-                 environment);
+        roll_say(
+            app,
+            "next: roll adopt %s --accept DEPLOYMENT  makes it a release that a back can go to",
+            environment);
 }

@@ -324,7 +324,7 @@ static struct roll_error *run_reject(struct roll_app *app, void *user, char **ar
         return roll_error_new(ROLL_E_USAGE, "'roll reject' needs '--reason'");
     err = find(app, arguments[0], &subject);
     if (!err && subject.owed)
-        err = roll_error_new(ROLL_E_NOTHING, "'%s#%" PRId64 "' does not wait any more",
+        err = roll_error_new(ROLL_E_NOTHING, "'%s#%" PRId64 "' is not waiting any more",
                              subject.stream, subject.number);
     if (!err)
         err = reject(app, context, &subject);

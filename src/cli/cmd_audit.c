@@ -28,7 +28,7 @@ static struct roll_error *run(struct roll_app *app, void *user, char **arguments
     roll_auto(json) json_t *rollouts = NULL, *facts = NULL;
 
     if (context->to && context->from >= context->to)
-        return roll_error_new(ROLL_E_USAGE, "'--from' lies behind '--to'");
+        return roll_error_new(ROLL_E_USAGE, "'--from' is later than '--to'");
     if (arguments[0])
         ROLL_TRY(roll_stream_argument(app, arguments[0], &stream));
     const struct roll_rollout_query query = {.stream = stream};

@@ -220,7 +220,7 @@ static struct roll_error *set_hold(struct roll_app *app, const struct context *c
     roll_say(
         app,
         hold ? "%s is held: schedules and releases leave it alone, roll back and roll hotfix do not"
-             : "%s is free again",
+             : "%s is no longer held",
         stream);
     return report(app, json_pack("{s:s,s:s,s:b,s:s?}", "service", plan->service, "environment",
                                  environment->name, "hold", hold, "reason", reason));

@@ -45,7 +45,7 @@ static struct roll_error *check(struct readiness *readiness, const char *name)
     ROLL_TRY(roll_error_wrap(
         roll_ready_environment(app, plan, environment, version,
                                context->drill ? ROLL_READY_DRILL : ROLL_READY_LOOK, &facts),
-        "while looking whether '%s' is ready", name));
+        "while checking whether '%s' is ready", name));
     if (json_array_size(json_object_get(facts, "releases")) == 0) {
         json_decref(facts);
         return NULL;

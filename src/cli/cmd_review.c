@@ -351,7 +351,8 @@ static struct roll_error *run(struct roll_app *app, void *user, char **arguments
     struct roll_error *err = NULL;
 
     if (context->contained_in && !context->reason)
-        err = roll_error_new(ROLL_E_USAGE, "'--contained-in' is a word: it needs '--reason'");
+        err = roll_error_new(ROLL_E_USAGE,
+                             "'--contained-in' is a person's word: it needs '--reason'");
     if (!err)
         err = roll_rollout_argument(app, arguments[0], &review.stream, &review.rollout);
     if (!err)

@@ -27,7 +27,7 @@ struct roll_error *roll_run_readiness(struct roll_run_pass *pass, const struct r
         roll_ready_environment(pass->app, plan, environment, NULL, ROLL_READY_DAILY, &facts);
     if (err) {
         roll_run_note_error(pass, "left", NULL, 0,
-                            roll_error_wrap(err, "while looking what is ready"));
+                            roll_error_wrap(err, "while checking what is ready"));
         return NULL;
     }
     g_autofree char *name = roll_name_to_type(pass->app->workspace, pass->name);

@@ -68,7 +68,8 @@ static struct roll_error *append_draft(struct roll_ledger *ledger, const struct 
         return roll_error_new(ROLL_E_INTERNAL, "an event for '%s' without an expected head",
                               draft->stream);
     if (writer->base && writer->head.seq + 1 >= ROLL_SIDE_MAX)
-        return roll_error_new(ROLL_E_LIMIT, "'%s' has no room for more events: reach the store",
+        return roll_error_new(ROLL_E_LIMIT,
+                              "'%s' has no room for more events until the store is reached",
                               draft->stream);
     if (roll_event_kind_name(draft->kind)) {
         g_auto(GStrv) objects = roll_body_objects(draft->kind, draft->body);

@@ -355,7 +355,7 @@ static struct roll_error *read_members(const json_t *value, struct members *ret_
     if (json_object_size(value) != 8 || !m.actor || !m.body || !m.objects || !m.kind || !m.prev ||
         !m.stream || !json_is_integer(at) || !json_is_integer(seq) ||
         json_object_size(m.actor) != 2)
-        return roll_error_new(ROLL_E_INVALID, "the line has not the members of an event");
+        return roll_error_new(ROLL_E_INVALID, "the line does not have the members of an event");
     if (!is_kind_name(m.kind))
         return roll_error_new(ROLL_E_INVALID, "'%s' is not a kind of event", m.kind);
     *ret_members = m;

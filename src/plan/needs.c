@@ -232,7 +232,7 @@ struct roll_error *roll_workspace_dependents(const struct roll_workspace *worksp
 {
     g_autoptr(GHashTable) graph = new_graph();
     ROLL_TRY(roll_error_wrap(read_all(workspace, graph),
-                             "to know what depends on '%s' every plan is read", name));
+                             "while reading every plan, to know what depends on '%s'", name));
     g_autoptr(GPtrArray) keys = sorted_keys(graph);
     ROLL_TRY(check(graph, keys));
     if (!g_hash_table_contains(graph, name))

@@ -60,7 +60,7 @@ static struct roll_error *ask_registry(struct release_maker *maker, const char *
     if (!err && !answer.digest)
         err = release_error_next(
             roll_error_new(ROLL_E_REFUSED,
-                           "artifact '%s': the digest of '%s:%s' could not be found out: %s",
+                           "artifact '%s': the digest of '%s:%s' could not be resolved: %s",
                            artifact, name, tag,
                            answer.problem ? answer.problem : "the registry does not answer"),
             g_strdup_printf("pin it: --artifact %s=%s@sha256:DIGEST", artifact, name), NULL);

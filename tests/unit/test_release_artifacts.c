@@ -89,7 +89,7 @@ START_TEST(test_release__a_tag_that_the_registry_does_not_have_is_refused)
     const struct roll_release_options options = {.artifacts = artifacts};
     ck_ok(roll_loop_new(&loop));
     ck_refused(roll_release_make(shop.plan, shop.ledger, loop, &options, &none), ROLL_E_REFUSED,
-               "could not be found out", "@sha256:DIGEST");
+               "could not be resolved", "@sha256:DIGEST");
     g_free(scripted_server_stop(server));
     shop_close(&shop);
 }

@@ -157,7 +157,7 @@ static const struct {
     {HOLDS(ONE) NO_OWNER SEGMENT "<<END\n{\"event\":{\"a\":1},\"hash\":\""
                                  "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
                                  "\"}\n\nEND\n",
-     "the line has not the members of an event"},
+     "the line does not have the members of an event"},
 };
 
 START_TEST(test_sync__a_damaged_store_is_refused_and_nothing_of_it_kept)
