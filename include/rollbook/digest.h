@@ -7,6 +7,7 @@
 #define ROLL_HEX_SIZE 65  /* 64 digits and NUL */
 #define ROLL_UUID_SIZE 37 /* 36 characters and NUL */
 
+/* Of size bytes; data may be NULL when size is 0. */
 void roll_sha256_hex(const void *data, size_t size, char ret_hex[ROLL_HEX_SIZE]);
 
 /* Incremental; roll_sha256_end frees the state. */

@@ -8,6 +8,7 @@
 #include "rollbook/base.h"
 
 #ifdef ROLL_TESTING
+/* True when the caller has to fail here. */
 bool roll_fault(const char *point);
 #else
 static inline bool roll_fault(const char *point)

@@ -62,6 +62,11 @@ struct roll_error *roll_json_parse_within(const char *text, size_t size, enum ro
 void roll_json_where(const char *text, size_t size, enum roll_dialect dialect, const char *pointer,
                      int *ret_line, int *ret_column);
 
+/* In strict text as roll_json_read makes it, without parsing: behind the value, or the string, whose first character is at.
+ * Borrowed from the text. */
+const char *roll_json_skip(const char *at);
+const char *roll_json_skip_string(const char *at);
+
 /* Canonical JSON for hashing: UTF-8, keys sorted by byte, no white space, shortest escapes, integers within +-2^53.
  * ROLL_E_INVALID for reals, larger integers, and keys or strings that are not UTF-8. */
 struct roll_error *roll_json_canonical(const json_t *value, GString **ret_text) ROLL_CHECKED;

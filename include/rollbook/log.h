@@ -6,6 +6,7 @@
 
 enum roll_log_level { ROLL_LOG_QUIET, ROLL_LOG_NORMAL, ROLL_LOG_VERBOSE, ROLL_LOG_DEBUG };
 
+/* Of the whole process; NORMAL at first. */
 void roll_log_set_level(enum roll_log_level level);
 enum roll_log_level roll_log_level(void);
 

@@ -162,6 +162,7 @@ struct roll_outline {
 typedef struct roll_error *(*roll_outline_fn)(void *user, const struct roll_outline *row);
 struct roll_error *roll_workspace_outline(const struct roll_workspace *workspace, roll_outline_fn fn, void *user) ROLL_CHECKED;
 
+/* By name; borrowed from the plan, NULL when there is none. */
 const struct roll_plan_environment *roll_plan_environment_find(const struct roll_plan *plan, const char *name);
 const struct roll_plan_target *roll_plan_target_find(const struct roll_plan_environment *environment, const char *name);
 

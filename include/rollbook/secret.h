@@ -15,6 +15,7 @@ ROLL_AUTO_DEFINE(secret, struct roll_secret, roll_secret_free)
 const char *roll_secret_reveal(const struct roll_secret *secret);
 size_t roll_secret_size(const struct roll_secret *secret);
 
+/* Overwrites with zeros, which no compiler may leave out. */
 void roll_wipe(void *memory, size_t size);
 
 #endif

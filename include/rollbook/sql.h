@@ -45,6 +45,7 @@ struct roll_error *roll_sql_copy(struct roll_sql *from, struct roll_sql *to) ROL
 /* Several statements at once, as in a schema; not for values. */
 struct roll_error *roll_sql_script(struct roll_sql *sql, const char *script) ROLL_CHECKED;
 
+/* The statement with this index into the array that the database was opened with, ready to be bound; it belongs to sql. */
 struct roll_error *roll_sql_use(struct roll_sql *sql, int statement, struct roll_sql_stmt **ret_stmt) ROLL_CHECKED;
 
 /* Parameters by name, `:stream`. Text and blobs are borrowed until the statement is stepped to its end or reset. */

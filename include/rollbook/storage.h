@@ -62,6 +62,7 @@ struct roll_storage_reply {
 /* reply and what it points to are borrowed until fn returns. Called once, never before the call returns. */
 typedef void (*roll_storage_fn)(void *user, const struct roll_storage_reply *reply);
 
+/* EXISTS when it is there already. */
 void roll_storage_create_container(struct roll_storage *storage, roll_storage_fn fn, void *user);
 /* EXISTS when it is there; it is never emptied. */
 void roll_storage_create_append(struct roll_storage *storage, const char *blob, roll_storage_fn fn, void *user);

@@ -91,6 +91,7 @@ struct roll_sync_clock roll_sync_clock(const struct roll_sync *sync);
 /* Takes an object's content out of the store; no error when it is not there. */
 struct roll_error *roll_sync_forget(struct roll_sync *sync, const char *digest) ROLL_CHECKED;
 
+/* What this one has pulled and pushed so far. */
 struct roll_sync_report roll_sync_report(const struct roll_sync *sync);
 
 #endif

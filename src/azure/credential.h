@@ -1,5 +1,5 @@
-/* Credentials: what credential.c (cache and chain) and its sources share, and what the rest of
- * azure may ask. */
+/* Credentials: what the cache (credential.c), the chain (credential_chain.c) and its sources share,
+ * and what the rest of azure may ask. */
 #ifndef ROLLBOOK_AZURE_CREDENTIAL_H
 #define ROLLBOOK_AZURE_CREDENTIAL_H
 
@@ -9,9 +9,9 @@ struct token; /* one for each audience */
 
 /* What AZURE_TOKEN_CREDENTIALS may narrow the chain to. */
 enum token_group {
-    TOKEN_PRODUCTION, /* prod */
-    TOKEN_DEVELOPER,  /* dev */
-    TOKEN_ON_REQUEST, /* in no chain: only when it is selected by name */
+    TOKEN_PRODUCTION = 1, /* prod */
+    TOKEN_DEVELOPER = 2,  /* dev */
+    TOKEN_ON_REQUEST = 4, /* in no chain: only when it is selected by name */
 };
 
 /* One way to a token. */
@@ -88,6 +88,10 @@ struct token_life {
 void token_fetched(struct token *token, const char *text, size_t size, struct token_life life);
 void token_failed(struct token *token, char *why);
 void token_unavailable(struct token *token, char *why);
+
+/* Sets the sources of a new credential. kind: as of roll_credential_new; its errors, too. */
+struct roll_error *credential_select(struct roll_credential *credential, const char *kind)
+    ROLL_CHECKED;
 
 /* A token that is valid now, borrowed, or NULL. */
 struct roll_secret *credential_peek(struct roll_credential *credential, const char *audience);

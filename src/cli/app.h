@@ -176,7 +176,11 @@ struct roll_error *roll_app_sandbox(void *user, const char **ret_url) ROLL_CHECK
 struct roll_error *roll_resumable(struct roll_ledger *ledger, const char *stream, int64_t last,
                                   int64_t *ret_number) ROLL_CHECKED;
 
-/* goal.c: the newest release that succeeded in the environment and may be returned to, other than
+/* goal.c: what is live in an environment; where no one release is, that of its last rollout that succeeded. *ret_version:
+ * owned, NULL where there is neither. */
+struct roll_error *roll_live_release(struct roll_app *app, const char *stream, char **ret_version) ROLL_CHECKED;
+
+/* The newest release that succeeded in the environment and may be returned to, other than
  * `except` (NULL-terminated, or NULL). *ret_version: owned, NULL when there is none. */
 struct roll_error *roll_back_goal(struct roll_app *app, const char *stream,
                                   const char *const *except, char **ret_version) ROLL_CHECKED;

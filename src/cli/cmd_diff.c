@@ -8,31 +8,19 @@ struct context {
     bool exit_code;
 };
 
-struct live {
-    char *version;
-};
-
-static struct roll_error *see_live(void *user, const struct roll_environment_row *row)
-{
-    struct live *live = user;
-
-    live->version = g_strdup(row->live ? row->live : row->last_good);
-    return NULL;
-}
-
 /* With one release the other side is what is live in the environment. */
 static struct roll_error *other_side(struct roll_app *app, const struct roll_plan *plan,
                                      const struct roll_plan_environment *environment,
                                      char **ret_version)
 {
     g_autofree char *stream = roll_stream_of(plan, environment);
-    struct live live = {NULL};
+    g_autofree char *live = NULL;
 
-    ROLL_TRY(roll_ledger_environments(app->ledger, stream, see_live, &live));
-    if (!live.version)
+    ROLL_TRY(roll_live_release(app, stream, &live));
+    if (!live)
         return roll_error_new(ROLL_E_NOT_FOUND, "nothing is live in '%s'; name two releases",
                               stream);
-    *ret_version = live.version;
+    *ret_version = g_steal_pointer(&live);
     return NULL;
 }
 

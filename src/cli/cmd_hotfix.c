@@ -11,18 +11,6 @@ struct context {
     bool allow_dirty, no_sticky;
 };
 
-struct live {
-    char *version;
-};
-
-static struct roll_error *see_live(void *user, const struct roll_environment_row *row)
-{
-    struct live *live = user;
-
-    live->version = g_strdup(row->live ? row->live : row->last_good);
-    return NULL;
-}
-
 static struct roll_error *make(struct roll_act *act, const struct context *context,
                                const char *base, struct roll_release **ret_release)
 {
@@ -67,25 +55,21 @@ static void say_commits(struct roll_act *act, const struct roll_release *release
 static struct roll_error *choose(struct roll_act *act, struct roll_choice **ret_choice)
 {
     struct context *context = act->user;
-    struct live live = {NULL};
+    g_autofree char *live = NULL;
     roll_auto(release) struct roll_release *release = NULL;
-    struct roll_error *err =
-        roll_ledger_environments(act->app->ledger, act->stream, see_live, &live);
 
-    if (!err && !live.version)
-        err = nothing_live(act);
-    if (!err)
-        err = make(act, context, live.version, &release);
-    g_free(live.version);
-    ROLL_TRY(err);
+    ROLL_TRY(roll_live_release(act->app, act->stream, &live));
+    if (!live)
+        return nothing_live(act);
+    ROLL_TRY(make(act, context, live, &release));
     for (char **note = release->notes; note && *note; note++)
         roll_say(act->app, "note     %s", *note);
     if (context->ref)
         say_commits(act, release);
     ROLL_TRY(roll_act_record(act, release));
     act->choice.release = release->version;
-    err = roll_choose_hotfix(act->plan, act->environment, act->app->ledger, act->git, &act->choice,
-                             ret_choice);
+    struct roll_error *err = roll_choose_hotfix(act->plan, act->environment, act->app->ledger,
+                                                act->git, &act->choice, ret_choice);
     act->choice.release = NULL;
     return err;
 }

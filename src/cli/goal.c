@@ -1,8 +1,22 @@
-/* Where a plain `roll back` would go, for status and for advice: told from the ledger's tables, so
- * that it costs nothing even where an environment has thousands of targets. */
+/* What is live, and where a plain `roll back` would go, for status and for advice: told from the
+ * ledger's tables, so that it costs nothing even where an environment has thousands of targets. */
 #include "app.h"
 
 #include <string.h>
+
+static struct roll_error *see_live(void *user, const struct roll_environment_row *row)
+{
+    char **version = user;
+
+    *version = g_strdup(row->live ? row->live : row->last_good);
+    return NULL;
+}
+
+struct roll_error *roll_live_release(struct roll_app *app, const char *stream, char **ret_version)
+{
+    *ret_version = NULL;
+    return roll_ledger_environments(app->ledger, stream, see_live, ret_version);
+}
 
 struct search {
     struct roll_ledger *ledger;

@@ -14,37 +14,6 @@ struct span {
     const char *at, *end;
 };
 
-static const char *skip_string(const char *at)
-{
-    for (at++; *at != '"'; at++)
-        if (*at == '\\')
-            at++;
-    return at + 1;
-}
-
-/* at: the first character of a value, in text that roll_json_read made: it is known to be well
- * formed. */
-static const char *skip_value(const char *at)
-{
-    int depth = 0;
-    do {
-        if (*at == '"') {
-            at = skip_string(at);
-        } else if (*at == '{' || *at == '[') {
-            depth++;
-            at++;
-        } else if (*at == '}' || *at == ']') {
-            depth--;
-            at++;
-        } else if (*at == ',' || *at == ':') {
-            at++;
-        } else {
-            at += strcspn(at, ",}]");
-        }
-    } while (depth > 0);
-    return at;
-}
-
 static bool is_named(struct span name, const char *wanted)
 {
     size_t size = strlen(wanted);
@@ -56,8 +25,8 @@ static bool is_named(struct span name, const char *wanted)
 static struct span member(struct span object, const char *wanted)
 {
     for (const char *at = object.at + 1; *at == '"';) {
-        struct span name = {at, skip_string(at)};
-        struct span value = {name.end + 1, skip_value(name.end + 1)};
+        struct span name = {at, roll_json_skip_string(at)};
+        struct span value = {name.end + 1, roll_json_skip(name.end + 1)};
         if (is_named(name, wanted))
             return value;
         at = *value.end == ',' ? value.end + 1 : value.end;
@@ -149,8 +118,8 @@ static struct roll_error *write_link(struct inliner *inliner, struct span object
     ROLL_TRY(roll_error_wrap(write_linked(inliner, path), "while reading the linked template '%s'",
                              relative));
     for (const char *at = object.at + 1; *at == '"';) {
-        struct span name = {at, skip_string(at)};
-        struct span value = {name.end + 1, skip_value(name.end + 1)};
+        struct span name = {at, roll_json_skip_string(at)};
+        struct span value = {name.end + 1, roll_json_skip(name.end + 1)};
         if (!is_named(name, "templateLink") && !is_named(name, "expressionEvaluationOptions")) {
             g_string_append_c(inliner->out, ',');
             write_span(inliner, name);
@@ -170,8 +139,8 @@ static struct roll_error *write_object(struct inliner *inliner, struct span obje
         return write_link(inliner, object, relative);
     g_string_append_c(inliner->out, '{');
     for (const char *at = object.at + 1; *at == '"';) {
-        struct span name = {at, skip_string(at)};
-        struct span value = {name.end + 1, skip_value(name.end + 1)};
+        struct span name = {at, roll_json_skip_string(at)};
+        struct span value = {name.end + 1, roll_json_skip(name.end + 1)};
         write_span(inliner, name);
         g_string_append_c(inliner->out, ':');
         ROLL_TRY(write_value(inliner, value));
@@ -187,7 +156,7 @@ static struct roll_error *write_array(struct inliner *inliner, struct span array
 {
     g_string_append_c(inliner->out, '[');
     for (const char *at = array.at + 1; *at != ']';) {
-        struct span value = {at, skip_value(at)};
+        struct span value = {at, roll_json_skip(at)};
         ROLL_TRY(write_value(inliner, value));
         if (*value.end == ',')
             g_string_append_c(inliner->out, ',');

@@ -33,10 +33,8 @@ void roll_driver_notice(struct roll_driver *driver, const char *text)
         listener->notice(listener->user, text);
 }
 
-void roll_driver_notice_once(struct roll_driver *driver, const char *text_take)
+void roll_driver_notice_once(struct roll_driver *driver, char *text)
 {
-    char *text = (char *)(uintptr_t)text_take;
-
     if (g_hash_table_contains(driver->told, text)) {
         g_free(text);
         return;

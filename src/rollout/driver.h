@@ -219,8 +219,8 @@ void roll_send_sorted(struct roll_send *send, GPtrArray *leftovers_take);
 /* code: of what is definitely sick and need not be looked at again, or NULL. */
 void roll_send_probed(struct roll_send *send, bool healthy, const char *code, const char *message);
 
-/* Says it once. */
-void roll_driver_notice_once(struct roll_driver *driver, const char *text_take);
+/* A notice that is given once for a driver. text is taken. */
+void roll_driver_notice_once(struct roll_driver *driver, char *text);
 
 /* ---- remedy.c: what stands in the way and can be lifted ------------------------------------- */
 

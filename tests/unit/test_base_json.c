@@ -563,6 +563,33 @@ START_TEST(test_json__elements_are_handed_over_one_by_one)
 }
 END_TEST
 
+START_TEST(test_json__a_value_is_skipped_as_it_stands)
+{
+    static const char *const values[] = {
+        "1",
+        "-1.5e+3",
+        "true",
+        "null",
+        "\"\"",
+        "{}",
+        "[]",
+        "[[],{}]",
+        "\"],}\"",
+        "\"a\\\"]\\\\\"",
+        "[1]",
+        "[1,[2,{\"a]\":[3]}],\"}\"]",
+        "{\"a\":{\"b\":[1,\"{\"]},\"c\":null}",
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(values); i++) {
+        g_autofree char *text = g_strdup_printf("%s,\"behind\"]", values[i]);
+        ck_assert_str_eq(roll_json_skip(text), ",\"behind\"]");
+        ck_assert_str_eq(roll_json_skip(values[i]), ""); /* at the end of a text, too */
+    }
+    ck_assert_str_eq(roll_json_skip_string("\"a\\\"b\":1"), ":1");
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("json");
@@ -572,6 +599,7 @@ int main(void)
     tcase_add_checked_fixture(tcase, NULL, no_error_is_lost);
     tcase_add_test(tcase, test_json__strict_text_is_minified_and_otherwise_untouched);
     tcase_add_test(tcase, test_json__strict_refuses_what_is_not_json);
+    tcase_add_test(tcase, test_json__a_value_is_skipped_as_it_stands);
     tcase_add_test(tcase, test_json__numbers_of_strict_json);
     tcase_add_test(tcase, test_json__arm_takes_what_its_reader_takes);
     tcase_add_test(tcase, test_json__arm_has_its_limits);
