@@ -24,7 +24,7 @@ struct roll_driver {
     struct roll_head head; /* all events up to here are folded */
     struct roll_machine *machine;
     const struct roll_order *order; /* of the driven rollout */
-    GPtrArray *request_blobs; /* the choice's, borrowed; NULL once the ledger has them */
+    GPtrArray *request_blobs;       /* the choice's, borrowed; NULL once the ledger has them */
     GPtrArray *orders; /* owned struct roll_order * of every rollout that the machine knows */
     struct roll_lock *lock;
     GHashTable *poll_urls; /* correlation id of an attempt -> URL */
@@ -41,9 +41,9 @@ struct roll_driver {
                                places may change; owned */
     int64_t settled;
     struct roll_head left; /* the main stream's head when the ledger went aside */
-    bool taken_along; /* all of it was said aside by another process of this replica */
-    int64_t waiting_from; /* while old events are folded: the first that waits for the store, 0 */
-    bool appended_behind; /* what is folded now is this driver's, and waits for the store */
+    bool taken_along;      /* all of it was said aside by another process of this replica */
+    int64_t waiting_from;  /* while old events are folded: the first that waits for the store, 0 */
+    bool appended_behind;  /* what is folded now is this driver's, and waits for the store */
     unsigned follow_timer;
     int64_t follow_pause_ms; /* the store was out of reach: how long it is left alone */
     size_t puts_under_way, puts_accepted;
