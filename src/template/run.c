@@ -31,11 +31,16 @@ static void keep_input(struct roll_template_run *run, const struct roll_template
     struct arena *arena = run->work->arena;
     struct roll_template_context *context = &run->input.context;
     run->input = *input;
-    const char **const texts[] = {&context->tenant_id,         &context->subscription_id,
-                                  &context->subscription_name, &context->resource_group,
-                                  &context->management_group,  &context->location,
-                                  &context->deployment_name,   &context->utc_now,
-                                  &context->guid_seed,         &context->template_uri,
+    const char **const texts[] = {&context->tenant_id,
+                                  &context->subscription_id,
+                                  &context->subscription_name,
+                                  &context->resource_group,
+                                  &context->management_group,
+                                  &context->location,
+                                  &context->deployment_name,
+                                  &context->utc_now,
+                                  &context->guid_seed,
+                                  &context->template_uri,
                                   &context->cloud};
     const json_t **const values[] = {&context->group_tags, &context->environment,
                                      &context->deployer, &context->providers,
