@@ -288,12 +288,15 @@ struct roll_links;
 struct roll_links *roll_links_new(struct roll_loop *loop, struct roll_error *(*sandbox)(void *user, const char **ret_url), void *sandbox_user);
 void roll_links_free(struct roll_links *links);
 ROLL_AUTO_DEFINE(links, struct roll_links, roll_links_free)
+/* So long roll_links_prove waits for a token; 0, as at first: as long as the login may take. */
+void roll_links_set_patience(struct roll_links *links, int64_t patience_ms);
 /* The client and the credential of a target's cloud, tenant and credential; either may be NULL. Borrowed until roll_links_free. */
 struct roll_error *roll_links_get(struct roll_links *links, const struct roll_order_target *target, struct roll_arm **ret_arm,
                                   struct roll_credential **ret_credential) ROLL_CHECKED;
 /* Begins to fetch the target's token, while the caller does something else. What goes wrong is told to whoever asks for it. */
 void roll_links_prefetch(struct roll_links *links, const struct roll_order_target *target);
-/* Fetches the target's token, if there is none yet, and says who it names; ROLL_E_CREDENTIAL. Owned. */
+/* Fetches the target's token, if there is none yet, and says who it names; ROLL_E_CREDENTIAL, with what to type next where that
+ * is known. A login that is silent for 5 s is told on stderr. Owned. */
 struct roll_error *roll_links_prove(struct roll_links *links, const struct roll_order_target *target, char **ret_proved) ROLL_CHECKED;
 
 struct roll_driver_options {

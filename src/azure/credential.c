@@ -255,6 +255,11 @@ static void on_cloud(void *user, const struct roll_error *err)
         return;
     }
     g_string_assign(token->tried, err->message);
+    g_free(token->next_step);
+    token->next_step =
+        g_strdup_printf("make %s reachable from here: name resolution, proxy, firewall, the "
+                        "certificates that are trusted (SSL_CERT_FILE)",
+                        token->credential->cloud->arm);
     end_without_token(token);
 }
 

@@ -169,6 +169,7 @@ static struct roll_error *open_loop(struct roll_act *act)
     }
     ROLL_TRY(roll_loop_new(&act->loop));
     act->links = roll_links_new(act->loop, roll_app_sandbox, act->app);
+    roll_links_set_patience(act->links, act->options->timeout_ms);
     return NULL;
 }
 

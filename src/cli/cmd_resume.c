@@ -97,6 +97,7 @@ static struct roll_error *open_act(struct roll_act *act, const char *text, int64
         ROLL_TRY(roll_app_share(act->app));
     ROLL_TRY(roll_loop_new(&act->loop));
     act->links = roll_links_new(act->loop, roll_app_sandbox, act->app);
+    roll_links_set_patience(act->links, act->options->timeout_ms);
     ROLL_TRY(find_number(act, ret_number));
     if (!*ret_number)
         return roll_error_new(ROLL_E_NOTHING, "there is no rollout in '%s'", act->stream);

@@ -2,6 +2,9 @@
  * cloud, tenant and credential. */
 #include "driver.h"
 
+#include "rollbook/log.h"
+#include "rollbook/time.h"
+
 #define AUXILIARY_MAX 3 /* REST reference 7.4 */
 
 /* One token for each (cloud, tenant, credential). */
@@ -17,7 +20,24 @@ struct roll_links {
     GHashTable *logins; /* "cloud\ntenant\ncredential" -> struct login * */
     GHashTable *arms;   /* the same and "\nauxiliary tenants" -> struct roll_arm * */
     GPtrArray *looks;   /* struct roll_look *: their answers may come until the links are freed */
+    GPtrArray *waits;   /* struct token_wait *, as well */
+    int64_t patience_ms;
 };
+
+/* Its answer may come until the links are freed. */
+struct token_wait {
+    struct roll_loop *loop;
+    struct roll_error *err;
+    bool done, over;
+};
+
+static void token_wait_free(void *user)
+{
+    struct token_wait *wait = user;
+
+    roll_error_free(wait->err);
+    g_free(wait);
+}
 
 static void login_free(void *item)
 {
@@ -45,6 +65,7 @@ struct roll_links *roll_links_new(struct roll_loop *loop,
     links->logins = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, login_free);
     links->arms = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, arm_free);
     links->looks = g_ptr_array_new_with_free_func(roll_look_free);
+    links->waits = g_ptr_array_new_with_free_func(token_wait_free);
     return links;
 }
 
@@ -55,7 +76,13 @@ void roll_links_free(struct roll_links *links)
     g_hash_table_unref(links->arms);
     g_hash_table_unref(links->logins);
     g_ptr_array_unref(links->looks);
+    g_ptr_array_unref(links->waits);
     g_free(links);
+}
+
+void roll_links_set_patience(struct roll_links *links, int64_t patience_ms)
+{
+    links->patience_ms = patience_ms;
 }
 
 static struct roll_error *open_cloud(struct roll_links *links, const char *name,
@@ -164,35 +191,70 @@ void roll_links_keep(struct roll_links *links, struct roll_look *look)
 
 /* ---- who we are ------------------------------------------------------------------------------ */
 
-struct token_wait {
-    struct roll_loop *loop;
-    struct roll_error *err;
-    bool done;
-};
+#define SILENCE_MS 5000 /* after so long whoever waits is told for what */
 
+/* What to type next is in the detail. */
 static void token_seen(void *user, const struct roll_secret *token, const struct roll_error *err)
 {
     struct token_wait *wait = user;
 
     if (!token)
         wait->err = roll_error_new(ROLL_E_CREDENTIAL, "%s", err ? err->message : "no token");
+    if (!token && err && err->detail)
+        wait->err = roll_error_detail(wait->err, err->detail);
     wait->done = true;
     roll_loop_stop(wait->loop);
+}
+
+static void say_silence(void *user)
+{
+    (void)user;
+    roll_log(ROLL_LOG_NORMAL, "the login has not answered for 5 s; it is asked again");
+}
+
+static void give_up(void *user)
+{
+    struct token_wait *wait = user;
+
+    wait->over = true;
+    roll_loop_stop(wait->loop);
+}
+
+/* Nothing was asked of Azure yet, so that the end of a wait is the end of the command. */
+static struct roll_error *wait_for_token(struct roll_links *links,
+                                         struct roll_credential *credential)
+{
+    struct token_wait *wait = g_new0(struct token_wait, 1);
+    struct roll_loop *loop = links->loop;
+    int64_t now = roll_boot_ms(), patience = links->patience_ms;
+    unsigned silence = roll_loop_timer(loop, now + SILENCE_MS, say_silence, NULL);
+    unsigned limit = patience > 0 ? roll_loop_timer(loop, now + patience, give_up, wait) : 0;
+    struct roll_error *err = NULL;
+
+    wait->loop = loop;
+    g_ptr_array_add(links->waits, wait);
+    roll_credential_token(credential, NULL, token_seen, wait);
+    while (!err && !wait->done && !wait->over)
+        err = roll_loop_run(loop);
+    roll_loop_cancel_timer(loop, silence);
+    roll_loop_cancel_timer(loop, limit);
+    ROLL_TRY(err);
+    if (!wait->done)
+        return roll_error_detail(roll_error_new(ROLL_E_CREDENTIAL,
+                                                "no token in time (--timeout): the login has not "
+                                                "answered; nothing was done"),
+                                 "{\"next\":[\"roll doctor\"]}");
+    return g_steal_pointer(&wait->err);
 }
 
 struct roll_error *roll_links_prove(struct roll_links *links,
                                     const struct roll_order_target *target, char **ret_proved)
 {
-    struct token_wait wait = {.loop = links->loop};
     struct roll_credential *credential = NULL;
 
     ROLL_TRY(roll_links_get(links, target, NULL, &credential));
-    if (!roll_credential_actor(credential)) {
-        roll_credential_token(credential, NULL, token_seen, &wait);
-        while (!wait.done)
-            ROLL_TRY(roll_loop_run(links->loop));
-    }
-    ROLL_TRY(wait.err);
+    if (!roll_credential_actor(credential))
+        ROLL_TRY(wait_for_token(links, credential));
     *ret_proved = g_strdup(roll_credential_actor(credential));
     return NULL;
 }

@@ -17,6 +17,8 @@ enum { SCOPES_MAX = 4, DEPLOYMENTS_MAX = 50 };
 #define BESIDE_MS 300
 /* So long a rollout that was quicker than the look waits for it. */
 #define PATIENCE_MS 2000
+/* After so long whoever waits is told for what. */
+#define SILENCE_MS 5000
 
 struct roll_look {
     struct roll_driver *driver;
@@ -28,6 +30,7 @@ struct roll_look {
     char *unread; /* why a list could not be had, or NULL */
     bool blocks;  /* somebody decides by it */
     bool awaited; /* the rollout has ended, and waits a moment for it */
+    bool over;    /* the command's --timeout is */
 };
 
 /* ---- one deployment -------------------------------------------------------------------------- */
@@ -126,6 +129,18 @@ static char *judge(struct roll_driver *driver, const json_t *deployment, bool *r
 
 /* ---- the looks ------------------------------------------------------------------------------- */
 
+static void say_unread(struct roll_look *look)
+{
+    g_autofree char *text = NULL;
+
+    if (!look->unread || look->found)
+        return;
+    text = g_strdup_printf("who deployed here last cannot be read (%s): a rollout by another "
+                           "ledger would not be noticed",
+                           look->unread);
+    roll_driver_notice(look->driver, text);
+}
+
 static void end(struct roll_look *look)
 {
     struct roll_driver *driver = look->driver;
@@ -133,12 +148,8 @@ static void end(struct roll_look *look)
 
     if (look->blocks || look->awaited)
         roll_loop_stop(driver->options->loop);
-    if (look->blocks && look->unread && !look->found) {
-        text = g_strdup_printf("who deployed here last cannot be read (%s): a rollout by another "
-                               "ledger would not be noticed",
-                               look->unread);
-        roll_driver_notice(driver, text);
-    }
+    if (look->blocks)
+        say_unread(look);
     if (look->blocks || !look->found)
         return;
     text = g_strdup_printf("%s: run 'roll ledger sync' afterwards", look->found);
@@ -228,6 +239,45 @@ void roll_look_free(void *user)
     g_free(look);
 }
 
+static void say_silence(void *user)
+{
+    struct roll_driver *driver = user;
+
+    roll_driver_notice(driver,
+                       "Azure has not answered for 5 s; who deployed here last is asked again");
+}
+
+static void give_up(void *user)
+{
+    struct roll_look *look = user;
+
+    look->over = true;
+    roll_loop_stop(look->driver->options->loop);
+}
+
+/* Every answer, or the end of the command's --timeout. What comes later is only said, as beside a
+ * rollback. */
+static struct roll_error *wait_for_answers(struct roll_driver *driver)
+{
+    struct roll_look *look = driver->look;
+    struct roll_loop *loop = driver->options->loop;
+    int64_t now = roll_boot_ms(), timeout = driver->options->timeout_ms;
+    unsigned silence = roll_loop_timer(loop, now + SILENCE_MS, say_silence, driver);
+    unsigned limit = timeout > 0 ? roll_loop_timer(loop, now + timeout, give_up, look) : 0;
+    struct roll_error *err = NULL;
+
+    while (!err && !look->over && look->answered < look->asked)
+        err = roll_loop_run(loop);
+    roll_loop_cancel_timer(loop, silence);
+    roll_loop_cancel_timer(loop, limit);
+    if (!err && look->answered < look->asked) {
+        look->unread = look->unread ? look->unread : g_strdup("no answer in time");
+        say_unread(look);
+        look->blocks = false;
+    }
+    return err;
+}
+
 struct roll_error *roll_driver_look_before(struct roll_driver *driver)
 {
     struct roll_look *look;
@@ -236,8 +286,7 @@ struct roll_error *roll_driver_look_before(struct roll_driver *driver)
         return NULL;
     start(driver, true);
     look = driver->look;
-    while (look->answered < look->asked)
-        ROLL_TRY(roll_loop_run(driver->options->loop));
+    ROLL_TRY(wait_for_answers(driver));
     if (!look->found)
         return NULL;
     return roll_error_detail(
