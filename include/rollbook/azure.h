@@ -278,6 +278,9 @@ void roll_arm_error_leaf(const json_t *body, char **ret_code, char **ret_message
  * where there are others. New reference, never NULL. */
 json_t *roll_arm_error_leaves(const json_t *body);
 
+/* Is it a role that is missing what ARM says no for, which may have been granted a moment ago? Both may be NULL. */
+bool roll_arm_is_denied(const char *code, const char *message);
+
 /* What to do next for a known code (REST reference 7.2), one sentence, static; NULL when unknown. */
 const char *roll_arm_advice(const char *code);
 

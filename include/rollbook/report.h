@@ -17,12 +17,15 @@ struct roll_screen {
 };
 /* color: a terminal, without NO_COLOR, TERM other than dumb, and not forbidden. */
 struct roll_screen roll_screen_new(FILE *file, bool allow_color);
+/* The terminal's size now; what is not known, or too small to write on, leaves its number as it was. height may be NULL. */
+void roll_screen_size(FILE *file, int *width, int *height);
 
 enum roll_paint { ROLL_PLAIN, ROLL_BOLD, ROLL_DIM, ROLL_GOOD, ROLL_BAD, ROLL_WARN };
 /* Appends text in a colour, or plainly. */
 void roll_paint(const struct roll_screen *screen, enum roll_paint paint, const char *text, GString *out);
 
-/* ---- tables: aligned columns, two blanks between, no lines; the last column is not padded --- */
+/* ---- tables: aligned columns, two blanks between, no lines; the last column is not padded. What a terminal has no room for
+ * goes on in the next line, indented. --- */
 
 struct roll_table;
 struct roll_table *roll_table_new(const char *const *headings); /* NULL-terminated; NULL: none */

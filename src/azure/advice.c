@@ -3,6 +3,8 @@
  */
 #include "azure/arm.h"
 
+#include <string.h>
+
 const struct arm_advice arm_advices[] = {
     {"InvalidTemplate",
      "correct the template at the line that ARM names, then release it as a new version"},
@@ -209,6 +211,20 @@ const struct arm_advice arm_advices[] = {
                      "resume' sends it again"},
     {NULL, NULL},
 };
+
+/* ARM's look at what a template writes has no code of its own for a role that is missing (REST
+ * reference 7.2). */
+bool roll_arm_is_denied(const char *code, const char *message)
+{
+    static const char words[] = "Authorization failed for template resource";
+
+    if (!code)
+        return false;
+    return g_ascii_strcasecmp(code, "AuthorizationFailed") == 0 ||
+           g_ascii_strcasecmp(code, "LinkedAuthorizationFailed") == 0 ||
+           (g_ascii_strcasecmp(code, "InvalidTemplateDeployment") == 0 && message &&
+            strstr(message, words));
+}
 
 const char *roll_arm_advice(const char *code)
 {

@@ -155,9 +155,8 @@ static bool was_denied(const json_t *view)
     json_t *target;
 
     json_array_foreach (json_object_get(view, "targets"), index, target) {
-        const char *code = roll_json_get_string(target, "code");
-        if (g_strcmp0(code, "AuthorizationFailed") == 0 ||
-            g_strcmp0(code, "LinkedAuthorizationFailed") == 0)
+        if (roll_arm_is_denied(roll_json_get_string(target, "code"),
+                               roll_json_get_string(target, "message")))
             return true;
     }
     return false;

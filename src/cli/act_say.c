@@ -347,14 +347,20 @@ static void say_end(struct roll_act *act, const struct roll_outcome *outcome, co
                   outcome->end == ROLL_END_REFUSED;
     g_autofree char *name = g_strdup_printf("%s#%" PRId64, act->name, outcome->rollout);
 
-    roll_say(act->app, "%s#%" PRId64 " %s%s%s", act->stream, outcome->rollout,
-             outcome->end == ROLL_END_DETACHED ? detached_words(outcome)
-             : outcome->end == ROLL_END_WAITING && outcome->reached
-                 ? "waits; what was begun has ended"
-                 : end_word(outcome->end),
-             failed && why ? ": " : "", failed && why ? why : "");
+    g_autofree char *line = g_strdup_printf(
+        "%s#%" PRId64 " %s%s%s", act->stream, outcome->rollout,
+        outcome->end == ROLL_END_DETACHED                      ? detached_words(outcome)
+        : outcome->end == ROLL_END_WAITING && outcome->reached ? "waits; what was begun has ended"
+                                                               : end_word(outcome->end),
+        failed && why ? ": " : "", failed && why ? why : "");
+    if (failed)
+        roll_print_issue(act->app, line);
+    roll_say(act->app, "%s", line);
     if (outcome->end == ROLL_END_CANCELLED)
         say_cancelled(act->app, view);
+    if (outcome->end == ROLL_END_DETACHED && outcome->reached)
+        say_group(act->app, view, "not sent before it is resumed",
+                  (const char *[]){"waiting", NULL});
     /* A back that brought everything and left a target unhealthy says so too. */
     roll_view_say_failures(act->app, json_object_get(view, "targets"), name);
     if (outcome->back)

@@ -103,6 +103,8 @@ extern const char roll_help_exit_codes[];
 
 /* failure.c: an error for the person: what failed, why, and what to type next. */
 void roll_print_error(struct roll_app *app, const struct roll_error *err);
+/* In a pipeline: the one line on stderr that it marks as an error. Elsewhere nothing. */
+void roll_print_issue(struct roll_app *app, const char *message);
 
 /* app.c: what several commands share. */
 

@@ -172,11 +172,36 @@ static struct roll_error *show_release(struct roll_app *app, const char *text)
     return NULL;
 }
 
+/* An environment has more to show than fits: where its rollouts are. Consumes err. */
+static struct roll_error *point_at_log(struct roll_app *app, const char *text,
+                                       struct roll_error *err)
+{
+    roll_auto(plan) struct roll_plan *plan = NULL;
+    const struct roll_plan_environment *environment = NULL;
+    struct roll_error *other =
+        roll_workspace_environment(app->workspace, text, &plan, &environment);
+
+    if (other) {
+        roll_error_free(other);
+        return err;
+    }
+    roll_error_free(err);
+    g_autofree char *next =
+        g_strdup_printf("{\"next\":[\"roll log %s\",\"roll status %s\"]}", text, text);
+    return roll_error_detail(
+        roll_error_new(ROLL_E_NOT_FOUND, "'%s' is an environment, no rollout and no release", text),
+        next);
+}
+
 static struct roll_error *run(struct roll_app *app, void *context, char **arguments)
 {
+    const char *text = arguments[0];
+
     (void)context;
-    return strchr(arguments[0], '#') ? show_rollout(app, arguments[0])
-                                     : show_release(app, arguments[0]);
+    if (strchr(text, '#'))
+        return show_rollout(app, text);
+    struct roll_error *err = show_release(app, text);
+    return roll_error_code(err) == ROLL_E_NOT_FOUND ? point_at_log(app, text, err) : err;
 }
 
 const struct roll_command roll_cmd_show = {

@@ -124,11 +124,11 @@ static const char *general_advice(const struct roll_app *app, enum roll_code cod
 
 /* Pipelines mark a line that begins so; what follows is one safe line, with the characters that end
  * such a command spelt as each asks. */
-static void write_issue(const struct roll_error *err, GString *out)
+static void write_issue(const char *message, GString *out)
 {
     g_autoptr(GString) text = g_string_new(NULL);
 
-    write_safe(said_first(err)->message, false, text);
+    write_safe(message, false, text);
     if (getenv("TF_BUILD")) {
         g_string_append_printf(out, "##vso[task.logissue type=error]%s\n", text->str);
     } else if (g_strcmp0(getenv("GITHUB_ACTIONS"), "true") == 0) {
@@ -137,13 +137,22 @@ static void write_issue(const struct roll_error *err, GString *out)
     }
 }
 
+void roll_print_issue(struct roll_app *app, const char *message)
+{
+    g_autoptr(GString) out = g_string_new(NULL);
+
+    write_issue(message, out);
+    fflush(app->out.file);
+    fwrite(out->str, 1, out->len, app->err.file);
+}
+
 void roll_print_error(struct roll_app *app, const struct roll_error *err)
 {
     g_autoptr(GString) out = g_string_new(NULL);
     const char *advice = general_advice(app, err->code);
 
     if (err->code != ROLL_E_NOTHING)
-        write_issue(err, out);
+        write_issue(said_first(err)->message, out);
     write_chain(&app->err, err, out);
     write_next(err, out);
     if (advice && !strstr(out->str, "next: "))

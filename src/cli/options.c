@@ -88,10 +88,12 @@ static struct roll_error *parse_number(const struct roll_option *option, const c
 {
     char *end = NULL;
     gint64 number = g_ascii_strtoll(value, &end, 10);
+    int least = option->type == ROLL_COUNT ? 1 : 0;
 
-    if (!*value || *end || number < (option->type == ROLL_COUNT ? 1 : 0) || number > 1000000)
-        return roll_error_new(ROLL_E_USAGE, "option '--%s' takes a number, not '%s'", option->name,
-                              value);
+    if (!*value || *end || number < least || number > 1000000)
+        return roll_error_new(ROLL_E_USAGE,
+                              "option '--%s' takes a number from %d to 1000000, not '%s'",
+                              option->name, least, value);
     *ret_number = (int)number;
     return NULL;
 }

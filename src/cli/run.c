@@ -1,6 +1,7 @@
 /* From argv to an exit status: find the command, parse, prepare what it needs, run, report. */
 #include "app.h"
 
+#include <errno.h>
 #include <jansson.h>
 #include <malloc.h>
 #include <signal.h>
@@ -276,8 +277,13 @@ int roll_main(int argc, char **argv)
     if (err)
         roll_print_error(&app, err);
     roll_error_free(err);
-    if (fflush(stdout) != 0 && status == 0)
-        status = 1;
+    if (fflush(stdout) != 0) {
+        fprintf(stderr,
+                "error: what was said could not be written: %s\n"
+                "next: roll status  says what is live\n",
+                g_strerror(errno));
+        status = status ? status : 1;
+    }
     status = map_ok(app.globals.ok, status);
     app_clear(&app);
     return status;

@@ -169,8 +169,8 @@ static void append_environment(GString *out, const json_t *environment)
     markdown_text(out, roll_json_get_string(environment, "stream"));
     g_string_append(out, "\n\nLive: ");
     markdown_text(out, version ? version : "nothing");
-    g_string_append(out, ". `roll back` goes to ");
-    markdown_text(out, goal ? goal : "nothing");
+    g_string_append(out, goal ? ". `roll back` goes to " : ". `roll back` has nowhere to go");
+    markdown_text(out, goal ? goal : "");
     g_string_append_printf(out, "%s%s.\n\n", ready ? ": " : "", ready ? ready : "");
     append_findings(out, environment);
     append_rollouts(out, json_object_get(environment, "rollouts"));

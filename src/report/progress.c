@@ -20,7 +20,7 @@ static const struct {
     [ROLL_TARGET_RUNNING] = {"▸", "deploying", ROLL_PLAIN},
     [ROLL_TARGET_CANCELLING] = {"▸", "cancelling what ran before", ROLL_WARN},
     [ROLL_TARGET_CHECKING] = {"▸", "checking health", ROLL_PLAIN},
-    [ROLL_TARGET_SUCCEEDED] = {"✓", "done", ROLL_GOOD},
+    [ROLL_TARGET_SUCCEEDED] = {"✓", "succeeded", ROLL_GOOD},
     [ROLL_TARGET_FAILED] = {"✗", "failed", ROLL_BAD},
     [ROLL_TARGET_SKIPPED] = {"·", "skipped", ROLL_DIM},
 };
@@ -118,12 +118,16 @@ static void note_started(struct roll_progress *progress, const struct roll_machi
     }
 }
 
+/* A line that the terminal wraps could not be taken back. */
 static void draw(struct roll_progress *progress)
 {
+    g_autoptr(GString) shown = g_string_new(NULL);
+    int width = progress->screen.width, height = 24;
+
+    roll_screen_size(progress->screen.file, &width, &height);
     erase(progress);
-    fputs(progress->last->str, progress->screen.file);
-    for (const char *at = progress->last->str; (at = strchr(at, '\n')); at++)
-        progress->drawn++;
+    progress->drawn = progress_clip(progress->last->str, width, height - 1, shown);
+    fputs(shown->str, progress->screen.file);
     fflush(progress->screen.file);
     progress->drawn_boot_ms = roll_boot_ms();
 }
@@ -235,7 +239,10 @@ struct roll_progress *roll_progress_new(const struct roll_screen *screen, const 
 {
     struct roll_progress *progress = g_new0(struct roll_progress, 1);
 
+    fflush(screen->file); /* what was said before may be all that a pipeline shows for minutes */
     progress->screen = *screen;
+    if (roll_log_level() >= ROLL_LOG_DEBUG) /* whose lines would stand between those redrawn */
+        progress->screen.terminal = false;
     progress->stream = g_strdup(stream);
     progress->quiet = quiet;
     progress->started = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);

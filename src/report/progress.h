@@ -30,6 +30,10 @@ void progress_write_target(struct roll_progress *progress, const struct roll_ord
 /* "  baking, 9 min left", while it bakes. */
 void progress_write_bake(const struct roll_machine_view *view, GString *out);
 
+/* progress_clip.c: appends the frame (lines, each ended, with colours) as it fits on a screen of so many columns and lines, both
+ * at least 2; returns how many lines that are. What does not fit is counted in the last line. */
+int progress_clip(const char *frame, int width, int height, GString *out);
+
 /* progress_fleet.c: counts, then what failed, then what takes longest. */
 void progress_write_fleet(struct roll_progress *progress, const struct roll_machine *machine,
                           const struct roll_order *order, const struct roll_machine_view *view,

@@ -136,7 +136,8 @@ static char *reason_of(struct roll_machine *machine, struct append *append,
     if (end == ROLL_END_REFUSED || end == ROLL_END_EXPIRED)
         return machine_text(append, machine->own->wait->why);
     text = g_strdup_printf(
-        "%zu of %zu targets failed%s%s", machine->failed, machine->own->n_jobs,
+        "%zu of %zu target%s failed%s%s", machine->failed, machine->own->n_jobs,
+        machine->own->n_jobs == 1 ? "" : "s",
         machine->back_known && !machine->back ? "; no automatic back: " : "",
         machine->back_known && !machine->back && machine->no_back ? machine->no_back : "");
     return machine_text(append, text);

@@ -277,8 +277,8 @@ static bool trim_history(struct roll_send *send, const struct roll_arm_reply *re
 
 static bool is_denied(const struct roll_arm_reply *reply)
 {
-    return reply->status == 403 &&
-           (is(reply, "AuthorizationFailed") || is(reply, "LinkedAuthorizationFailed"));
+    return (reply->status == 403 || reply->status == 400) &&
+           roll_arm_is_denied(reply->code, reply->message);
 }
 
 static bool wait_for_access(struct roll_send *send, const struct roll_arm_reply *reply)

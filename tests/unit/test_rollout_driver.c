@@ -337,6 +337,14 @@ static const struct {
                                     GOOD,
      ROLL_LANE_ROLLBACK, true, "PUT PUT PUT POLL GET", "succeeded",
      "not allowed yet (AuthorizationFailed)"},
+    {"expect PUT " RECORDS "* times 1\nreply 400\n" SOON
+     "  body {\"error\":{\"code\":\"InvalidTemplateDeployment\",\"message\":\"The template "
+     "deployment "
+     "failed with error: 'Authorization failed for template resource 'w' of type 'T'.'\"}}\n" GOOD,
+     ROLL_LANE_ROLLBACK, true, "PUT PUT POLL GET", "succeeded",
+     "not allowed yet (InvalidTemplateDeployment)"},
+    {PUT_NO("400", "InvalidTemplateDeployment"), ROLL_LANE_ROLLBACK, true, "PUT",
+     "refused InvalidTemplateDeployment", NULL},
     {PUT_NO("403", "RequestDisallowedByPolicy"), ROLL_LANE_RELEASE, true, "PUT",
      "refused RequestDisallowedByPolicy", NULL},
     /* A provider that is not registered. */
