@@ -359,8 +359,8 @@ static void say_end(struct roll_act *act, const struct roll_outcome *outcome, co
     if (outcome->end == ROLL_END_CANCELLED)
         say_cancelled(act->app, view);
     if (outcome->end == ROLL_END_DETACHED && outcome->reached)
-        say_group(act->app, view, "not sent before it is resumed",
-                  (const char *[]){"waiting", NULL});
+        roll_act_say_group(act->app, view, "not sent before it is resumed",
+                           (const char *[]){"waiting", NULL});
     /* A back that brought everything and left a target unhealthy says so too. */
     roll_view_say_failures(act->app, json_object_get(view, "targets"), name);
     if (outcome->back)

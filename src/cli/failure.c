@@ -114,7 +114,8 @@ static const char *general_advice(const struct roll_app *app, enum roll_code cod
     case ROLL_E_NO_SPACE:
         return "next: make room; nothing was damaged\n";
     case ROLL_E_READ_ONLY:
-        return "next: make the workspace writable; nothing was done\n";
+        return "next: let this user read and write the workspace, or run as its owner; nothing was "
+               "done\n";
     case ROLL_E_LOCKED:
         return "next: try again; another roll is writing\n";
     default:

@@ -43,10 +43,12 @@ struct roll_error *roll_git_lookup(struct roll_git *git, const char *ref, git_co
     if (status == 0)
         status = git_object_peel(&commit, found, GIT_OBJECT_COMMIT);
     if (names_nothing(status) && git_repository_head_unborn(git->repository) == 1)
-        return roll_error_new(ROLL_E_NOT_FOUND,
-                              "'%s' names no commit: the branch of the git repository has no "
-                              "commit yet",
-                              ref);
+        return roll_error_detail(
+            roll_error_new(ROLL_E_NOT_FOUND,
+                           "'%s' names no commit: the branch of the git repository has no "
+                           "commit yet",
+                           ref),
+            "{\"next\":[\"git add -A && git commit\"]}");
     if (names_nothing(status))
         return roll_error_new(ROLL_E_NOT_FOUND, "'%s' names no commit of the git repository", ref);
     if (status == GIT_EAMBIGUOUS)

@@ -29,7 +29,10 @@ static struct roll_error *open_checked(const char *path, git_repository **ret_re
     __attribute__((cleanup(roll_git_buf_auto))) git_buf git_dir = {0};
     int status = git_repository_discover(&git_dir, path, 0, NULL);
     if (status == GIT_ENOTFOUND)
-        return roll_error_new(ROLL_E_NOT_FOUND, "'%s' is not in a git repository", path);
+        return roll_error_detail(
+            roll_error_new(ROLL_E_NOT_FOUND, "'%s' is not in a git repository", path),
+            "{\"next\":[\"git init && git add -A && git commit   a release is read from a "
+            "commit\"]}");
     if (status < 0)
         return roll_git_failed(status, "no git repository can be found from '%s'", path);
     ROLL_TRY(roll_git_check_owner(path, git_dir.ptr));

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "git/internal.h"
+#include "rollbook/json.h"
 
 #define MAX_LINKS 8
 #define MAX_LINK_BYTES 4096
@@ -46,10 +47,22 @@ static struct roll_error *leaves(const struct finder *finder)
     return roll_error_new(ROLL_E_INVALID, "'%s' leads out of the git repository", finder->path);
 }
 
+/* A file that is there and was not committed is the beginner's case. */
 static struct roll_error *missing(const struct finder *finder, const char *reason)
 {
-    return roll_error_new(ROLL_E_NOT_FOUND, "'%s' %s at commit '%s'", finder->path, reason,
-                          finder->commit);
+    struct roll_error *err = roll_error_new(ROLL_E_NOT_FOUND, "'%s' %s at commit '%s'",
+                                            finder->path, reason, finder->commit);
+    const char *workdir = git_repository_workdir(finder->git->repository);
+    g_autofree char *file = workdir ? g_build_filename(workdir, finder->path, NULL) : NULL;
+
+    if (!file || !g_file_test(file, G_FILE_TEST_IS_REGULAR))
+        return err;
+    g_autofree char *quoted = g_shell_quote(finder->path);
+    roll_auto(json) json_t *detail =
+        json_pack("{s:[o]}", "next", json_sprintf("git add %s && git commit", quoted));
+    g_autoptr(GString) text = g_string_new(NULL);
+    roll_json_write(detail, text);
+    return roll_error_detail(err, text->str);
 }
 
 /* Size first: a blob is not loaded to find out that it is too large. */
