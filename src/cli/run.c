@@ -278,10 +278,11 @@ int roll_main(int argc, char **argv)
         roll_print_error(&app, err);
     roll_error_free(err);
     if (fflush(stdout) != 0) {
-        fprintf(stderr,
-                "error: what was said could not be written: %s\n"
-                "next: roll status  says what is live\n",
-                g_strerror(errno));
+        if (errno != EPIPE) /* who reads no further wants no more */
+            fprintf(stderr,
+                    "error: what was said could not be written: %s\n"
+                    "next: roll status  says what is live\n",
+                    g_strerror(errno));
         status = status ? status : 1;
     }
     status = map_ok(app.globals.ok, status);
