@@ -216,6 +216,26 @@ START_TEST(test_targets__return_to_what_they_held_if_nothing_reached_arm)
 }
 END_TEST
 
+/* By a driver on another replica, which had not heard that it was overruled: the same intent, and
+ * another word of what became of it. */
+START_TEST(test_targets__keep_what_was_said_of_them_first)
+{
+    int64_t number = request(ledger, PROD, 1000, "out", "1.0");
+    struct roll_target_row row;
+
+    intend(ledger, PROD, 1001, number, "weu", "1.0");
+    finish(ledger, PROD, 1002, number, "weu", "succeeded");
+    intend(ledger, PROD, 1003, number, "weu", "1.0");
+    row = target("weu");
+    ck_assert(!row.dirty && row.rollout == number);
+    finish(ledger, PROD, 1004, number, "weu", "failed");
+    row = target("weu");
+    ck_assert(!row.dirty && row.rollout == number && row.since == 1002);
+    ck_assert_int_eq(rollout(number).succeeded, 1);
+    ck_assert_int_eq(rollout(number).failed, 0);
+}
+END_TEST
+
 START_TEST(test_targets__stay_dirty_if_anything_may_have_reached_arm)
 {
     const char *const first[] = {"failed", "cancelled", "conflict", "refused", "absent"};
@@ -355,6 +375,7 @@ int main(void)
     tcase_add_test(tests, test_targets__are_dirty_from_the_intent_to_the_last_good_step);
     tcase_add_test(tests, test_targets__one_bad_step_keeps_them_dirty);
     tcase_add_loop_test(tests, test_targets__return_to_what_they_held_if_nothing_reached_arm, 0, 2);
+    tcase_add_test(tests, test_targets__keep_what_was_said_of_them_first);
     tcase_add_loop_test(tests, test_targets__stay_dirty_if_anything_may_have_reached_arm, 0, 5);
     tcase_add_test(tests, test_targets__an_attempt_that_never_arrived_can_be_followed_by_another);
     tcase_add_test(tests, test_targets__a_superseded_rollout_ends_late);
