@@ -50,6 +50,19 @@ const char *release_blobs_add_take(GPtrArray *blobs, GString *data)
     return blob->digest;
 }
 
+const char *release_blobs_add_indexed_take(GPtrArray *blobs, GHashTable *index, GString *data)
+{
+    struct roll_blob *blob = blob_take(data);
+    const char *known = g_hash_table_lookup(index, blob->digest);
+    if (known) {
+        release_blob_free(blob);
+        return known;
+    }
+    g_ptr_array_add(blobs, blob);
+    g_hash_table_add(index, blob->digest);
+    return blob->digest;
+}
+
 bool release_blobs_has(const GPtrArray *blobs, const char *digest)
 {
     return find(blobs, digest) != NULL;

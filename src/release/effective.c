@@ -173,7 +173,7 @@ static json_t *entry_write(struct release_maker *maker, json_t *scope, json_t *h
                            json_t *parameters, json_t *pins)
 {
     json_t *entry = json_object();
-    const char *digest = release_blobs_add_take(maker->blobs, release_parameters_write(parameters));
+    const char *digest = release_maker_keep_take(maker, release_parameters_write(parameters));
     json_object_set_new(entry, "parameters", json_string(digest));
     json_object_set_new(entry, "scope", scope);
     json_object_update(entry, how);

@@ -97,8 +97,7 @@ static struct roll_error *write_linked(struct inliner *inliner, const char *path
     ROLL_TRY(roll_template_read(text->str, text->len, path, &tmpl));
     size_t size = 0;
     const char *strict = roll_template_text(tmpl, &size);
-    note_link(maker, path,
-              release_blobs_add_take(maker->blobs, g_string_new_len(strict, (gssize)size)));
+    note_link(maker, path, release_maker_keep_take(maker, g_string_new_len(strict, (gssize)size)));
     struct inliner inner = {maker, path, inliner->depth + 1, inliner->out};
     return write_value(&inner, (struct span){strict, strict + size});
 }

@@ -12,6 +12,8 @@ void release_blob_free(struct roll_blob *blob);
 GPtrArray *release_blobs_new(void);
 /* Adds data (consumed) unless its digest is there; the digest is borrowed from the array. */
 const char *release_blobs_add_take(GPtrArray *blobs, GString *data);
+/* The same where there may be thousands; index: a set of the digests of all that are there, borrowed from them. */
+const char *release_blobs_add_indexed_take(GPtrArray *blobs, GHashTable *index, GString *data);
 bool release_blobs_has(const GPtrArray *blobs, const char *digest);
 /* An object that is about to be stored (blobs, may be NULL) or is stored. New reference. */
 struct roll_error *release_object_json(struct roll_ledger *ledger, const GPtrArray *blobs,

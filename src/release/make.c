@@ -56,7 +56,7 @@ struct roll_error *release_finish(struct release_maker *maker, struct roll_relea
     release_seen_write(maker, manifest);
     ROLL_TRY(roll_error_wrap(release_book_write(maker->book, manifest, &text),
                              "the manifest of '%s'", maker->version));
-    *ret_release = release_new(maker, manifest, release_blobs_add_take(maker->blobs, text));
+    *ret_release = release_new(maker, manifest, release_maker_keep_take(maker, text));
     (*ret_release)->blobs = g_ptr_array_ref(maker->blobs);
     return NULL;
 }

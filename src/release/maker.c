@@ -32,6 +32,7 @@ struct release_maker *release_maker_new(const struct roll_plan *plan, struct rol
     maker->artifacts = g_ptr_array_new_with_free_func(free_artifact);
     maker->scanner = release_scanner_new();
     maker->blobs = release_blobs_new();
+    maker->kept = g_hash_table_new(g_str_hash, g_str_equal);
     maker->notes = g_ptr_array_new_with_free_func(g_free);
     maker->unpinned = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     return maker;
@@ -62,10 +63,16 @@ void release_maker_free(struct release_maker *maker)
     json_decref(maker->environments);
     g_ptr_array_unref(maker->artifacts);
     release_scanner_free(maker->scanner);
+    g_hash_table_unref(maker->kept);
     g_ptr_array_unref(maker->blobs);
     g_ptr_array_unref(maker->notes);
     g_hash_table_unref(maker->unpinned);
     g_free(maker);
+}
+
+const char *release_maker_keep_take(struct release_maker *maker, GString *data)
+{
+    return release_blobs_add_indexed_take(maker->blobs, maker->kept, data);
 }
 
 void release_maker_note(struct release_maker *maker, const char *format, ...)

@@ -42,12 +42,15 @@ struct release_maker {
     GPtrArray *artifacts;                                     /* struct release_artifact * */
     struct release_scanner *scanner;
     GPtrArray *blobs, *notes;
+    GHashTable *kept;     /* the digests of blobs: a fleet's parameters may be thousands */
     GHashTable *unpinned; /* "secret VAULT/NAME" -> the vault's id: references without a version */
 };
 struct release_maker *release_maker_new(const struct roll_plan *plan, struct roll_ledger *ledger,
                                         struct roll_loop *loop,
                                         const struct roll_release_options *options);
 void release_maker_free(struct release_maker *maker);
+/* Into blobs, once; data is consumed, the digest borrowed. */
+const char *release_maker_keep_take(struct release_maker *maker, GString *data);
 ROLL_AUTO_DEFINE(release_maker, struct release_maker, release_maker_free)
 
 /* Adds a line once. */

@@ -142,7 +142,7 @@ static struct roll_error *read_template(struct release_maker *maker)
     size_t size = 0;
     const char *strict = roll_template_text(maker->tmpl, &size);
     GString *copy = g_string_new_len(strict, (gssize)size);
-    maker->template_digest = g_strdup(release_blobs_add_take(maker->blobs, copy));
+    maker->template_digest = g_strdup(release_maker_keep_take(maker, copy));
     return NULL;
 }
 

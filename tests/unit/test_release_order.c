@@ -147,6 +147,21 @@ START_TEST(test_release__order_is_read_one_target_at_a_time)
 }
 END_TEST
 
+START_TEST(test_release__an_object_is_kept_once)
+{
+    GPtrArray *blobs = release_blobs_new();
+    g_autoptr(GHashTable) index = g_hash_table_new(g_str_hash, g_str_equal);
+    const char *one = release_blobs_add_indexed_take(blobs, index, g_string_new("{}"));
+    const char *other = release_blobs_add_indexed_take(blobs, index, g_string_new("[]"));
+
+    ck_assert_str_ne(one, other);
+    ck_assert_ptr_eq(release_blobs_add_indexed_take(blobs, index, g_string_new("{}")), one);
+    ck_assert_int_eq(blobs->len, 2);
+    ck_assert(release_blobs_has(blobs, other));
+    g_ptr_array_unref(blobs);
+}
+END_TEST
+
 /* Each row replaces one member of a valid order and must be refused for it. */
 static const struct {
     const char *from, *to, *word;
@@ -209,6 +224,7 @@ int main(void)
     TCase *tcase = tcase_create("order");
     tcase_add_test(tcase, test_release__order_survives_the_round_trip);
     tcase_add_test(tcase, test_release__order_text_is_canonical);
+    tcase_add_test(tcase, test_release__an_object_is_kept_once);
     tcase_add_test(tcase, test_release__order_is_read_one_target_at_a_time);
     tcase_add_loop_test(tcase, test_release__order_refuses_damage, 0, G_N_ELEMENTS(damages));
     tcase_add_test(tcase, test_release__order_that_is_no_json_is_refused);
