@@ -194,7 +194,7 @@ static struct roll_error *number_read(const json_t *value, const char *name, int
 
 static struct roll_error *int_read(const json_t *value, const char *name, int min, int *ret_number)
 {
-    int64_t number;
+    int64_t number = 0;
     ROLL_TRY(number_read(value, name, min, INT_MAX, &number));
     *ret_number = (int)number;
     return NULL;
