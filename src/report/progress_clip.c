@@ -35,7 +35,9 @@ static void clip_line(const char *line, const char *end, int width, GString *out
     int left = width - 1; /* the last place is for the sign that something is missing */
 
     while (line < end) {
-        const char *next = *line == ESCAPE ? behind_colour(line) : g_utf8_next_char(line);
+        /* g_utf8_next_char() without its cast, which clang refuses for const text. */
+        const char *next =
+            *line == ESCAPE ? behind_colour(line) : line + g_utf8_skip[(unsigned char)*line];
         g_autofree char *piece = g_strndup(line, (gsize)(next - line));
         int wide = *line == ESCAPE ? 0 : roll_text_width(piece);
         if (*line != ESCAPE && left >= 0 && wide > left) {
