@@ -12,7 +12,7 @@
 
 /* Raised whenever a rule below changes its result: streams that were folded by another version are
  * folded again when they are needed. */
-#define ROLL_PROJECTION_VERSION 14
+#define ROLL_PROJECTION_VERSION 15
 
 struct fold_environment {
     bool loaded, changed;

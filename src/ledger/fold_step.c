@@ -334,9 +334,8 @@ static struct roll_error *is_not_older(struct roll_fold *fold, int64_t rollout, 
 }
 
 /* A driver on another replica, which had not heard that it was overruled, says later what became of
- * the same intent: what was said first counts, and was gone on from. A check has none. But what
- * Azure took is taken, though it refused somebody else's request of the same name: that is
- * revoked. */
+ * the same intent, or check: what was said first counts, and was gone on from. But what Azure took
+ * is taken, though it refused somebody else's request of the same name: that is revoked. */
 struct telling {
     bool told, revokes;
 };
@@ -348,8 +347,7 @@ static struct roll_error *look_at_telling(struct roll_fold *fold,
     struct fold_step *step;
 
     ROLL_TRY(roll_fold_step(fold, body->rollout, body->target, body->step, &step));
-    bool again =
-        step->there && step->intended_at > 0 && step->outcome && body->attempt <= step->attempt;
+    bool again = step->there && step->outcome && body->attempt <= step->attempt;
     ret_telling->revokes = again && body->accepted && !step->accepted;
     ret_telling->told = again && !ret_telling->revokes;
     return NULL;

@@ -236,6 +236,25 @@ START_TEST(test_targets__keep_what_was_said_of_them_first)
 }
 END_TEST
 
+/* A check has no intent, and its first word counts all the same: the target was ended by it. */
+START_TEST(test_targets__keep_what_a_check_said_first)
+{
+    const char *const words[] = {_i ? "succeeded" : "failed", _i ? "failed" : "succeeded"};
+    int64_t number = request(ledger, PROD, 1000, "out", "1.0");
+
+    intend(ledger, PROD, 1001, number, "weu", "1.0");
+    say(ledger, PROD, 1002, step_ended, .rollout = number, .target = T("weu"), .attempt = 1,
+        .outcome = T("succeeded"), .accepted = true);
+    for (int i = 0; i < 2; i++) {
+        say(ledger, PROD, 1003 + i, step_ended, .rollout = number, .target = T("weu"), .step = 1,
+            .attempt = 1, .outcome = T(words[i]), .last = true);
+        ck_assert(target("weu").dirty == (_i == 0));
+        ck_assert_int_eq(rollout(number).succeeded, _i);
+        ck_assert_int_eq(rollout(number).failed, 1 - _i);
+    }
+}
+END_TEST
+
 START_TEST(test_targets__stay_dirty_if_anything_may_have_reached_arm)
 {
     const char *const first[] = {"failed", "cancelled", "conflict", "refused", "absent"};
@@ -376,6 +395,7 @@ int main(void)
     tcase_add_test(tests, test_targets__one_bad_step_keeps_them_dirty);
     tcase_add_loop_test(tests, test_targets__return_to_what_they_held_if_nothing_reached_arm, 0, 2);
     tcase_add_test(tests, test_targets__keep_what_was_said_of_them_first);
+    tcase_add_loop_test(tests, test_targets__keep_what_a_check_said_first, 0, 2);
     tcase_add_loop_test(tests, test_targets__stay_dirty_if_anything_may_have_reached_arm, 0, 5);
     tcase_add_test(tests, test_targets__an_attempt_that_never_arrived_can_be_followed_by_another);
     tcase_add_test(tests, test_targets__a_superseded_rollout_ends_late);
