@@ -33,6 +33,6 @@ void doctor_ask_credential(struct doctor_connection *connection);
 /* Whether the registries of the plan's images are there. */
 void doctor_ask_registries(struct doctor_connection *connection, const struct roll_plan *plan);
 /* A GDestroyNotify of the questions. */
-void doctor_question_free(void *question);
+void doctor_question_free(void *item);
 
 #endif
