@@ -93,13 +93,13 @@ sim_bug(deaf_to_rules_of_the_day machine_fold.c
 sim_bug(late_outcome_counts machine_fold.c
   "if (is_said_already(job, body))" "if (false)" --shared)
 sim_bug(late_intent_counts machine_fold.c
-  "if (is_intended_already(job, intent))" "if (false)" --shared)
+  "if (is_intended_already(job, intent))" "if (false)" --shared --first 411)
 sim_bug(puts_what_was_put machine_targets.c
   "job->appending && !may_be_sent(machine, job)" "job->appending" --shared --first 1801)
 sim_bug(deaf_to_the_overruled machine_inherit.c
   "if (!machine->begun || machine_is_deletion(job))" "if (true)" --shared)
 sim_bug(deaf_to_what_was_late machine_end.c
-  "return machine->mode == ROLL_MACHINE_SETTLE && machine->own->stray && machine->own->ended;" "return false;" --shared --first 2381)
+  "return machine->mode == ROLL_MACHINE_SETTLE && machine->own->stray && machine->own->ended;" "return false;" --shared --first 3051)
 
 # One for each rule that none of those above breaks: two contents under a name, what is known is not what is durable, no end.
 sim_bug(names_without_the_request machine_name.c
